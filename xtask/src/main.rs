@@ -1,0 +1,2 @@
+//! Kerbside's own commands. `cargo xtask help` lists them.
+fn main() {}
