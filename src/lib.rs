@@ -1,1 +1,6 @@
-//! Kerbside
+//! Kerbside: an OEM's used-car portal that runs entirely at the edge.
+//!
+//! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it is the Worker. Only
+//! `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom; `tests/architecture.rs` holds it.
+
+pub mod market;

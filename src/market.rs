@@ -1,0 +1,26 @@
+//! The market file: everything that differs between two markets, as data.
+//!
+//! Owns the words of the domain that a market file uses (codes, facet names, fields), the file's shape, its checks and its
+//! compiled form. Leaves to others: reading files and writing KV (`xtask`), and what a facet's values mean (`vehicle`).
+//! Uses nothing else of the crate.
+
+mod check;
+mod compile;
+mod file;
+mod mapping;
+mod names;
+mod pointer;
+pub mod published;
+mod template;
+mod vocabulary;
+
+pub use compile::{Compiled, MarketError, compile, compile_with};
+pub use file::{
+    Auth, Breaker, Distance, Facet, HeaderAuth, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod,
+    Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
+};
+pub use mapping::{Conversion, Leaf};
+pub use names::{FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use pointer::{Pointer, PointerError};
+pub use template::{Part, Template, TemplateError, Variable};
+pub use vocabulary::{Field, Kind, Shape, shape};

@@ -1,0 +1,298 @@
+//! From the text of a market file to its compiled form, or to errors that name file, line, key, cause and fix.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use toml::de::{DeTable, DeValue};
+
+use super::check::{self, Finding};
+use super::file::Market;
+use super::published;
+use super::template::Template;
+
+/// A market that passed every check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    /// The market.
+    pub market: Market,
+    /// What is stored in KV under [`published::market_key`].
+    pub json: String,
+    /// The content hash: 32 hexadecimal digits of SHA-256 over the market's JSON.
+    pub hash: String,
+}
+
+/// One error of a market file. Prints as `markets/de.toml:12: origins.master.timeout_ms: cause; fix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarketError {
+    /// The file's name as it was given.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key's path, empty where the file as a whole does not parse.
+    pub key: String,
+    /// Cause and fix.
+    pub message: String,
+}
+
+impl fmt::Display for MarketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, key, message } = self;
+        write!(f, "{file}:{line}: ")?;
+        if !key.is_empty() {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(message)
+    }
+}
+
+impl std::error::Error for MarketError {}
+
+/// Compiles a market file.
+///
+/// # Errors
+/// Everything that is wrong with it; never an empty list.
+pub fn compile(file: &str, text: &str) -> Result<Compiled, Vec<MarketError>> {
+    compile_with(file, text, &BTreeMap::new())
+}
+
+/// Compiles a market file after replacing the beginnings of origins' addresses: local development puts the stand-ins'
+/// addresses (`http://127.0.0.1:4711`) where the file names real hosts (`https://erp.example.com`).
+///
+/// # Errors
+/// Everything that is wrong with the file; never an empty list.
+pub fn compile_with(file: &str, text: &str, rewrites: &BTreeMap<String, String>) -> Result<Compiled, Vec<MarketError>> {
+    let source = Source { file, text };
+    let mut market: Market = toml::from_str(text).map_err(|error| vec![source.shape_error(&error)])?;
+    rewrite(&mut market, rewrites);
+    let findings = check::check(&market);
+    if !findings.is_empty() {
+        return Err(findings.into_iter().map(|finding| source.finding(finding)).collect());
+    }
+    seal(market).map_err(|error| vec![source.error(0, String::new(), error.to_string())])
+}
+
+fn rewrite(market: &mut Market, rewrites: &BTreeMap<String, String>) {
+    for origin in market.origins.values_mut() {
+        for (from, to) in rewrites {
+            let Some(rest) = origin.url.as_str().strip_prefix(from.as_str()) else { continue };
+            if rest.is_empty() || rest.starts_with(['/', '?']) {
+                if let Ok(url) = Template::new(format!("{to}{rest}")) {
+                    origin.url = url;
+                }
+                break;
+            }
+        }
+    }
+}
+
+fn seal(market: Market) -> Result<Compiled, serde_json::Error> {
+    let body = serde_json::to_string(&market)?;
+    let digest = Sha256::digest(body.as_bytes());
+    let mut hash = String::with_capacity(32);
+    for byte in digest.iter().take(16) {
+        let _ = write!(hash, "{byte:02x}"); // OK because writing to a String cannot fail.
+    }
+    let json = published::wrap(&hash, &body);
+    Ok(Compiled { market, json, hash })
+}
+
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn error(&self, offset: usize, key: String, message: String) -> MarketError {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        MarketError { file: self.file.to_owned(), line, key, message }
+    }
+
+    /// An error of the TOML itself or of the file's shape.
+    fn shape_error(&self, error: &toml::de::Error) -> MarketError {
+        let span = error.span().unwrap_or(0..0);
+        let path = self.path_at(&span);
+        let message = explain(error.message());
+        self.error(span.start, path.join("."), message)
+    }
+
+    fn finding(&self, finding: Finding) -> MarketError {
+        let offset = self.offset_of(&finding.path);
+        self.error(offset, finding.path.join("."), finding.message)
+    }
+
+    /// Where the deepest existing key of a path stands.
+    fn offset_of(&self, path: &[String]) -> usize {
+        let Ok(document) = DeTable::parse(self.text) else { return 0 };
+        let mut table = document.get_ref();
+        let mut offset = 0;
+        for key in path {
+            let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else { break };
+            offset = name.span().start;
+            let DeValue::Table(inner) = value.get_ref() else { break };
+            table = inner;
+        }
+        offset
+    }
+
+    /// The key path whose name or value covers a place.
+    fn path_at(&self, place: &Range<usize>) -> Vec<String> {
+        let mut path = Vec::new();
+        if let Ok(document) = DeTable::parse(self.text) {
+            walk(document.get_ref(), place, &mut path);
+        }
+        path
+    }
+}
+
+/// Pushes the keys that lead to a place; says whether there was one.
+fn walk(table: &DeTable<'_>, place: &Range<usize>, path: &mut Vec<String>) -> bool {
+    for (name, value) in table {
+        path.push(name.get_ref().to_string());
+        let deeper = match value.get_ref() {
+            DeValue::Table(inner) => walk(inner, place, path),
+            _ => false,
+        };
+        if deeper || covers(&name.span(), place) || covers(&value.span(), place) {
+            return true;
+        }
+        path.pop();
+    }
+    false
+}
+
+fn covers(span: &Range<usize>, place: &Range<usize>) -> bool {
+    span.start <= place.start && place.end <= span.end
+}
+
+/// Adds the fix to what serde says of a shape.
+fn explain(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            format!("`{unknown}` is not a key of this table; {}", check::nearest(unknown, known.iter().copied()))
+        }
+        Some((unknown, known)) if message.starts_with("unknown variant") => {
+            format!("`{unknown}` is not a word that can stand here; {}", check::nearest(unknown, known.iter().copied()))
+        }
+        Some((missing, _)) if message.starts_with("missing field") => format!("`{missing}` is missing; add it"),
+        _ => message.replace('\n', " "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+code = "de"
+name = "Deutschland"
+region = "eu"
+locales = ["de-DE"]
+currency = "EUR"
+deadline_ms = 900
+
+[origins.master]
+protocol = "rest"
+url = "https://erp.example.com/vehicles/{vin}"
+timeout_ms = 2500
+
+[facets.identity]
+origin = "master"
+required = true
+ttl_s = 86400
+[facets.identity.map]
+make = "/brand"
+model = { at = "/model" }
+"#;
+
+    /// Replaces one text of the good file and returns the errors, one a line.
+    fn errors(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from), "the test replaces {from:?}, which is not in the file");
+        let text = GOOD.replace(from, to);
+        match compile("m.toml", &text) {
+            Ok(_) => String::new(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    #[test]
+    fn ok_compiles_and_reads_back() {
+        let compiled = compile("m.toml", GOOD).expect("valid");
+        let (market, hash) = published::read(&compiled.json).expect("readable");
+        assert_eq!((market, hash.as_str()), (compiled.market, compiled.hash.as_str()));
+    }
+
+    #[test]
+    fn ok_rewrites_hosts_only_at_a_boundary() {
+        let rewrites = |from: &str| BTreeMap::from([(from.to_owned(), "http://127.0.0.1:1".to_owned())]);
+        let url = |from: &str| {
+            let compiled = compile_with("m.toml", GOOD, &rewrites(from)).expect("valid");
+            compiled.market.origins.into_values().map(|origin| origin.url.as_str().to_owned()).collect::<String>()
+        };
+        assert_eq!(url("https://erp.example.com"), "http://127.0.0.1:1/vehicles/{vin}");
+        assert_eq!(url("https://erp.example"), "https://erp.example.com/vehicles/{vin}");
+    }
+
+    #[test]
+    fn err_names_file_line_key_cause_and_fix() {
+        for (from, to, expected) in [
+            (
+                "timeout_ms = 2500",
+                "timout_ms = 2500",
+                "m.toml:12: origins.master.timout_ms: `timout_ms` is not a key of this table; did you mean \"timeout_ms\"?",
+            ),
+            (
+                "\"rest\"",
+                "\"resst\"",
+                "m.toml:10: origins.master.protocol: `resst` is not a word that can stand here; did you mean \"rest\"?",
+            ),
+            ("timeout_ms = 2500\n", "", "m.toml:9: origins.master: `timeout_ms` is missing; add it"),
+            (
+                "2500",
+                "0",
+                "m.toml:12: origins.master.timeout_ms: is 0; choose 50 to 30000 milliseconds (the platform ends late work after 30 s)",
+            ),
+            (
+                "https://erp",
+                "http://erp",
+                "m.toml:11: origins.master.url: is not encrypted; use https:// (http:// is for 127.0.0.1 and localhost only)",
+            ),
+            (
+                "https://erp",
+                "https://{vin}.erp",
+                "m.toml:11: origins.master.url: has a placeholder in its host; placeholders may stand in the path and the query only",
+            ),
+            (
+                "{vin}",
+                "{plate}",
+                "m.toml:11: origins.master.url: `{plate}` is not known; use {vin}, {market} or {facet.field}",
+            ),
+            (
+                "origin = \"master\"",
+                "origin = \"mastr\"",
+                "m.toml:15: facets.identity.origin: \"mastr\" is not described; did you mean \"master\"?",
+            ),
+            (
+                "model = {",
+                "modell = {",
+                "m.toml:20: facets.identity.map.modell: identity has no such field; did you mean \"model\"?",
+            ),
+            (
+                "\"/brand\"",
+                "\"brand\"",
+                "m.toml:19: facets.identity.map.make: a JSON Pointer is empty or starts with `/`, like /Envelope/Body",
+            ),
+            (
+                "required = true\n",
+                "",
+                "m.toml:14: facets: has no required facet; set `required = true` where a page without it makes no sense (identity)",
+            ),
+        ] {
+            let errors = errors(from, to);
+            assert!(errors.lines().any(|line| line == expected), "wanted {expected}\n   got {errors}");
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! The shape of a market file, and of its compiled form: the same structure, as JSON.
+//!
+//! Unknown keys are refused in both: a Worker that does not know a key (a disclosure raised by a newer release, say) must not
+//! serve the market as if it were not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::mapping::Leaf;
+use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
+use super::pointer::Pointer;
+use super::template::Template;
+
+/// One market, as its file says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Market {
+    /// The code in URLs.
+    pub code: MarketCode,
+    /// The name as its visitors call it.
+    pub name: String,
+    /// The region that its data belongs to.
+    pub region: RegionCode,
+    /// The languages served; the first is the default.
+    pub locales: Vec<Locale>,
+    /// ISO 4217.
+    pub currency: String,
+    /// The unit of lengths of road, `km` or `mi`.
+    #[serde(default)]
+    pub distance: Distance,
+    /// Milliseconds after which a visitor gets an answer, whatever is still missing.
+    pub deadline_ms: u32,
+    /// Stage 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignIn>,
+    /// Stage 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<Ownership>,
+    /// The legacy systems.
+    pub origins: BTreeMap<OriginName, Origin>,
+    /// The facets that this market offers.
+    pub facets: BTreeMap<FacetName, Facet>,
+    /// Fields (`facet.field`) whose tier this market raises above the code's floor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disclosure: BTreeMap<String, Tier>,
+}
+
+/// The unit of lengths of road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Distance {
+    /// Kilometres.
+    #[default]
+    #[serde(rename = "km")]
+    Kilometre,
+    /// Statute miles.
+    #[serde(rename = "mi")]
+    Mile,
+}
+
+/// How far a caller is known. The order is the order of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Anybody.
+    Public,
+    /// Signed in with the market's identity provider.
+    Member,
+    /// Has proven that this car is theirs.
+    Owner,
+}
+
+impl Tier {
+    /// The tier's name in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Member => "member",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// Stage 1: the market's public identity provider (`OpenID` Connect).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The issuer, exactly as its discovery document names itself.
+    pub issuer: String,
+    /// Kerbside's client at the provider.
+    pub client_id: String,
+    /// The secret of that client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<SecretName>,
+    /// What is asked for.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// The audience that bearer access tokens must be for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// `at+jwt` (RFC 9068), or `JWT` for a provider that predates it.
+    #[serde(default = "default_access_token_type")]
+    pub access_token_type: String,
+    /// Signature algorithms accepted.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<String>,
+    /// How fresh a sign-in an ownership claim needs, in seconds.
+    #[serde(default = "default_max_age_s")]
+    pub max_age_s: u32,
+}
+
+/// Stage 2: how ownership is proven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ownership {
+    /// Days that a grant lasts.
+    pub grant_days: u32,
+    /// The methods that this market offers.
+    pub methods: BTreeMap<OwnershipMethod, BTreeMap<String, Value>>,
+}
+
+/// A way to prove ownership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnershipMethod {
+    /// A code to the contact that the car maker has on record.
+    ContactCode,
+    /// A code shown in the car.
+    VehicleCode,
+    /// Printed data of the registration document.
+    KeeperDocument,
+    /// Attested by a dealer's staff.
+    Dealer,
+    /// The car maker's own primary-user record.
+    OemMapping,
+}
+
+/// One legacy system and how it is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it is. Placeholders are percent-encoded.
+    pub url: Template,
+    /// Milliseconds until a call is given up. May exceed the deadline: the answer then lands in the cache.
+    pub timeout_ms: u32,
+    /// Bytes of an answer's body at the most.
+    #[serde(default = "default_max_bytes")]
+    pub max_bytes: u32,
+    /// Further tries of a failed idempotent call.
+    #[serde(default)]
+    pub retries: u8,
+    /// Calls of one request at the same time.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: u8,
+    /// When the origin is left alone.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// How Kerbside authenticates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// Query parameters (`rest`, `odata`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Template>,
+    /// Request headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Template>,
+    /// `OData` version, 2 or 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<OData>,
+    /// Only for `rest`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+    /// Only for `soap`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soap: Option<Soap>,
+    /// The answer that means: there is no such car. HTTP 404 and 410 always do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_found: Option<Match>,
+}
+
+/// What an origin speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// JSON over HTTP.
+    Rest,
+    /// SOAP 1.1 or 1.2.
+    Soap,
+    /// `OData` v2 or v4, as JSON.
+    Odata,
+}
+
+/// `OData` versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum OData {
+    /// Version 2.
+    V2,
+    /// Version 4.
+    V4,
+}
+
+impl TryFrom<u8> for OData {
+    type Error = &'static str;
+    fn try_from(number: u8) -> Result<Self, &'static str> {
+        match number {
+            2 => Ok(Self::V2),
+            4 => Ok(Self::V4),
+            _ => Err("the OData version is 2 or 4"),
+        }
+    }
+}
+
+impl From<OData> for u8 {
+    fn from(version: OData) -> Self {
+        match version {
+            OData::V2 => 2,
+            OData::V4 => 4,
+        }
+    }
+}
+
+/// When an origin is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    /// Consecutive failures that open it.
+    pub failures: u16,
+    /// Seconds that it stays open.
+    pub open_s: u16,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 5, open_s: 30 }
+    }
+}
+
+/// How Kerbside authenticates at an origin. Always by the name of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// HTTP Basic (RFC 7617). The secret holds `user:password`.
+    Basic(SecretName),
+    /// `Authorization: Bearer`. The secret holds the token.
+    Bearer(SecretName),
+    /// A header of the origin's own.
+    Header(HeaderAuth),
+}
+
+/// A header of the origin's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderAuth {
+    /// The header's name.
+    pub name: String,
+    /// The secret that holds its value.
+    pub secret: SecretName,
+}
+
+/// How a REST origin is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rest {
+    /// `GET` unless said.
+    #[serde(default)]
+    pub method: Method,
+    /// The body of a `POST`, as a tree whose texts may hold placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+/// Verbs that read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    #[default]
+    Get,
+    /// Reads where the origin takes its question as a body.
+    Post,
+}
+
+/// How a SOAP origin is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Soap {
+    /// 1.1 or 1.2.
+    #[serde(default)]
+    pub version: SoapVersion,
+    /// The SOAP action.
+    #[serde(default)]
+    pub action: String,
+    /// WS-Security `UsernameToken`: the secret that holds `user:password`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_token: Option<SecretName>,
+    /// How the password is sent.
+    #[serde(default)]
+    pub password_type: SoapPassword,
+    /// What stands in the envelope's body. Placeholders are escaped as XML.
+    pub body: Template,
+}
+
+/// SOAP versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SoapVersion {
+    /// 1.1.
+    #[default]
+    #[serde(rename = "1.1")]
+    V1_1,
+    /// 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
+}
+
+/// WS-Security `UsernameToken` password types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoapPassword {
+    /// `PasswordText`.
+    #[default]
+    Text,
+    /// `PasswordDigest`, with nonce and created.
+    Digest,
+}
+
+/// A condition on an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    /// The place that is looked at.
+    pub at: Pointer,
+    /// The texts, one of which must stand there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub is: Vec<String>,
+    /// With `true`: nothing must stand there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
+}
+
+/// One facet: where it comes from, how long it is good, how it is mapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facet {
+    /// The origin that states it.
+    pub origin: OriginName,
+    /// Without it there is no document.
+    #[serde(default)]
+    pub required: bool,
+    /// Seconds that it is fresh.
+    pub ttl_s: u32,
+    /// Further seconds that it is served while it is refreshed.
+    #[serde(default)]
+    pub stale_s: u32,
+    /// Further seconds, from the end of `ttl_s`, that it is served while the origin fails.
+    #[serde(default)]
+    pub error_s: u32,
+    /// Seconds that an authoritative "no such thing" is kept.
+    #[serde(default = "default_absent_s")]
+    pub absent_s: u32,
+    /// Fields of other facets (`identity.model`) that its request uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// For a list facet: the list. One element counts as a list of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Pointer>,
+    /// The facet's fields.
+    pub map: BTreeMap<String, Leaf>,
+}
+
+impl Market {
+    /// The names of all secrets that this market uses.
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        let of_origin = |origin: &Origin| {
+            let auth = origin.auth.as_ref().map(|auth| match auth {
+                Auth::Basic(name) | Auth::Bearer(name) => name.clone(),
+                Auth::Header(header) => header.secret.clone(),
+            });
+            let token = origin.soap.as_ref().and_then(|soap| soap.username_token.clone());
+            auth.into_iter().chain(token).collect::<Vec<_>>()
+        };
+        let of_sign_in = self.sign_in.as_ref().and_then(|sign_in| sign_in.client_secret.clone());
+        self.origins.values().flat_map(of_origin).chain(of_sign_in).map(String::from).collect()
+    }
+
+    /// The locale of this market that is in `language`, like `de`.
+    pub fn locale_of(&self, language: &str) -> Option<&Locale> {
+        self.locales.iter().find(|locale| locale.language() == language)
+    }
+}
+
+/// Accepts `"a"` and `["a", "b"]`.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a text or a list of texts")]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    })
+}
+
+fn default_scopes() -> Vec<String> {
+    vec!["openid".into()]
+}
+
+fn default_access_token_type() -> String {
+    "at+jwt".into()
+}
+
+fn default_algorithms() -> Vec<String> {
+    ["ES256", "RS256", "EdDSA"].map(String::from).to_vec()
+}
+
+const fn default_max_age_s() -> u32 {
+    900
+}
+
+const fn default_max_bytes() -> u32 {
+    262_144
+}
+
+const fn default_concurrency() -> u8 {
+    4
+}
+
+const fn default_absent_s() -> u32 {
+    300
+}

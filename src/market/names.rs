@@ -1,0 +1,191 @@
+//! Identifiers of a market file as types: each is checked once, when it is read.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a name was refused. `is` is the name's kind, `rule` what it must look like.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a {is}: it must be {rule}")]
+pub struct NameError {
+    is: &'static str,
+    rule: &'static str,
+}
+
+/// Defines a name type over `String` with a rule that every value has passed.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $is:literal, $rule:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            #[doc = concat!("Reads a ", $is, ".\n\n# Errors\n[`NameError`] where it is not ", $rule, ".")]
+            pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+                let text = text.into();
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err(NameError { is: $is, rule: $rule }) }
+            }
+
+            /// The name as it was written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A market's code, as in its URLs: `de`, `gb`, `us`.
+    MarketCode,
+    "market code",
+    "2 to 8 lower-case letters or digits, a letter first",
+    |text| is_word(text, 2, 8, |c| c.is_ascii_lowercase() || c.is_ascii_digit()) && !RESERVED.contains(&text)
+);
+name!(
+    /// A region's code, as in `wrangler.toml`: `eu`, `us`, `apac`.
+    RegionCode,
+    "region code",
+    "2 to 8 lower-case letters or digits, a letter first",
+    |text| is_word(text, 2, 8, |c| c.is_ascii_lowercase() || c.is_ascii_digit())
+);
+name!(
+    /// The name of one legacy system of a market: `master`, `workshop`.
+    OriginName,
+    "origin name",
+    "1 to 32 lower-case letters, digits or underscores, a letter first",
+    |text| is_word(text, 1, 32, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+);
+name!(
+    /// The name of a secret, never the secret itself: `DE_MASTER_TOKEN`.
+    SecretName,
+    "secret's name",
+    "2 to 64 upper-case letters, digits or underscores, a letter first (the secret itself is set with `wrangler secret put`)",
+    |text| text.len() >= 2
+        && text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+);
+name!(
+    /// A BCP 47 language tag with a region: `de-DE`.
+    Locale,
+    "locale",
+    "a language and a region, like de-DE",
+    |text| matches!(text.split_once('-'), Some((language, region))
+        if (2..=3).contains(&language.len()) && language.chars().all(|c| c.is_ascii_lowercase())
+            && (2..=4).contains(&region.len()) && region.chars().all(|c| c.is_ascii_alphanumeric()))
+);
+
+/// First path segments of Kerbside's own, which no market may take.
+const RESERVED: [&str; 7] = ["api", "auth", "assets", "problems", "healthz", "readyz", "www"];
+
+impl Locale {
+    /// The language alone: `de` of `de-DE`.
+    pub fn language(&self) -> &str {
+        self.0.split('-').next().unwrap_or(&self.0)
+    }
+}
+
+/// Declares the facets once: variant and the name used in JSON, TOML, SQL, URLs and logs.
+macro_rules! facet_names {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// A named part of the vehicle document with its own source, freshness and tier.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum FacetName {
+            $($(#[$doc])* #[serde(rename = $name)] $variant),+
+        }
+
+        impl FacetName {
+            /// All facets, in the order in which documents and pages show them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The facet's name in JSON, TOML, SQL, URLs and logs.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The facet of this name.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+facet_names! {
+    /// Make, model, year and the technical facts of the type.
+    Identity = "identity",
+    /// What is fitted to this car.
+    Equipment = "equipment",
+    /// Safety recalls of this car.
+    Recalls = "recalls",
+}
+
+impl fmt::Display for FacetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn is_word(text: &str, least: usize, most: usize, allowed: fn(char) -> bool) -> bool {
+    (least..=most).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T, E>(read: impl Fn(String) -> Result<T, E>, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(read((*text).to_owned()).is_ok(), "{text:?} should be accepted");
+        }
+        for text in bad {
+            assert!(read((*text).to_owned()).is_err(), "{text:?} should be refused");
+        }
+    }
+
+    #[test]
+    fn names_keep_their_rules() {
+        check(MarketCode::try_from, &["de", "us", "benelux", "b2"], &["", "d", "DE", "de/..", "2b", "api", "dé"]);
+        check(OriginName::try_from, &["master", "sap_2"], &["", "Master", "a b", "_x"]);
+        check(SecretName::try_from, &["DE_MASTER_TOKEN"], &["", "user:password", "de_token", "A"]);
+        check(Locale::try_from, &["de-DE", "en-GB", "fr-CH"], &["de", "de_DE", "DE-de", "-", "de-"]);
+    }
+
+    #[test]
+    fn facet_names_round_trip() {
+        for facet in FacetName::ALL {
+            assert_eq!(FacetName::parse(facet.as_str()), Some(*facet));
+        }
+        assert_eq!(FacetName::parse("Identity"), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! JSON Pointers (RFC 6901), parsed once when the market is read.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A place in an origin's answer. `""` is the whole answer, `/a/0/b` walks objects and lists.
+///
+/// Where a list has one element, origins that speak XML deliver the element alone: see `each` in [`super::Facet`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pointer(String);
+
+/// Why a text is no JSON Pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PointerError {
+    /// It is neither empty nor starts with a slash.
+    #[error("a JSON Pointer is empty or starts with `/`, like /Envelope/Body")]
+    NoLeadingSlash,
+    /// A `~` that is not `~0` or `~1`.
+    #[error("`~` must be written `~0` and `/` inside a name `~1`")]
+    BadEscape,
+}
+
+impl Pointer {
+    /// Reads a pointer.
+    ///
+    /// # Errors
+    /// [`PointerError`] where RFC 6901 does not allow the text.
+    pub fn new(text: impl Into<String>) -> Result<Self, PointerError> {
+        let text = text.into();
+        if !text.is_empty() && !text.starts_with('/') {
+            return Err(PointerError::NoLeadingSlash);
+        }
+        if text.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+            return Err(PointerError::BadEscape);
+        }
+        Ok(Self(text))
+    }
+
+    /// The value at this place. `null` counts as nothing there.
+    pub fn find<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
+        tree.pointer(&self.0).filter(|value| !value.is_null())
+    }
+
+    /// The pointer as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Pointer {
+    type Error = PointerError;
+    fn try_from(text: String) -> Result<Self, PointerError> {
+        Self::new(text)
+    }
+}
+
+impl From<Pointer> for String {
+    fn from(pointer: Pointer) -> Self {
+        pointer.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ok_walks_objects_and_lists() {
+        let tree = json!({"a": [{"b/c": 1}], "n": null});
+        let at = |text: &str| Pointer::new(text).ok().and_then(|p| p.find(&tree).cloned());
+        assert_eq!(at("/a/0/b~1c"), Some(json!(1)));
+        assert_eq!(at("/n"), None);
+        assert_eq!(at("/a/1"), None);
+        assert_eq!(at(""), Some(tree.clone()));
+    }
+
+    #[test]
+    fn err_says_which_rule() {
+        assert_eq!(Pointer::new("a/b"), Err(PointerError::NoLeadingSlash));
+        assert_eq!(Pointer::new("/a~2"), Err(PointerError::BadEscape));
+        assert_eq!(Pointer::new("/a~"), Err(PointerError::BadEscape));
+    }
+}

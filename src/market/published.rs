@@ -1,0 +1,100 @@
+//! What lies in KV of a market: the keys and the JSON around the compiled file.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::file::Market;
+use super::names::{Locale, MarketCode, RegionCode};
+
+/// The layout that this code writes and reads.
+const SCHEMA: u32 = 1;
+
+/// The directory of all markets of all regions: [`DirectoryEntry`] as a JSON list.
+pub const DIRECTORY_KEY: &str = "markets";
+
+/// The compiled market that is served.
+pub fn market_key(code: &MarketCode) -> String {
+    format!("market:{code}")
+}
+
+/// A version kept for rollback.
+pub fn version_key(code: &MarketCode, hash: &str) -> String {
+    format!("market:{code}:version:{hash}")
+}
+
+/// The list of [`Version`]s, newest last.
+pub fn history_key(code: &MarketCode) -> String {
+    format!("market:{code}:history")
+}
+
+/// A market in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryEntry {
+    /// Its code.
+    pub code: MarketCode,
+    /// Its name as its visitors call it.
+    pub name: String,
+    /// The region that serves it.
+    pub region: RegionCode,
+    /// Its languages.
+    pub locales: Vec<Locale>,
+}
+
+impl From<&Market> for DirectoryEntry {
+    fn from(market: &Market) -> Self {
+        Self {
+            code: market.code.clone(),
+            name: market.name.clone(),
+            region: market.region.clone(),
+            locales: market.locales.clone(),
+        }
+    }
+}
+
+/// A published version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The content hash.
+    pub hash: String,
+    /// When it was published, RFC 3339 UTC.
+    pub published_at: String,
+}
+
+/// Why a published market cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishedError {
+    /// It is no JSON of this shape, or has keys that this release does not know.
+    #[error("the published market does not read: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// Another layout.
+    #[error("the published market has layout {found}, this release reads {SCHEMA}: publish it again")]
+    Schema {
+        /// The layout found.
+        found: u32,
+    },
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    schema: u32,
+    hash: String,
+    #[serde(borrow)]
+    market: &'a RawValue,
+}
+
+/// The stored text around a market's JSON.
+pub(super) fn wrap(hash: &str, market: &str) -> String {
+    format!(r#"{{"schema":{SCHEMA},"hash":"{hash}","market":{market}}}"#)
+}
+
+/// Reads a stored market and its content hash.
+///
+/// # Errors
+/// [`PublishedError`] where it was written by an incompatible release or damaged.
+pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
+    let wrapped: Wrapped<'_> = serde_json::from_str(json)?;
+    if wrapped.schema != SCHEMA {
+        return Err(PublishedError::Schema { found: wrapped.schema });
+    }
+    Ok((serde_json::from_str(wrapped.market.get())?, wrapped.hash))
+}

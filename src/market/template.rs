@@ -1,0 +1,169 @@
+//! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that renders them (`origin`).
+
+use serde::{Deserialize, Serialize};
+
+use super::names::FacetName;
+
+/// A parsed template. `{{` and `}}` stand for literal braces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Template {
+    text: String,
+    parts: Vec<Part>,
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Goes out as it is.
+    Literal(String),
+    /// Is replaced by a value, escaped for the place where it stands.
+    Placeholder(Variable),
+}
+
+/// What a placeholder stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// `{vin}`: the car's VIN, 17 characters.
+    Vin,
+    /// `{market}`: the market's code.
+    Market,
+    /// `{identity.model}`: a value of another facet, which must stand in `needs`.
+    Field {
+        /// The facet that the value is taken from.
+        facet: FacetName,
+        /// The field of that facet.
+        field: String,
+    },
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A `{` without its `}`.
+    #[error("`{{` is never closed; write `{{{{` for a literal brace")]
+    Unclosed,
+    /// A `}` without its `{`.
+    #[error("`}}` was never opened; write `}}}}` for a literal brace")]
+    Unopened,
+    /// The placeholder's name is not known.
+    #[error("`{{{name}}}` is not known; use {{vin}}, {{market}} or {{facet.field}}")]
+    Unknown {
+        /// The name between the braces.
+        name: String,
+    },
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// [`TemplateError`] for unbalanced braces and unknown placeholders.
+    pub fn new(text: impl Into<String>) -> Result<Self, TemplateError> {
+        let text = text.into();
+        let parts = parse(&text)?;
+        Ok(Self { text, parts })
+    }
+
+    /// The template's pieces in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The template as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The facet fields that the template uses.
+    pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(Variable::Field { facet, field }) => Some((*facet, field.as_str())),
+            _ => None,
+        })
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = TemplateError;
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        Self::new(text)
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.text
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, from_brace) = rest.split_at(at);
+        literal.push_str(before);
+        if let Some(after) = from_brace.strip_prefix("{{") {
+            literal.push('{');
+            rest = after;
+        } else if let Some(after) = from_brace.strip_prefix("}}") {
+            literal.push('}');
+            rest = after;
+        } else if let Some(inside) = from_brace.strip_prefix('{') {
+            let (name, after) = inside.split_once('}').ok_or(TemplateError::Unclosed)?;
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::Placeholder(variable(name)?));
+            rest = after;
+        } else {
+            return Err(TemplateError::Unopened);
+        }
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal));
+    }
+    Ok(parts)
+}
+
+fn variable(name: &str) -> Result<Variable, TemplateError> {
+    let unknown = || TemplateError::Unknown { name: name.chars().take(40).collect() };
+    match name {
+        "vin" => Ok(Variable::Vin),
+        "market" => Ok(Variable::Market),
+        _ => {
+            let (facet, field) = name.split_once('.').ok_or_else(unknown)?;
+            let facet = FacetName::parse(facet).ok_or_else(unknown)?;
+            Ok(Variable::Field { facet, field: field.to_owned() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_splits_literals_and_placeholders() {
+        let template = Template::new("Vin eq '{vin}' {{x}} {identity.model}").expect("valid");
+        assert_eq!(
+            template.parts(),
+            [
+                Part::Literal("Vin eq '".into()),
+                Part::Placeholder(Variable::Vin),
+                Part::Literal("' {x} ".into()),
+                Part::Placeholder(Variable::Field { facet: FacetName::Identity, field: "model".into() }),
+            ]
+        );
+    }
+
+    #[test]
+    fn err_says_what_is_wrong() {
+        assert_eq!(Template::new("a {vin"), Err(TemplateError::Unclosed));
+        assert_eq!(Template::new("a } b"), Err(TemplateError::Unopened));
+        assert_eq!(Template::new("{plate}"), Err(TemplateError::Unknown { name: "plate".into() }));
+        assert_eq!(Template::new("{}"), Err(TemplateError::Unknown { name: String::new() }));
+    }
+}
