@@ -3,4 +3,6 @@
 //! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it is the Worker. Only
 //! `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom; `tests/architecture.rs` holds it.
 
+pub mod disclosure;
 pub mod market;
+pub mod vehicle;

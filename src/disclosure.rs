@@ -1,0 +1,184 @@
+//! Who may see what: one table of every leaf of every facet with its floor tier and class.
+//!
+//! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier, never lower it.
+//! Leaves to others: how a caller's tier is proven (`auth`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::market::{FacetName, Market, Tier};
+
+/// What kind of information a leaf is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A fact about the car.
+    VehicleFact,
+    /// Tells of a person.
+    Personal,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaf {
+    /// The facet.
+    pub facet: FacetName,
+    /// The leaf's place in it; lists are walked without an index: `items.name`.
+    pub path: &'static str,
+    /// The least tier that sees it.
+    pub floor: Tier,
+    /// What kind of information it is.
+    pub class: Class,
+}
+
+/// A facet as far as a tier sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// What is seen, always an object.
+    pub value: Value,
+    /// The names of what is not, outermost only: `items` rather than `items.name`.
+    pub withheld: Vec<String>,
+}
+
+const fn fact(facet: FacetName, path: &'static str, floor: Tier) -> Leaf {
+    Leaf { facet, path, floor, class: Class::VehicleFact }
+}
+
+/// Every leaf of every facet.
+pub const TABLE: &[Leaf] = &[
+    fact(FacetName::Identity, "make", Tier::Public),
+    fact(FacetName::Identity, "model", Tier::Public),
+    fact(FacetName::Identity, "trim", Tier::Public),
+    fact(FacetName::Identity, "body", Tier::Public),
+    fact(FacetName::Identity, "fuel", Tier::Public),
+    fact(FacetName::Identity, "model_year", Tier::Public),
+    fact(FacetName::Identity, "power.value", Tier::Public),
+    fact(FacetName::Identity, "power.unit", Tier::Public),
+    fact(FacetName::Identity, "displacement.value", Tier::Public),
+    fact(FacetName::Identity, "displacement.unit", Tier::Public),
+    fact(FacetName::Identity, "cylinders", Tier::Public),
+    fact(FacetName::Identity, "transmission", Tier::Public),
+    fact(FacetName::Identity, "drive", Tier::Public),
+    fact(FacetName::Identity, "doors", Tier::Public),
+    fact(FacetName::Identity, "colour", Tier::Public),
+    Leaf { facet: FacetName::Identity, path: "vin", floor: Tier::Owner, class: Class::Personal },
+    fact(FacetName::Equipment, "item_count", Tier::Public),
+    fact(FacetName::Equipment, "items.code", Tier::Member),
+    fact(FacetName::Equipment, "items.name", Tier::Member),
+    fact(FacetName::Equipment, "items.category", Tier::Member),
+    fact(FacetName::Recalls, "open", Tier::Public),
+    fact(FacetName::Recalls, "items.reference", Tier::Member),
+    fact(FacetName::Recalls, "items.title", Tier::Member),
+    fact(FacetName::Recalls, "items.description", Tier::Member),
+    fact(FacetName::Recalls, "items.announced_on", Tier::Member),
+    fact(FacetName::Recalls, "items.status", Tier::Member),
+];
+
+/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for an unknown leaf.
+fn tier_of(facet: FacetName, path: &str, raised: &BTreeMap<String, Tier>) -> Option<Tier> {
+    let leaf = TABLE.iter().find(|leaf| leaf.facet == facet && leaf.path == path)?;
+    // A market raises `recalls.items` and with it everything below.
+    let raises = raised.iter().filter_map(|(name, tier)| {
+        let rest = name.strip_prefix(facet.as_str())?.strip_prefix('.')?;
+        let covers = path == rest || path.strip_prefix(rest).is_some_and(|below| below.starts_with('.'));
+        covers.then_some(*tier)
+    });
+    raises.chain([leaf.floor]).max()
+}
+
+/// The least tier that sees anything of a facet in a market.
+pub fn least_tier(facet: FacetName, market: &Market) -> Tier {
+    let leaves = TABLE.iter().filter(|leaf| leaf.facet == facet);
+    leaves.filter_map(|leaf| tier_of(facet, leaf.path, &market.disclosure)).min().unwrap_or(Tier::Owner)
+}
+
+/// Leaves out of a facet what a tier does not see.
+pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
+    let mut withheld = Vec::new();
+    let projected = walk(facet, "", value, tier, &market.disclosure, &mut withheld);
+    let value = projected.unwrap_or_else(|| Value::Object(Map::new()));
+    withheld.sort();
+    withheld.dedup();
+    Projection { value, withheld }
+}
+
+/// What a market tries to lower or misspells: for `cargo xtask market check`.
+pub fn misused_disclosure(market: &Market) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for (name, tier) in &market.disclosure {
+        let Some((facet, path)) = name.split_once('.') else { continue };
+        let below =
+            |leaf: &&Leaf| leaf.path == path || leaf.path.strip_prefix(path).is_some_and(|p| p.starts_with('.'));
+        let leaves: Vec<&Leaf> = TABLE.iter().filter(|leaf| leaf.facet.as_str() == facet).filter(below).collect();
+        if leaves.is_empty() {
+            sentences.push(format!(
+                "disclosure.\"{name}\": there is no such field; write \"facet.field\", like \"identity.colour\""
+            ));
+        } else if leaves.iter().any(|leaf| leaf.floor > *tier) {
+            sentences.push(format!(
+                "disclosure.\"{name}\": is {} in every market and can only be raised; remove it",
+                leaves.iter().map(|leaf| leaf.floor).max().unwrap_or(Tier::Owner).as_str()
+            ));
+        }
+    }
+    sentences
+}
+
+fn walk(
+    facet: FacetName,
+    path: &str,
+    value: &Value,
+    tier: Tier,
+    raised: &BTreeMap<String, Tier>,
+    withheld: &mut Vec<String>,
+) -> Option<Value> {
+    match value {
+        Value::Object(fields) => {
+            let mut seen = Map::new();
+            let mut hidden = Vec::new();
+            for (name, field) in fields {
+                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                if let Some(field) = walk(facet, &below, field, tier, raised, &mut hidden) {
+                    seen.insert(name.clone(), field);
+                }
+            }
+            if seen.is_empty() && !hidden.is_empty() && !path.is_empty() {
+                withheld.push(path.to_owned());
+                return None;
+            }
+            withheld.append(&mut hidden);
+            (!seen.is_empty() || path.is_empty()).then_some(Value::Object(seen))
+        }
+        Value::Array(elements) => walk_list(facet, path, elements, tier, raised, withheld),
+        leaf => match tier_of(facet, path, raised) {
+            Some(needed) if needed <= tier => Some(leaf.clone()),
+            Some(_) => {
+                withheld.push(path.to_owned());
+                None
+            }
+            None => None,
+        },
+    }
+}
+
+fn walk_list(
+    facet: FacetName,
+    path: &str,
+    elements: &[Value],
+    tier: Tier,
+    raised: &BTreeMap<String, Tier>,
+    withheld: &mut Vec<String>,
+) -> Option<Value> {
+    // A list is seen where any leaf below it is: an empty list would otherwise tell what its elements may not.
+    let below = |leaf: &&Leaf| leaf.facet == facet && leaf.path.strip_prefix(path).is_some_and(|p| p.starts_with('.'));
+    let visible = TABLE.iter().filter(below).any(|leaf| tier_of(facet, leaf.path, raised).is_some_and(|t| t <= tier));
+    if !visible {
+        withheld.push(path.to_owned());
+        return None;
+    }
+    let seen = elements.iter().filter_map(|element| walk(facet, path, element, tier, raised, withheld));
+    Some(Value::Array(seen.collect()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! Vehicle identification numbers, ISO 3779 and 49 CFR 565.
+//!
+//! A VIN is personal data: the type has no `Display` and no `Serialize`, and `Debug` hides it.
+
+use std::fmt;
+
+/// A VIN: 17 upper-case letters and digits without I, O and Q.
+///
+/// ```
+/// use kerbside::vehicle::{Vin, VinError};
+/// let vin = Vin::parse("wp0 zzz 99z ts39-0000").unwrap();
+/// assert_eq!(vin.expose(), "WP0ZZZ99ZTS390000");
+/// assert_eq!(Vin::parse("WP0ZZZ99ZTS39O000"), Err(VinError::LetterNotUsed { position: 14, letter: 'O' }));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Vin([u8; 17]);
+
+/// Why a text is no VIN. Positions count from 1, blanks and hyphens left out. No variant repeats more than one letter of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VinError {
+    /// Nothing but blanks and hyphens.
+    #[error("Enter the vehicle identification number: 17 letters and digits.")]
+    Empty,
+    /// Too few or too many characters.
+    #[error("A VIN has 17 letters and digits; this has {length}.")]
+    Length {
+        /// Characters found; counting stops at 1000.
+        length: usize,
+    },
+    /// I, O or Q, which look like 1 and 0.
+    #[error("The letter {letter} (position {position}) is not used in VINs, because it looks like {}. Check whether it is a {}.", digit(*.letter), digit(*.letter))]
+    LetterNotUsed {
+        /// Where it stands.
+        position: usize,
+        /// Which of the three.
+        letter: char,
+    },
+    /// Neither a Latin letter nor a digit, or a look-alike from another script.
+    #[error(
+        "Position {position} is not a Latin letter or a digit. Type the number as it is printed, without other characters."
+    )]
+    Character {
+        /// Where it stands.
+        position: usize,
+    },
+}
+
+/// What the ninth character says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckDigit {
+    /// It is the check digit that North America prescribes.
+    Matches,
+    /// It is not. In a North American VIN that hints at a typing error; elsewhere it means nothing.
+    Differs,
+}
+
+/// Longer texts are refused before they are looked at character by character.
+const LONGEST_INPUT: usize = 1000;
+
+impl Vin {
+    /// Reads a VIN as people type it: lower case, blanks and hyphens are accepted.
+    ///
+    /// # Errors
+    /// [`VinError`], the first thing that is wrong.
+    pub fn parse(text: &str) -> Result<Self, VinError> {
+        let characters: Vec<char> = text.chars().take(LONGEST_INPUT).filter(|c| !is_separator(*c)).collect();
+        if characters.is_empty() {
+            return Err(VinError::Empty);
+        }
+        if characters.len() <= 40
+            && let Some(error) = first_bad(&characters)
+        {
+            return Err(error);
+        }
+        let upper: Vec<u8> = characters.iter().map(|c| c.to_ascii_uppercase() as u8).collect();
+        upper.try_into().map(Self).map_err(|upper: Vec<u8>| VinError::Length { length: upper.len() })
+    }
+
+    /// The VIN itself, for a request to an origin and for sealing. Never for a log, a URL or a key.
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default() // OK because parse lets ASCII pass only.
+    }
+
+    /// Whether the manufacturer is North American (first character 1 to 5), where the check digit is prescribed.
+    pub fn is_north_american(&self) -> bool {
+        matches!(self.0.first(), Some(b'1'..=b'5'))
+    }
+
+    /// Compares the ninth character with the check digit of 49 CFR 565.15(c).
+    pub fn check_digit(&self) -> CheckDigit {
+        let sum: u32 = self.0.iter().zip(WEIGHTS).map(|(byte, weight)| transliterate(*byte) * weight).sum();
+        let expected = match sum % 11 {
+            10 => b'X',
+            digit => b'0' + u8::try_from(digit).unwrap_or_default(), // OK because the remainder is below 10.
+        };
+        if self.0.get(8) == Some(&expected) { CheckDigit::Matches } else { CheckDigit::Differs }
+    }
+}
+
+impl fmt::Debug for Vin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vin([redacted])")
+    }
+}
+
+const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
+
+fn transliterate(byte: u8) -> u32 {
+    match byte {
+        b'0'..=b'9' => u32::from(byte - b'0'),
+        b'A'..=b'H' => u32::from(byte - b'A') + 1,
+        b'J'..=b'R' => u32::from(byte - b'J') + 1,
+        b'S'..=b'Z' => u32::from(byte - b'S') + 2,
+        _ => 0,
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{ad}' | '\u{200b}' | '\u{feff}')
+}
+
+fn first_bad(characters: &[char]) -> Option<VinError> {
+    characters.iter().zip(1..).find_map(|(&c, position)| match c.to_ascii_uppercase() {
+        letter @ ('I' | 'O' | 'Q') => Some(VinError::LetterNotUsed { position, letter }),
+        'A'..='Z' | '0'..='9' => None,
+        _ => Some(VinError::Character { position }),
+    })
+}
+
+fn digit(letter: char) -> char {
+    if letter == 'I' { '1' } else { '0' }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, expect: Result<&str, VinError>) {
+        let found = Vin::parse(text);
+        assert_eq!(found.as_ref().map(Vin::expose).map_err(|e| *e), expect, "{text:?}");
+    }
+
+    #[test]
+    fn ok_as_people_type_it() {
+        for text in ["WP0ZZZ99ZTS390000", "wp0zzz99zts390000", " WP0-ZZZ99-ZTS39 0000\n", "WP0ZZZ99ZTS39\u{a0}0000"] {
+            check(text, Ok("WP0ZZZ99ZTS390000"));
+        }
+    }
+
+    #[test]
+    fn err_says_what_and_where() {
+        check("", Err(VinError::Empty));
+        check(" - ", Err(VinError::Empty));
+        check("WP0ZZZ99ZTS39000", Err(VinError::Length { length: 16 }));
+        check("WP0ZZZ99ZTS3900000", Err(VinError::Length { length: 18 }));
+        check(&"A".repeat(10_000), Err(VinError::Length { length: 1000 }));
+        check("WP0ZZZ99ZTS39000I", Err(VinError::LetterNotUsed { position: 17, letter: 'I' }));
+        check("q", Err(VinError::LetterNotUsed { position: 1, letter: 'Q' }));
+        check("WР0ZZZ99ZTS390000", Err(VinError::Character { position: 2 })); // A Cyrillic Er.
+        check("ＷP0ZZZ99ZTS390000", Err(VinError::Character { position: 1 })); // A full-width W.
+        check("<script>alert(1)<", Err(VinError::Character { position: 1 }));
+    }
+
+    #[test]
+    fn messages_help() {
+        let text = VinError::LetterNotUsed { position: 3, letter: 'O' }.to_string();
+        assert_eq!(
+            text,
+            "The letter O (position 3) is not used in VINs, because it looks like 0. Check whether it is a 0."
+        );
+    }
+
+    #[test]
+    fn check_digit_of_49_cfr_565() {
+        for (vin, expect) in [
+            ("1M8GDM9AXKP042788", CheckDigit::Matches),
+            ("11111111111111111", CheckDigit::Matches),
+            ("1M8GDM9A1KP042788", CheckDigit::Differs),
+        ] {
+            assert_eq!(Vin::parse(vin).map(|vin| vin.check_digit()), Ok(expect), "{vin}");
+        }
+    }
+
+    #[test]
+    fn debug_hides_it() {
+        let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
+        assert_eq!(format!("{vin:?}"), "Vin([redacted])");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,60}") {
+            let _ = Vin::parse(&text);
+        }
+
+        #[test]
+        fn ok_every_valid_vin(text in "[A-HJ-NPR-Z0-9]{17}") {
+            prop_assert_eq!(Vin::parse(&text.to_lowercase()).map(|vin| vin.expose().to_owned()), Ok(text));
+        }
+    }
+}
