@@ -1,0 +1,48 @@
+/**
+ * Fills the local stores before `wrangler dev` opens them: applies the D1 migrations, then writes to KV what it reads.
+ *
+ *     node seed.mjs ENVIRONMENT FOLDER < entries.json
+ *
+ * FOLDER is what `wrangler dev --persist-to` gets. Standard input is a JSON list of {key, value}, read to its end, after the
+ * migrations. One process instead of `wrangler d1 migrations apply` and `wrangler kv bulk put` after one another; the table of
+ * applied migrations is wrangler's own, so that both can be used on the same folder.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+import { getPlatformProxy, unstable_splitSqlQuery as split } from "wrangler";
+
+const MIGRATIONS = "migrations";
+const TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)`;
+
+async function migrate(db) {
+  await db.prepare(TABLE).run();
+  const { results } = await db.prepare("SELECT name FROM d1_migrations").all();
+  const applied = new Set(results.map((row) => row.name));
+  const files = (await readdir(MIGRATIONS)).filter((name) => name.endsWith(".sql")).sort();
+  for (const name of files.filter((file) => !applied.has(file))) {
+    const statements = split(await readFile(join(MIGRATIONS, name), "utf8"));
+    const done = db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
+    try {
+      await db.batch([...statements.map((statement) => db.prepare(statement)), done]);
+    } catch (error) {
+      throw new Error(`${MIGRATIONS}/${name}: ${error.cause?.message ?? error.message}`);
+    }
+  }
+}
+
+const [environment, folder] = process.argv.slice(2);
+const platform = await getPlatformProxy({ environment, persist: { path: join(folder, "v3") }, remoteBindings: false, envFiles: [] });
+try {
+  await migrate(platform.env.DB);
+  for (const { key, value } of JSON.parse(await text(process.stdin))) {
+    await platform.env.MARKETS.put(key, value);
+  }
+} finally {
+  await platform.dispose();
+}

@@ -1,0 +1,98 @@
+//! `cargo xtask bench`: runs `benches/*.mjs` against the stack, prints their figures and keeps them.
+//!
+//! A benchmark finds the portal at `KERBSIDE_URL` and the stand-ins' control at `KERBSIDE_CONTROL`, and writes its result as JSON
+//! to the file `KERBSIDE_RESULT`: `{"load": "…", "rounds": 5, "figures": [{"name": "…", "value": 1.2, "unit": "ratio", "spread": 0.1}]}`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::args::{Accepts, Args};
+use crate::files;
+use crate::process::{self, Output};
+use crate::stack::{Options, Stack};
+
+const ACCEPTS: Accepts = Accepts { command: "bench", flags: &[], options: &[], positional: 1 };
+
+/// `cargo xtask bench`.
+///
+/// # Errors
+/// Where there is no such benchmark, or one fails.
+pub fn command(words: &[String]) -> Result<()> {
+    let args = Args::parse(&ACCEPTS, words)?;
+    let benches = benches(args.positional().first().map(String::as_str))?;
+    let mut results = serde_json::Map::new();
+    for (name, path) in benches {
+        let result = run(&name, &path)?;
+        print!("{}", table(&name, &result));
+        results.insert(name, result);
+    }
+    let file = files::target().join("bench.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&results)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("\nwritten to {}", files::shown(&file));
+    Ok(())
+}
+
+fn benches(chosen: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
+    let folder = files::root().join("benches");
+    let entries = std::fs::read_dir(&folder).context("there is no folder benches")?;
+    let named = entries.flatten().filter_map(|entry| {
+        let path = entry.path();
+        let name = path.file_name()?.to_str()?.strip_suffix(".mjs")?.to_owned();
+        Some((name, path))
+    });
+    let mut all: Vec<(String, PathBuf)> =
+        named.filter(|(name, _)| chosen.is_none_or(|chosen| chosen == name)).collect();
+    all.sort();
+    if all.is_empty() {
+        bail!("there is no benchmark{}", chosen.map_or_else(String::new, |name| format!(" benches/{name}.mjs")));
+    }
+    Ok(all)
+}
+
+/// Each has a stack of its own: what one leaves in the caches is not the next one's start.
+fn run(name: &str, path: &PathBuf) -> Result<Value> {
+    let stack = Stack::start(&Options::for_tests())?;
+    let result = files::log(name).with_extension("json");
+    let _ = std::fs::remove_file(&result);
+    let mut command = stack.node.command()?;
+    command.arg(path).env("KERBSIDE_URL", &stack.url).env("KERBSIDE_RESULT", &result);
+    command.envs(stack.control.iter().map(|control| ("KERBSIDE_CONTROL", control)));
+    process::run(&format!("benches/{name}.mjs"), &mut command, Output::Inherit)?;
+    let text = std::fs::read_to_string(&result).with_context(|| format!("benches/{name}.mjs wrote no result"))?;
+    serde_json::from_str(&text).with_context(|| format!("the result of benches/{name}.mjs does not read"))
+}
+
+fn table(name: &str, result: &Value) -> String {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let mut lines = vec![format!("\n{name}: {}, {} rounds", text(result.get("load")), text(result.get("rounds")))];
+    for figure in result.get("figures").and_then(Value::as_array).into_iter().flatten() {
+        let spread = figure.get("spread").map(|spread| format!(" ± {spread}")).unwrap_or_default();
+        lines.push(format!(
+            "  {:<44} {:>10} {}{spread}",
+            text(figure.get("name")),
+            text(figure.get("value")),
+            text(figure.get("unit"))
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_a_line_a_figure() {
+        let result = serde_json::json!({"load": "c=8", "rounds": 3, "figures": [{"name": "overshoot", "value": 12, "unit": "ms", "spread": 2}]});
+        let text = table("deadline", &result);
+        assert!(text.starts_with("\ndeadline: c=8, 3 rounds\n"), "{text}");
+        assert!(text.ends_with(" 12 ms ± 2\n"), "{text}");
+    }
+}

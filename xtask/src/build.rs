@@ -1,0 +1,109 @@
+//! `cargo xtask build`: the Worker, by worker-build, with tools that are already here.
+//!
+//! Cargo says whether anything changed; where nothing did, wasm-bindgen, wasm-opt and esbuild are not run again.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::args::{Accepts, Args};
+use crate::files;
+use crate::process::{self, Output};
+use crate::say::Step;
+use crate::tools::{self, Node, WasmToolchain};
+
+const ACCEPTS: Accepts = Accepts { command: "build", flags: &["--dev"], options: &[], positional: 0 };
+
+/// How the Worker is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// For deployment.
+    Release,
+    /// Quick to compile.
+    Dev,
+}
+
+impl Profile {
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Release => "--release",
+            Self::Dev => "--dev",
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        }
+    }
+}
+
+/// `cargo xtask build`.
+///
+/// # Errors
+/// A missing tool, or what the compiler says.
+pub fn command(words: &[String]) -> Result<()> {
+    let args = Args::parse(&ACCEPTS, words)?;
+    let profile = if args.has("--dev") { Profile::Dev } else { Profile::Release };
+    build(profile).map(drop)
+}
+
+/// Where the built Worker lies.
+pub fn folder() -> PathBuf {
+    files::root().join("build")
+}
+
+/// Builds the Worker and returns the Node that its tools run on.
+///
+/// # Errors
+/// A missing tool, or what the compiler says.
+pub fn build(profile: Profile) -> Result<Node> {
+    let toolchain = WasmToolchain::ensure()?;
+    let node = Node::ensure()?;
+    let bindgen = tools::wasm_bindgen()?;
+    let worker_build = tools::worker_build()?;
+    compile(profile, toolchain)?;
+
+    let stamp = stamp(profile, toolchain, &[&bindgen, &worker_build])?;
+    let stamp_file = folder().join(".stamp");
+    let built = folder().join("index.js").is_file() && folder().join("index_bg.wasm").is_file();
+    if built && std::fs::read_to_string(&stamp_file).is_ok_and(|last| last == stamp) {
+        return Ok(node);
+    }
+    let step = Step::start("binding and optimising the Worker (seconds)");
+    let mut command = process::command(&worker_build);
+    command.arg(profile.flag());
+    command.env("WASM_BINDGEN_BIN", &bindgen).env("WASM_OPT_BIN", node.wasm_opt()).env("ESBUILD_BIN", node.esbuild());
+    node.prepare(&mut command)?;
+    toolchain.prepare(&mut command);
+    process::run("worker-build", &mut command, Output::Log(&files::log("worker-build")))?;
+    std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))?;
+    step.done();
+    Ok(node)
+}
+
+/// The same call of cargo that worker-build makes, first, so that its messages reach the person as they are.
+fn compile(profile: Profile, toolchain: WasmToolchain) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(files::root()).args(["build", "--lib", "--target", tools::WASM_TARGET]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    // worker-build sets it, and it is part of what cargo compares.
+    cargo.env("WASM_BINDGEN_USE_JS_SYS", "1");
+    toolchain.prepare(&mut cargo);
+    process::run("compiling the Worker", &mut cargo, Output::Inherit)
+}
+
+/// What the built files were made from.
+fn stamp(profile: Profile, toolchain: WasmToolchain, tools: &[&Path]) -> Result<String> {
+    let wasm = toolchain.target().join(tools::WASM_TARGET).join(profile.folder()).join("kerbside.wasm");
+    let compiled = std::fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let settings = files::read(&files::root().join("Cargo.toml"))?;
+    let packages = files::read(&files::root().join("package-lock.json"))?;
+    let mut contents = vec![compiled.as_slice(), settings.as_bytes(), packages.as_bytes()];
+    contents.extend(tools.iter().map(|tool| tool.as_os_str().as_encoded_bytes()));
+    Ok(files::hash(contents))
+}

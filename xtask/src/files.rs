@@ -1,0 +1,115 @@
+//! Where things lie: the checkout, the cache outside it, and folders and files that appear whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().map_or(manifest.clone(), Path::to_owned)
+}
+
+/// The cache that all checkouts share.
+///
+/// # Errors
+/// Where neither a variable nor a home folder says where it is.
+pub fn cache() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("KERBSIDE_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("kerbside")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/kerbside")))
+        .context("there is no place for tools: set KERBSIDE_CACHE to a folder")
+}
+
+/// Logs of the commands' steps.
+pub fn log(name: &str) -> PathBuf {
+    target().join("xtask").join(format!("{name}.log"))
+}
+
+/// Cargo's target folder of the checkout.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
+/// Makes the folder `to` by filling a temporary one beside it and renaming it, so that an interrupted attempt is not taken
+/// for a finished one. Where somebody else finished first (`whole` says so of `to`), theirs stays.
+///
+/// # Errors
+/// Whatever `fill` returns, and what the file system says.
+pub fn make_folder(to: &Path, whole: impl Fn(&Path) -> bool, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let parent = to.parent().context("a cache folder has a parent")?;
+    let name = to.file_name().context("a cache folder has a name")?.to_string_lossy();
+    let temporary = TemporaryFolder::make(parent, &format!(".new-{name}"))?;
+    fill(temporary.path())?;
+    if to.exists() && !whole(to) {
+        std::fs::remove_dir_all(to).with_context(|| format!("cannot replace {}", to.display()))?;
+    }
+    if let Err(error) = std::fs::rename(temporary.path(), to)
+        && !whole(to)
+    {
+        return Err(error).with_context(|| format!("cannot make {}", to.display()));
+    }
+    Ok(())
+}
+
+/// A folder that is removed when this is dropped.
+#[derive(Debug)]
+pub struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    /// Makes one in `parent`.
+    ///
+    /// # Errors
+    /// Where the file system says no.
+    pub fn make(parent: &Path, prefix: &str) -> Result<Self> {
+        let path = parent.join(format!("{prefix}-{}", crate::stack::secrets::random_hex(6)?));
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // A program that is just ending may still write once: try again rather than leave the folder behind.
+        for _ in 0..10 {
+            if std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+/// A short hash of some contents.
+pub fn hash<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    for content in contents {
+        hasher.update((content.len() as u64).to_le_bytes());
+        hasher.update(content);
+    }
+    crate::stack::secrets::hex(hasher.finalize().get(..8).unwrap_or_default())
+}
+
+/// A file of the checkout, as text.
+///
+/// # Errors
+/// Where it is missing or not UTF-8.
+pub fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A path as people write it: relative to the checkout where it lies in it.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}

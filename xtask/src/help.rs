@@ -1,0 +1,102 @@
+//! The text of `cargo xtask help` and of every command's `--help`.
+
+/// What `cargo xtask help` prints.
+pub const OVERVIEW: &str = "\
+Kerbside's own commands
+
+  cargo xtask dev             run the portal on this machine, with stand-ins for the legacy systems
+  cargo xtask test [PART]     everything that CI runs, or one part of it
+  cargo xtask build           build the Worker into build/
+  cargo xtask size            sizes of the built Worker, held to the budget
+  cargo xtask bench [NAME]    run the benchmarks of benches/
+  cargo xtask market …        check, publish, roll back and list market files
+  cargo xtask help COMMAND    more about one of them
+
+Needs Rust and Node; finds or installs everything else, once, under $KERBSIDE_CACHE
+(else $XDG_CACHE_HOME/kerbside, else ~/.cache/kerbside).
+";
+
+const BUILD: &str = "\
+cargo xtask build [--dev]
+
+Builds the Worker with worker-build: build/index.js and build/index_bg.wasm. Does nothing where nothing has changed.
+
+  --dev    without optimisation: quick to compile, large, never for deployment
+
+KERBSIDE_WASM_TOOLCHAIN=debian builds with Debian's compiler even where rustup has the wasm target.
+";
+
+const DEV: &str = "\
+cargo xtask dev [--port N] [--env eu|us] [--markets DIR] [--no-legacy] [--secrets FILE] [--state DIR]
+
+Builds the Worker, starts stand-ins for the legacy systems, applies the D1 migrations, publishes the markets and starts
+wrangler dev (real workerd, KV and D1 embedded). Prints `ready http://127.0.0.1:<port>` and a few VINs to try.
+Ctrl-C or SIGTERM ends everything it started.
+
+  --port N         listen on port N; 0 takes any free one (default: 8787, or any free one where that is taken)
+  --env eu|us      serve one region only (default: all regions in one process)
+  --markets DIR    market files to publish (default: markets)
+  --no-legacy      start no stand-ins; markets keep the addresses in their files
+  --secrets FILE   secrets as NAME=value lines; those it does not give are made at random
+  --state DIR      keep KV, D1 and the made secrets there (default: a temporary folder, removed at the end)
+";
+
+const TEST: &str = "\
+cargo xtask test [PART]
+
+Runs everything that CI runs, or one part:
+
+  fmt       formatting
+  clippy    lints, natively and for wasm32
+  unit      cargo test --workspace: unit, API and architecture tests
+  deny      licences, duplicates and sources of dependencies (deny.toml)
+  legacy    the stand-ins' own tests
+  build     the Worker, for deployment
+  size      its size budget
+  worker    end to end in real workerd, against the stand-ins
+  browser   in Chromium
+";
+
+const BENCH: &str = "\
+cargo xtask bench [NAME]
+
+Runs benches/NAME.mjs, or all of them, against the same stack as `cargo xtask dev`, prints a table and writes
+target/bench.json.
+";
+
+const MARKET: &str = "\
+cargo xtask market check [FILES]
+cargo xtask market publish --env eu|us [FILES] [--local --persist-to DIR]
+cargo xtask market rollback --env eu|us CODE [--local --persist-to DIR]
+cargo xtask market list [--env eu|us] [--local --persist-to DIR]
+
+  check      reads every market file (default: markets/*.toml) and prints every error it finds
+  publish    checks, then makes the files of that region live; every edge node has them within a minute
+  rollback   makes the version before the current one live again
+  list       the market files here; with --env, also the versions that are published there
+
+  --local --persist-to DIR   the local store in DIR instead of the real one
+";
+
+const SIZE: &str = "\
+cargo xtask size
+
+Prints the sizes of the built Worker, plain and compressed, and fails where it is over the budget.
+";
+
+/// The text about one command, or the overview.
+///
+/// # Errors
+/// Where there is no such command.
+pub fn of(topic: Option<&str>) -> anyhow::Result<&'static str> {
+    Ok(match topic {
+        None | Some("help") => OVERVIEW,
+        Some("build") => BUILD,
+        Some("dev") => DEV,
+        Some("test") => TEST,
+        Some("bench") => BENCH,
+        Some("market") => MARKET,
+        Some("size") => SIZE,
+        Some(other) => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),
+    })
+}

@@ -1,0 +1,192 @@
+//! Secrets of local development: given in a file, kept from the last run, or made at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Names to values.
+pub type Secrets = BTreeMap<String, String>;
+
+/// Encrypts VINs to vehicle ids: the key's number and 64 bytes.
+const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
+/// Keys the hashes under which things are looked up: 32 bytes.
+const LOOKUP_KEY: &str = "LOOKUP_KEY";
+
+/// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at random. Made ones are written to `kept`,
+/// so that vehicle ids survive a restart.
+///
+/// # Errors
+/// Where `kept` cannot be read or written.
+pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<Secrets> {
+    let mut made = if kept.is_file() { read_file(kept)? } else { Secrets::new() };
+    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned()]) {
+        if !given.contains_key(&name) && !made.contains_key(&name) {
+            let value = make(&name)?;
+            made.insert(name, value);
+        }
+    }
+    write_private(kept, &dotenv(&made)?)?;
+    made.extend(given);
+    Ok(made)
+}
+
+fn make(name: &str) -> Result<String> {
+    Ok(match name {
+        VEHICLE_ID_KEYS => format!("1:{}", STANDARD.encode(random::<64>()?)),
+        LOOKUP_KEY => STANDARD.encode(random::<32>()?),
+        // The form that user and password have is good for every other kind of credential too.
+        _ => format!("kerbside:{}", random_hex(32)?),
+    })
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
+    Ok(bytes)
+}
+
+/// A random word of hexadecimal digits.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn random_hex(digits: usize) -> Result<String> {
+    let mut word = hex(&random::<32>()?);
+    word.truncate(digits);
+    Ok(word)
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut word, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(word, "{byte:02x}");
+        word
+    })
+}
+
+/// Reads a file of secrets.
+///
+/// # Errors
+/// Where it is missing, or a line is no `NAME=value`; the message has the line's number, never its contents.
+pub fn read_file(path: &Path) -> Result<Secrets> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read secrets from {}", path.display()))?;
+    parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))
+}
+
+/// `NAME=value` lines; blank lines and comments are skipped, `export ` before the name and quotes around the value are taken off,
+/// `\n` in double quotes is a line break.
+fn parse(text: &str) -> Result<Secrets> {
+    let mut secrets = Secrets::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let number = index + 1;
+        let (name, value) = line.split_once('=').with_context(|| format!("{number}: not of the form NAME=value"))?;
+        let name = name.trim().trim_start_matches("export ").trim();
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            bail!("{number}: a name has only letters, digits and _");
+        }
+        secrets.insert(name.to_owned(), unquote(value.trim()));
+    }
+    Ok(secrets)
+}
+
+fn unquote(value: &str) -> String {
+    let inside = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    if let Some(literal) = inside('\'') {
+        literal.to_owned()
+    } else if let Some(escaped) = inside('"') {
+        escaped.replace("\\n", "\n")
+    } else {
+        value.to_owned()
+    }
+}
+
+/// The secrets as a file that [`read_file`] reads.
+fn dotenv(secrets: &Secrets) -> Result<String> {
+    let mut text = String::new();
+    for (name, value) in secrets {
+        let quote = if value.contains('\n') { '"' } else { '\'' };
+        if value.contains(quote) {
+            bail!("the secret {name} has both quotes and line breaks, which no secrets file can say");
+        }
+        writeln!(text, "{name}={quote}{}{quote}", value.replace('\n', "\\n"))?;
+    }
+    Ok(text)
+}
+
+/// The same for wrangler, which takes `$NAME` in a value for a variable.
+///
+/// # Errors
+/// Where a value cannot be written.
+pub fn dotenv_expanded(secrets: &Secrets) -> Result<String> {
+    let escaped = secrets.iter().map(|(name, value)| (name.clone(), value.replace('$', "\\$")));
+    dotenv(&escaped.collect())
+}
+
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().context("a file lies in a folder")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_every_spelling() -> Result<()> {
+        let secrets = parse("# comment\n\nA=1\nexport B = 'x y$Z'\nC=\"l1\\nl2\"\nD=user:pa=ss\n")?;
+        let expect = [("A", "1"), ("B", "x y$Z"), ("C", "l1\nl2"), ("D", "user:pa=ss")];
+        assert_eq!(secrets, expect.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        Ok(())
+    }
+
+    #[test]
+    fn ok_written_and_read_again() -> Result<()> {
+        let secrets: Secrets = [("A", "a b$c\"d"), ("B", "1\n2"), ("C", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        assert_eq!(parse(&dotenv(&secrets)?)?, secrets);
+        Ok(())
+    }
+
+    #[test]
+    fn err_names_the_line_and_not_the_value() {
+        let error = parse("A=1\nhunter2\n").expect_err("no equals sign").to_string();
+        assert_eq!(error, "2: not of the form NAME=value");
+        assert!(parse("A B=1").is_err());
+        assert!(dotenv(&Secrets::from([("A".to_owned(), "\"\n".to_owned())])).is_err());
+    }
+
+    #[test]
+    fn ok_made_values_have_the_form_that_is_asked_for() -> Result<()> {
+        let keys = make(VEHICLE_ID_KEYS)?;
+        let bytes = STANDARD.decode(keys.strip_prefix("1:").unwrap_or_default())?;
+        assert_eq!(bytes.len(), 64);
+        assert_eq!(STANDARD.decode(make(LOOKUP_KEY)?)?.len(), 32);
+        assert!(make("DE_MASTER_TOKEN")?.starts_with("kerbside:"));
+        Ok(())
+    }
+}

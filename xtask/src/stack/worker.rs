@@ -1,0 +1,137 @@
+//! The Worker in `wrangler dev`: real workerd, local KV and D1.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::http;
+use super::secrets::{self, Secrets};
+use super::state::State;
+use crate::files;
+use crate::process::{self, Running, tail};
+use crate::tools::Node;
+
+/// How the Worker is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// The environment of wrangler.toml.
+    pub environment: &'a str,
+    /// The port on loopback.
+    pub port: u16,
+    /// The regions that it serves.
+    pub regions: &'a [&'a str],
+    /// Its secrets.
+    pub secrets: &'a Secrets,
+}
+
+/// A running Worker; ends when dropped.
+#[derive(Debug)]
+pub struct Worker {
+    port: u16,
+    running: Running,
+    log: PathBuf,
+    // wrangler ends when this closes, even where we are killed.
+    _stdin: Option<ChildStdin>,
+}
+
+impl Worker {
+    /// Starts wrangler; nothing reads the stores before the first request.
+    ///
+    /// # Errors
+    /// Where Node cannot be started or the secrets cannot be handed over.
+    pub fn start(node: &Node, state: &State, settings: &Settings<'_>) -> Result<Self> {
+        let secrets_file = state.scratch().join("secrets.env");
+        secrets::write_private(&secrets_file, &secrets::dotenv_expanded(settings.secrets)?)?;
+        let log = state.log("worker");
+        let file = File::create(&log)?;
+        let mut command = node.wrangler(&["--import", "./xtask/js/exit-with-stdin.mjs"])?;
+        command.args(["dev", "--env", settings.environment, "--ip", "127.0.0.1", "--port", &settings.port.to_string()]);
+        command.args(["--inspector-port", "0", "--show-interactive-dev-session=false", "--local-protocol", "http"]);
+        command.arg("--persist-to").arg(state.stores()).arg("--env-file").arg(&secrets_file);
+        command.args(["--var", &format!("REGIONS:{}", settings.regions.join(","))]);
+        command.args(["--var", &format!("REGION_HOSTS:{}", region_hosts(settings)?)]);
+        // Workers of the same name that run side by side must not find each other.
+        command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
+        command.env("WRANGLER_LOG_PATH", state.log("wrangler"));
+        command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
+        let mut running = Running::start("wrangler", &mut command)?;
+        let stdin = running.take_stdin();
+        Ok(Self { port: settings.port, running, log, _stdin: stdin })
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Waits until it says that it is ready to serve.
+    ///
+    /// # Errors
+    /// Where it ends or does not become ready, with the end of its log.
+    pub fn wait_until_ready(&mut self, limit: Duration) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let status = http::status(self.port, "/readyz");
+            if status == Some(200) {
+                return Ok(());
+            }
+            self.check()?;
+            if started.elapsed() > limit {
+                let answer = status.map_or_else(|| "does not answer".to_owned(), |status| format!("answers {status}"));
+                bail!(
+                    "the Worker is not ready after {} s: /readyz {answer}; the end of its log:\n{}",
+                    limit.as_secs(),
+                    tail(&self.log, 30)
+                );
+            }
+            process::pause()?;
+        }
+    }
+
+    /// # Errors
+    /// Where it has ended, with the end of its log.
+    pub fn check(&mut self) -> Result<()> {
+        if let Some(status) = self.running.try_wait()? {
+            bail!("wrangler dev ended ({status}); the end of its log:\n{}", tail(&self.log, 30));
+        }
+        Ok(())
+    }
+}
+
+/// The addresses of all regions: served ones are here, others where wrangler.toml says.
+fn region_hosts(settings: &Settings<'_>) -> Result<String> {
+    let text = files::read(&files::root().join("wrangler.toml"))?;
+    let mut hosts =
+        configured_hosts(&text, settings.environment).context("wrangler.toml: vars.REGION_HOSTS is no JSON object")?;
+    for region in settings.regions {
+        hosts.insert((*region).to_owned(), format!("http://127.0.0.1:{}", settings.port).into());
+    }
+    Ok(serde_json::to_string(&hosts)?)
+}
+
+fn configured_hosts(text: &str, environment: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let config: toml::Table = text.parse().ok()?;
+    let hosts = config.get("env")?.get(environment)?.get("vars")?.get("REGION_HOSTS")?;
+    serde_json::from_str(hosts.as_str()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_hosts_of_the_environment() {
+        let text = "[env.eu.vars]\nREGION_HOSTS = '{\"us\":\"https://us.example.com\"}'\n";
+        let hosts = configured_hosts(text, "eu").unwrap_or_default();
+        assert_eq!(hosts.get("us").and_then(|host| host.as_str()), Some("https://us.example.com"));
+        assert!(configured_hosts(text, "us").is_none());
+    }
+}

@@ -1,0 +1,118 @@
+//! The parts of a test run: which program each is, and what it runs on.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::Profile;
+use crate::files;
+use crate::process::{self, Output};
+use crate::stack::{Options, Stack};
+use crate::tools::{self, Node, WasmToolchain};
+
+/// Formatting of all crates.
+pub fn fmt() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"], Output::Log(&files::log("fmt")))
+}
+
+/// Lints on both targets: most of the crate is checked natively, `platform` only for wasm32.
+pub fn clippy() -> Result<()> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], Output::Inherit)?;
+    let toolchain = WasmToolchain::ensure()?;
+    let mut command = process::command("cargo");
+    match toolchain {
+        WasmToolchain::Default => {
+            command.args(["clippy", "--lib", "--quiet", "--target", tools::WASM_TARGET, "--", "-D", "warnings"])
+        }
+        // Debian's compiler comes without clippy; its own warnings are the better part.
+        WasmToolchain::Debian => {
+            command.args(["check", "--lib", "--quiet", "--target", tools::WASM_TARGET]).env("RUSTFLAGS", "-D warnings")
+        }
+    };
+    toolchain.prepare(&mut command);
+    process::run("lints for wasm32", &mut command, Output::Inherit)
+}
+
+/// Unit, API and architecture tests.
+pub fn unit() -> Result<()> {
+    cargo(&["test", "--workspace"], Output::Tee(&files::log("unit")))
+}
+
+/// Licences, duplicates and sources of dependencies.
+pub fn deny() -> Result<()> {
+    let mut command = Command::new(tools::cargo_deny()?);
+    command.current_dir(files::root()).args([
+        "--all-features",
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
+    process::run("cargo-deny", &mut command, Output::Log(&files::log("deny")))
+}
+
+/// The stand-ins' own tests.
+pub fn legacy() -> Result<()> {
+    node_tests("legacy", &Node::ensure()?, &[])
+}
+
+/// The Worker as it is deployed.
+pub fn build() -> Result<()> {
+    crate::build::build(Profile::Release).map(drop)
+}
+
+/// Its size budget.
+pub fn size() -> Result<()> {
+    crate::size::check()
+}
+
+/// End to end in workerd.
+pub fn worker() -> Result<()> {
+    with_stack("worker", &[])
+}
+
+/// In Chromium.
+pub fn browser() -> Result<()> {
+    let chromium = tools::chromium()?;
+    with_stack("browser", &[("CHROMIUM", chromium.as_os_str())])
+}
+
+fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
+    let name = format!("cargo {}", words.first().unwrap_or(&""));
+    process::run(&name, process::command("cargo").args(words), output)
+}
+
+fn with_stack(part: &str, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
+    let stack = Stack::start(&Options::for_tests())?;
+    let control = stack.control.clone().context("tests need the stand-ins")?;
+    let mut all = vec![("KERBSIDE_URL", stack.url.as_ref()), ("KERBSIDE_CONTROL", control.as_ref())];
+    all.extend_from_slice(env);
+    let result = node_tests(part, &stack.node, &all);
+    if result.is_err() {
+        println!("the end of the Worker's log:\n{}", process::tail(&stack.worker_log(), 30));
+    }
+    result
+}
+
+/// Runs `tests/<folder>/*.mjs` one after another: they share the stand-ins, whose faults they switch.
+fn node_tests(folder: &str, node: &Node, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
+    let files = test_files(&files::root().join("tests").join(folder))?;
+    let mut command = node.command()?;
+    command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+    command.envs(env.iter().copied());
+    process::run(&format!("node --test tests/{folder}"), &mut command, Output::Tee(&files::log(folder)))
+}
+
+fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let shown = files::shown(folder);
+    let entries = std::fs::read_dir(folder).with_context(|| format!("there is no {shown}: its tests are missing"))?;
+    let mut tests: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    tests.retain(|path| path.to_string_lossy().ends_with(".mjs"));
+    tests.sort();
+    if tests.is_empty() {
+        bail!("{shown} has no *.mjs: its tests are missing");
+    }
+    Ok(tests)
+}

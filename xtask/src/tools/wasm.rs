@@ -1,0 +1,97 @@
+//! The compiler for `wasm32-unknown-unknown`: rustup's target, or Debian's compiler where rustup cannot download.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::files;
+use crate::process::{self, Output};
+use crate::say::{self, Step};
+
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Which compiler builds the Worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WasmToolchain {
+    /// The default one; it has the target.
+    Default,
+    /// Debian's, linked as the rustup toolchain `debian`.
+    Debian,
+}
+
+impl WasmToolchain {
+    /// Finds or installs one.
+    ///
+    /// # Errors
+    /// Where none can be had: one sentence with the command that fixes it.
+    pub fn ensure() -> Result<Self> {
+        match std::env::var("KERBSIDE_WASM_TOOLCHAIN").as_deref() {
+            Ok("debian") => return super::debian::ensure().map(|()| Self::Debian),
+            Ok(other) if other != "default" => {
+                bail!("KERBSIDE_WASM_TOOLCHAIN is \"{other}\"; it may be debian or default")
+            }
+            _ => {}
+        }
+        if has_target() || rustup_adds_it() {
+            return Ok(Self::Default);
+        }
+        if super::debian::is_ready() || super::debian::is_possible() {
+            say::line("rustup cannot install the wasm target; using Debian's compiler");
+            return super::debian::ensure().map(|()| Self::Debian);
+        }
+        bail!(
+            "the compiler has no {TARGET}: run `rustup target add {TARGET}` (on Debian without rustup's servers, run this as root)"
+        )
+    }
+
+    /// Lets cargo, and what it starts, build with it.
+    pub fn prepare(self, command: &mut Command) {
+        if self == Self::Debian {
+            command.env("RUSTUP_TOOLCHAIN", super::debian::TOOLCHAIN);
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", super::debian::LINKER);
+            // Another compiler version in the same folder would rebuild everything each time the two alternate.
+            command.env("CARGO_TARGET_DIR", self.target());
+        }
+    }
+
+    /// Where its output lies.
+    pub fn target(self) -> std::path::PathBuf {
+        match self {
+            Self::Default => files::target(),
+            Self::Debian => files::target().join("debian"),
+        }
+    }
+}
+
+fn has_target() -> bool {
+    let mut rustc = process::command("rustc");
+    let libdir = process::read("rustc", rustc.args(["--print", "target-libdir", "--target", TARGET]));
+    libdir.is_ok_and(|libdir| has_std(Path::new(libdir.trim())))
+}
+
+/// Whether a library folder holds a compiled `std`.
+pub fn has_std(libdir: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(libdir) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("libstd-") && name.ends_with(".rlib")
+    })
+}
+
+fn rustup_adds_it() -> bool {
+    if process::on_path("rustup").is_none() {
+        return false;
+    }
+    let step = Step::start(&format!("adding the target {TARGET} with rustup (seconds, once)"));
+    let added = process::run(
+        "rustup",
+        process::command("rustup").args(["target", "add", TARGET]),
+        Output::Log(&files::log("rustup")),
+    );
+    if added.is_ok() {
+        step.done();
+    }
+    added.is_ok() && has_target()
+}
