@@ -5,4 +5,7 @@
 
 pub mod disclosure;
 pub mod market;
+pub mod origin;
+pub mod ports;
+pub mod telemetry;
 pub mod vehicle;

@@ -96,6 +96,7 @@ const IDENTITY: &[Field] = &[
     optional("drive", DRIVES),
     optional("doors", Kind::Integer),
     optional("colour", Kind::Text),
+    optional("vin", Kind::Text),
 ];
 const EQUIPMENT: &[Field] =
     &[optional("code", Kind::Text), required("name", Kind::Text), optional("category", Kind::Text)];

@@ -168,6 +168,13 @@ pub struct ShapeError {
     cause: &'static str,
 }
 
+impl ShapeError {
+    /// What is wrong, without any value.
+    pub fn cause(&self) -> &'static str {
+        self.cause
+    }
+}
+
 /// Checks a mapped value against the facet's Rust type and adds what is derived from it.
 ///
 /// # Errors

@@ -1,0 +1,154 @@
+//! From an origin's HTTP answer to one tree, or to "there is no such car", or to a failure.
+
+use serde_json::Value;
+
+use super::failure::{ErrorToken, Failure};
+use super::{speaks_xml, text, xml};
+use crate::market::{Match, Origin};
+use crate::ports::OriginResponse;
+
+/// What an origin said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Its answer, the same kind of tree for all protocols.
+    Tree(Value),
+    /// Authoritatively: no such car, or nothing about it.
+    NotFound,
+}
+
+/// Longest `Retry-After` that is believed.
+const LONGEST_RETRY_S: u32 = 3600;
+
+/// Reads an answer.
+///
+/// # Errors
+/// [`Failure`] for statuses and bodies that say nothing about the car.
+pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failure> {
+    let status = response.status;
+    match status {
+        404 | 410 => return Ok(Answer::NotFound),
+        429 | 503 => {
+            let retry_after_s = response.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
+            let failure = Failure::new(ErrorToken::DestinationUnavailable, "the origin asks to be left alone");
+            let retry_after_s = retry_after_s.map(|seconds: u32| seconds.min(LONGEST_RETRY_S));
+            return Err(Failure { status: Some(status), retry_after_s, ..failure });
+        }
+        // A SOAP fault comes with 500, and some systems say "not found" in the body of another status.
+        400..=599 if speaks_xml(origin) || origin.not_found.is_some() => {}
+        200..=299 => {}
+        300..=399 => return Err(Failure::protocol("a redirect, which is never followed", status)),
+        _ => return Err(Failure::protocol("a status that is no answer", status)),
+    }
+    let tree = parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?;
+    if origin.not_found.as_ref().is_some_and(|condition| holds(condition, &tree)) {
+        return Ok(Answer::NotFound);
+    }
+    if speaks_xml(origin) {
+        let body = tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
+        if body.get("Fault").is_some() {
+            return Err(Failure::protocol("a SOAP fault", status));
+        }
+    }
+    if status >= 300 { Err(Failure::protocol("a status that is no answer", status)) } else { Ok(Answer::Tree(tree)) }
+}
+
+fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static str> {
+    if response.body.iter().all(u8::is_ascii_whitespace) {
+        return Err("an empty body");
+    }
+    let content_type = response.content_type.as_deref().unwrap_or_default();
+    if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
+        return Err("a multipart body (MTOM), which is not supported");
+    }
+    let charset = text::charset(content_type);
+    if speaks_xml(origin) {
+        return xml::tree(&response.body, charset).map_err(|error| match error {
+            xml::XmlError::DocType => "XML with a document type definition",
+            xml::XmlError::Entity => "XML with an unknown entity",
+            xml::XmlError::Depth | xml::XmlError::Nodes => "XML that is too deep or too large",
+            xml::XmlError::Text(_) => "text that is not of its charset",
+            xml::XmlError::Malformed | xml::XmlError::Root => "not well-formed XML",
+        });
+    }
+    let body = text::decode(&response.body, charset).map_err(|_| "text that is not of its charset")?;
+    serde_json::from_str(&body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Eof => "JSON that ends too early",
+        _ => "not JSON",
+    })
+}
+
+fn holds(condition: &Match, tree: &Value) -> bool {
+    let found = condition.at.find(tree);
+    if condition.missing {
+        return found.is_none();
+    }
+    let text = match found {
+        Some(Value::Object(fields)) => fields.get("#text").cloned(),
+        other => other.cloned(),
+    };
+    let text = match text {
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        _ => return false,
+    };
+    // A qualified name: the prefix is the server's choice.
+    condition.is.iter().any(|is| *is == text || text.rsplit_once(':').is_some_and(|(_, local)| local == is))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Market;
+    use serde_json::json;
+
+    fn market() -> Market {
+        let text = include_str!("../../tests/fixtures/market.toml");
+        crate::market::compile("market.toml", text).expect("the fixture is valid").market
+    }
+
+    fn check(origin: &str, status: u16, body: &str, expect: Result<Answer, (&str, &str)>) {
+        let market = market();
+        let origin = market.origins.get(origin).expect("described");
+        let response = OriginResponse { status, body: body.as_bytes().to_vec(), ..OriginResponse::default() };
+        let found = read(origin, &response).map_err(|failure| (failure.token.as_str(), failure.cause));
+        assert_eq!(found, expect, "{status} {body}");
+    }
+
+    fn soap(body: &str) -> String {
+        format!("<e:Envelope xmlns:e='x'><e:Body>{body}</e:Body></e:Envelope>")
+    }
+
+    #[test]
+    fn ok_trees() {
+        check("equipment", 200, r#"{"items": []}"#, Ok(Answer::Tree(json!({"items": []}))));
+        check("master", 200, &soap("<r>1</r>"), Ok(Answer::Tree(json!({"Envelope": {"Body": {"r": "1"}}}))));
+    }
+
+    #[test]
+    fn ok_not_found_by_status_and_by_body() {
+        check("equipment", 404, "<html>", Ok(Answer::NotFound));
+        check("equipment", 410, "", Ok(Answer::NotFound));
+        check("master", 500, &soap("<e:Fault><faultcode>v:NotFound</faultcode></e:Fault>"), Ok(Answer::NotFound));
+        check("master", 200, &soap("<e:Fault><faultcode>NotFound</faultcode></e:Fault>"), Ok(Answer::NotFound));
+    }
+
+    #[test]
+    fn err_every_other_answer_has_a_cause() {
+        let protocol = |cause| Err(("http_protocol_error", cause));
+        check("equipment", 200, "", protocol("an empty body"));
+        check("equipment", 204, "", protocol("an empty body"));
+        check("equipment", 200, "<html></html>", protocol("not JSON"));
+        check("equipment", 200, r#"{"items": ["#, protocol("JSON that ends too early"));
+        check("equipment", 200, r#"{"items": 1}{"items": 2}"#, protocol("not JSON"));
+        check("equipment", 200, &"[".repeat(100_000), protocol("not JSON"));
+        check("equipment", 200, r#"{"n": NaN}"#, protocol("not JSON"));
+        check("equipment", 302, "", protocol("a redirect, which is never followed"));
+        check("equipment", 500, r#"{"items": []}"#, protocol("a status that is no answer"));
+        check("equipment", 429, "", Err(("destination_unavailable", "the origin asks to be left alone")));
+        check("master", 200, &soap("<e:Fault><faultcode>Server</faultcode></e:Fault>"), protocol("a SOAP fault"));
+        check("master", 500, "<html><p>oops</html>", protocol("not well-formed XML"));
+        check("master", 500, "<html><p>oops</p></html>", protocol("no SOAP envelope"));
+        check("master", 200, "<!DOCTYPE x><x/>", protocol("XML with a document type definition"));
+    }
+}

@@ -1,0 +1,227 @@
+//! One value of a tree to one value of a facet: `as`, `unit`, `codes`.
+
+use jiff::civil::Date;
+use serde_json::{Number, Value, json};
+
+use crate::market::{Conversion, Kind, Leaf};
+
+/// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
+const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
+
+/// A value that is not of the kind that the mapping says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrongKind {
+    /// The kind found, never the value.
+    pub(super) found: &'static str,
+}
+
+/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*.
+pub(super) fn convert(leaf: &Leaf, kind: Kind, value: &Value) -> Result<Option<Value>, WrongKind> {
+    // An XML element with attributes is an object; its text is its value.
+    let value = match value {
+        Value::Object(fields) => fields.get("#text").unwrap_or(value),
+        other => other,
+    };
+    let Some(text) = text_of(value)? else { return Ok(None) };
+    if let Some(codes) = &leaf.codes {
+        let word = codes.get(&text).or(leaf.default.as_ref());
+        return word.map(|word| Some(json!(word))).ok_or(WrongKind { found: "a code that is not listed" });
+    }
+    let conversion = leaf.conversion.unwrap_or(match kind {
+        Kind::Quantity(_) => Conversion::Number,
+        _ => Conversion::String,
+    });
+    let converted = match conversion {
+        Conversion::String => json!(text),
+        Conversion::Integer => whole(&text).ok_or(WrongKind { found: "text that is not a whole number" })?,
+        Conversion::Number => {
+            number(&text, leaf.decimal.unwrap_or('.')).ok_or(WrongKind { found: "text that is not a number" })?
+        }
+        Conversion::Boolean => json!(boolean(&text).ok_or(WrongKind { found: "text that is neither true nor false" })?),
+        Conversion::Date => json!(
+            date(&text, leaf.format.as_deref()).ok_or(WrongKind { found: "text that is not a date of the format" })?
+        ),
+        Conversion::OdataDate => json!(odata_date(&text).ok_or(WrongKind { found: "text that is not an OData date" })?),
+    };
+    Ok(Some(match kind {
+        Kind::Quantity(unit) => json!({"value": converted, "unit": unit}),
+        _ => converted,
+    }))
+}
+
+/// The text of a scalar, trimmed; nothing where it is empty.
+fn text_of(value: &Value) -> Result<Option<String>, WrongKind> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null => return Ok(None),
+        Value::Array(_) => return Err(WrongKind { found: "a list" }),
+        Value::Object(_) => return Err(WrongKind { found: "an object" }),
+    };
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn whole(text: &str) -> Option<Value> {
+    let whole = text.strip_prefix('+').unwrap_or(text);
+    if let Ok(number) = whole.parse::<i64>() {
+        return Some(json!(number));
+    }
+    // 1996.0 and 1.996e3 are whole numbers too.
+    number(whole, '.').filter(Value::is_i64)
+}
+
+/// A decimal number. Whole values become whole numbers. Grouping is accepted where it cannot be the decimal sign.
+fn number(text: &str, decimal: char) -> Option<Value> {
+    let plain = match decimal {
+        ',' => text.replace('.', "").replace(',', "."),
+        _ => text.replace(',', ""),
+    };
+    let plain = plain.trim();
+    let allowed = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
+    if !plain.chars().all(allowed) || !plain.contains(|c: char| c.is_ascii_digit()) {
+        return None; // Rust would read "inf" and "NaN".
+    }
+    let value: f64 = plain.parse().ok()?;
+    if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
+        return Some(json!(value as i64));
+    }
+    Number::from_f64(value).map(Value::Number)
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "y" | "yes" | "j" | "ja" => Some(true),
+        "false" | "0" | "n" | "no" | "nein" => Some(false),
+        _ => None,
+    }
+}
+
+fn date(text: &str, format: Option<&str>) -> Option<String> {
+    match format {
+        Some(format) => Date::strptime(format, text).ok().map(|date| date.to_string()),
+        None => iso_date(text),
+    }
+}
+
+/// `/Date(1700000000000)/` with or without an offset (which v2 gives as information only), or ISO 8601.
+fn odata_date(text: &str) -> Option<String> {
+    let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
+        return iso_date(text);
+    };
+    let offset_at = inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
+    let milliseconds: i64 = offset_at.map_or(inside, |at| inside.split_at(at).0).parse().ok()?;
+    utc_date(jiff::Timestamp::from_millisecond(milliseconds).ok()?)
+}
+
+/// `2026-11-20`, or a date-time, whose date is taken in UTC where it has an offset.
+fn iso_date(text: &str) -> Option<String> {
+    match text.parse::<Date>() {
+        Ok(date) => Some(date.to_string()),
+        Err(_) => utc_date(text.parse().ok()?),
+    }
+}
+
+fn utc_date(timestamp: jiff::Timestamp) -> Option<String> {
+    timestamp.to_string().split('T').next().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Pointer;
+    use proptest::prelude::*;
+
+    fn leaf(conversion: Conversion) -> Leaf {
+        Leaf {
+            at: Pointer::new("/x").expect("a pointer"),
+            conversion: Some(conversion),
+            format: None,
+            unit: None,
+            decimal: None,
+            codes: None,
+            default: None,
+        }
+    }
+
+    fn check(leaf: &Leaf, value: &Value, expect: Result<Option<Value>, &str>) {
+        let found = convert(leaf, Kind::Text, value).map_err(|wrong| wrong.found);
+        assert_eq!(found, expect, "{value}");
+    }
+
+    #[test]
+    fn ok_and_err_by_conversion() {
+        let string = leaf(Conversion::String);
+        check(&string, &json!("  x "), Ok(Some(json!("x"))));
+        check(&string, &json!(911), Ok(Some(json!("911"))));
+        check(&string, &json!("  "), Ok(None));
+        check(&string, &json!(null), Ok(None));
+        check(&string, &json!({"@unit": "kW", "#text": "210"}), Ok(Some(json!("210"))));
+        check(&string, &json!({"a": 1}), Err("an object"));
+        check(&string, &json!([1]), Err("a list"));
+        let integer = leaf(Conversion::Integer);
+        check(&integer, &json!("1996"), Ok(Some(json!(1996))));
+        check(&integer, &json!(1996.0), Ok(Some(json!(1996))));
+        check(&integer, &json!("1996.5"), Err("text that is not a whole number"));
+        check(&integer, &json!("99999999999999999999"), Err("text that is not a whole number"));
+        let boolean = leaf(Conversion::Boolean);
+        check(&boolean, &json!("J"), Ok(Some(json!(true))));
+        check(&boolean, &json!(false), Ok(Some(json!(false))));
+        check(&boolean, &json!("maybe"), Err("text that is neither true nor false"));
+    }
+
+    #[test]
+    fn ok_numbers_by_decimal_sign() {
+        let point = leaf(Conversion::Number);
+        let comma = Leaf { decimal: Some(','), ..leaf(Conversion::Number) };
+        check(&point, &json!("1,234.5"), Ok(Some(json!(1234.5))));
+        check(&comma, &json!("1.234,5"), Ok(Some(json!(1234.5))));
+        check(&comma, &json!("210,0"), Ok(Some(json!(210))));
+        for bad in ["NaN", "inf", "0x10", "", "-", "1e999"] {
+            let expect = if bad.is_empty() { Ok(None) } else { Err("text that is not a number") };
+            check(&point, &json!(bad), expect);
+        }
+    }
+
+    #[test]
+    fn ok_dates() {
+        let german = Leaf { format: Some("%d.%m.%Y".into()), ..leaf(Conversion::Date) };
+        check(&german, &json!("29.02.2024"), Ok(Some(json!("2024-02-29"))));
+        check(&german, &json!("29.02.2023"), Err("text that is not a date of the format"));
+        let odata = leaf(Conversion::OdataDate);
+        check(&odata, &json!("/Date(1700000000000)/"), Ok(Some(json!("2023-11-14"))));
+        check(&odata, &json!("/Date(-86400000+0060)/"), Ok(Some(json!("1969-12-31"))));
+        check(&odata, &json!("2023-11-14T22:13:20Z"), Ok(Some(json!("2023-11-14"))));
+        check(&odata, &json!("2023-11-14"), Ok(Some(json!("2023-11-14"))));
+        check(&odata, &json!("/Date(x)/"), Err("text that is not an OData date"));
+        check(&odata, &json!("/Date()/"), Err("text that is not an OData date"));
+        check(&odata, &json!("/Date(99999999999999999)/"), Err("text that is not an OData date"));
+    }
+
+    #[test]
+    fn ok_codes_with_and_without_default() {
+        let codes = Some([("01".to_owned(), "petrol".to_owned())].into());
+        let strict = Leaf { codes: codes.clone(), ..leaf(Conversion::String) };
+        let lenient = Leaf { codes, default: Some("other".into()), ..leaf(Conversion::String) };
+        check(&strict, &json!("01"), Ok(Some(json!("petrol"))));
+        check(&strict, &json!("02"), Err("a code that is not listed"));
+        check(&lenient, &json!("02"), Ok(Some(json!("other"))));
+        check(&lenient, &json!(""), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,30}") {
+            use Conversion::{Boolean, Date, Integer, Number, OdataDate, String};
+            for conversion in [String, Integer, Number, Boolean, Date, OdataDate] {
+                let _ = convert(&leaf(conversion), Kind::Text, &json!(text));
+            }
+        }
+
+        #[test]
+        fn ok_every_whole_number(value in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
+            prop_assert_eq!(whole(&value.to_string()), Some(json!(value)));
+        }
+    }
+}

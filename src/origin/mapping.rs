@@ -1,0 +1,180 @@
+//! From an answer's tree to a facet, by the market's mapping.
+
+use serde_json::{Map, Value};
+
+use super::speaks_xml;
+use crate::market::{FacetName, Field, Leaf, Market, Origin, Pointer, Shape, shape};
+use crate::vehicle::{Vin, typed};
+
+/// What a mapping came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mapped {
+    /// The facet's value, checked against its type.
+    Present(Value),
+    /// The answer holds nothing of this facet.
+    Absent,
+}
+
+/// Why an answer is no facet. For operators: names places and kinds, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{facet}: {cause} at {pointer:?}")]
+pub struct MappingError {
+    /// The facet.
+    pub facet: FacetName,
+    /// Where in the answer; empty for the whole.
+    pub pointer: String,
+    /// What is wrong.
+    pub cause: &'static str,
+}
+
+/// Maps the tree of an origin's answer to one facet.
+///
+/// # Errors
+/// [`MappingError`] where a value is of the wrong kind, a required one is missing, or the answer is about another car.
+pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result<Mapped, MappingError> {
+    let fail = |pointer: &str, cause| MappingError { facet, pointer: pointer.to_owned(), cause };
+    let missing = || fail("", "the market does not describe the facet");
+    let description = market.facets.get(&facet).ok_or_else(missing)?;
+    let origin = market.origins.get(&description.origin).ok_or_else(missing)?;
+    let value = match (shape(facet), &description.each) {
+        (Shape::List(fields), Some(each)) => {
+            let mut items = Vec::new();
+            for element in elements(origin, each, tree).ok_or_else(|| fail(each.as_str(), "no list"))? {
+                items.push(Value::Object(record(&description.map, fields, element, &fail)?));
+            }
+            Value::Object(Map::from_iter([("items".to_owned(), Value::Array(items))]))
+        }
+        (Shape::Record(fields), _) => {
+            let mut record = record(&description.map, fields, tree, &fail)?;
+            if record.is_empty() && !description.required {
+                return Ok(Mapped::Absent);
+            }
+            if facet == FacetName::Identity {
+                set_vin(&mut record, vin).map_err(|cause| fail("", cause))?;
+            }
+            Value::Object(record)
+        }
+        (Shape::List(_), None) => return Err(fail("", "the market does not say where the list is")),
+    };
+    typed(facet, value).map(Mapped::Present).map_err(|error| fail("", error.cause()))
+}
+
+/// The elements of a list. One element counts as a list of one, `null` as none. XML cannot tell an empty list from none,
+/// so there it is enough that the parent stands.
+fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<&'t Value>> {
+    match tree.pointer(each.as_str()) {
+        Some(Value::Array(items)) => Some(items.iter().collect()),
+        Some(Value::Null) => Some(Vec::new()),
+        Some(Value::String(text)) if text.is_empty() => Some(Vec::new()),
+        Some(one @ Value::Object(_)) => Some(vec![one]),
+        Some(_) => None,
+        None => {
+            let (parent, _) = each.as_str().rsplit_once('/')?;
+            let stands = speaks_xml(origin) && !parent.is_empty() && tree.pointer(parent).is_some();
+            stands.then(Vec::new)
+        }
+    }
+}
+
+fn record(
+    map: &std::collections::BTreeMap<String, Leaf>,
+    fields: &[Field],
+    tree: &Value,
+    fail: &impl Fn(&str, &'static str) -> MappingError,
+) -> Result<Map<String, Value>, MappingError> {
+    let mut record = Map::new();
+    for field in fields {
+        let Some(leaf) = map.get(field.name) else { continue };
+        let Some(found) = leaf.at.find(tree) else { continue };
+        let value =
+            super::convert::convert(leaf, field.kind, found).map_err(|wrong| fail(leaf.at.as_str(), wrong.found))?;
+        if let Some(value) = value {
+            record.insert(field.name.to_owned(), value);
+        }
+    }
+    Ok(record)
+}
+
+/// The VIN of the document is the one that was asked for; an answer that names another is about another car.
+fn set_vin(record: &mut Map<String, Value>, asked: &Vin) -> Result<(), &'static str> {
+    if let Some(Value::String(stated)) = record.get("vin")
+        && Vin::parse(stated).as_ref() != Ok(asked)
+    {
+        return Err("the answer is about another car");
+    }
+    record.insert("vin".to_owned(), Value::String(asked.expose().to_owned()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn market() -> Market {
+        let text = include_str!("../../tests/fixtures/market.toml");
+        crate::market::compile("market.toml", text).expect("the fixture is valid").market
+    }
+
+    fn vin() -> Vin {
+        Vin::parse("WP0ZZZ99ZTS390000").expect("valid")
+    }
+
+    fn vehicle(fields: &Value) -> Value {
+        json!({"Envelope": {"Body": {"GetVehicleResponse": {"Vehicle": fields}}}})
+    }
+
+    fn check(facet: FacetName, tree: &Value, expect: Result<Value, (&str, &str)>) {
+        let found = map(&market(), facet, tree, &vin());
+        let found = found.as_ref().map_err(|error| (error.pointer.as_str(), error.cause));
+        assert_eq!(found, expect.map(Mapped::Present).as_ref().map_err(|error| *error), "{tree}");
+    }
+
+    #[test]
+    fn ok_record() {
+        let tree =
+            vehicle(&json!({"Brand": "Porsche", "Model": "911", "ModelYear": "1996", "Fuel": "01", "KW": "210,0"}));
+        let expect = json!({"make": "Porsche", "model": "911", "model_year": 1996, "fuel": "petrol",
+            "power": {"value": 210, "unit": "kW"}, "vin": "WP0ZZZ99ZTS390000"});
+        check(FacetName::Identity, &tree, Ok(expect));
+    }
+
+    #[test]
+    fn ok_lists_of_none_one_and_many() {
+        let recall = json!({"Campaign": "R1", "Announced": "/Date(0)/", "Status": "O"});
+        let item = json!({"reference": "R1", "announced_on": "1970-01-01", "status": "open"});
+        let tree = |results: Value| json!({"d": {"results": results}});
+        check(FacetName::Recalls, &tree(json!([])), Ok(json!({"open": false, "items": []})));
+        check(FacetName::Recalls, &tree(json!(null)), Ok(json!({"open": false, "items": []})));
+        check(FacetName::Recalls, &tree(recall.clone()), Ok(json!({"open": true, "items": [item]})));
+        check(FacetName::Recalls, &tree(json!([recall, recall])), Ok(json!({"open": true, "items": [item, item]})));
+    }
+
+    #[test]
+    fn err_an_answer_without_the_list_is_not_an_empty_list() {
+        for tree in [json!({}), json!({"error": "x"}), json!({"d": {}}), json!({"d": {"results": 7}})] {
+            check(FacetName::Recalls, &tree, Err(("/d/results", "no list")));
+        }
+    }
+
+    #[test]
+    fn err_wrong_kind_names_the_pointer() {
+        let year = "/Envelope/Body/GetVehicleResponse/Vehicle/ModelYear";
+        let tree = vehicle(&json!({"Brand": "a", "Model": "b", "ModelYear": "MCMXCVI"}));
+        check(FacetName::Identity, &tree, Err((year, "text that is not a whole number")));
+        let tree = vehicle(&json!({"Brand": "a"}));
+        check(FacetName::Identity, &tree, Err(("", "a required field is missing")));
+    }
+
+    #[test]
+    fn err_another_cars_answer_is_refused() {
+        let mut market = market();
+        let at = Pointer::new("/Envelope/Body/GetVehicleResponse/Vehicle/Vin").expect("a pointer");
+        let leaf = Leaf { at, conversion: None, format: None, unit: None, decimal: None, codes: None, default: None };
+        market.facets.get_mut(&FacetName::Identity).expect("described").map.insert("vin".into(), leaf);
+        let tree = |vin: &str| vehicle(&json!({"Brand": "a", "Model": "b", "Vin": vin}));
+        assert!(map(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
+        let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin()).expect_err("another car");
+        assert_eq!(error.cause, "the answer is about another car");
+    }
+}

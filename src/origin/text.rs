@@ -1,0 +1,52 @@
+//! Bytes of an answer to text. What the charset says counts, a byte-order mark counts more; nothing is replaced silently.
+
+/// Why bytes are no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TextError {
+    /// A charset that is not known here.
+    #[error("the charset is not known")]
+    Charset,
+    /// Bytes that the charset does not have.
+    #[error("the bytes are not of the charset")]
+    Bytes,
+}
+
+/// Decodes a body: UTF-8 unless `charset` says otherwise.
+pub(super) fn decode(body: &[u8], charset: Option<&str>) -> Result<String, TextError> {
+    if let Some(rest) = body.strip_prefix(b"\xef\xbb\xbf") {
+        return utf8(rest);
+    }
+    match charset.map(|charset| charset.trim_matches('"').to_ascii_lowercase()).as_deref() {
+        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => utf8(body),
+        Some("iso-8859-1" | "latin1") => Ok(body.iter().map(|byte| char::from(*byte)).collect()),
+        Some(_) => Err(TextError::Charset),
+    }
+}
+
+/// The charset parameter of a `Content-Type`.
+pub(super) fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim())
+    })
+}
+
+fn utf8(body: &[u8]) -> Result<String, TextError> {
+    String::from_utf8(body.to_vec()).map_err(|_| TextError::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_and_err_by_charset() {
+        assert_eq!(decode("ü".as_bytes(), None).as_deref(), Ok("ü"));
+        assert_eq!(decode(b"\xfc", Some("ISO-8859-1")).as_deref(), Ok("ü"));
+        assert_eq!(decode(b"\xef\xbb\xbfa", Some("iso-8859-1")).as_deref(), Ok("a"));
+        assert_eq!(decode(b"\xfc", None), Err(TextError::Bytes));
+        assert_eq!(decode(b"a", Some("utf-7")), Err(TextError::Charset));
+        assert_eq!(charset("text/xml; Charset=\"utf-8\""), Some("\"utf-8\""));
+        assert_eq!(charset("text/xml"), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! XML to the common tree: objects by local name, attributes as `@name`, mixed text as `#text`, repeated elements as lists.
+//!
+//! XML 1.0 without document type definitions: a `<!DOCTYPE` is refused, so there are no entities to expand or fetch beyond the
+//! five of the standard. Namespaces are not resolved: prefixes differ between servers, local names do not.
+
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+use serde_json::{Map, Value};
+
+use super::text::{self, TextError};
+
+/// Elements inside elements.
+const DEEPEST: usize = 64;
+/// Elements and attributes of one answer.
+const MOST_NODES: usize = 100_000;
+
+/// Why a body is no tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum XmlError {
+    /// Its bytes are no text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Not well-formed.
+    #[error("not well-formed XML")]
+    Malformed,
+    /// A document type definition.
+    #[error("a document type definition is refused")]
+    DocType,
+    /// An entity that is not one of the standard's five.
+    #[error("an unknown entity")]
+    Entity,
+    /// Deeper than 64 elements.
+    #[error("nested deeper than 64")]
+    Depth,
+    /// More than 100 000 elements and attributes.
+    #[error("more than 100000 nodes")]
+    Nodes,
+    /// Nothing, or something outside the one root element.
+    #[error("not exactly one root element")]
+    Root,
+}
+
+/// An element that is still open.
+struct Open {
+    name: String,
+    fields: Map<String, Value>,
+    text: String,
+    nil: bool,
+}
+
+/// Reads a document. `charset` is the transport's; without it the XML declaration's counts.
+pub(super) fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
+    let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
+    let document = text::decode(body, declared.as_deref())?;
+    let mut reader = Reader::from_str(&document);
+    let mut builder = Builder::default();
+    loop {
+        match reader.read_event().map_err(|_| XmlError::Malformed)? {
+            Event::Start(start) => builder.open(&start)?,
+            Event::Empty(start) => {
+                builder.open(&start)?;
+                builder.close()?;
+            }
+            Event::End(_) => builder.close()?,
+            Event::Text(text) => builder.text(&text.xml10_content())?,
+            Event::CData(data) => builder.text(&data.xml10_content())?,
+            Event::GeneralRef(reference) => builder.text(&resolve(&reference)?)?,
+            Event::DocType(_) => return Err(XmlError::DocType),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            Event::Eof => return builder.finish(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    stack: Vec<Open>,
+    root: Map<String, Value>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+        if self.stack.len() >= DEEPEST {
+            return Err(XmlError::Depth);
+        }
+        if self.stack.is_empty() && !self.root.is_empty() {
+            return Err(XmlError::Root);
+        }
+        self.count()?;
+        let mut open = Open { name: local(start.name().as_ref()), fields: Map::new(), text: String::new(), nil: false };
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|_| XmlError::Malformed)?;
+            let name = attribute.key.as_ref();
+            if name == "xmlns" || name.starts_with("xmlns:") {
+                continue;
+            }
+            self.count()?;
+            let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| XmlError::Entity)?;
+            if name.ends_with(":nil") && matches!(value.as_ref(), "true" | "1") {
+                open.nil = true;
+            } else {
+                open.fields.insert(format!("@{}", local(name)), Value::String(value.into_owned()));
+            }
+        }
+        self.stack.push(open);
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        match self.stack.last_mut() {
+            Some(open) => open.text.push_str(text),
+            None if text.chars().all(char::is_whitespace) => {}
+            None => return Err(XmlError::Root),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), XmlError> {
+        let open = self.stack.pop().ok_or(XmlError::Malformed)?;
+        let (name, value) = open.finish();
+        let parent = self.stack.last_mut().map_or(&mut self.root, |parent| &mut parent.fields);
+        match parent.get_mut(&name) {
+            None => {
+                parent.insert(name, value);
+            }
+            Some(Value::Array(list)) => list.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), XmlError> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES { Err(XmlError::Nodes) } else { Ok(()) }
+    }
+
+    fn finish(self) -> Result<Value, XmlError> {
+        if !self.stack.is_empty() {
+            return Err(XmlError::Malformed);
+        }
+        if self.root.is_empty() { Err(XmlError::Root) } else { Ok(Value::Object(self.root)) }
+    }
+}
+
+impl Open {
+    /// Text alone is a string; beside attributes or elements it is `#text`, unless it is only layout.
+    fn finish(mut self) -> (String, Value) {
+        let text = self.text.trim();
+        let value = if self.nil {
+            Value::Null
+        } else if self.fields.is_empty() {
+            Value::String(text.to_owned())
+        } else {
+            if !text.is_empty() {
+                self.fields.insert("#text".into(), Value::String(text.to_owned()));
+            }
+            Value::Object(self.fields)
+        };
+        (self.name, value)
+    }
+}
+
+fn local(name: &str) -> String {
+    name.rsplit(':').next().unwrap_or(name).to_owned()
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Result<String, XmlError> {
+    if let Some(c) = reference.resolve_char_ref().map_err(|_| XmlError::Entity)? {
+        return Ok(c.to_string());
+    }
+    let known = quick_xml::escape::resolve_predefined_entity(&reference.xml10_content());
+    known.map(ToOwned::to_owned).ok_or(XmlError::Entity)
+}
+
+/// The encoding of `<?xml … encoding="…"?>`.
+fn declared_encoding(body: &[u8]) -> Option<String> {
+    let head = body.get(..body.len().min(200))?;
+    let head: String = head.iter().map(|byte| char::from(*byte)).collect();
+    let declaration = head.trim_start().strip_prefix("<?xml")?.split("?>").next()?;
+    let value = declaration.split("encoding").nth(1)?.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    value.get(1..)?.split(quote).next().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(body: &str, expect: Result<Value, XmlError>) {
+        assert_eq!(tree(body.as_bytes(), None), expect, "{body}");
+    }
+
+    #[test]
+    fn ok_shapes() {
+        check("<a/>", Ok(json!({"a": ""})));
+        check("<a> x </a>", Ok(json!({"a": "x"})));
+        check("<s:a xmlns:s='u'><s:b>1</s:b><t:b xmlns:t='v'>2</t:b></s:a>", Ok(json!({"a": {"b": ["1", "2"]}})));
+        check("<a k='v'>x<b/>y</a>", Ok(json!({"a": {"@k": "v", "b": "", "#text": "xy"}})));
+        check("<a><b>1</b><b>2</b><b>3</b></a>", Ok(json!({"a": {"b": ["1", "2", "3"]}})));
+        check("<a>&lt;&#65;&#x42;<![CDATA[<c>]]></a>", Ok(json!({"a": "<AB<c>"})));
+        check("<a><b xmlns:i='x' i:nil='true'/></a>", Ok(json!({"a": {"b": null}})));
+    }
+
+    #[test]
+    fn ok_encodings() {
+        let body = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xfc</a>";
+        assert_eq!(tree(body, None), Ok(json!({"a": "ü"})));
+        assert_eq!(tree(body, Some("utf-8")), Err(XmlError::Text(TextError::Bytes)));
+    }
+
+    #[test]
+    fn err_hostile() {
+        check("", Err(XmlError::Root));
+        check("<a><b></a>", Err(XmlError::Malformed));
+        check("<a>", Err(XmlError::Malformed));
+        check("<a/><b/>", Err(XmlError::Root));
+        check("<a/>tail", Err(XmlError::Root));
+        check("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", Err(XmlError::DocType));
+        check("<a>&x;</a>", Err(XmlError::Entity));
+        check("<a b='&x;'/>", Err(XmlError::Entity));
+        check("<a b='1' b='2'/>", Err(XmlError::Malformed));
+        check(&"<a>".repeat(100_000), Err(XmlError::Depth));
+        check(&format!("<a>{}</a>", "<b/>".repeat(100_001)), Err(XmlError::Nodes));
+    }
+}

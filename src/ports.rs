@@ -1,0 +1,224 @@
+//! What the core needs from outside, one trait a thing. No policy: a port translates and no more.
+//!
+//! Futures are `'static` and not `Send`: an isolate has one thread, and work that outlives the answer moves to
+//! [`Background`]. [`fake`] holds deterministic stand-ins for native tests.
+
+pub mod fake;
+
+use std::fmt;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use serde_json::Value;
+
+use crate::telemetry::Event;
+
+/// Milliseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Milliseconds from `earlier` to this, 0 where it is not earlier.
+    pub fn since_ms(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).max(0)
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus_ms(self, milliseconds: u32) -> Self {
+        Self(self.0.saturating_add(milliseconds.into()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 UTC with seconds: `2026-11-20T08:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_euclid(1000);
+        match jiff::Timestamp::from_second(seconds) {
+            Ok(timestamp) => write!(f, "{timestamp}"),
+            Err(_) => f.write_str("1970-01-01T00:00:00Z"),
+        }
+    }
+}
+
+/// The wall clock. In production it advances on input and output only.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Waiting.
+pub trait Timer {
+    /// Ends after this many milliseconds.
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()>;
+}
+
+/// One request to an origin, complete: credentials and escaping are done.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OriginRequest {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Percent-encoded.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body of a `POST`.
+    pub body: Option<String>,
+    /// Milliseconds for head and body together.
+    pub timeout_ms: u32,
+    /// Bytes of the answer's body at the most.
+    pub max_bytes: usize,
+}
+
+impl fmt::Debug for OriginRequest {
+    /// Hides the address, the headers and the body: they hold the VIN and credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginRequest").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// What an origin answered.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct OriginResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Content-Type`, as sent.
+    pub content_type: Option<String>,
+    /// `Retry-After`, as sent.
+    pub retry_after: Option<String>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer of an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OriginHttpError {
+    /// Head and body were not there in time.
+    #[error("no whole answer within the timeout")]
+    Timeout,
+    /// No connection, or it broke.
+    #[error("the connection failed or broke")]
+    Connection,
+    /// The body is longer than the market allows.
+    #[error("the body is longer than max_bytes")]
+    TooLarge,
+}
+
+/// HTTP to origins. Follows no redirect; ends at the timeout and at the size limit.
+pub trait OriginHttp {
+    /// Sends one request.
+    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>>;
+}
+
+/// A store that failed. What exactly is in the platform's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store could not be reached or refused")]
+pub struct StoreError;
+
+/// Workers KV: eventually consistent, remembers misses, one write a second and key.
+pub trait Kv {
+    /// The values of up to 100 keys, in order; one operation.
+    fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>>;
+    /// Stores a value that is forgotten after `ttl_s` seconds, at least 60.
+    fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// A bound parameter of a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DbValue {
+    /// Text.
+    Text(String),
+    /// A whole number up to 2^53.
+    Integer(i64),
+    /// Nothing.
+    Null,
+}
+
+/// One statement and its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// SQL with `?1`, `?2`, …
+    pub sql: String,
+    /// The parameters, at most 100.
+    pub params: Vec<DbValue>,
+}
+
+/// Rows by column name.
+pub type Rows = Vec<serde_json::Map<String, Value>>;
+
+/// D1: the region's consistent record.
+pub trait Db {
+    /// Runs statements in one transaction; the rows of each.
+    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>>;
+}
+
+/// Secrets by name.
+pub trait Secrets {
+    /// The secret, or nothing where it is not set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// Randomness for keys, nonces and ids.
+pub trait Random {
+    /// Fills a buffer with unpredictable bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Where events go.
+pub trait Events {
+    /// Writes one event.
+    fn emit(&self, event: &Event);
+}
+
+/// Work that outlives the answer.
+pub trait Background {
+    /// Lets a future run to its end after the answer (30 seconds at the most).
+    fn spawn(&self, work: LocalBoxFuture<'static, ()>);
+}
+
+/// Numbers and dates as a locale writes them.
+pub trait Format {
+    /// A calendar date, `2026-11-20`, in words of the locale: `20. November 2026`.
+    fn date(&self, locale: &str, iso: &str) -> String;
+    /// A number with the locale's separators.
+    fn number(&self, locale: &str, value: f64) -> String;
+}
+
+/// All ports of one request.
+#[derive(Clone)]
+pub struct Ports {
+    /// The wall clock.
+    pub clock: Rc<dyn Clock>,
+    /// Waiting.
+    pub timer: Rc<dyn Timer>,
+    /// HTTP to origins.
+    pub origins: Rc<dyn OriginHttp>,
+    /// The facets near the reader.
+    pub cache: Rc<dyn Kv>,
+    /// The published markets.
+    pub markets: Rc<dyn Kv>,
+    /// The region's record.
+    pub db: Rc<dyn Db>,
+    /// Secrets.
+    pub secrets: Rc<dyn Secrets>,
+    /// Randomness.
+    pub random: Rc<dyn Random>,
+    /// Events.
+    pub events: Rc<dyn Events>,
+    /// Work after the answer.
+    pub background: Rc<dyn Background>,
+    /// Numbers and dates.
+    pub format: Rc<dyn Format>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn ok_prints_rfc_3339() {
+        assert_eq!(Timestamp(1_763_625_600_999).to_string(), "2025-11-20T08:00:00Z");
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(i64::MAX).to_string(), "1970-01-01T00:00:00Z");
+    }
+}

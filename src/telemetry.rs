@@ -1,0 +1,166 @@
+//! Names, fields and units of what operators see. One event is one JSON line.
+//!
+//! Nothing personal enters: values are numbers, words of the code, names from market files, and request ids. There is no way
+//! to put a VIN, a token or a body into a field by type: callers pass what they have as [`Field`]s.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::market::{FacetName, MarketCode, OriginName};
+
+/// How urgent an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Ordinary.
+    Info,
+    /// Something was worse than it should be, and somebody got an answer all the same.
+    Warn,
+    /// Somebody must look.
+    Error,
+}
+
+/// A field's value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// A word of the code or a name of a market file.
+    Word(String),
+    /// A number in the unit that the field's name ends in.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// How urgent it is.
+    pub level: Level,
+    /// A sentence for a reader.
+    pub message: &'static str,
+    /// Dotted names from [`field`].
+    pub fields: Vec<(&'static str, Field)>,
+}
+
+/// The names of fields.
+pub mod field {
+    /// The id in `X-Request-Id`.
+    pub const REQUEST_ID: &str = "request.id";
+    /// The W3C trace id.
+    pub const TRACE_ID: &str = "trace.id";
+    /// The route as it stands in the contract, never the path: `vehicles/{id}`.
+    pub const ROUTE: &str = "http.route";
+    /// The verb.
+    pub const METHOD: &str = "http.method";
+    /// The status of the answer.
+    pub const STATUS: &str = "http.status";
+    /// Milliseconds from the request to the answer's head.
+    pub const DURATION_MS: &str = "duration_ms";
+    /// The market's code.
+    pub const MARKET: &str = "market";
+    /// The origin's name in its market.
+    pub const ORIGIN: &str = "origin";
+    /// The facet.
+    pub const FACET: &str = "facet";
+    /// The RFC 9209 token.
+    pub const ERROR: &str = "error";
+    /// What exactly went wrong, in words of the code.
+    pub const CAUSE: &str = "cause";
+    /// The JSON Pointer of a mapping.
+    pub const POINTER: &str = "pointer";
+    /// The kind of a value: `object`, `string`, never the value.
+    pub const FOUND: &str = "found";
+    /// The status of an origin's answer.
+    pub const ORIGIN_STATUS: &str = "origin.status";
+    /// The problem's slug.
+    pub const PROBLEM: &str = "problem";
+}
+
+impl Event {
+    /// A new event without fields.
+    pub const fn new(level: Level, message: &'static str) -> Self {
+        Self { level, message, fields: Vec::new() }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Field>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// The event as one line of JSON.
+    pub fn to_json(&self) -> String {
+        let mut line = Map::new();
+        line.insert("level".into(), serde_json::to_value(self.level).unwrap_or_default());
+        line.insert("message".into(), self.message.into());
+        for (name, value) in &self.fields {
+            line.insert((*name).to_owned(), value.to_json());
+        }
+        Value::Object(line).to_string()
+    }
+}
+
+impl Field {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Word(text) => Value::String(text.clone()),
+            Self::Number(number) => Value::from(*number),
+            Self::Flag(flag) => Value::Bool(*flag),
+        }
+    }
+}
+
+impl From<&'static str> for Field {
+    fn from(text: &'static str) -> Self {
+        Self::Word(text.to_owned())
+    }
+}
+
+impl From<&MarketCode> for Field {
+    fn from(code: &MarketCode) -> Self {
+        Self::Word(code.to_string())
+    }
+}
+
+impl From<&OriginName> for Field {
+    fn from(name: &OriginName) -> Self {
+        Self::Word(name.to_string())
+    }
+}
+
+impl From<FacetName> for Field {
+    fn from(name: FacetName) -> Self {
+        Self::Word(name.as_str().to_owned())
+    }
+}
+
+impl From<i64> for Field {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u16> for Field {
+    fn from(number: u16) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for Field {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_is_one_line_of_json() {
+        let event =
+            Event::new(Level::Warn, "origin failed").with(field::ORIGIN_STATUS, 500_u16).with(field::ERROR, "x\ny");
+        assert_eq!(event.to_json(), r#"{"error":"x\ny","level":"warn","message":"origin failed","origin.status":500}"#);
+    }
+}
