@@ -1,0 +1,34 @@
+//! Server-rendered HTML for people, over the same documents as the API.
+//!
+//! Owns the view models (plain structs of decided strings, so that templates hold no logic), the texts, and the way from
+//! a vehicle document to the page. Templates are `site/pages/*.html`, compiled in by askama with HTML escaping on; styles and
+//! scripts are static files of `site/public`. Leaves routing, status codes and headers to `api`, and says nothing about who
+//! may see what: it shows the document that it is given, which is projected for the viewer already.
+//! Every page works without script and holds no inline script or style, so the strictest content security policy fits.
+//! Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages yet.
+
+mod facet;
+mod format;
+mod from_document;
+mod home;
+mod label;
+mod language;
+mod layout;
+mod market;
+pub mod message;
+pub mod plural;
+mod problem;
+mod vehicle;
+
+#[cfg(test)]
+mod samples;
+
+pub use facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict, facet_fragment};
+pub use format::{Format, PlainFormat};
+pub use from_document::{Context, facet_view, vehicle_view};
+pub use home::{HomeView, MarketLink, RegionLink, render_home};
+pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName};
+pub use market::{MarketView, VinFault, render_market};
+pub use message::{Language, Messages};
+pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};
+pub use vehicle::{VehicleView, render_vehicle};

@@ -1,0 +1,230 @@
+//! One facet as a page shows it: a section that stands alone, so that a late one can be sent by itself.
+
+use askama::Template;
+
+use super::layout::rendered;
+use super::message::Messages;
+
+/// How far the facet has come (`meta.facets.<name>.state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FacetState {
+    /// There, and current.
+    Fresh,
+    /// There, older than its lifetime.
+    Stale,
+    /// Still being fetched.
+    Pending,
+    /// The origin says that there is nothing.
+    Absent,
+    /// Could not be had.
+    Unavailable,
+    /// Above the viewer's tier.
+    Withheld,
+}
+
+impl FacetState {
+    /// Every state, in the order in which the start page explains them.
+    pub const ALL: [Self; 6] =
+        [Self::Fresh, Self::Stale, Self::Pending, Self::Absent, Self::Unavailable, Self::Withheld];
+
+    /// The state's word in documents and in class names.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Pending => "pending",
+            Self::Absent => "absent",
+            Self::Unavailable => "unavailable",
+            Self::Withheld => "withheld",
+        }
+    }
+
+    /// The state of a word in a document. A word of a later version reads as unavailable: nothing is claimed.
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|state| state.as_str() == word).unwrap_or(Self::Unavailable)
+    }
+
+    /// The state in the words of the page.
+    pub fn word(self, t: Messages) -> &'static str {
+        t.named("state-", self.as_str()).unwrap_or_default()
+    }
+
+    /// What the state means, in a sentence.
+    pub fn meaning(self, t: Messages) -> &'static str {
+        t.named("state-", &format!("{}-meaning", self.as_str())).unwrap_or_default()
+    }
+}
+
+/// The tier that a withheld thing needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Shown to everyone.
+    Public,
+    /// Shown after sign-in.
+    Member,
+    /// Shown to the owner.
+    Owner,
+}
+
+impl Tier {
+    /// The tier of a word in a document. An unknown word reads as the highest: nothing is promised.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "public" => Self::Public,
+            "member" => Self::Member,
+            _ => Self::Owner,
+        }
+    }
+}
+
+/// What a mark or sentence asks of the reader. It is said in words and by an icon too, never by colour alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something to act on.
+    Attention,
+    /// All well.
+    Good,
+    /// Neither.
+    Plain,
+}
+
+impl Tone {
+    /// The word of class names and of the icon.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attention => "attention",
+            Self::Good => "good",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// The icon of an entry of a list: what needs nothing more is ticked off.
+    pub fn entry_icon(self) -> &'static str {
+        if self == Self::Plain { "good" } else { self.as_str() }
+    }
+}
+
+/// A sentence that answers the facet's main question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its icon and colour.
+    pub tone: Tone,
+    /// Its words.
+    pub text: String,
+}
+
+/// A labelled fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The label.
+    pub label: String,
+    /// The value, or `None` for *not stated*.
+    pub value: Option<String>,
+}
+
+/// An entry of a list facet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The entry's heading.
+    pub title: Option<String>,
+    /// Its status.
+    pub status: Option<Verdict>,
+    /// Its other fields; those not stated are left out.
+    pub rows: Vec<Row>,
+}
+
+/// When the facet stood so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsOf {
+    /// RFC 3339, for machines.
+    pub iso: String,
+    /// For people.
+    pub text: String,
+}
+
+/// What a script needs to fetch the facet later, and what it says then. Without script the link reloads the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The facet alone.
+    pub fragment_href: String,
+    /// The whole page.
+    pub reload_href: String,
+    /// When to ask again.
+    pub retry_after_s: u64,
+    /// Said when nothing came for half a minute.
+    pub gave_up: String,
+}
+
+/// A facet, ready to show.
+#[derive(Clone, Debug)]
+pub struct FacetView {
+    /// The texts.
+    pub t: Messages,
+    /// The facet's name in the document, also the section's id: `recalls`.
+    pub name: String,
+    /// Its heading.
+    pub heading: String,
+    /// Its state.
+    pub state: FacetState,
+    /// Its state in a word or two.
+    pub state_word: &'static str,
+    /// The source system.
+    pub source: Option<String>,
+    /// When it stood so.
+    pub as_of: Option<AsOf>,
+    /// Its state in a sentence, where a word is not enough.
+    pub note: Option<String>,
+    /// The answer to its main question.
+    pub verdict: Option<Verdict>,
+    /// Its facts.
+    pub rows: Vec<Row>,
+    /// What its list is called.
+    pub items_label: String,
+    /// The entries of its list.
+    pub items: Vec<Item>,
+    /// One sentence for each tier that would show more.
+    pub withheld: Vec<String>,
+    /// Where to sign in, when that helps.
+    pub sign_in: Option<String>,
+    /// Set while it is pending.
+    pub pending: Option<Pending>,
+    /// Said when the facet has come in after the page.
+    pub arrived: String,
+}
+
+impl FacetView {
+    /// An empty facet called `name` in `state`.
+    pub fn new(t: Messages, name: &str, state: FacetState) -> Self {
+        let heading = super::label::facet_name(t, name);
+        Self {
+            t,
+            name: name.to_owned(),
+            arrived: t.arrived(&heading),
+            items_label: super::label::field_name(t, name, "items"),
+            heading,
+            state,
+            state_word: state.word(t),
+            source: None,
+            as_of: None,
+            note: None,
+            verdict: None,
+            rows: Vec::new(),
+            items: Vec::new(),
+            withheld: Vec::new(),
+            sign_in: None,
+            pending: None,
+        }
+    }
+}
+
+/// The section of one facet alone: what `GET /{market}/vehicles/{id}?fragment={name}` answers.
+pub fn facet_fragment(facet: &FacetView) -> String {
+    rendered(&FacetTemplate { facet, t: facet.t })
+}
+
+#[derive(Template)]
+#[template(path = "facet.html")]
+struct FacetTemplate<'v> {
+    facet: &'v FacetView,
+    t: Messages,
+}

@@ -1,0 +1,156 @@
+//! Numbers, dates and amounts as people write them.
+//!
+//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale; [`PlainFormat`] knows German and English
+//! and serves native tests. Both get values as the document has them and give back text. What cannot be read comes back as it
+//! came, so that a fact is never lost to its format.
+
+/// Formats values of the document for a locale (BCP 47, `de-DE`).
+pub trait Format {
+    /// A calendar day, from `2026-11-20` or an RFC 3339 time.
+    fn date(&self, locale: &str, iso: &str) -> String;
+    /// An instant in UTC, to the minute, from an RFC 3339 time.
+    fn instant(&self, locale: &str, iso: &str) -> String;
+    /// A number with the locale's separators.
+    fn number(&self, locale: &str, value: f64) -> String;
+    /// A number with a unit that is already in words (`kW`, `km`).
+    fn quantity(&self, locale: &str, value: f64, unit: &str) -> String {
+        // A no-break space: a number is not parted from its unit.
+        format!("{}\u{a0}{unit}", self.number(locale, value))
+    }
+    /// An amount in the currency's smallest unit.
+    fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String;
+}
+
+/// Formats for German and English without `Intl`. Every other locale is written as English.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlainFormat;
+
+impl Format for PlainFormat {
+    fn date(&self, locale: &str, iso: &str) -> String {
+        let Some((year, month, day)) = date_parts(iso) else { return iso.to_owned() };
+        if is_german(locale) {
+            return month_name(&GERMAN_MONTHS, month).map_or(iso.to_owned(), |name| format!("{day}. {name} {year}"));
+        }
+        let Some(name) = month_name(&ENGLISH_MONTHS, month) else { return iso.to_owned() };
+        if locale.ends_with("US") { format!("{name} {day}, {year}") } else { format!("{day} {name} {year}") }
+    }
+
+    fn instant(&self, locale: &str, iso: &str) -> String {
+        match iso.get(11..16) {
+            Some(time) if iso.ends_with('Z') => format!("{}, {time}\u{a0}UTC", self.date(locale, iso)),
+            _ => self.date(locale, iso),
+        }
+    }
+
+    fn number(&self, locale: &str, value: f64) -> String {
+        let text = format!("{value:.2}");
+        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+        let (group, point) = if is_german(locale) { ('.', ',') } else { (',', '.') };
+        let decimals = decimals.trim_end_matches('0');
+        let whole = grouped(whole, group);
+        if decimals.is_empty() { whole } else { format!("{whole}{point}{decimals}") }
+    }
+
+    fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String {
+        let digits = if matches!(currency, "JPY" | "KRW" | "VND" | "CLP") { 0 } else { 2 };
+        let (group, point) = if is_german(locale) { ('.', ',') } else { (',', '.') };
+        let text = format!("{:0width$}", amount_minor.unsigned_abs(), width = digits + 1);
+        let (whole, decimals) = text.split_at(text.len().saturating_sub(digits));
+        let sign = if amount_minor < 0 { "−" } else { "" };
+        let decimals = if digits == 0 { String::new() } else { format!("{point}{decimals}") };
+        format!("{sign}{}{decimals}\u{a0}{currency}", grouped(whole, group))
+    }
+}
+
+const GERMAN_MONTHS: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+const ENGLISH_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn is_german(locale: &str) -> bool {
+    locale.starts_with("de")
+}
+
+fn month_name(names: &'static [&'static str; 12], month: usize) -> Option<&'static str> {
+    names.get(month.checked_sub(1)?).copied()
+}
+
+/// Year, month and day of an ISO date, when it begins with one.
+fn date_parts(iso: &str) -> Option<(u32, usize, u32)> {
+    let (date, rest) = (iso.get(..10)?, iso.get(10..)?);
+    if !(rest.is_empty() || rest.starts_with('T')) {
+        return None;
+    }
+    let mut parts = date.split('-');
+    let found = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    parts.next().is_none().then_some(found)
+}
+
+/// Thousands parted by `separator`.
+fn grouped(digits: &str, separator: char) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("−", rest));
+    let mut out = String::from(sign);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(separator);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_dates_and_instants() {
+        let check = |locale, iso, expected: &str| assert_eq!(PlainFormat.date(locale, iso), expected);
+        check("de-DE", "2026-03-01", "1. März 2026");
+        check("en-GB", "2026-03-01", "1 March 2026");
+        check("en-US", "2026-03-01T10:00:00Z", "March 1, 2026");
+        assert_eq!(PlainFormat.instant("de-DE", "2026-11-20T08:05:59Z"), "20. November 2026, 08:05\u{a0}UTC");
+    }
+
+    #[test]
+    fn err_what_is_no_date_comes_back_as_it_came() {
+        for odd in ["", "yesterday", "2026-13-01", "2026-00-01", "20261120", "2026-11-2", "ääääääääää"] {
+            assert_eq!(PlainFormat.date("de-DE", odd), odd);
+            assert_eq!(PlainFormat.instant("en-GB", odd), odd);
+        }
+    }
+
+    #[test]
+    fn ok_numbers_quantities_and_money() {
+        assert_eq!(PlainFormat.number("de-DE", 1_234_567.5), "1.234.567,5");
+        assert_eq!(PlainFormat.number("en-GB", -1234.0), "−1,234");
+        assert_eq!(PlainFormat.quantity("de-DE", 210.0, "kW"), "210\u{a0}kW");
+        assert_eq!(PlainFormat.money("de-DE", 1_299_900, "EUR"), "12.999,00\u{a0}EUR");
+        assert_eq!(PlainFormat.money("en-US", -5, "USD"), "−0.05\u{a0}USD");
+        assert_eq!(PlainFormat.money("en-US", 1500, "JPY"), "1,500\u{a0}JPY");
+    }
+}

@@ -1,0 +1,133 @@
+//! What every page has around its content: language, title, addresses, the choice of language.
+
+use askama::Template;
+
+use super::message::{Language, Messages};
+
+/// The policy that every page satisfies: no inline script, no inline style, nothing from elsewhere.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A market as pages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketName {
+    /// `de`
+    pub code: String,
+    /// `Deutschland`
+    pub name: String,
+}
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The texts, in the language of the page.
+    pub t: Messages,
+    /// The page's path, without a query: `/de/`.
+    pub path: String,
+    /// The visitor chose the language by `?lang=`: links inside the site keep it.
+    pub chosen: bool,
+    /// The market that the page belongs to.
+    pub market: Option<MarketName>,
+}
+
+impl Frame {
+    /// The frame of the page at `path` in `language`.
+    pub fn new(language: Language, path: &str) -> Self {
+        Self { t: Messages::new(language), path: path.to_owned(), chosen: false, market: None }
+    }
+
+    /// Keeps the language in links, because the visitor chose it.
+    #[must_use]
+    pub fn with_chosen_language(mut self, chosen: bool) -> Self {
+        self.chosen = chosen;
+        self
+    }
+
+    /// Names the market in the head of the page.
+    #[must_use]
+    pub fn with_market(mut self, code: &str, name: &str) -> Self {
+        self.market = Some(MarketName { code: code.to_owned(), name: name.to_owned() });
+        self
+    }
+
+    /// A link inside the site that keeps a chosen language.
+    pub fn href(&self, path: &str) -> String {
+        if self.chosen { format!("{path}?lang={}", self.t.language.code()) } else { path.to_owned() }
+    }
+
+    /// The page itself, in the same language.
+    pub fn here(&self) -> String {
+        self.href(&self.path)
+    }
+
+    /// Where the market's look-up form is; the start page when there is no market.
+    pub fn look_up(&self) -> String {
+        self.market.as_ref().map_or_else(|| self.href("/"), |market| self.href(&format!("/{}/", market.code)))
+    }
+
+    /// The page in each language.
+    pub fn languages(&self) -> Vec<LanguageLink> {
+        Language::ALL
+            .into_iter()
+            .map(|language| LanguageLink {
+                code: language.code(),
+                name: Messages::new(language).language_name(),
+                href: format!("{}?lang={}", self.path, language.code()),
+                current: language == self.t.language,
+            })
+            .collect()
+    }
+}
+
+/// One entry of the choice of language.
+#[derive(Clone, Debug)]
+pub struct LanguageLink {
+    /// `de`
+    pub code: &'static str,
+    /// The language's name in itself.
+    pub name: &'static str,
+    /// The same page in that language.
+    pub href: String,
+    /// The page is in that language now.
+    pub current: bool,
+}
+
+/// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and views hold strings:
+/// then the page is empty rather than the Worker gone.
+pub fn rendered(template: &impl Template) -> String {
+    template.render().unwrap_or_default()
+}
+
+/// The host of an address, for people: `https://us.example.com/us/` → `us.example.com`.
+pub fn host_of(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// Only addresses of the web become links; anything else a document may hold (`javascript:`) does not.
+pub fn web_address(address: &str) -> Option<String> {
+    let path = address.starts_with('/') && !address.starts_with("//") && !address.starts_with("/\\");
+    let web = address.starts_with("https://") || address.starts_with("http://");
+    (path || web).then(|| address.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_links_keep_a_chosen_language_only() {
+        let frame = Frame::new(Language::De, "/de/");
+        assert_eq!(frame.href("/"), "/");
+        assert_eq!(frame.with_chosen_language(true).href("/"), "/?lang=de");
+    }
+
+    #[test]
+    fn err_only_web_addresses_become_links() {
+        assert_eq!(web_address("/auth/de/sign-in"), Some("/auth/de/sign-in".to_owned()));
+        for odd in ["javascript:alert(1)", "//evil.example", "/\\evil.example", "data:text/html,x", ""] {
+            assert_eq!(web_address(odd), None, "{odd}");
+        }
+        assert_eq!(host_of("https://us.example.com:8443/us/"), "us.example.com:8443");
+    }
+}

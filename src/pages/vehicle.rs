@@ -1,0 +1,85 @@
+//! The vehicle page: the record of one car, facet by facet.
+
+use askama::Template;
+use serde_json::Value;
+
+use super::facet::{FacetState, FacetView};
+use super::layout::{Frame, rendered};
+use super::message::Messages;
+
+/// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
+const ZONE_WIDTH: usize = 44;
+
+/// The page of one vehicle.
+#[derive(Clone, Debug)]
+pub struct VehicleView {
+    frame: Frame,
+    make_model: String,
+    subtitle: Vec<String>,
+    facets: Vec<FacetView>,
+    pending: bool,
+    zone: [String; 2],
+}
+
+impl VehicleView {
+    /// A page in `frame` about the car of the projected facet `identity`, which stood so at `as_of` (RFC 3339).
+    pub fn new(frame: Frame, identity: &Value, as_of: Option<&str>, facets: Vec<FacetView>) -> Self {
+        let t = frame.t;
+        let text = |key: &str| identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        let make_model = match (text("make"), text("model")) {
+            (Some(make), Some(model)) => t.vehicle_title(make, model),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) => t.vehicle_heading().to_owned(),
+        };
+        let year = identity.get("model_year").and_then(Value::as_i64).map(|year| year.to_string());
+        let model_year = year.as_deref().map(|year| t.vehicle_model_year(year));
+        let subtitle = text("trim").map(str::to_owned).into_iter().chain(model_year).collect();
+        let market = frame.market.as_ref().map_or("", |market| market.code.as_str());
+        let day: String = as_of.and_then(|iso| iso.get(..10)).unwrap_or_default().replace('-', "");
+        let zone = [
+            zone_line(&["V", market, text("make").unwrap_or_default(), "", text("model").unwrap_or_default()]),
+            zone_line(&[year.as_deref().unwrap_or_default(), &day, "", text("trim").unwrap_or_default()]),
+        ];
+        let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
+        Self { frame, make_model, subtitle, facets, pending, zone }
+    }
+
+    /// The facet called `name`, for [`super::facet_fragment`].
+    pub fn facet(&self, name: &str) -> Option<&FacetView> {
+        self.facets.iter().find(|facet| facet.name == name)
+    }
+}
+
+/// A line of the machine-readable zone: capitals, digits and `<`. It is an ornament, hidden from assistive technology, and
+/// repeats public facts of the page only.
+fn zone_line(parts: &[&str]) -> String {
+    let mut line: String = parts.join("<").chars().map(zone_character).take(ZONE_WIDTH).collect();
+    while line.len() < ZONE_WIDTH {
+        line.push('<');
+    }
+    line
+}
+
+fn zone_character(character: char) -> char {
+    let capital = character.to_ascii_uppercase();
+    if capital.is_ascii_uppercase() || capital.is_ascii_digit() { capital } else { '<' }
+}
+
+/// The vehicle page as HTML.
+pub fn render_vehicle(view: &VehicleView) -> String {
+    let title = match view.subtitle.last() {
+        Some(last) => format!("{}, {last}", view.make_model),
+        None => view.make_model.clone(),
+    };
+    let title = view.frame.t.page_title(&title);
+    rendered(&VehicleTemplate { frame: &view.frame, view, t: view.frame.t, title })
+}
+
+#[derive(Template)]
+#[template(path = "vehicle.html")]
+struct VehicleTemplate<'v> {
+    frame: &'v Frame,
+    view: &'v VehicleView,
+    t: Messages,
+    title: String,
+}
