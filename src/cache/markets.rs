@@ -1,0 +1,166 @@
+//! Published markets: read from KV, kept in the isolate for seconds, the last good copy for as long as KV fails.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::market::published::{self, DirectoryEntry};
+use crate::market::{Market, MarketCode};
+use crate::ports::{Ports, StoreError, Timestamp};
+use crate::telemetry::{Event, Level, field};
+use crate::vehicle::{KeyRing, KeyRingError};
+
+/// Milliseconds that an isolate does not look for a new version.
+const LOOK_AGAIN_MS: i64 = 10_000;
+
+/// What an isolate remembers between requests: plain data with an age, never a future or a lock.
+#[derive(Default)]
+pub struct Memory {
+    markets: RefCell<BTreeMap<MarketCode, Remembered<Rc<Market>>>>,
+    directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
+    keys: RefCell<Option<Rc<KeyRing>>>,
+}
+
+#[derive(Clone)]
+struct Remembered<T> {
+    value: T,
+    looked_at: Timestamp,
+}
+
+impl<T> Remembered<T> {
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.since_ms(self.looked_at) < LOOK_AGAIN_MS
+    }
+}
+
+/// Why a market cannot be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MarketError {
+    /// No market of this code is published here.
+    #[error("no such market")]
+    Unknown,
+    /// It is published, but cannot be read now, and this isolate has no good copy.
+    #[error("the market cannot be read now")]
+    Unavailable,
+}
+
+impl Memory {
+    /// The key ring, read from the secrets once.
+    ///
+    /// # Errors
+    /// [`KeyRingError`] where a secret is missing or malformed.
+    pub fn keys(&self, ports: &Ports) -> Result<Rc<KeyRing>, KeyRingError> {
+        if let Some(keys) = self.keys.borrow().as_ref() {
+            return Ok(Rc::clone(keys));
+        }
+        let secret = |name: &str| ports.secrets.get(name).unwrap_or_default();
+        let keys = Rc::new(KeyRing::parse(&secret("VEHICLE_ID_KEYS"), &secret("LOOKUP_KEY"))?);
+        *self.keys.borrow_mut() = Some(Rc::clone(&keys));
+        Ok(keys)
+    }
+}
+
+/// The market of a code.
+///
+/// # Errors
+/// [`MarketError`], where no good copy can be had.
+pub async fn market(ports: &Ports, memory: &Memory, code: &MarketCode) -> Result<Rc<Market>, MarketError> {
+    let now = ports.clock.now();
+    let remembered = memory.markets.borrow().get(code).cloned();
+    if let Some(known) = remembered.as_ref().filter(|known| known.is_recent(now)) {
+        return Ok(Rc::clone(&known.value));
+    }
+    let found = match read_one(ports, published::market_key(code)).await {
+        Ok(Some(text)) => read_market(ports, code, &text),
+        Ok(None) => {
+            memory.markets.borrow_mut().remove(code);
+            return Err(MarketError::Unknown);
+        }
+        Err(StoreError) => None,
+    };
+    match (found, remembered) {
+        (Some(market), _) => Ok(remember(memory, code, Rc::new(market), now)),
+        (None, Some(last_good)) => Ok(remember(memory, code, last_good.value, now)),
+        (None, None) => Err(MarketError::Unavailable),
+    }
+}
+
+/// All markets of all regions, in the order of their codes. Empty where none is published or KV fails.
+pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>> {
+    let now = ports.clock.now();
+    let remembered = memory.directory.borrow().clone();
+    if let Some(known) = remembered.as_ref().filter(|known| known.is_recent(now)) {
+        return Rc::clone(&known.value);
+    }
+    let text = read_one(ports, published::DIRECTORY_KEY.to_owned()).await.ok().flatten();
+    let read = text.and_then(|text| serde_json::from_str::<Vec<DirectoryEntry>>(&text).ok());
+    let value = read.map(Rc::new).or(remembered.map(|known| known.value)).unwrap_or_default();
+    *memory.directory.borrow_mut() = Some(Remembered { value: Rc::clone(&value), looked_at: now });
+    value
+}
+
+fn remember(memory: &Memory, code: &MarketCode, market: Rc<Market>, now: Timestamp) -> Rc<Market> {
+    let remembered = Remembered { value: Rc::clone(&market), looked_at: now };
+    memory.markets.borrow_mut().insert(code.clone(), remembered);
+    market
+}
+
+async fn read_one(ports: &Ports, key: String) -> Result<Option<String>, StoreError> {
+    Ok(ports.markets.get_many(vec![key]).await?.pop().flatten())
+}
+
+fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
+    let read = published::read(text).ok().map(|(market, _)| market).filter(|market| market.code == *code);
+    if read.is_none() {
+        let event =
+            Event::new(Level::Error, "a published market does not read; publish it again with this release's tools");
+        ports.events.emit(&event.with(field::MARKET, code));
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fake::World;
+
+    fn publish(world: &World, name: &str) {
+        let text = include_str!("../../tests/fixtures/market.toml").replace("Deutschland", name);
+        let json = crate::market::compile("market.toml", &text).expect("valid").json;
+        world.markets.borrow_mut().insert("market:de".into(), json);
+    }
+
+    #[test]
+    fn ok_new_versions_are_seen_and_the_last_good_one_is_kept() {
+        let world = World::new();
+        let (ports, memory) = (world.ports(), Memory::default());
+        let code = MarketCode::new("de").expect("a code");
+        let name = || world.run(market(&ports, &memory, &code)).map(|market| market.name.clone());
+        assert_eq!(name(), Err(MarketError::Unknown));
+        publish(&world, "Eins");
+        assert_eq!(name().as_deref(), Ok("Eins"));
+        publish(&world, "Zwei");
+        assert_eq!(name().as_deref(), Ok("Eins"), "for ten seconds");
+        world.advance_s(10);
+        assert_eq!(name().as_deref(), Ok("Zwei"));
+        world.stores_fail.set(true);
+        world.advance_s(3600);
+        assert_eq!(name().as_deref(), Ok("Zwei"), "KV fails");
+        world.stores_fail.set(false);
+        world.advance_s(10);
+        world.markets.borrow_mut().insert("market:de".into(), "{}".into());
+        assert_eq!(name().as_deref(), Ok("Zwei"), "what lies in KV is damaged");
+        world.advance_s(10);
+        world.markets.borrow_mut().clear();
+        assert_eq!(name(), Err(MarketError::Unknown), "it was taken back");
+    }
+
+    #[test]
+    fn err_unavailable_is_not_unknown() {
+        let world = World::new();
+        world.stores_fail.set(true);
+        let code = MarketCode::new("de").expect("a code");
+        let found = world.run(market(&world.ports(), &Memory::default(), &code));
+        assert_eq!(found.map(|_| ()), Err(MarketError::Unavailable));
+    }
+}

@@ -1,0 +1,109 @@
+//! The facets of one car in KV and D1.
+//!
+//! Read: KV (one bulk operation); what it lacks, D1, because KV remembers misses for up to a minute. Write: D1 first, then KV.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::envelope::Envelope;
+use crate::market::{FacetName, MarketCode};
+use crate::ports::{DbValue, Ports, Statement};
+use crate::telemetry::{Event, Level, field};
+
+/// KV forgets no earlier than this.
+const SHORTEST_KV_TTL_S: u64 = 60;
+
+/// The stored facets of one car in one market.
+#[derive(Clone)]
+pub struct FacetStore {
+    ports: Ports,
+    market: MarketCode,
+    /// The keyed hash that stands for the car.
+    vehicle: String,
+}
+
+impl FacetStore {
+    /// The store of a car; `vehicle` is [`crate::vehicle::KeyRing::lookup`].
+    pub fn new(ports: &Ports, market: &MarketCode, vehicle: &str) -> Self {
+        Self { ports: ports.clone(), market: market.clone(), vehicle: vehicle.to_owned() }
+    }
+
+    /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
+    pub async fn read(&self, facets: &[FacetName]) -> BTreeMap<FacetName, Envelope> {
+        let keys = facets.iter().map(|facet| self.key(*facet)).collect();
+        let values = self.ports.cache.get_many(keys).await.unwrap_or_else(|_| {
+            self.warn("the facet cache (KV) could not be read");
+            Vec::new()
+        });
+        let decoded = facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, Envelope::decode(&text?)?)));
+        let mut found: BTreeMap<FacetName, Envelope> = decoded.collect();
+        let lacking: Vec<FacetName> = facets.iter().copied().filter(|facet| !found.contains_key(facet)).collect();
+        if !lacking.is_empty() {
+            found.extend(self.read_record(&lacking).await);
+        }
+        found
+    }
+
+    /// Stores a facet. An older one never replaces a newer one.
+    pub async fn write(&self, facet: FacetName, envelope: &Envelope) {
+        let text = envelope.encode();
+        let expires_at = envelope.stored_at.0 + i64::try_from(envelope.lifetime_s() * 1000).unwrap_or(i64::MAX);
+        let statement = Statement {
+            sql: "INSERT INTO facet (market, vehicle, facet, stored_at_ms, expires_at_ms, envelope) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (market, vehicle, facet) DO UPDATE SET \
+                  stored_at_ms = excluded.stored_at_ms, expires_at_ms = excluded.expires_at_ms, envelope = excluded.envelope \
+                  WHERE excluded.stored_at_ms >= facet.stored_at_ms"
+                .to_owned(),
+            params: vec![
+                DbValue::Text(self.market.to_string()),
+                DbValue::Text(self.vehicle.clone()),
+                DbValue::Text(facet.as_str().to_owned()),
+                DbValue::Integer(envelope.stored_at.0),
+                DbValue::Integer(expires_at),
+                DbValue::Text(text.clone()),
+            ],
+        };
+        if self.ports.db.batch(vec![statement]).await.is_err() {
+            self.warn("a facet could not be recorded (D1)");
+        }
+        self.write_kv(facet, text, envelope.lifetime_s()).await;
+    }
+
+    async fn write_kv(&self, facet: FacetName, text: String, lifetime_s: u64) {
+        let ttl_s = lifetime_s.max(SHORTEST_KV_TTL_S);
+        if self.ports.cache.put(self.key(facet), text, ttl_s).await.is_err() {
+            self.warn("a facet could not be cached (KV)");
+        }
+    }
+
+    async fn read_record(&self, facets: &[FacetName]) -> Vec<(FacetName, Envelope)> {
+        let statement = Statement {
+            sql: "SELECT facet, envelope FROM facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
+                .to_owned(),
+            params: vec![
+                DbValue::Text(self.market.to_string()),
+                DbValue::Text(self.vehicle.clone()),
+                DbValue::Integer(self.ports.clock.now().0),
+            ],
+        };
+        let Ok(mut results) = self.ports.db.batch(vec![statement]).await else {
+            self.warn("the facet record (D1) could not be read");
+            return Vec::new();
+        };
+        let rows = results.pop().unwrap_or_default();
+        let read = rows.iter().filter_map(|row| {
+            let facet = row.get("facet").and_then(Value::as_str).and_then(FacetName::parse)?;
+            Some((facet, Envelope::decode(row.get("envelope").and_then(Value::as_str)?)?))
+        });
+        read.filter(|(facet, _)| facets.contains(facet)).collect()
+    }
+
+    fn key(&self, facet: FacetName) -> String {
+        format!("facet:{}:{}:{facet}", self.market, self.vehicle)
+    }
+
+    fn warn(&self, message: &'static str) {
+        self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market));
+    }
+}

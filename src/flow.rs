@@ -1,0 +1,301 @@
+//! One request's work over many origins: what is stored, what must be asked, what is there at the deadline.
+//!
+//! Owns the plan, the deadline and what becomes of late answers. Leaves to others: how an origin is asked (`origin`), what is
+//! kept (`cache`), who may see what (`disclosure`), how it is written (`api`).
+//! Known gaps: calls are not retried, hedged or held back by a breaker, and two isolates may ask the same origin at the same time.
+
+mod plan;
+mod work;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+use futures::{FutureExt as _, pin_mut};
+use serde_json::value::RawValue;
+
+use crate::cache::{Envelope, FacetStore, Freshness, Stored};
+use crate::disclosure;
+use crate::market::{FacetName, Market, Tier};
+use crate::origin::{ErrorToken, Failure};
+use crate::ports::{Ports, Timestamp};
+use crate::vehicle::Vin;
+use work::{Outcome, Work};
+
+/// What is asked about which car, and by whom.
+pub struct Request {
+    /// The market.
+    pub market: Rc<Market>,
+    /// The car.
+    pub vin: Vin,
+    /// The keyed hash that stands for the car in stores.
+    pub lookup: String,
+    /// The facets that are asked for, all of them offered by the market.
+    pub facets: Vec<FacetName>,
+    /// How far the caller is known.
+    pub tier: Tier,
+    /// When the request came: the deadline counts from it.
+    pub started: Timestamp,
+    /// Headers that go on to origins: trace context.
+    pub trace: Vec<(String, String)>,
+}
+
+/// What there is at the deadline.
+#[derive(Debug)]
+pub struct Flow {
+    /// The facets that were asked for.
+    pub facets: BTreeMap<FacetName, FacetResult>,
+    /// The required facets of the market that are not there, and why. Empty for a document.
+    pub missing: Vec<(FacetName, Missing)>,
+    /// Whether the origin of a required facet says that there is no such car.
+    pub unknown_vehicle: bool,
+    /// When the answer was put together.
+    pub answered: Timestamp,
+}
+
+/// Why a required facet is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Its origin had not answered by the deadline.
+    Pending,
+    /// Its origin failed.
+    Failed(Failure),
+}
+
+/// One facet of the answer.
+#[derive(Debug)]
+pub struct FacetResult {
+    /// What there is.
+    pub state: State,
+    /// How it came here.
+    pub via: Via,
+    /// Milliseconds that it took.
+    pub took_ms: i64,
+}
+
+/// What there is of a facet.
+#[derive(Debug)]
+pub enum State {
+    /// The facet, projected for the caller.
+    Present {
+        /// A JSON object.
+        value: Box<RawValue>,
+        /// Names of fields above the caller's tier.
+        withheld: Vec<String>,
+        /// Where it comes from and how old it is.
+        stored: Provenance,
+    },
+    /// The origin says that there is none.
+    Absent(Provenance),
+    /// Not yet: a later request finds it.
+    Pending,
+    /// Could not be had.
+    Unavailable(Failure),
+    /// The caller's tier does not reach it.
+    Withheld {
+        /// The tier that does.
+        needs: Tier,
+    },
+}
+
+/// Where a facet comes from and how old it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The origin's name.
+    pub source: String,
+    /// When it was fetched.
+    pub as_of: Timestamp,
+    /// Seconds since.
+    pub age_s: i64,
+    /// Seconds that it stays fresh; negative where it no longer is.
+    pub ttl_s: i64,
+    /// Further seconds that it may be served while it is refreshed.
+    pub stale_s: u32,
+    /// Further seconds that it may be served while the origin fails.
+    pub error_s: u32,
+}
+
+/// How a facet came into the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// From the cache, fresh.
+    Hit,
+    /// From the cache, stale.
+    Stale,
+    /// From its origin, now.
+    Fetched,
+    /// Not at all.
+    Nothing,
+}
+
+/// Seconds after which a caller should ask for a pending facet again.
+pub const RETRY_AFTER_S: u32 = 2;
+
+/// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
+pub async fn run(ports: &Ports, request: Request) -> Flow {
+    let plan = plan::plan(&request.market, &request.facets, request.tier);
+    let store = FacetStore::new(ports, &request.market.code, &request.lookup);
+    let cached = store.read(&plan.wanted).await;
+    let now = ports.clock.now();
+    let read_ms = now.since_ms(request.started);
+
+    let usable = |facet: &FacetName| cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now));
+    let missing: Vec<FacetName> =
+        plan.wanted.iter().copied().filter(|f| matches!(usable(f), Freshness::Failing | Freshness::Expired)).collect();
+    let stale: Vec<FacetName> = plan.wanted.iter().copied().filter(|f| usable(f) == Freshness::Stale).collect();
+
+    let mut work = Work::new(ports, &request, &store, &cached);
+    work.add(&missing);
+    let mut fetched = until_deadline(ports, &request, &mut work).await;
+    refresh_later(&mut work, &stale, &fetched);
+    finish_later(ports, work, &fetched);
+
+    let answered = ports.clock.now();
+    let mut assemble = |facet: FacetName| {
+        let fresh = fetched.remove(&facet);
+        result(&request, fresh, cached.get(&facet), answered, read_ms)
+    };
+    let mut facets: BTreeMap<FacetName, FacetResult> = BTreeMap::new();
+    for facet in &plan.wanted {
+        facets.insert(*facet, assemble(*facet));
+    }
+    for facet in &plan.withheld {
+        let needs = disclosure::least_tier(*facet, &request.market);
+        facets.insert(*facet, FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 });
+    }
+    verdict(&request, facets, answered)
+}
+
+/// Takes answers as they come, until all are there, the deadline passes, or a required facet cannot be had any more.
+async fn until_deadline(ports: &Ports, request: &Request, work: &mut Work) -> BTreeMap<FacetName, Outcome> {
+    let mut fetched = BTreeMap::new();
+    if work.is_idle() {
+        return fetched;
+    }
+    let passed_ms = ports.clock.now().since_ms(request.started);
+    let left_ms = u32::try_from(i64::from(request.market.deadline_ms) - passed_ms).unwrap_or(0);
+    let deadline = ports.timer.sleep(left_ms).fuse();
+    pin_mut!(deadline);
+    loop {
+        let next = {
+            let next = work.next();
+            pin_mut!(next);
+            match select(next, &mut deadline).await {
+                Either::Left((outcomes, _)) => outcomes,
+                Either::Right(_) => None,
+            }
+        };
+        let Some(outcomes) = next else { return fetched };
+        fetched.extend(outcomes);
+        if request.required().any(|facet| is_hopeless(fetched.get(&facet), work.has_fallback(facet))) {
+            return fetched;
+        }
+    }
+}
+
+fn is_hopeless(outcome: Option<&Outcome>, has_fallback: bool) -> bool {
+    match outcome.map(|outcome| &outcome.result) {
+        Some(Err(_)) => !has_fallback,
+        Some(Ok(envelope)) => matches!(envelope.stored, Stored::Absent),
+        None => false,
+    }
+}
+
+/// Adds the calls that refresh what was served stale. They run after the answer.
+fn refresh_later(work: &mut Work, stale: &[FacetName], fetched: &BTreeMap<FacetName, Outcome>) {
+    let due: Vec<FacetName> = stale.iter().copied().filter(|facet| !fetched.contains_key(facet)).collect();
+    work.add(&due);
+}
+
+/// Lets unfinished calls end after the answer, unless the car turned out not to exist.
+fn finish_later(ports: &Ports, mut work: Work, fetched: &BTreeMap<FacetName, Outcome>) {
+    let unknown =
+        fetched.values().any(|o| o.required && matches!(&o.result, Ok(e) if matches!(e.stored, Stored::Absent)));
+    if unknown || work.is_idle() {
+        return;
+    }
+    ports.background.spawn(async move { while work.next().await.is_some() {} }.boxed_local());
+}
+
+fn result(
+    request: &Request,
+    fetched: Option<Outcome>,
+    cached: Option<&Envelope>,
+    now: Timestamp,
+    read_ms: i64,
+) -> FacetResult {
+    let fallback = cached.filter(|envelope| envelope.freshness(now) != Freshness::Expired);
+    match fetched {
+        Some(Outcome { result: Ok(envelope), projected, took_ms, .. }) => {
+            let state = from_envelope(&envelope, projected, now);
+            FacetResult { state, via: Via::Fetched, took_ms }
+        }
+        Some(Outcome { result: Err(failure), took_ms, .. }) => match fallback {
+            Some(envelope) => FacetResult { state: from_envelope(envelope, None, now), via: Via::Stale, took_ms },
+            None => FacetResult { state: State::Unavailable(failure), via: Via::Nothing, took_ms },
+        },
+        None => match fallback {
+            Some(envelope) => {
+                let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
+                FacetResult { state: from_envelope(envelope, None, now), via, took_ms: read_ms }
+            }
+            None => FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) },
+        },
+    }
+}
+
+/// The state of what is stored; `projected` is what the caller sees beyond the public projection.
+fn from_envelope(envelope: &Envelope, projected: Option<(Box<RawValue>, Vec<String>)>, now: Timestamp) -> State {
+    let age_s = envelope.age_s(now);
+    let provenance = Provenance {
+        source: envelope.source.clone(),
+        as_of: envelope.stored_at,
+        age_s,
+        ttl_s: i64::from(envelope.ttl_s) - age_s,
+        stale_s: envelope.stale_s,
+        error_s: envelope.error_s,
+    };
+    match (&envelope.stored, projected) {
+        (Stored::Absent, _) => State::Absent(provenance),
+        (Stored::Present { .. }, Some((value, withheld))) => State::Present { value, withheld, stored: provenance },
+        (Stored::Present { public, withheld }, None) => {
+            State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance }
+        }
+    }
+}
+
+/// Whether the required facets are there; leaves out what was fetched for them but not asked for.
+fn verdict(request: &Request, mut facets: BTreeMap<FacetName, FacetResult>, answered: Timestamp) -> Flow {
+    let mut missing = Vec::new();
+    let mut unknown_vehicle = false;
+    for facet in request.required() {
+        match facets.get(&facet).map(|result| &result.state) {
+            Some(State::Pending) => missing.push((facet, Missing::Pending)),
+            Some(State::Unavailable(failure)) => missing.push((facet, Missing::Failed(failure.clone()))),
+            Some(State::Absent(_)) => unknown_vehicle = true,
+            _ => {}
+        }
+    }
+    facets.retain(|facet, _| request.facets.contains(facet));
+    Flow { facets, missing, unknown_vehicle, answered }
+}
+
+impl Request {
+    /// The facets without which there is no document.
+    fn required(&self) -> impl Iterator<Item = FacetName> + '_ {
+        self.market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name)
+    }
+}
+
+impl State {
+    /// The RFC 9209 token, where the facet could not be had.
+    pub fn error(&self) -> Option<ErrorToken> {
+        match self {
+            Self::Unavailable(failure) => Some(failure.token),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! From market, facets and tier to what must be had.
+
+use std::collections::BTreeSet;
+
+use crate::disclosure::least_tier;
+use crate::market::{FacetName, Market, Tier};
+
+/// What a request needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Facets to be read or fetched: what is asked for and may be seen, what is required, and what these need.
+    pub(super) wanted: Vec<FacetName>,
+    /// Facets that are asked for and that the tier does not reach. They are not fetched for this caller.
+    pub(super) withheld: Vec<FacetName>,
+}
+
+/// Plans a request.
+pub(super) fn plan(market: &Market, facets: &[FacetName], tier: Tier) -> Plan {
+    let (visible, withheld): (Vec<FacetName>, Vec<FacetName>) =
+        facets.iter().partition(|facet| least_tier(**facet, market) <= tier);
+    let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
+    let mut wanted: BTreeSet<FacetName> = visible.into_iter().chain(required).collect();
+    loop {
+        let needed: BTreeSet<FacetName> = wanted.iter().flat_map(|facet| needs(market, *facet)).collect();
+        let before = wanted.len();
+        wanted.extend(needed);
+        if wanted.len() == before {
+            break;
+        }
+    }
+    let withheld = withheld.into_iter().filter(|facet| !wanted.contains(facet)).collect();
+    Plan { wanted: wanted.into_iter().collect(), withheld }
+}
+
+/// The facets whose values a facet's request uses.
+pub(super) fn needs(market: &Market, facet: FacetName) -> impl Iterator<Item = FacetName> + '_ {
+    let needs = market.facets.get(&facet).map(|description| description.needs.as_slice()).unwrap_or_default();
+    needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?))
+}

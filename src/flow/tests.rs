@@ -1,0 +1,239 @@
+//! Flows over scripted origins and a clock that jumps.
+
+use super::*;
+use crate::market::compile;
+use crate::origin::ErrorToken;
+use crate::ports::OriginHttpError;
+use crate::ports::fake::{Answer, World};
+
+const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand><Model>911</Model>\
+    <ModelYear>1996</ModelYear></Vehicle></GetVehicleResponse></e:Body></e:Envelope>";
+const UNKNOWN: &str =
+    "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
+
+struct Case {
+    world: Rc<World>,
+    market: Rc<Market>,
+}
+
+impl Case {
+    /// A world where each origin answers as said.
+    fn new(master: &Answer, equipment: &Answer, recalls: &Answer) -> Self {
+        let text = include_str!("../../tests/fixtures/market.toml");
+        let world = World::new();
+        for name in ["DE_MASTER_TOKEN", "DE_EQUIPMENT_BASIC"] {
+            world.secrets.borrow_mut().insert(name.into(), "user:pass".into());
+        }
+        let case = Self { world, market: Rc::new(compile("market.toml", text).expect("valid").market) };
+        case.answers(master, equipment, recalls);
+        case
+    }
+
+    fn answers(&self, master: &Answer, equipment: &Answer, recalls: &Answer) {
+        let (master, equipment, recalls) = (master.clone(), equipment.clone(), recalls.clone());
+        self.world.origins(move |request| {
+            let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
+            if of("erp") {
+                master.clone()
+            } else if of("equipment") {
+                equipment.clone()
+            } else {
+                recalls.clone()
+            }
+        });
+    }
+
+    fn run_for(&self, facets: &[FacetName]) -> Flow {
+        let ports = self.world.ports();
+        let request = Request {
+            market: Rc::clone(&self.market),
+            vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
+            lookup: "car".into(),
+            facets: facets.to_vec(),
+            tier: Tier::Public,
+            started: ports.clock.now(),
+            trace: Vec::new(),
+        };
+        self.world.run(run(&ports, request))
+    }
+
+    fn run(&self) -> Flow {
+        self.run_for(FacetName::ALL)
+    }
+
+    fn asked(&self) -> usize {
+        self.world.requests().len()
+    }
+}
+
+fn good() -> (Answer, Answer, Answer) {
+    let json = "application/json";
+    (
+        Answer::ok("text/xml", MASTER),
+        Answer::ok(json, r#"{"items": [{"name": "ABS"}]}"#),
+        Answer::ok(json, r#"{"d": {"results": [{"Campaign": "R1", "Status": "O"}]}}"#),
+    )
+}
+
+/// State words in the order of the facets.
+fn states(flow: &Flow) -> Vec<&'static str> {
+    let word = |result: &FacetResult| match (&result.state, result.via) {
+        (State::Present { .. }, Via::Fetched) => "fetched",
+        (State::Present { .. }, Via::Hit) => "hit",
+        (State::Present { .. }, _) => "stale",
+        (State::Absent(_), _) => "absent",
+        (State::Pending, _) => "pending",
+        (State::Unavailable(_), _) => "unavailable",
+        (State::Withheld { .. }, _) => "withheld",
+    };
+    flow.facets.values().map(word).collect()
+}
+
+fn value(flow: &Flow, facet: FacetName) -> &str {
+    match flow.facets.get(&facet).map(|result| &result.state) {
+        Some(State::Present { value, .. }) => value.get(),
+        _ => "",
+    }
+}
+
+#[test]
+fn ok_fetched_once_then_served_without_asking() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master, &equipment, &recalls);
+    let first = case.run();
+    assert_eq!(states(&first), ["fetched", "fetched", "fetched"]);
+    assert_eq!(value(&first, FacetName::Identity), r#"{"make":"Porsche","model":"911","model_year":1996}"#);
+    assert_eq!(value(&first, FacetName::Equipment), r#"{"item_count":1}"#);
+    assert_eq!(value(&first, FacetName::Recalls), r#"{"open":true}"#);
+    case.world.run_background();
+    let second = case.run();
+    assert_eq!(states(&second), ["hit", "hit", "hit"]);
+    assert_eq!(value(&second, FacetName::Identity), value(&first, FacetName::Identity));
+    assert_eq!(case.asked(), 3);
+}
+
+#[test]
+fn ok_the_document_comes_at_the_deadline_and_late_answers_are_kept() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master, &equipment.after(2000), &recalls);
+    let started = case.world.ports().clock.now();
+    let first = case.run();
+    assert_eq!(states(&first), ["fetched", "pending", "fetched"]);
+    assert_eq!(first.answered.since_ms(started), 900);
+    case.world.run_background();
+    assert_eq!(states(&case.run()), ["hit", "hit", "hit"]);
+    assert_eq!(case.asked(), 3);
+}
+
+#[test]
+fn ok_optional_origins_down_cost_their_own_facets() {
+    let (master, ..) = good();
+    let down = Answer::failure(OriginHttpError::Connection);
+    let case = Case::new(&master, &down, &Answer::status(500, "text/html", "<h1>oops</h1>"));
+    let flow = case.run();
+    assert_eq!(states(&flow), ["fetched", "unavailable", "unavailable"]);
+    let error = |facet| flow.facets.get(&facet).and_then(|result| result.state.error());
+    assert_eq!(error(FacetName::Equipment), Some(ErrorToken::ConnectionRefused));
+    assert_eq!(error(FacetName::Recalls), Some(ErrorToken::HttpProtocolError));
+    assert!(flow.missing.is_empty());
+    case.world.run_background();
+    case.run();
+    assert_eq!(case.asked(), 5, "failures are never stored as facts");
+}
+
+#[test]
+fn err_required_origin_down_answers_at_once() {
+    let (_, equipment, recalls) = good();
+    let case = Case::new(&Answer::failure(OriginHttpError::Connection), &equipment.after(800), &recalls.after(800));
+    let started = case.world.ports().clock.now();
+    let flow = case.run();
+    assert_eq!(flow.answered.since_ms(started), 20, "there is nothing to wait for");
+    assert!(matches!(flow.missing.as_slice(), [(FacetName::Identity, Missing::Failed(_))]));
+    case.world.run_background();
+    assert_eq!(case.world.cache.borrow().len(), 2, "what the others answer is kept");
+}
+
+#[test]
+fn err_required_origin_slow_is_pending() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master.after(2000), &equipment, &recalls);
+    assert_eq!(case.run().missing, [(FacetName::Identity, Missing::Pending)]);
+    case.world.run_background();
+    assert!(case.run().missing.is_empty());
+}
+
+#[test]
+fn ok_unknown_car_is_remembered_and_nothing_else_about_it() {
+    let (_, equipment, recalls) = good();
+    let case = Case::new(&Answer::status(500, "text/xml", UNKNOWN), &equipment.after(300), &recalls.after(300));
+    assert!(case.run().unknown_vehicle);
+    case.world.run_background();
+    assert_eq!(case.world.cache.borrow().len(), 1);
+    assert!(case.run_for(&[FacetName::Recalls]).unknown_vehicle);
+}
+
+#[test]
+fn ok_stale_is_served_at_once_and_refreshed_after() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master, &equipment, &recalls);
+    case.run();
+    case.world.run_background();
+    case.world.advance_s(700); // Recalls are fresh for 600 s.
+    let started = case.world.ports().clock.now();
+    let flow = case.run();
+    assert_eq!((states(&flow), flow.answered.since_ms(started)), (vec!["hit", "hit", "stale"], 0));
+    case.world.run_background();
+    assert_eq!(states(&case.run()), ["hit", "hit", "hit"]);
+    assert_eq!(case.asked(), 4);
+}
+
+#[test]
+fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master, &equipment, &recalls);
+    case.run();
+    case.world.run_background();
+    case.world.advance_s(80_000); // Recalls may be served stale for 3600 s, and for 86400 s while their origin fails.
+    case.answers(&master, &equipment, &Answer::failure(OriginHttpError::Connection));
+    assert_eq!(states(&case.run()), ["hit", "stale", "stale"]);
+    case.answers(&master, &equipment, &recalls.clone().after(5000));
+    assert_eq!(states(&case.run()), ["hit", "stale", "stale"], "the deadline passes");
+    case.world.advance_s(10_000);
+    case.answers(&master, &equipment, &Answer::failure(OriginHttpError::Connection));
+    assert_eq!(states(&case.run()).last(), Some(&"unavailable"), "past the error window");
+}
+
+#[test]
+fn ok_a_facet_that_needs_another_waits_for_it() {
+    let text = include_str!("../../tests/fixtures/market.toml")
+        .replace("cars/{vin}/equipment", "cars/{identity.model}")
+        .replace("each = \"/items\"", "each = \"/items\"\nneeds = [\"identity.model\"]");
+    let (master, equipment, recalls) = good();
+    let mut case = Case::new(&master, &equipment, &recalls);
+    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    assert_eq!(states(&case.run_for(&[FacetName::Equipment])), ["fetched"]);
+    let urls: Vec<String> = case.world.requests().into_iter().map(|request| request.url).collect();
+    assert_eq!(urls, ["https://erp.example.com/VehicleMaster", "https://equipment.example.com/cars/911"]);
+}
+
+#[test]
+fn ok_stores_that_fail_cost_speed_only() {
+    let (master, equipment, recalls) = good();
+    let case = Case::new(&master, &equipment, &recalls);
+    case.world.stores_fail.set(true);
+    assert_eq!(states(&case.run()), ["fetched", "fetched", "fetched"]);
+    case.world.run_background();
+    assert_eq!(states(&case.run()), ["fetched", "fetched", "fetched"]);
+}
+
+#[test]
+fn ok_no_event_holds_the_vin() {
+    let (master, ..) = good();
+    let bad = Answer::ok("application/json", r#"{"items": [{"name": ["WP0ZZZ99ZTS390000"]}]}"#);
+    let case = Case::new(&master, &bad, &Answer::status(500, "text/plain", "WP0ZZZ99ZTS390000"));
+    case.run();
+    let lines: Vec<String> = case.world.events.borrow().iter().map(crate::telemetry::Event::to_json).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains("WP0ZZZ99ZTS390000")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/name\"")), "{lines:?}");
+}
