@@ -47,7 +47,7 @@ impl Profile {
 pub fn command(words: &[String]) -> Result<()> {
     let args = Args::parse(&ACCEPTS, words)?;
     let profile = if args.has("--dev") { Profile::Dev } else { Profile::Release };
-    build(profile).map(drop)
+    build(profile, &Node::ensure()?)
 }
 
 /// Where the built Worker lies.
@@ -55,13 +55,12 @@ pub fn folder() -> PathBuf {
     files::root().join("build")
 }
 
-/// Builds the Worker and returns the Node that its tools run on.
+/// Builds the Worker with tools that run on this Node.
 ///
 /// # Errors
 /// A missing tool, or what the compiler says.
-pub fn build(profile: Profile) -> Result<Node> {
+pub fn build(profile: Profile, node: &Node) -> Result<()> {
     let toolchain = WasmToolchain::ensure()?;
-    let node = Node::ensure()?;
     let bindgen = tools::wasm_bindgen()?;
     let worker_build = tools::worker_build()?;
     compile(profile, toolchain)?;
@@ -70,7 +69,7 @@ pub fn build(profile: Profile) -> Result<Node> {
     let stamp_file = folder().join(".stamp");
     let built = folder().join("index.js").is_file() && folder().join("index_bg.wasm").is_file();
     if built && std::fs::read_to_string(&stamp_file).is_ok_and(|last| last == stamp) {
-        return Ok(node);
+        return Ok(());
     }
     let step = Step::start("binding and optimising the Worker (seconds)");
     let mut command = process::command(&worker_build);
@@ -81,7 +80,7 @@ pub fn build(profile: Profile) -> Result<Node> {
     process::run("worker-build", &mut command, Output::Log(&files::log("worker-build")))?;
     std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))?;
     step.done();
-    Ok(node)
+    Ok(())
 }
 
 /// The same call of cargo that worker-build makes, first, so that its messages reach the person as they are.

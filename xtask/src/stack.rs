@@ -20,6 +20,7 @@ use crate::build::{self, Profile};
 use crate::market::{self, Files};
 use crate::process;
 use crate::say;
+use crate::tools::Node;
 
 pub use legacy::Suggestion;
 
@@ -74,7 +75,7 @@ pub struct Stack {
     /// Cars to try.
     pub suggestions: Vec<Suggestion>,
     /// The Node that everything runs on.
-    pub node: crate::tools::Node,
+    pub node: Node,
     // In the order in which they end: the Worker, the systems that it asks, then the folder that they write to.
     worker: worker::Worker,
     legacy: Option<legacy::Legacy>,
@@ -93,18 +94,19 @@ impl Stack {
         let served = |region: &str| regions.contains(&region);
         let names = market::secret_names(&compiled, served);
 
-        let node = build::build(Profile::Release)?;
+        let node = Node::ensure()?;
         let environment = options.region.as_deref().unwrap_or("eu");
         let state = state::State::open(options.state.as_deref(), environment)?;
         let given = options.secrets.as_deref().map(secrets::read_file).transpose()?.unwrap_or_default();
         let secrets = secrets::complete(names, given, &state.secrets())?;
         let port = free_port(options.port)?;
 
-        // All three take a second of start-up each, and need nothing of each other until the markets are written.
+        // Each takes a second or more to start, and none needs another before the markets are written.
         let seed = seed::Seed::start(&node, environment, &state)?;
+        let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
+        build::build(Profile::Release, &node)?;
         let settings = worker::Settings { environment, port, regions: &regions, secrets: &secrets };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
-        let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
 
         let hosts = legacy.as_ref().map(|legacy| legacy.hosts.clone()).unwrap_or_default();

@@ -75,7 +75,7 @@ impl Files {
             return Ok(compiled);
         }
         super::say_errors(&errors);
-        bail!("the market files have errors; nothing was published")
+        bail!("the market files have errors: correct them and run this again")
     }
 }
 

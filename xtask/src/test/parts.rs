@@ -60,7 +60,7 @@ pub fn legacy() -> Result<()> {
 
 /// The Worker as it is deployed.
 pub fn build() -> Result<()> {
-    crate::build::build(Profile::Release).map(drop)
+    crate::build::build(Profile::Release, &Node::ensure()?)
 }
 
 /// Its size budget.

@@ -114,7 +114,8 @@ fn ensure_modules() -> Result<PathBuf> {
             |folder| {
                 std::fs::write(folder.join("package.json"), &manifest)?;
                 std::fs::write(folder.join("package-lock.json"), &lock)?;
-                npm_ci(folder)
+                npm_install(folder)?;
+                check_versions(&lock, &files::read(&folder.join(FINISHED))?)
             },
         )?;
         step.done();
@@ -139,15 +140,39 @@ fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// No package's install script runs: none is needed, and each would be code that nobody here has read.
-fn npm_ci(folder: &Path) -> Result<()> {
+/// Installs what the lock file says. Not `npm ci`: it refuses a lock file that lacks an optional package of another system, and
+/// such packages are not in every registry; [`check_versions`] makes up for it. No package's install script runs: none is
+/// needed, and each would be code that nobody here has read.
+fn npm_install(folder: &Path) -> Result<()> {
     let npm =
         process::on_path("npm").context("npm is missing: install Node 22.12 or newer with npm (https://nodejs.org)")?;
     let mut command = process::command(npm);
     command.current_dir(folder);
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--engine-strict=false", "--loglevel=error"]);
+    command.args([
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--engine-strict=false",
+        "--loglevel=error",
+    ]);
     command.env("NO_UPDATE_NOTIFIER", "1");
-    process::run("npm ci", &mut command, Output::Log(&files::log("npm")))
+    process::run("npm install", &mut command, Output::Log(&files::log("npm")))
+}
+
+/// Holds what was installed against the lock file; only a package that the lock file does not know at all may be new.
+fn check_versions(lock: &str, installed: &str) -> Result<()> {
+    let read = |text: &str| -> Result<serde_json::Value> { Ok(serde_json::from_str(text)?) };
+    let (lock, installed) = (read(lock)?, read(installed)?);
+    let packages =
+        installed.get("packages").and_then(serde_json::Value::as_object).context("npm left no list of packages")?;
+    for (path, package) in packages {
+        let Some(locked) = lock.get("packages").and_then(|packages| packages.get(path)) else { continue };
+        if locked.get("version") != package.get("version") || locked.get("integrity") != package.get("integrity") {
+            bail!("npm installed another {path} than package-lock.json names");
+        }
+    }
+    Ok(())
 }
 
 fn relink(link: &Path, modules: &Path) -> Result<()> {
@@ -165,4 +190,27 @@ fn find_node(modules: &Path) -> Result<PathBuf> {
     }
     let carried = CARRIERS.iter().map(|package| modules.join(package).join("bin/node")).find(|node| node.is_file());
     carried.with_context(|| format!("Node {OLDEST} or newer is missing: install it (https://nodejs.org)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = r#"{"packages": {"node_modules/a": {"version": "1.0.0", "integrity": "sha512-a"}}}"#;
+
+    #[test]
+    fn ok_the_same_versions() -> Result<()> {
+        check_versions(LOCK, LOCK)?;
+        check_versions(LOCK, r#"{"packages": {"node_modules/for-this-system": {"version": "1.0.0"}}}"#)
+    }
+
+    #[test]
+    fn err_another_version_or_content() {
+        for other in
+            [r#"{"version": "1.0.1", "integrity": "sha512-a"}"#, r#"{"version": "1.0.0", "integrity": "sha512-b"}"#]
+        {
+            let installed = format!("{{\"packages\": {{\"node_modules/a\": {other}}}}}");
+            assert!(check_versions(LOCK, &installed).is_err());
+        }
+    }
 }
