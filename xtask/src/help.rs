@@ -51,6 +51,7 @@ Runs everything that CI runs, or one part:
   unit      cargo test --workspace: unit, API and architecture tests
   deny      licences, duplicates and sources of dependencies (deny.toml)
   legacy    the stand-ins' own tests
+  site      the pages' modules, apart from a browser
   build     the Worker, for deployment
   size      its size budget
   worker    end to end in real workerd, against the stand-ins

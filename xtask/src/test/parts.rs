@@ -58,6 +58,11 @@ pub fn legacy() -> Result<()> {
     node_tests("legacy", &Node::ensure()?, &[])
 }
 
+/// The pages' modules, apart from a browser.
+pub fn site() -> Result<()> {
+    node_tests("site", &Node::ensure()?, &[])
+}
+
 /// The Worker as it is deployed.
 pub fn build() -> Result<()> {
     crate::build::build(Profile::Release, &Node::ensure()?)
@@ -96,7 +101,7 @@ fn with_stack(part: &str, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
     result
 }
 
-/// Runs `tests/<folder>/*.mjs` one after another: they share the stand-ins, whose faults they switch.
+/// Runs `tests/<folder>/*.test.mjs` one after another: they share the stand-ins, whose faults they switch.
 fn node_tests(folder: &str, node: &Node, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
     let files = test_files(&files::root().join("tests").join(folder))?;
     let mut command = node.command()?;
@@ -109,10 +114,10 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let shown = files::shown(folder);
     let entries = std::fs::read_dir(folder).with_context(|| format!("there is no {shown}: its tests are missing"))?;
     let mut tests: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    tests.retain(|path| path.to_string_lossy().ends_with(".mjs"));
+    tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
     tests.sort();
     if tests.is_empty() {
-        bail!("{shown} has no *.mjs: its tests are missing");
+        bail!("{shown} has no *.test.mjs: its tests are missing");
     }
     Ok(tests)
 }
