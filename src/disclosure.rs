@@ -92,6 +92,15 @@ pub fn least_tier(facet: FacetName, market: &Market) -> Tier {
     leaves.filter_map(|leaf| tier_of(facet, leaf.path, &market.disclosure)).min().unwrap_or(Tier::Owner)
 }
 
+/// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a market.
+pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
+    let at_or_below = |leaf: &&Leaf| {
+        leaf.facet == facet && leaf.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let tiers = TABLE.iter().filter(at_or_below).filter_map(|leaf| tier_of(facet, leaf.path, &market.disclosure));
+    tiers.min().unwrap_or(Tier::Owner)
+}
+
 /// Leaves out of a facet what a tier does not see.
 pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
     let mut withheld = Vec::new();

@@ -3,12 +3,15 @@
 //! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it is the Worker. Only
 //! `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom; `tests/architecture.rs` holds it.
 
+pub mod api;
 pub mod cache;
 pub mod disclosure;
 pub mod flow;
 pub mod market;
 pub mod origin;
 pub mod pages;
+#[cfg(target_arch = "wasm32")]
+mod platform;
 pub mod ports;
 pub mod telemetry;
 pub mod vehicle;

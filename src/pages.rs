@@ -8,7 +8,6 @@
 //! Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages yet.
 
 mod facet;
-mod format;
 mod from_document;
 mod home;
 mod label;
@@ -23,8 +22,8 @@ mod vehicle;
 #[cfg(test)]
 mod samples;
 
+pub use crate::ports::{Format, PlainFormat};
 pub use facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict, facet_fragment};
-pub use format::{Format, PlainFormat};
 pub use from_document::{Context, facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};
 pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName};

@@ -4,6 +4,7 @@
 //! [`Background`]. [`fake`] holds deterministic stand-ins for native tests.
 
 pub mod fake;
+mod format;
 
 use std::fmt;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
 use crate::telemetry::Event;
+pub use format::{Format, PlainFormat};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -174,14 +176,6 @@ pub trait Events {
 pub trait Background {
     /// Lets a future run to its end after the answer (30 seconds at the most).
     fn spawn(&self, work: LocalBoxFuture<'static, ()>);
-}
-
-/// Numbers and dates as a locale writes them.
-pub trait Format {
-    /// A calendar date, `2026-11-20`, in words of the locale: `20. November 2026`.
-    fn date(&self, locale: &str, iso: &str) -> String;
-    /// A number with the locale's separators.
-    fn number(&self, locale: &str, value: f64) -> String;
 }
 
 /// All ports of one request.

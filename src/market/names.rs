@@ -100,7 +100,8 @@ name!(
     "a language and a region, like de-DE",
     |text| matches!(text.split_once('-'), Some((language, region))
         if (2..=3).contains(&language.len()) && language.chars().all(|c| c.is_ascii_lowercase())
-            && (2..=4).contains(&region.len()) && region.chars().all(|c| c.is_ascii_alphanumeric()))
+            && (region.len() == 2 && region.chars().all(|c| c.is_ascii_uppercase())
+                || region.len() == 3 && region.chars().all(|c| c.is_ascii_digit())))
 );
 
 /// First path segments of Kerbside's own, which no market may take.
@@ -178,7 +179,7 @@ mod tests {
         check(MarketCode::try_from, &["de", "us", "benelux", "b2"], &["", "d", "DE", "de/..", "2b", "api", "dé"]);
         check(OriginName::try_from, &["master", "sap_2"], &["", "Master", "a b", "_x"]);
         check(SecretName::try_from, &["DE_MASTER_TOKEN"], &["", "user:password", "de_token", "A"]);
-        check(Locale::try_from, &["de-DE", "en-GB", "fr-CH"], &["de", "de_DE", "DE-de", "-", "de-"]);
+        check(Locale::try_from, &["de-DE", "en-GB", "es-419"], &["de", "de_DE", "DE-de", "-", "de-", "de-12", "de-1a"]);
     }
 
     #[test]

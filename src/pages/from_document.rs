@@ -7,11 +7,11 @@
 use serde_json::{Map, Value};
 
 use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict};
-use super::format::Format;
 use super::label::{self, Kind};
 use super::layout::{Frame, web_address};
 use super::message::Messages;
 use super::vehicle::VehicleView;
+use crate::ports::Format;
 
 /// What the conversion needs beside the document.
 pub struct Context<'c> {

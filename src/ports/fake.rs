@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Background, Clock, Db, Events, Format, Kv, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, Ports,
+    Background, Clock, Db, Events, Kv, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, PlainFormat, Ports,
     Random, Rows, Secrets, Statement, StoreError, Timer, Timestamp,
 };
 use crate::telemetry::Event;
@@ -121,8 +121,8 @@ impl World {
             secrets: this.clone(),
             random: this.clone(),
             events: this.clone(),
-            background: this.clone(),
-            format: this,
+            background: this,
+            format: Rc::new(PlainFormat),
         }
     }
 
@@ -315,15 +315,5 @@ impl Events for Handle {
 impl Background for Handle {
     fn spawn(&self, work: LocalBoxFuture<'static, ()>) {
         self.0.background.borrow_mut().push_back(work);
-    }
-}
-
-impl Format for Handle {
-    fn date(&self, _locale: &str, iso: &str) -> String {
-        iso.to_owned()
-    }
-
-    fn number(&self, _locale: &str, value: f64) -> String {
-        value.to_string()
     }
 }

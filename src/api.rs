@@ -1,0 +1,106 @@
+//! HTTP: from a call to an answer. Wire types live here and nowhere else; only [`problem`] knows error statuses.
+//!
+//! Owns routes, documents, headers, problem documents and the handlers of pages. Leaves to others: what a page looks like
+//! (`pages`), how facets come together (`flow`), how bytes come and go (`platform`).
+
+mod call;
+mod config;
+mod context;
+mod document;
+mod json;
+pub mod problem;
+mod router;
+mod site;
+mod trace;
+mod v1;
+
+use std::rc::Rc;
+
+pub use call::{Answer, BodyError, Call, Incoming};
+pub use config::{Config, ConfigError};
+pub use router::{Route, route};
+
+use crate::cache::Memory;
+use crate::ports::Ports;
+use crate::telemetry::{Event, Level, field};
+use context::Context;
+use problem::{Problem, Slug};
+
+/// The application: what one isolate has.
+pub struct App {
+    /// What is outside.
+    pub ports: Ports,
+    /// What the isolate remembers.
+    pub memory: Rc<Memory>,
+    /// What the deployment says.
+    pub config: Rc<Config>,
+}
+
+/// Answers a call. Never fails: what goes wrong is an answer too.
+pub async fn handle(app: &App, call: Call) -> Answer {
+    let context = Context::new(app, call);
+    let matched = route(&context.call.path);
+    let mut answer = match &matched {
+        Some(route) => dispatch(&context, route).await,
+        None => Err(Problem::new(Slug::NotFound)),
+    }
+    .unwrap_or_else(|problem| refuse(&context, problem));
+    answer.header("x-request-id", context.request_id.clone());
+    answer.header("traceparent", context.trace.own());
+    answer.secure();
+    report(&context, matched.as_ref(), &answer);
+    answer
+}
+
+async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Problem> {
+    let allowed = route.methods();
+    let method = if context.call.method == "HEAD" { "GET" } else { context.call.method.as_str() };
+    if !allowed.contains(&method) {
+        return Err(Problem::method_not_allowed(allowed));
+    }
+    match route {
+        Route::Healthz => Ok(v1::health::healthz()),
+        Route::Readyz => Ok(v1::health::readyz(context).await),
+        Route::OpenApi => Ok(v1::openapi(context)),
+        Route::Markets => Ok(v1::markets::list(context).await),
+        Route::Market { market } => v1::markets::one(context, market).await,
+        Route::Lookups { market } => v1::lookups::create(context, market).await,
+        Route::Vehicle { market, id } => v1::vehicles::document(context, market, id).await,
+        Route::Facet { market, id, facet } => v1::vehicles::facet(context, market, id, facet).await,
+        Route::HomePage => Ok(site::home(context).await),
+        Route::MarketPage { market } if method == "POST" => site::look_up(context, market).await,
+        Route::MarketPage { market } => site::market(context, market).await,
+        Route::MarketRedirect { market } => site::with_slash(context, market),
+        Route::VehiclePage { market, id } => site::vehicle(context, market, id).await,
+        Route::ProblemsPage => Ok(site::problems(context)),
+        Route::ProblemPage { slug } => site::problem_type(context, slug),
+    }
+}
+
+/// The API answers with problem documents, pages with pages.
+fn refuse(context: &Context<'_>, problem: Problem) -> Answer {
+    if context.call.path.starts_with("/api/") || context.wants_json() {
+        problem.to_json(&context.request_id)
+    } else {
+        site::problem(context, &problem)
+    }
+}
+
+fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {
+    let level = if answer.status >= 500 { Level::Error } else { Level::Info };
+    let duration_ms = context.app.ports.clock.now().since_ms(context.started);
+    let mut event = Event::new(level, "answered")
+        .with(field::ROUTE, route.map_or("none", Route::name))
+        .with(field::METHOD, context.known_method())
+        .with(field::STATUS, answer.status)
+        .with(field::DURATION_MS, duration_ms);
+    event.fields.push((field::REQUEST_ID, crate::telemetry::Field::Word(context.request_id.clone())));
+    event.fields.push((field::TRACE_ID, crate::telemetry::Field::Word(context.trace.trace_id().to_owned())));
+    if let Some(market) = route.and_then(Route::market).and_then(|code| crate::market::MarketCode::new(code).ok()) {
+        event = event.with(field::MARKET, &market);
+    }
+    if let Some(slug) = answer.problem {
+        event = event.with(field::PROBLEM, slug);
+    }
+    context.app.ports.events.emit(&event);
+}

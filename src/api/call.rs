@@ -1,0 +1,112 @@
+//! One call and one answer, free of any platform's types.
+
+use futures::future::LocalBoxFuture;
+
+use crate::pages::CONTENT_SECURITY_POLICY;
+
+/// What a call brings beside its first line, read only where it is needed: each header costs.
+pub trait Incoming {
+    /// A header by its lower-case name; several of one name are joined by commas.
+    fn header(&self, name: &str) -> Option<String>;
+    /// The body, at most `limit` bytes of it.
+    fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>>;
+}
+
+/// Why a body is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Longer than the limit.
+    #[error("the body is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// It broke off.
+    #[error("the body broke off")]
+    Broken,
+}
+
+/// A call.
+pub struct Call {
+    /// As sent: upper case for every verb that is known.
+    pub method: String,
+    /// Percent-encoded, without the query.
+    pub path: String,
+    /// Without the question mark; empty where there is none.
+    pub query: String,
+    /// Headers and body.
+    pub incoming: Box<dyn Incoming>,
+}
+
+impl Call {
+    /// The first value of a query parameter, decoded.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// UTF-8. Sent for every verb but `HEAD`.
+    pub body: String,
+    /// The problem's slug, for telemetry.
+    pub problem: Option<&'static str>,
+}
+
+impl Answer {
+    /// An answer with a body.
+    pub fn new(status: u16, content_type: &str, body: String) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body, problem: None }
+    }
+
+    /// A page.
+    pub fn html(status: u16, body: String) -> Self {
+        let mut answer = Self::new(status, "text/html; charset=utf-8", body);
+        answer.header("content-security-policy", CONTENT_SECURITY_POLICY.to_owned());
+        answer
+    }
+
+    /// An API document.
+    pub fn json(status: u16, body: String) -> Self {
+        Self::new(status, "application/json", body)
+    }
+
+    /// Sends the caller elsewhere with GET.
+    pub fn see_other(location: String) -> Self {
+        let headers = vec![("location", location), ("cache-control", "no-store".to_owned())];
+        Self { status: 303, headers, body: String::new(), problem: None }
+    }
+
+    /// Sets a header, replacing one of the same name.
+    pub fn header(&mut self, name: &'static str, value: String) {
+        self.headers.retain(|(other, _)| *other != name);
+        self.headers.push((name, value));
+    }
+
+    /// The same with a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.header(name, value.into());
+        self
+    }
+
+    /// Adds what every answer has. `_headers` sets the same on static assets.
+    pub(super) fn secure(&mut self) {
+        const ALWAYS: [(&str, &str); 5] = [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "strict-origin-when-cross-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+        ];
+        self.headers.extend(ALWAYS.map(|(name, value)| (name, value.to_owned())));
+        if !self.headers.iter().any(|(name, _)| *name == "cache-control") {
+            self.header("cache-control", "no-store".to_owned());
+        }
+    }
+}

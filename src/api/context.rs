@@ -1,0 +1,137 @@
+//! What every handler of one call needs: the call, its ids, and the market, checked.
+
+use std::rc::Rc;
+
+use super::App;
+use super::call::{BodyError, Call};
+use super::problem::{Problem, Slug};
+use super::trace::{Trace, hex};
+use crate::cache;
+use crate::flow;
+use crate::market::published::DirectoryEntry;
+use crate::market::{FacetName, Market, MarketCode, Tier};
+use crate::ports::Timestamp;
+use crate::telemetry::{Event, Level};
+use crate::vehicle::{KeyRing, Vin};
+
+/// Bytes of a request body at the most: a VIN with much around it.
+const LONGEST_BODY: usize = 16 * 1024;
+
+/// One call at work.
+pub(super) struct Context<'a> {
+    pub(super) app: &'a App,
+    pub(super) call: Call,
+    /// A UUID, version 4.
+    pub(super) request_id: String,
+    pub(super) trace: Trace,
+    pub(super) started: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(app: &'a App, call: Call) -> Self {
+        let random = app.ports.random.as_ref();
+        let parent = call.incoming.header("traceparent");
+        let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate"));
+        let trace = Trace::new(parent.as_deref(), state, random);
+        Self { app, call, request_id: uuid(&hex(16, random)), trace, started: app.ports.clock.now() }
+    }
+
+    /// The verb, or `other` for one that is in no table: callers can send any word.
+    pub(super) fn known_method(&self) -> &'static str {
+        const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        KNOWN.into_iter().find(|known| *known == self.call.method).unwrap_or("other")
+    }
+
+    /// Whether the caller asks for JSON rather than a page.
+    pub(super) fn wants_json(&self) -> bool {
+        let accept = self.call.incoming.header("accept").unwrap_or_default();
+        accept.contains("json") && !accept.contains("text/html")
+    }
+
+    /// The market of a path segment.
+    pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
+        let code = MarketCode::new(segment).map_err(|_| Problem::new(Slug::UnknownMarket))?;
+        let directory = cache::directory(&self.app.ports, &self.app.memory).await;
+        let entry = directory.iter().find(|entry| entry.code == code);
+        match entry {
+            Some(entry) if !self.serves(entry) => return Err(Problem::misdirected(self.home_of(entry))),
+            None if !directory.is_empty() => return Err(Problem::new(Slug::UnknownMarket)),
+            _ => {}
+        }
+        let market = cache::market(&self.app.ports, &self.app.memory, &code).await;
+        match market {
+            Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
+            Ok(market) => Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref())))),
+            Err(cache::MarketError::Unknown) if entry.is_none() => Err(Problem::new(Slug::UnknownMarket)),
+            Err(_) => Err(Problem::new(Slug::MarketUnavailable)),
+        }
+    }
+
+    /// Whether this deployment serves a market's region.
+    pub(super) fn serves(&self, entry: &DirectoryEntry) -> bool {
+        self.app.config.regions.contains(&entry.region)
+    }
+
+    /// Where a market's region is served.
+    pub(super) fn home_of(&self, entry: &DirectoryEntry) -> Option<String> {
+        Some(format!("{}/{}/", self.app.config.hosts.get(&entry.region)?, entry.code))
+    }
+
+    /// The keys behind vehicle ids.
+    pub(super) fn keys(&self) -> Result<Rc<KeyRing>, Problem> {
+        self.app.memory.keys(&self.app.ports).map_err(|error| {
+            let event = Event::new(Level::Error, "the keys of vehicle ids do not read");
+            let cause = crate::telemetry::Field::Word(error.to_string());
+            self.app.ports.events.emit(&Event { fields: vec![(crate::telemetry::field::CAUSE, cause)], ..event });
+            Problem::new(Slug::Internal)
+        })
+    }
+
+    /// The car of an id.
+    pub(super) fn vehicle(&self, id: &str) -> Result<Vin, Problem> {
+        self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
+    }
+
+    /// Runs the flow for facets of a car.
+    pub(super) async fn flow(
+        &self,
+        market: &Rc<Market>,
+        vin: &Vin,
+        facets: Vec<FacetName>,
+    ) -> Result<flow::Flow, Problem> {
+        let request = flow::Request {
+            market: Rc::clone(market),
+            vin: vin.clone(),
+            lookup: self.keys()?.lookup(vin),
+            facets,
+            tier: Tier::Public,
+            started: self.started,
+            trace: self.trace.headers(),
+        };
+        Ok(flow::run(&self.app.ports, request).await)
+    }
+
+    /// The body, where it is of the media type and not too long.
+    pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
+        let sent = self.call.incoming.header("content-type").unwrap_or_default();
+        let essence = sent.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case(media_type) {
+            return Err(Problem::with_detail(Slug::UnsupportedMediaType, format!("Send {media_type}.")));
+        }
+        let length = self.call.incoming.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        let too_large = Problem::with_detail(Slug::PayloadTooLarge, format!("At most {LONGEST_BODY} bytes are read."));
+        if length.is_some_and(|length| length > LONGEST_BODY) {
+            return Err(too_large);
+        }
+        self.call.incoming.body(LONGEST_BODY).await.map_err(|error| match error {
+            BodyError::TooLarge { .. } => too_large,
+            BodyError::Broken => Problem::with_detail(Slug::InvalidRequest, "The request body broke off."),
+        })
+    }
+}
+
+/// 32 hexadecimal digits as a version 4 UUID (RFC 9562).
+fn uuid(hex: &str) -> String {
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+}

@@ -1,0 +1,275 @@
+//! RFC 9457 problem documents: the only place that knows which error is which status. Coarse outside; telemetry is precise.
+
+use serde::Serialize;
+
+use super::call::Answer;
+use crate::flow::Missing;
+use crate::origin::ErrorToken;
+use crate::vehicle::VinError;
+
+/// A kind of problem; `/problems/<slug>` explains each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slug {
+    /// The VIN is none.
+    InvalidVin,
+    /// The request does not parse or asks for something that there is not.
+    InvalidRequest,
+    /// There is no such car.
+    UnknownVehicle,
+    /// There is no such market.
+    UnknownMarket,
+    /// There is no such path.
+    NotFound,
+    /// A required origin did not answer in time.
+    OriginTimeout,
+    /// A required origin's answer is of no use.
+    OriginFailed,
+    /// A required origin cannot be asked now.
+    OriginUnavailable,
+    /// The market's description cannot be had.
+    MarketUnavailable,
+    /// The body is too long.
+    PayloadTooLarge,
+    /// The body is of another type.
+    UnsupportedMediaType,
+    /// The path has other verbs.
+    MethodNotAllowed,
+    /// The market is served elsewhere.
+    Misdirected,
+    /// Kerbside's own fault.
+    Internal,
+}
+
+impl Slug {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidVin,
+        Self::InvalidRequest,
+        Self::UnknownVehicle,
+        Self::UnknownMarket,
+        Self::NotFound,
+        Self::OriginTimeout,
+        Self::OriginFailed,
+        Self::OriginUnavailable,
+        Self::MarketUnavailable,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::MethodNotAllowed,
+        Self::Misdirected,
+        Self::Internal,
+    ];
+
+    /// Slug, status and title.
+    const fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::InvalidVin => ("invalid-vin", 422, "This is not a vehicle identification number"),
+            Self::InvalidRequest => ("invalid-request", 400, "The request cannot be understood"),
+            Self::UnknownVehicle => ("unknown-vehicle", 404, "There is no such vehicle"),
+            Self::UnknownMarket => ("unknown-market", 404, "There is no such market"),
+            Self::NotFound => ("not-found", 404, "There is nothing at this address"),
+            Self::OriginTimeout => ("origin-timeout", 504, "A source system did not answer in time"),
+            Self::OriginFailed => ("origin-failed", 502, "A source system gave no usable answer"),
+            Self::OriginUnavailable => ("origin-unavailable", 503, "A source system cannot be asked now"),
+            Self::MarketUnavailable => ("market-unavailable", 503, "This market cannot be served now"),
+            Self::PayloadTooLarge => ("payload-too-large", 413, "The request body is too long"),
+            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The request body is of another type"),
+            Self::MethodNotAllowed => ("method-not-allowed", 405, "This address has other methods"),
+            Self::Misdirected => ("misdirected", 421, "This market is served elsewhere"),
+            Self::Internal => ("internal", 500, "Something went wrong here"),
+        }
+    }
+
+    /// The last segment of `type`.
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+}
+
+/// A problem on its way to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub slug: Slug,
+    /// Its status, where the kind has several.
+    pub status: u16,
+    /// A sentence that helps, in English. Never holds what the caller sent.
+    pub detail: String,
+    /// What exactly is wrong with the request: JSON Pointer and sentence.
+    pub errors: Vec<(&'static str, String)>,
+    /// `links.home` of a market that is served elsewhere.
+    pub home: Option<String>,
+    /// Headers of the answer.
+    pub headers: Vec<(&'static str, String)>,
+    /// What is wrong with the VIN, for the form.
+    pub vin: Option<VinError>,
+}
+
+/// RFC 9457 with Kerbside's members.
+#[derive(Serialize)]
+struct Wire<'p> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    instance: String,
+    request_id: &'p str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WireError<'p>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<Links<'p>>,
+}
+
+#[derive(Serialize)]
+struct WireError<'p> {
+    pointer: &'static str,
+    detail: &'p str,
+}
+
+#[derive(Serialize)]
+struct Links<'p> {
+    home: &'p str,
+}
+
+/// Seconds after which a caller should try again where the origin did not say.
+const TRY_AGAIN_S: u32 = 5;
+
+impl Problem {
+    /// A problem with its kind's usual sentence.
+    pub fn new(slug: Slug) -> Self {
+        let detail = match slug {
+            Slug::UnknownVehicle => {
+                "No vehicle of this market has this identifier. Look the vehicle up again by its VIN, and check each character."
+            }
+            Slug::UnknownMarket => "GET /api/v1/markets lists the markets of this region.",
+            Slug::NotFound => "GET /api/v1/openapi.json lists what there is.",
+            Slug::MarketUnavailable => {
+                "The market's description cannot be read at the moment. Try again in a few seconds."
+            }
+            Slug::Internal => "This was logged. Try again; if it stays, tell us the request id.",
+            _ => "",
+        };
+        Self::with_detail(slug, detail)
+    }
+
+    /// A problem with a sentence of its own.
+    pub fn with_detail(slug: Slug, detail: impl Into<String>) -> Self {
+        let (_, status, _) = slug.row();
+        let mut headers = Vec::new();
+        if status == 503 {
+            headers.push(("retry-after", TRY_AGAIN_S.to_string()));
+        }
+        Self { slug, status, detail: detail.into(), errors: Vec::new(), home: None, headers, vin: None }
+    }
+
+    /// A request that is wrong at one place.
+    pub fn invalid(status: u16, pointer: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let errors = vec![(pointer, detail.clone())];
+        Self { status, errors, ..Self::with_detail(Slug::InvalidRequest, detail) }
+    }
+
+    /// A VIN that is none.
+    pub fn invalid_vin(error: VinError) -> Self {
+        let detail = error.to_string();
+        let errors = vec![("/vin", detail.clone())];
+        Self { errors, vin: Some(error), ..Self::with_detail(Slug::InvalidVin, detail) }
+    }
+
+    /// A verb that the path does not have.
+    pub fn method_not_allowed(allowed: &[&'static str]) -> Self {
+        let with_head =
+            allowed.iter().flat_map(|method| if *method == "GET" { vec!["GET", "HEAD"] } else { vec![*method] });
+        let allow = with_head.collect::<Vec<_>>().join(", ");
+        let mut problem = Self::with_detail(Slug::MethodNotAllowed, format!("Allowed here: {allow}."));
+        problem.headers.push(("allow", allow));
+        problem
+    }
+
+    /// A market of another region.
+    pub fn misdirected(home: Option<String>) -> Self {
+        let problem = Self::with_detail(Slug::Misdirected, "Another region serves this market; links.home says where.");
+        Self { home, ..problem }
+    }
+
+    /// A required facet that is missing.
+    pub fn missing(missing: &Missing) -> Self {
+        let failure = match missing {
+            Missing::Pending => return Self::timeout(),
+            Missing::Failed(failure) => failure,
+        };
+        match failure.token {
+            ErrorToken::HttpResponseTimeout => Self::timeout(),
+            ErrorToken::DestinationUnavailable | ErrorToken::ConnectionLimitReached => {
+                let mut problem = Self::with_detail(
+                    Slug::OriginUnavailable,
+                    "The system that knows this vehicle cannot be asked at the moment. Try again later.",
+                );
+                problem.headers.retain(|(name, _)| *name != "retry-after");
+                problem.headers.push(("retry-after", failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string()));
+                problem
+            }
+            ErrorToken::ConnectionRefused | ErrorToken::HttpProtocolError => Self::with_detail(
+                Slug::OriginFailed,
+                "The system that knows this vehicle gave no usable answer. Try again later.",
+            ),
+        }
+    }
+
+    fn timeout() -> Self {
+        let mut problem = Self::with_detail(
+            Slug::OriginTimeout,
+            "The system that knows this vehicle is still being asked. Try again in a few seconds: a late answer is kept.",
+        );
+        problem.headers.push(("retry-after", crate::flow::RETRY_AFTER_S.to_string()));
+        problem
+    }
+
+    /// The problem document.
+    pub fn to_json(&self, request_id: &str) -> Answer {
+        let (slug, _, title) = self.slug.row();
+        let errors = self.errors.iter().map(|(pointer, detail)| WireError { pointer, detail }).collect();
+        let wire = Wire {
+            r#type: format!("/problems/{slug}"),
+            title,
+            status: self.status,
+            detail: &self.detail,
+            instance: format!("urn:uuid:{request_id}"),
+            request_id,
+            errors,
+            links: self.home.as_deref().map(|home| Links { home }),
+        };
+        let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
+        self.dress(Answer::new(self.status, "application/problem+json", body))
+    }
+
+    /// Adds the problem's headers to an answer.
+    pub fn dress(&self, mut answer: Answer) -> Answer {
+        answer.headers.extend(self.headers.iter().cloned());
+        answer.header("cache-control", "no-store".to_owned());
+        answer.problem = Some(self.slug.as_str());
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_every_slug_has_a_page() {
+        for slug in Slug::ALL {
+            let statuses = crate::pages::SLUGS.iter().find(|(known, _)| *known == slug.as_str()).map(|(_, s)| *s);
+            let status = Problem::new(slug).status.to_string();
+            assert!(statuses.is_some_and(|known| known.contains(&status)), "{} {status}", slug.as_str());
+        }
+    }
+
+    #[test]
+    fn ok_document() {
+        let answer = Problem::invalid_vin(VinError::Length { length: 3 }).to_json("r-1");
+        assert_eq!(
+            answer.body,
+            r#"{"type":"/problems/invalid-vin","title":"This is not a vehicle identification number","status":422,"detail":"A VIN has 17 letters and digits; this has 3.","instance":"urn:uuid:r-1","request_id":"r-1","errors":[{"pointer":"/vin","detail":"A VIN has 17 letters and digits; this has 3."}]}"#
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! A plain match on path segments. What a path is and which verbs it has; nothing else.
+
+/// Where a call goes. Segments are as sent, still percent-encoded and unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// `/healthz`
+    Healthz,
+    /// `/readyz`
+    Readyz,
+    /// `/api/v1/openapi.json`
+    OpenApi,
+    /// `/api/v1/markets`
+    Markets,
+    /// `/api/v1/{market}`
+    Market {
+        /// The market's code.
+        market: String,
+    },
+    /// `/api/v1/{market}/lookups`
+    Lookups {
+        /// The market's code.
+        market: String,
+    },
+    /// `/api/v1/{market}/vehicles/{id}`
+    Vehicle {
+        /// The market's code.
+        market: String,
+        /// The vehicle's id.
+        id: String,
+    },
+    /// `/api/v1/{market}/vehicles/{id}/facets/{facet}`
+    Facet {
+        /// The market's code.
+        market: String,
+        /// The vehicle's id.
+        id: String,
+        /// The facet's name.
+        facet: String,
+    },
+    /// `/`
+    HomePage,
+    /// `/{market}/`
+    MarketPage {
+        /// The market's code.
+        market: String,
+    },
+    /// `/{market}`, which leads to the one with a slash.
+    MarketRedirect {
+        /// The market's code.
+        market: String,
+    },
+    /// `/{market}/vehicles/{id}`
+    VehiclePage {
+        /// The market's code.
+        market: String,
+        /// The vehicle's id.
+        id: String,
+    },
+    /// `/problems/`
+    ProblemsPage,
+    /// `/problems/{slug}`
+    ProblemPage {
+        /// The problem's slug.
+        slug: String,
+    },
+}
+
+/// The route of a path, or nothing.
+pub fn route(path: &str) -> Option<Route> {
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').take(9).collect();
+    let own = |text: &str| text.to_owned();
+    Some(match segments.as_slice() {
+        [""] => Route::HomePage,
+        ["healthz"] => Route::Healthz,
+        ["readyz"] => Route::Readyz,
+        ["problems"] | ["problems", ""] => Route::ProblemsPage,
+        ["problems", slug] => Route::ProblemPage { slug: own(slug) },
+        ["api", "v1", "openapi.json"] => Route::OpenApi,
+        ["api", "v1", "markets"] => Route::Markets,
+        ["api", "v1", "", ..] => return None,
+        ["api", "v1", market] => Route::Market { market: own(market) },
+        ["api", "v1", market, "lookups"] => Route::Lookups { market: own(market) },
+        ["api", "v1", market, "vehicles", id] => Route::Vehicle { market: own(market), id: own(id) },
+        ["api", "v1", market, "vehicles", id, "facets", facet] => {
+            Route::Facet { market: own(market), id: own(id), facet: own(facet) }
+        }
+        ["" | "api" | "auth" | "assets", ..] => return None,
+        [market] => Route::MarketRedirect { market: own(market) },
+        [market, ""] => Route::MarketPage { market: own(market) },
+        [market, "vehicles", id] => Route::VehiclePage { market: own(market), id: own(id) },
+        _ => return None,
+    })
+}
+
+impl Route {
+    /// The verbs of the route; `HEAD` goes with `GET`.
+    pub fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Self::Lookups { .. } => &["POST"],
+            Self::MarketPage { .. } => &["GET", "POST"],
+            _ => &["GET"],
+        }
+    }
+
+    /// The market's code, as sent.
+    pub fn market(&self) -> Option<&str> {
+        match self {
+            Self::Market { market }
+            | Self::Lookups { market }
+            | Self::Vehicle { market, .. }
+            | Self::Facet { market, .. }
+            | Self::MarketPage { market }
+            | Self::MarketRedirect { market }
+            | Self::VehiclePage { market, .. } => Some(market),
+            _ => None,
+        }
+    }
+
+    /// The route as telemetry names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Healthz => "/healthz",
+            Self::Readyz => "/readyz",
+            Self::OpenApi => "/api/v1/openapi.json",
+            Self::Markets => "/api/v1/markets",
+            Self::Market { .. } => "/api/v1/{market}",
+            Self::Lookups { .. } => "/api/v1/{market}/lookups",
+            Self::Vehicle { .. } => "/api/v1/{market}/vehicles/{id}",
+            Self::Facet { .. } => "/api/v1/{market}/vehicles/{id}/facets/{facet}",
+            Self::HomePage => "/",
+            Self::MarketPage { .. } => "/{market}/",
+            Self::MarketRedirect { .. } => "/{market}",
+            Self::VehiclePage { .. } => "/{market}/vehicles/{id}",
+            Self::ProblemsPage => "/problems/",
+            Self::ProblemPage { .. } => "/problems/{slug}",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_paths() {
+        for (path, name) in [
+            ("/", "/"),
+            ("/de", "/{market}"),
+            ("/de/", "/{market}/"),
+            ("/de/vehicles/x", "/{market}/vehicles/{id}"),
+            ("/problems", "/problems/"),
+            ("/problems/", "/problems/"),
+            ("/problems/invalid-vin", "/problems/{slug}"),
+            ("/api/v1/markets", "/api/v1/markets"),
+            ("/api/v1/de", "/api/v1/{market}"),
+            ("/api/v1/de/vehicles/x", "/api/v1/{market}/vehicles/{id}"),
+            ("/api/v1/de/vehicles/x/facets/recalls", "/api/v1/{market}/vehicles/{id}/facets/{facet}"),
+            ("/api/v1/openapi.json", "/api/v1/openapi.json"),
+        ] {
+            assert_eq!(route(path).as_ref().map(Route::name), Some(name), "{path}");
+        }
+    }
+
+    #[test]
+    fn err_paths_of_nothing() {
+        for path in [
+            "",
+            "//",
+            "/api",
+            "/api/",
+            "/api/v1",
+            "/api/v1/",
+            "/api/v2/de",
+            "/auth/x",
+            "/de/vehicles",
+            "/de/vehicles/x/",
+            "/de/x",
+        ] {
+            assert_eq!(route(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The handlers of pages: the same flows and documents as the API, rendered by `pages`.
+
+use super::call::Answer;
+use super::context::Context;
+use super::document;
+use super::problem::{Problem, Slug};
+use crate::cache;
+use crate::disclosure;
+use crate::market::{FacetName, Market, Tier};
+use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
+use crate::vehicle::{Vin, VinError};
+
+/// Pages differ by language, and will by who looks at them.
+const VARY: &str = "Cookie, Accept-Language";
+/// How long pages without facts may be kept.
+const CACHE_CONTROL: &str = "public, max-age=30";
+
+/// `GET /`
+pub(super) async fn home(context: &Context<'_>) -> Answer {
+    let mut view = HomeView::new(frame(context, "/", None));
+    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    for entry in directory.iter() {
+        if context.serves(entry) {
+            view.add_market(entry.code.as_str(), &entry.name);
+        } else if let Some(host) = context.app.config.hosts.get(&entry.region) {
+            view.add_market_elsewhere(entry.code.as_str(), &entry.name, host);
+        }
+    }
+    page(200, pages::render_home(&view))
+}
+
+/// `GET /{market}`
+pub(super) fn with_slash(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+    let code = crate::market::MarketCode::new(market).map_err(|_| Problem::new(Slug::NotFound))?;
+    let query = if context.call.query.is_empty() { String::new() } else { format!("?{}", context.call.query) };
+    Ok(Answer::see_other(format!("/{code}/{query}")))
+}
+
+/// `GET /{market}/`
+pub(super) async fn market(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+    let market = context.market(market).await?;
+    Ok(page(200, pages::render_market(&MarketView::new(market_frame(context, &market, "")))))
+}
+
+/// `POST /{market}/`: the look-up form. Answers 303 to the vehicle's page, or 422 with the form and what is wrong.
+pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+    let market = context.market(market).await?;
+    let body = context.body("application/x-www-form-urlencoded").await?;
+    let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+    let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let chosen = value("lang").and_then(Language::from_code);
+    let entered = value("vin").unwrap_or_default();
+    match Vin::parse(entered) {
+        Ok(vin) => {
+            let id = context.keys()?.id(&vin);
+            let lang = chosen.map(|language| format!("?lang={}", language.code())).unwrap_or_default();
+            Ok(Answer::see_other(format!("/{}/vehicles/{id}{lang}", market.code)))
+        }
+        Err(error) => {
+            let mut frame = market_frame(context, &market, "");
+            if let Some(language) = chosen {
+                let plain = Frame::new(language, &frame.path).with_chosen_language(true);
+                frame = plain.with_market(market.code.as_str(), &market.name);
+            }
+            let html = pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
+            let mut answer = page(422, html).with("cache-control", "no-store");
+            answer.problem = Some(Slug::InvalidVin.as_str());
+            Ok(answer)
+        }
+    }
+}
+
+/// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that fills pending ones in.
+pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
+    let market = context.market(market).await?;
+    let vin = context.vehicle(id)?;
+    let fragment = context.call.parameter("fragment");
+    let facets = match &fragment {
+        Some(name) => {
+            let name = FacetName::parse(name).filter(|name| market.facets.contains_key(name));
+            vec![name.ok_or_else(|| Problem::new(Slug::NotFound))?]
+        }
+        None => market.facets.keys().copied().collect(),
+    };
+    let flow = context.flow(&market, &vin, facets).await?;
+    document::required(&market, &flow)?;
+    let wire = serde_json::to_value(document::document(&market, id, &flow)).unwrap_or_default();
+    let frame = market_frame(context, &market, &format!("vehicles/{id}"));
+    let locale = locale(&market, frame.t.language);
+    let view = pages::vehicle_view(
+        &pages::Context {
+            frame: &frame,
+            locale: &locale,
+            format: context.app.ports.format.as_ref(),
+            floor: &|facet, field| floor(&market, facet, field),
+            sign_in: None,
+        },
+        &wire,
+    );
+    let html = match &fragment {
+        Some(name) => view.facet(name).map(pages::facet_fragment).ok_or_else(|| Problem::new(Slug::NotFound))?,
+        None => pages::render_vehicle(&view),
+    };
+    Ok(document::headers(page(200, html), &market, &flow))
+}
+
+/// `GET /problems/`
+pub(super) fn problems(context: &Context<'_>) -> Answer {
+    page(200, pages::render_problem_index(&frame(context, "/problems/", None)))
+}
+
+/// `GET /problems/{slug}`
+pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, Problem> {
+    let known = pages::SLUGS.iter().find(|(known, _)| *known == slug).ok_or_else(|| Problem::new(Slug::NotFound))?;
+    let frame = frame(context, &format!("/problems/{}", known.0), None);
+    let html = pages::render_problem_type(&frame, known.0).ok_or_else(|| Problem::new(Slug::NotFound))?;
+    Ok(page(200, html))
+}
+
+/// The page of a call that failed. Its links lead home: the path that was asked for is not repeated.
+pub(super) fn problem(context: &Context<'_>, problem: &Problem) -> Answer {
+    let frame = frame(context, "/", None);
+    let mut view = ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
+    if let Some(home) = &problem.home {
+        view = view.with_home(home);
+    }
+    problem.dress(page(problem.status, pages::render_problem(&view)))
+}
+
+fn page(status: u16, html: String) -> Answer {
+    Answer::html(status, html).with("vary", VARY).with("cache-control", CACHE_CONTROL)
+}
+
+fn frame(context: &Context<'_>, path: &str, market: Option<&Market>) -> Frame {
+    let chosen = context.call.parameter("lang");
+    let known = chosen.as_deref().and_then(Language::from_code);
+    let accept = context.call.incoming.header("accept-language");
+    let fallback = market.and_then(|market| market.locales.first()).map(|locale| locale.as_str());
+    let language = Language::choose(chosen.as_deref(), accept.as_deref(), fallback);
+    Frame::new(language, path).with_chosen_language(known.is_some())
+}
+
+fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -> Frame {
+    let path = format!("/{}/{rest}", market.code);
+    frame(context, &path, Some(market)).with_market(market.code.as_str(), &market.name)
+}
+
+/// The market's locale in a language, or the language alone where the market has none in it.
+fn locale(market: &Market, language: Language) -> String {
+    market.locale_of(language.code()).map_or_else(|| language.code().to_owned(), ToString::to_string)
+}
+
+fn floor(market: &Market, facet: &str, field: &str) -> pages::Tier {
+    let tier = FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, market));
+    match tier {
+        Some(Tier::Public) => pages::Tier::Public,
+        Some(Tier::Member) => pages::Tier::Member,
+        Some(Tier::Owner) | None => pages::Tier::Owner,
+    }
+}
+
+fn fault(error: VinError) -> VinFault {
+    match error {
+        VinError::Empty => VinFault::Empty,
+        VinError::Length { length } => VinFault::Length(length),
+        VinError::LetterNotUsed { letter, .. } => VinFault::Letters(letter.to_string()),
+        VinError::Character { .. } => VinFault::Character,
+    }
+}

@@ -1,0 +1,50 @@
+//! `/healthz`: alive. `/readyz`: able to serve.
+
+use serde::Serialize;
+
+use crate::api::call::Answer;
+use crate::api::context::Context;
+use crate::cache;
+use crate::ports::Statement;
+
+#[derive(Serialize)]
+struct Ready {
+    status: &'static str,
+    version: &'static str,
+    checks: Checks,
+}
+
+/// `ok`, or what an operator does about it.
+#[derive(Serialize)]
+struct Checks {
+    secrets: &'static str,
+    markets: &'static str,
+    cache: &'static str,
+    database: &'static str,
+}
+
+/// Touches nothing outside the isolate.
+pub(in crate::api) fn healthz() -> Answer {
+    Answer::json(200, r#"{"status":"ok"}"#.to_owned())
+}
+
+/// 200 where everything that a look-up needs is there, else 503 with what is not.
+pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
+    let ports = &context.app.ports;
+    let directory = cache::directory(ports, &context.app.memory).await;
+    let served = directory.iter().any(|entry| context.serves(entry));
+    let cache_reads = ports.cache.get_many(vec!["readyz".to_owned()]).await.is_ok();
+    let statement = Statement { sql: "SELECT facet FROM facet LIMIT 1".to_owned(), params: Vec::new() };
+    let database_reads = ports.db.batch(vec![statement]).await.is_ok();
+    let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
+    let checks = Checks {
+        secrets: verdict(context.keys().is_ok(), "set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put`"),
+        markets: verdict(served, "publish a market of this region with `cargo xtask market publish`"),
+        cache: verdict(cache_reads, "the KV namespace CACHE does not answer"),
+        database: verdict(database_reads, "apply the migrations with `wrangler d1 migrations apply DB --remote`"),
+    };
+    let all = [checks.secrets, checks.markets, checks.cache, checks.database].iter().all(|check| *check == "ok");
+    let ready = Ready { status: if all { "ready" } else { "not_ready" }, version: env!("CARGO_PKG_VERSION"), checks };
+    let body = serde_json::to_string(&ready).unwrap_or_default(); // OK because it holds texts only.
+    Answer::json(if all { 200 } else { 503 }, body)
+}

@@ -1,0 +1,112 @@
+//! `GET /api/v1/markets` and `GET /api/v1/{market}`: what a market offers. No addresses of origins, no names of secrets.
+
+use serde::Serialize;
+
+use crate::api::call::Answer;
+use crate::api::context::Context;
+use crate::api::problem::Problem;
+use crate::cache;
+use crate::market::{FacetName, Market, MarketCode, OwnershipMethod, RegionCode};
+
+/// How long browsers and caches may keep it: a new market shows within a minute.
+const CACHE_CONTROL: &str = "public, max-age=30";
+
+#[derive(Serialize)]
+struct MarketList<'m> {
+    markets: Vec<Entry<'m>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'m> {
+    code: &'m MarketCode,
+    name: &'m str,
+    locales: &'m [crate::market::Locale],
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    page: String,
+}
+
+#[derive(Serialize)]
+struct One<'m> {
+    code: &'m MarketCode,
+    name: &'m str,
+    region: &'m RegionCode,
+    locales: &'m [crate::market::Locale],
+    currency: &'m str,
+    units: Units,
+    features: Features,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in: Option<SignIn<'m>>,
+    ownership: Ownership,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Units {
+    distance: crate::market::Distance,
+}
+
+#[derive(Serialize)]
+struct Features {
+    facets: Vec<FacetName>,
+}
+
+#[derive(Serialize)]
+struct SignIn<'m> {
+    issuer: &'m str,
+}
+
+#[derive(Serialize)]
+struct Ownership {
+    methods: Vec<OwnershipMethod>,
+}
+
+/// The markets of this region.
+pub(in crate::api) async fn list(context: &Context<'_>) -> Answer {
+    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    let served = directory.iter().filter(|entry| context.serves(entry));
+    let markets = served.map(|entry| Entry {
+        code: &entry.code,
+        name: &entry.name,
+        locales: &entry.locales,
+        links: links(&entry.code),
+    });
+    json(&MarketList { markets: markets.collect() })
+}
+
+/// One market.
+pub(in crate::api) async fn one(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+    let market = context.market(market).await?;
+    Ok(json(&describe(&market)))
+}
+
+fn describe(market: &Market) -> One<'_> {
+    One {
+        code: &market.code,
+        name: &market.name,
+        region: &market.region,
+        locales: &market.locales,
+        currency: &market.currency,
+        units: Units { distance: market.distance },
+        features: Features { facets: market.facets.keys().copied().collect() },
+        sign_in: market.sign_in.as_ref().map(|sign_in| SignIn { issuer: &sign_in.issuer }),
+        ownership: Ownership {
+            methods: market.ownership.iter().flat_map(|ownership| ownership.methods.keys().copied()).collect(),
+        },
+        links: links(&market.code),
+    }
+}
+
+fn links(code: &MarketCode) -> Links {
+    Links { this: format!("/api/v1/{code}"), page: format!("/{code}/") }
+}
+
+fn json(wire: &impl Serialize) -> Answer {
+    let body = serde_json::to_string(wire).unwrap_or_default(); // OK because it holds texts only.
+    Answer::json(200, body).with("cache-control", CACHE_CONTROL)
+}

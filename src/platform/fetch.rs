@@ -1,0 +1,79 @@
+//! HTTP to origins: no redirects, a timeout over head and body, a cap on the body while it streams.
+
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+
+use crate::ports::{OriginHttp, OriginHttpError, OriginRequest, OriginResponse};
+
+pub(super) struct Fetch;
+
+impl OriginHttp for Fetch {
+    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
+        send(request).boxed_local()
+    }
+}
+
+async fn send(request: OriginRequest) -> Result<OriginResponse, OriginHttpError> {
+    let response = head(&request).await.map_err(|error| failure(&error))?;
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let (content_type, retry_after) = (header("content-type"), header("retry-after"));
+    let body = match response.body() {
+        None => Vec::new(),
+        Some(stream) => {
+            let read = read_capped(&stream, request.max_bytes).await.map_err(|error| failure(&error))?;
+            read.ok_or(OriginHttpError::TooLarge)?
+        }
+    };
+    Ok(OriginResponse { status: response.status(), content_type, retry_after, body })
+}
+
+async fn head(request: &OriginRequest) -> Result<Response, JsValue> {
+    let headers = web_sys::Headers::new()?;
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    let init = RequestInit::new();
+    init.set_method(request.method);
+    init.set_headers(&headers);
+    init.set_redirect(RequestRedirect::Manual);
+    // Covers the body too: the signal aborts its stream.
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(request.timeout_ms)));
+    if let Some(body) = &request.body {
+        init.set_body(&JsValue::from_str(body));
+    }
+    let outgoing = web_sys::Request::new_with_str_and_init(&request.url, &init)?;
+    let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    JsFuture::from(global.fetch_with_request(&outgoing)).await?.dyn_into()
+}
+
+/// Reads a stream to its end, or stops at the limit with nothing.
+pub(super) async fn read_capped(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
+    let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await?;
+        if Reflect::get(&chunk, &"done".into())?.is_truthy() {
+            return Ok(Some(bytes));
+        }
+        let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())?.dyn_into()?;
+        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
+        if bytes.len().saturating_add(length) > limit {
+            // Nobody waits for the end of what is thrown away.
+            let _ = reader.cancel();
+            return Ok(None);
+        }
+        bytes.extend(chunk.to_vec());
+    }
+}
+
+fn failure(error: &JsValue) -> OriginHttpError {
+    let name = Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string()).unwrap_or_default();
+    match name.as_str() {
+        "TimeoutError" | "AbortError" => OriginHttpError::Timeout,
+        _ => OriginHttpError::Connection,
+    }
+}
