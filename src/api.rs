@@ -61,7 +61,6 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
     match route {
         Route::Healthz => Ok(v1::health::healthz()),
         Route::Readyz => Ok(v1::health::readyz(context).await),
-        Route::OpenApi => Ok(v1::openapi(context)),
         Route::Markets => Ok(v1::markets::list(context).await),
         Route::Market { market } => v1::markets::one(context, market).await,
         Route::Lookups { market } => v1::lookups::create(context, market).await,

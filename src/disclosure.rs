@@ -3,11 +3,9 @@
 //! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier, never lower it.
 //! Leaves to others: how a caller's tier is proven (`auth`).
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use serde_json::{Map, Value};
-
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Map, Market, Tier};
 
 /// What kind of information a leaf is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +73,7 @@ pub const TABLE: &[Leaf] = &[
 ];
 
 /// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for an unknown leaf.
-fn tier_of(facet: FacetName, path: &str, raised: &BTreeMap<String, Tier>) -> Option<Tier> {
+fn tier_of(facet: FacetName, path: &str, raised: &Map<String, Tier>) -> Option<Tier> {
     let leaf = TABLE.iter().find(|leaf| leaf.facet == facet && leaf.path == path)?;
     // A market raises `recalls.items` and with it everything below.
     let raises = raised.iter().filter_map(|(name, tier)| {
@@ -103,11 +101,15 @@ pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
 
 /// Leaves out of a facet what a tier does not see.
 pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
+    let mut names = Vec::new();
+    let projected = walk(facet, "", value, tier, &market.disclosure, &mut names);
+    let value = projected.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     let mut withheld = Vec::new();
-    let projected = walk(facet, "", value, tier, &market.disclosure, &mut withheld);
-    let value = projected.unwrap_or_else(|| Value::Object(Map::new()));
-    withheld.sort();
-    withheld.dedup();
+    for name in names {
+        if !withheld.contains(&name) {
+            withheld.push(name);
+        }
+    }
     Projection { value, withheld }
 }
 
@@ -138,12 +140,12 @@ fn walk(
     path: &str,
     value: &Value,
     tier: Tier,
-    raised: &BTreeMap<String, Tier>,
+    raised: &Map<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
     match value {
         Value::Object(fields) => {
-            let mut seen = Map::new();
+            let mut seen = serde_json::Map::new();
             let mut hidden = Vec::new();
             for (name, field) in fields {
                 let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -175,7 +177,7 @@ fn walk_list(
     path: &str,
     elements: &[Value],
     tier: Tier,
-    raised: &BTreeMap<String, Tier>,
+    raised: &Map<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
     // A list is seen where any leaf below it is: an empty list would otherwise tell what its elements may not.

@@ -7,7 +7,6 @@
 mod plan;
 mod work;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::future::{Either, select};
@@ -16,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::cache::{Envelope, FacetStore, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
 use crate::vehicle::Vin;
@@ -44,7 +43,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Flow {
     /// The facets that were asked for.
-    pub facets: BTreeMap<FacetName, FacetResult>,
+    pub facets: Map<FacetName, FacetResult>,
     /// The required facets of the market that are not there, and why. Empty for a document.
     pub missing: Vec<(FacetName, Missing)>,
     /// Whether the origin of a required facet says that there is no such car.
@@ -155,7 +154,7 @@ pub async fn run(ports: &Ports, request: Request) -> Flow {
         let fresh = fetched.remove(&facet);
         result(&request, fresh, cached.get(&facet), answered, read_ms)
     };
-    let mut facets: BTreeMap<FacetName, FacetResult> = BTreeMap::new();
+    let mut facets: Map<FacetName, FacetResult> = Map::new();
     for facet in &plan.wanted {
         facets.insert(*facet, assemble(*facet));
     }
@@ -167,8 +166,8 @@ pub async fn run(ports: &Ports, request: Request) -> Flow {
 }
 
 /// Takes answers as they come, until all are there, the deadline passes, or a required facet cannot be had any more.
-async fn until_deadline(ports: &Ports, request: &Request, work: &mut Work) -> BTreeMap<FacetName, Outcome> {
-    let mut fetched = BTreeMap::new();
+async fn until_deadline(ports: &Ports, request: &Request, work: &mut Work) -> Map<FacetName, Outcome> {
+    let mut fetched = Map::new();
     if work.is_idle() {
         return fetched;
     }
@@ -202,13 +201,13 @@ fn is_hopeless(outcome: Option<&Outcome>, has_fallback: bool) -> bool {
 }
 
 /// Adds the calls that refresh what was served stale. They run after the answer.
-fn refresh_later(work: &mut Work, stale: &[FacetName], fetched: &BTreeMap<FacetName, Outcome>) {
+fn refresh_later(work: &mut Work, stale: &[FacetName], fetched: &Map<FacetName, Outcome>) {
     let due: Vec<FacetName> = stale.iter().copied().filter(|facet| !fetched.contains_key(facet)).collect();
     work.add(&due);
 }
 
 /// Lets unfinished calls end after the answer, unless the car turned out not to exist.
-fn finish_later(ports: &Ports, mut work: Work, fetched: &BTreeMap<FacetName, Outcome>) {
+fn finish_later(ports: &Ports, mut work: Work, fetched: &Map<FacetName, Outcome>) {
     let unknown =
         fetched.values().any(|o| o.required && matches!(&o.result, Ok(e) if matches!(e.stored, Stored::Absent)));
     if unknown || work.is_idle() {
@@ -265,7 +264,7 @@ fn from_envelope(envelope: &Envelope, projected: Option<(Box<RawValue>, Vec<Stri
 }
 
 /// Whether the required facets are there; leaves out what was fetched for them but not asked for.
-fn verdict(request: &Request, mut facets: BTreeMap<FacetName, FacetResult>, answered: Timestamp) -> Flow {
+fn verdict(request: &Request, mut facets: Map<FacetName, FacetResult>, answered: Timestamp) -> Flow {
     let mut missing = Vec::new();
     let mut unknown_vehicle = false;
     for facet in request.required() {
@@ -276,7 +275,7 @@ fn verdict(request: &Request, mut facets: BTreeMap<FacetName, FacetResult>, answ
             _ => {}
         }
     }
-    facets.retain(|facet, _| request.facets.contains(facet));
+    facets.retain(|facet| request.facets.contains(facet));
     Flow { facets, missing, unknown_vehicle, answered }
 }
 

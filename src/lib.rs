@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod cache;
+pub mod calendar;
 pub mod disclosure;
 pub mod flow;
 pub mod market;

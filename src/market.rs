@@ -7,6 +7,7 @@
 mod check;
 mod compile;
 mod file;
+mod map;
 mod mapping;
 mod names;
 mod pointer;
@@ -19,6 +20,7 @@ pub use file::{
     Auth, Breaker, Distance, Facet, HeaderAuth, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod,
     Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
 };
+pub use map::Map;
 pub use mapping::{Conversion, Leaf};
 pub use names::{FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};

@@ -13,8 +13,6 @@ mod soap;
 mod text;
 mod xml;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 pub use answer::{Answer, read};
@@ -23,7 +21,7 @@ pub use failure::{ErrorToken, Failure};
 pub use mapping::{Mapped, MappingError, map};
 pub use request::{RequestError, build};
 
-use crate::market::{FacetName, Market, MarketCode, Origin, OriginName};
+use crate::market::{FacetName, Map, Market, MarketCode, Origin, OriginName};
 use crate::ports::Ports;
 use crate::vehicle::Vin;
 
@@ -35,7 +33,7 @@ pub struct Question {
     /// `{market}`.
     pub market: MarketCode,
     /// `{facet.field}`, for what the origin needs. A field that is not stated is not there.
-    pub fields: BTreeMap<(FacetName, String), String>,
+    pub fields: Map<(FacetName, String), String>,
 }
 
 /// Asks one origin and reads its answer.

@@ -19,9 +19,9 @@ use crate::telemetry::{Event, Level};
 
 /// The ports of one call.
 fn ports(env: &Env, context: &Rc<Context>) -> worker::Result<Ports> {
-    let db = Rc::new(stores::D1(Rc::new(env.d1("DB")?)));
-    let cache = Rc::new(stores::KvNamespace(env.kv("CACHE")?));
-    let markets = Rc::new(stores::KvNamespace(env.kv("MARKETS")?));
+    let db = Rc::new(stores::D1::new(env, "DB")?);
+    let cache = Rc::new(stores::KvNamespace::new(env, "CACHE")?);
+    let markets = Rc::new(stores::KvNamespace::new(env, "MARKETS")?);
     let edge = Rc::new(Edge { env: env.clone(), context: Rc::clone(context) });
     Ok(Ports {
         clock: edge.clone(),

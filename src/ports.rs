@@ -35,11 +35,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 UTC with seconds: `2026-11-20T08:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1000);
-        match jiff::Timestamp::from_second(seconds) {
-            Ok(timestamp) => write!(f, "{timestamp}"),
-            Err(_) => f.write_str("1970-01-01T00:00:00Z"),
-        }
+        f.write_str(&crate::calendar::rfc3339(self.0))
     }
 }
 

@@ -1,16 +1,14 @@
 //! What a deployment says in `[env.<region>.vars]` of `wrangler.toml`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::market::RegionCode;
+use crate::market::{Map, RegionCode};
 
 /// The deployment's part of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The regions that it serves; more than one in local development.
-    pub regions: BTreeSet<RegionCode>,
+    pub regions: Vec<RegionCode>,
     /// Where each region is served, without a slash at the end.
-    pub hosts: BTreeMap<RegionCode, String>,
+    pub hosts: Map<RegionCode, String>,
 }
 
 /// Why the variables do not read.
@@ -31,11 +29,11 @@ impl Config {
     /// [`ConfigError`] for the variable that does not read.
     pub fn parse(regions: &str, hosts: &str) -> Result<Self, ConfigError> {
         let codes = regions.split(',').map(str::trim).filter(|code| !code.is_empty()).map(RegionCode::new);
-        let regions: BTreeSet<RegionCode> = codes.collect::<Result<_, _>>().map_err(|_| ConfigError::Regions)?;
+        let regions: Vec<RegionCode> = codes.collect::<Result<_, _>>().map_err(|_| ConfigError::Regions)?;
         if regions.is_empty() {
             return Err(ConfigError::Regions);
         }
-        let mut hosts: BTreeMap<RegionCode, String> = serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
+        let mut hosts: Map<RegionCode, String> = serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
         hosts.values_mut().for_each(|host| host.truncate(host.trim_end_matches('/').len()));
         Ok(Self { regions, hosts })
     }

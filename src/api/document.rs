@@ -1,7 +1,5 @@
 //! A flow as the vehicle document of the contract, and the headers that follow from it.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -9,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::call::Answer;
 use super::problem::{Problem, Slug};
 use crate::flow::{Flow, Provenance, RETRY_AFTER_S, State, Via};
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Map, Market, Tier};
 
 /// The enriched vehicle document.
 #[derive(Serialize)]
@@ -17,7 +15,7 @@ pub(super) struct Document<'f> {
     id: &'f str,
     market: &'f str,
     tier: &'static str,
-    facets: BTreeMap<FacetName, &'f RawValue>,
+    facets: Map<FacetName, &'f RawValue>,
     meta: Meta<'f>,
     links: Links,
 }
@@ -25,7 +23,7 @@ pub(super) struct Document<'f> {
 #[derive(Serialize)]
 struct Meta<'f> {
     complete: bool,
-    facets: BTreeMap<FacetName, FacetMeta<'f>>,
+    facets: Map<FacetName, FacetMeta<'f>>,
 }
 
 /// `meta.facets.<name>`.
@@ -101,6 +99,12 @@ pub(super) fn document<'f>(market: &'f Market, id: &'f str, flow: &'f Flow) -> D
     }
 }
 
+/// The document as pages read it. By way of its text: a serialiser into trees would be 15 KB more of the Worker.
+pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_json::Value {
+    let text = serde_json::to_string(&document(market, id, flow)).unwrap_or_default(); // OK because it holds texts and numbers.
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 /// The answer to a request for one facet.
 pub(super) fn facet_answer(market: &Market, name: FacetName, flow: &Flow) -> Result<Answer, Problem> {
     let result = flow.facets.get(&name).ok_or_else(|| Problem::new(Slug::NotFound))?;
@@ -130,7 +134,7 @@ pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answe
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
     let late = late.map(|(name, _)| (*name, "http_response_timeout"));
     // One member an origin, however many facets it feeds.
-    let members: BTreeMap<String, String> = failures
+    let members: Map<String, String> = failures
         .chain(late)
         .filter_map(|(name, token)| {
             let origin = market.facets.get(&name)?.origin.to_string();
@@ -138,7 +142,7 @@ pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answe
         })
         .collect();
     if !members.is_empty() {
-        answer.header("proxy-status", members.into_values().collect::<Vec<_>>().join(", "));
+        answer.header("proxy-status", members.values().cloned().collect::<Vec<_>>().join(", "));
     }
     answer
 }

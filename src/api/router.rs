@@ -7,8 +7,6 @@ pub enum Route {
     Healthz,
     /// `/readyz`
     Readyz,
-    /// `/api/v1/openapi.json`
-    OpenApi,
     /// `/api/v1/markets`
     Markets,
     /// `/api/v1/{market}`
@@ -75,7 +73,6 @@ pub fn route(path: &str) -> Option<Route> {
         ["readyz"] => Route::Readyz,
         ["problems"] | ["problems", ""] => Route::ProblemsPage,
         ["problems", slug] => Route::ProblemPage { slug: own(slug) },
-        ["api", "v1", "openapi.json"] => Route::OpenApi,
         ["api", "v1", "markets"] => Route::Markets,
         ["api", "v1", "", ..] => return None,
         ["api", "v1", market] => Route::Market { market: own(market) },
@@ -121,7 +118,6 @@ impl Route {
         match self {
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
-            Self::OpenApi => "/api/v1/openapi.json",
             Self::Markets => "/api/v1/markets",
             Self::Market { .. } => "/api/v1/{market}",
             Self::Lookups { .. } => "/api/v1/{market}/lookups",
@@ -155,7 +151,6 @@ mod tests {
             ("/api/v1/de", "/api/v1/{market}"),
             ("/api/v1/de/vehicles/x", "/api/v1/{market}/vehicles/{id}"),
             ("/api/v1/de/vehicles/x/facets/recalls", "/api/v1/{market}/vehicles/{id}/facets/{facet}"),
-            ("/api/v1/openapi.json", "/api/v1/openapi.json"),
         ] {
             assert_eq!(route(path).as_ref().map(Route::name), Some(name), "{path}");
         }

@@ -84,7 +84,7 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
     };
     let flow = context.flow(&market, &vin, facets).await?;
     document::required(&market, &flow)?;
-    let wire = serde_json::to_value(document::document(&market, id, &flow)).unwrap_or_default();
+    let wire = document::document_value(&market, id, &flow);
     let frame = market_frame(context, &market, &format!("vehicles/{id}"));
     let locale = locale(&market, frame.t.language);
     let view = pages::vehicle_view(
@@ -135,7 +135,7 @@ fn frame(context: &Context<'_>, path: &str, market: Option<&Market>) -> Frame {
     let chosen = context.call.parameter("lang");
     let known = chosen.as_deref().and_then(Language::from_code);
     let accept = context.call.incoming.header("accept-language");
-    let fallback = market.and_then(|market| market.locales.first()).map(|locale| locale.as_str());
+    let fallback = market.and_then(|market| market.locales.first()).map(crate::market::Locale::as_str);
     let language = Language::choose(chosen.as_deref(), accept.as_deref(), fallback);
     Frame::new(language, path).with_chosen_language(known.is_some())
 }

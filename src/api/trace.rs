@@ -5,8 +5,8 @@ use crate::ports::Random;
 /// The trace that a call belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trace {
-    trace_id: String,
-    span_id: String,
+    id: String,
+    span: String,
     flags: String,
     state: Option<String>,
 }
@@ -14,24 +14,24 @@ pub(super) struct Trace {
 impl Trace {
     /// Continues the caller's trace where `traceparent` is valid.
     pub(super) fn new(parent: Option<&str>, state: Option<String>, random: &dyn Random) -> Self {
-        let span_id = hex(8, random);
+        let span = hex(8, random);
         match parent.and_then(parse) {
             Some((trace_id, flags)) => {
                 let state = state.filter(|state| is_state(state));
-                Self { trace_id: trace_id.to_owned(), span_id, flags: flags.to_owned(), state }
+                Self { id: trace_id.to_owned(), span, flags: flags.to_owned(), state }
             }
-            None => Self { trace_id: hex(16, random), span_id, flags: "00".to_owned(), state: None },
+            None => Self { id: hex(16, random), span, flags: "00".to_owned(), state: None },
         }
     }
 
     /// The trace's id: 32 hexadecimal digits.
     pub(super) fn trace_id(&self) -> &str {
-        &self.trace_id
+        &self.id
     }
 
     /// This call's own `traceparent`.
     pub(super) fn own(&self) -> String {
-        format!("00-{}-{}-{}", self.trace_id, self.span_id, self.flags)
+        format!("00-{}-{}-{}", self.id, self.span, self.flags)
     }
 
     /// The headers for origins, whose parent is this call.
@@ -49,7 +49,7 @@ fn parse(parent: &str) -> Option<(&str, &str)> {
         text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_zero = |text: &str| text.bytes().all(|byte| byte == b'0');
-    let known = version == "00" && parts.next().is_none() || version != "00";
+    let known = version != "00" || parts.next().is_none();
     let valid = is_hex(version, 2)
         && version != "ff"
         && known

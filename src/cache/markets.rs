@@ -1,11 +1,10 @@
 //! Published markets: read from KV, kept in the isolate for seconds, the last good copy for as long as KV fails.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::market::published::{self, DirectoryEntry};
-use crate::market::{Market, MarketCode};
+use crate::market::{Map, Market, MarketCode};
 use crate::ports::{Ports, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
 use crate::vehicle::{KeyRing, KeyRingError};
@@ -16,7 +15,7 @@ const LOOK_AGAIN_MS: i64 = 10_000;
 /// What an isolate remembers between requests: plain data with an age, never a future or a lock.
 #[derive(Default)]
 pub struct Memory {
-    markets: RefCell<BTreeMap<MarketCode, Remembered<Rc<Market>>>>,
+    markets: RefCell<Map<MarketCode, Remembered<Rc<Market>>>>,
     directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
     keys: RefCell<Option<Rc<KeyRing>>>,
 }

@@ -2,12 +2,10 @@
 //!
 //! Read: KV (one bulk operation); what it lacks, D1, because KV remembers misses for up to a minute. Write: D1 first, then KV.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::envelope::Envelope;
-use crate::market::{FacetName, MarketCode};
+use crate::market::{FacetName, Map, MarketCode};
 use crate::ports::{DbValue, Ports, Statement};
 use crate::telemetry::{Event, Level, field};
 
@@ -30,14 +28,14 @@ impl FacetStore {
     }
 
     /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
-    pub async fn read(&self, facets: &[FacetName]) -> BTreeMap<FacetName, Envelope> {
+    pub async fn read(&self, facets: &[FacetName]) -> Map<FacetName, Envelope> {
         let keys = facets.iter().map(|facet| self.key(*facet)).collect();
         let values = self.ports.cache.get_many(keys).await.unwrap_or_else(|_| {
             self.warn("the facet cache (KV) could not be read");
             Vec::new()
         });
         let decoded = facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, Envelope::decode(&text?)?)));
-        let mut found: BTreeMap<FacetName, Envelope> = decoded.collect();
+        let mut found: Map<FacetName, Envelope> = decoded.collect();
         let lacking: Vec<FacetName> = facets.iter().copied().filter(|facet| !found.contains_key(facet)).collect();
         if !lacking.is_empty() {
             found.extend(self.read_record(&lacking).await);

@@ -1,7 +1,5 @@
 //! From market, facets and tier to what must be had.
 
-use std::collections::BTreeSet;
-
 use crate::disclosure::least_tier;
 use crate::market::{FacetName, Market, Tier};
 
@@ -19,17 +17,16 @@ pub(super) fn plan(market: &Market, facets: &[FacetName], tier: Tier) -> Plan {
     let (visible, withheld): (Vec<FacetName>, Vec<FacetName>) =
         facets.iter().partition(|facet| least_tier(**facet, market) <= tier);
     let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
-    let mut wanted: BTreeSet<FacetName> = visible.into_iter().chain(required).collect();
-    loop {
-        let needed: BTreeSet<FacetName> = wanted.iter().flat_map(|facet| needs(market, *facet)).collect();
-        let before = wanted.len();
-        wanted.extend(needed);
-        if wanted.len() == before {
-            break;
+    let mut wanted: Vec<FacetName> = Vec::new();
+    let mut due: Vec<FacetName> = visible.into_iter().chain(required).collect();
+    while let Some(facet) = due.pop() {
+        if !wanted.contains(&facet) {
+            wanted.push(facet);
+            due.extend(needs(market, facet));
         }
     }
     let withheld = withheld.into_iter().filter(|facet| !wanted.contains(facet)).collect();
-    Plan { wanted: wanted.into_iter().collect(), withheld }
+    Plan { wanted, withheld }
 }
 
 /// The facets whose values a facet's request uses.

@@ -1,6 +1,5 @@
 //! The calls of one request: each origin is asked once, as soon as what it needs is there, and every answer is stored.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures::FutureExt as _;
@@ -11,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{Request, plan};
 use crate::cache::{Envelope, FacetStore, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Market, OriginName, Tier};
+use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
 use crate::ports::{Ports, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -41,10 +40,10 @@ pub(super) struct Work {
     question: Question,
     trace: Vec<(String, String)>,
     /// Facets that are there or have failed: what needs them can start.
-    settled: BTreeSet<FacetName>,
-    fallbacks: BTreeSet<FacetName>,
+    settled: Vec<FacetName>,
+    fallbacks: Vec<FacetName>,
     waiting: Vec<OriginName>,
-    asked: BTreeSet<OriginName>,
+    asked: Vec<OriginName>,
     running: FuturesUnordered<LocalBoxFuture<'static, Done>>,
 }
 
@@ -56,18 +55,13 @@ struct Done {
 
 impl Work {
     /// No calls yet; `cached` is what requests may use of other facets.
-    pub(super) fn new(
-        ports: &Ports,
-        request: &Request,
-        store: &FacetStore,
-        cached: &BTreeMap<FacetName, Envelope>,
-    ) -> Self {
+    pub(super) fn new(ports: &Ports, request: &Request, store: &FacetStore, cached: &Map<FacetName, Envelope>) -> Self {
         let now = ports.clock.now();
         let usable = |freshness| matches!(freshness, Freshness::Fresh | Freshness::Stale);
-        let mut fields = BTreeMap::new();
-        let mut settled = BTreeSet::new();
+        let mut fields = Map::new();
+        let mut settled = Vec::new();
         for (facet, envelope) in cached.iter().filter(|(_, envelope)| usable(envelope.freshness(now))) {
-            settled.insert(*facet);
+            settled.push(*facet);
             if let Stored::Present { public, .. } = &envelope.stored {
                 let value = serde_json::from_str(public.get()).unwrap_or_default();
                 fields.extend(origin::usable_fields(*facet, &value));
@@ -85,7 +79,7 @@ impl Work {
             settled,
             fallbacks,
             waiting: Vec::new(),
-            asked: BTreeSet::new(),
+            asked: Vec::new(),
             running: FuturesUnordered::new(),
         }
     }
@@ -94,14 +88,15 @@ impl Work {
     pub(super) fn add(&mut self, facets: &[FacetName]) {
         for facet in facets {
             let Some(description) = self.market.facets.get(facet) else { continue };
-            self.settled.remove(facet);
-            if self.asked.insert(description.origin.clone()) {
-                self.waiting.push(description.origin.clone());
+            self.settled.retain(|settled| settled != facet);
+            if self.asked.contains(&description.origin) {
+                continue;
             }
+            self.asked.push(description.origin.clone());
+            let feeds_required = self.market.facets.values().any(|f| f.required && f.origin == description.origin);
+            let at = if feeds_required { 0 } else { self.waiting.len() };
+            self.waiting.insert(at, description.origin.clone());
         }
-        let market = Rc::clone(&self.market);
-        let feeds_required = |origin: &OriginName| market.facets.values().any(|f| f.required && f.origin == *origin);
-        self.waiting.sort_by_key(|origin| !feeds_required(origin));
         self.start();
     }
 
@@ -116,7 +111,7 @@ impl Work {
     }
 
     /// The outcomes of the next call that ends; nothing when all have.
-    pub(super) async fn next(&mut self) -> Option<BTreeMap<FacetName, Outcome>> {
+    pub(super) async fn next(&mut self) -> Option<Map<FacetName, Outcome>> {
         self.start();
         let done = self.running.next().await?;
         let outcomes = self.settle(done);
@@ -162,16 +157,16 @@ impl Work {
     }
 
     /// Turns an answer into facets, stores them after the answer, and tells the operator of failures once.
-    fn settle(&mut self, done: Done) -> BTreeMap<FacetName, Outcome> {
+    fn settle(&mut self, done: Done) -> Map<FacetName, Outcome> {
         let Done { origin, answer, took_ms } = done;
         if let Err(failure) = &answer {
             self.report(&origin, failure);
         }
         let now = self.ports.clock.now();
-        let mut outcomes = BTreeMap::new();
+        let mut outcomes = Map::new();
         for facet in self.fed_by(&origin).collect::<Vec<_>>() {
             let outcome = self.settle_facet(facet, &origin, &answer, took_ms, now);
-            self.settled.insert(facet);
+            self.settled.push(facet);
             outcomes.insert(facet, outcome);
         }
         outcomes

@@ -230,7 +230,7 @@ model = { at = "/model" }
         let rewrites = |from: &str| BTreeMap::from([(from.to_owned(), "http://127.0.0.1:1".to_owned())]);
         let url = |from: &str| {
             let compiled = compile_with("m.toml", GOOD, &rewrites(from)).expect("valid");
-            compiled.market.origins.into_values().map(|origin| origin.url.as_str().to_owned()).collect::<String>()
+            compiled.market.origins.values().map(|origin| origin.url.as_str().to_owned()).collect::<String>()
         };
         assert_eq!(url("https://erp.example.com"), "http://127.0.0.1:1/vehicles/{vin}");
         assert_eq!(url("https://erp.example"), "https://erp.example.com/vehicles/{vin}");

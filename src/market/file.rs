@@ -3,11 +3,12 @@
 //! Unknown keys are refused in both: a Worker that does not know a key (a disclosure raised by a newer release, say) must not
 //! serve the market as if it were not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::map::Map;
 use super::mapping::Leaf;
 use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
 use super::pointer::Pointer;
@@ -39,12 +40,12 @@ pub struct Market {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
     /// The legacy systems.
-    pub origins: BTreeMap<OriginName, Origin>,
+    pub origins: Map<OriginName, Origin>,
     /// The facets that this market offers.
-    pub facets: BTreeMap<FacetName, Facet>,
+    pub facets: Map<FacetName, Facet>,
     /// Fields (`facet.field`) whose tier this market raises above the code's floor.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub disclosure: BTreeMap<String, Tier>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub disclosure: Map<String, Tier>,
 }
 
 /// The unit of lengths of road.
@@ -117,7 +118,7 @@ pub struct Ownership {
     /// Days that a grant lasts.
     pub grant_days: u32,
     /// The methods that this market offers.
-    pub methods: BTreeMap<OwnershipMethod, BTreeMap<String, Value>>,
+    pub methods: Map<OwnershipMethod, Map<String, Value>>,
 }
 
 /// A way to prove ownership.
@@ -162,11 +163,11 @@ pub struct Origin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Query parameters (`rest`, `odata`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub query: BTreeMap<String, Template>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub query: Map<String, Template>,
     /// Request headers.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, Template>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Template>,
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<OData>,
@@ -368,7 +369,7 @@ pub struct Facet {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
     /// The facet's fields.
-    pub map: BTreeMap<String, Leaf>,
+    pub map: Map<String, Leaf>,
 }
 
 impl Market {

@@ -1,11 +1,11 @@
 //! One leaf of a mapping: where a facet's field stands in an origin's answer and how it is read.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::map::Map;
 use super::pointer::Pointer;
 
 /// How one field of a facet is read. In the file either a JSON Pointer or a table with `at`.
@@ -27,7 +27,7 @@ pub struct Leaf {
     pub decimal: Option<char>,
     /// The origin's codes and what they mean. A code that is not listed is an error, unless there is a `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub codes: Option<BTreeMap<String, String>>,
+    pub codes: Option<Map<String, String>>,
     /// What a code means that `codes` does not list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
@@ -61,7 +61,7 @@ struct Table {
     format: Option<String>,
     unit: Option<String>,
     decimal: Option<char>,
-    codes: Option<BTreeMap<String, String>>,
+    codes: Option<Map<String, String>>,
     default: Option<String>,
 }
 

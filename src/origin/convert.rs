@@ -1,8 +1,8 @@
 //! One value of a tree to one value of a facet: `as`, `unit`, `codes`.
 
-use jiff::civil::Date;
 use serde_json::{Number, Value, json};
 
+use crate::calendar::Date;
 use crate::market::{Conversion, Kind, Leaf};
 
 /// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
@@ -77,17 +77,23 @@ fn number(text: &str, decimal: char) -> Option<Value> {
         ',' => text.replace('.', "").replace(',', "."),
         _ => text.replace(',', ""),
     };
-    let plain = plain.trim();
-    let allowed = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
-    if !plain.chars().all(allowed) || !plain.contains(|c: char| c.is_ascii_digit()) {
-        return None; // Rust would read "inf" and "NaN".
+    // JSON's parser is in the Worker already; JSON has no plus sign, no leading zeros and no bare point.
+    let (sign, digits) = match plain.trim().strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", plain.trim().trim_start_matches('+')),
+    };
+    let significant = digits.trim_start_matches('0');
+    let zero = if significant.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
     }
-    let value: f64 = plain.parse().ok()?;
+    let number: Number = serde_json::from_str(&format!("{sign}{zero}{significant}")).ok()?;
+    let value = number.as_f64()?;
     if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
         return Some(json!(value as i64));
     }
-    Number::from_f64(value).map(Value::Number)
+    value.is_finite().then_some(Value::Number(number))
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -100,31 +106,20 @@ fn boolean(text: &str) -> Option<bool> {
 
 fn date(text: &str, format: Option<&str>) -> Option<String> {
     match format {
-        Some(format) => Date::strptime(format, text).ok().map(|date| date.to_string()),
-        None => iso_date(text),
+        Some(format) => Date::parse(text, format),
+        None => Date::parse_iso(text),
     }
+    .map(|date| date.to_string())
 }
 
 /// `/Date(1700000000000)/` with or without an offset (which v2 gives as information only), or ISO 8601.
 fn odata_date(text: &str) -> Option<String> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
-        return iso_date(text);
+        return date(text, None);
     };
     let offset_at = inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
     let milliseconds: i64 = offset_at.map_or(inside, |at| inside.split_at(at).0).parse().ok()?;
-    utc_date(jiff::Timestamp::from_millisecond(milliseconds).ok()?)
-}
-
-/// `2026-11-20`, or a date-time, whose date is taken in UTC where it has an offset.
-fn iso_date(text: &str) -> Option<String> {
-    match text.parse::<Date>() {
-        Ok(date) => Some(date.to_string()),
-        Err(_) => utc_date(text.parse().ok()?),
-    }
-}
-
-fn utc_date(timestamp: jiff::Timestamp) -> Option<String> {
-    timestamp.to_string().split('T').next().map(ToOwned::to_owned)
+    Date::of_milliseconds(milliseconds).map(|date| date.to_string())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Escaping: every value that goes into a request is written for the place where it stands.
 //!
-//! XML 1.0 §2.2 and §2.4, RFC 3986 §2, OData URL conventions §5.1.1.6.1, RFC 9110 §5.5. A value that a place cannot hold is an error
+//! XML 1.0 §2.2 and §2.4, RFC 3986 §2, `OData` URL conventions §5.1.1.6.1, RFC 9110 §5.5. A value that a place cannot hold is an error
 //! before any request leaves.
 
 use crate::market::{Part, Template, Variable};

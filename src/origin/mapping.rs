@@ -1,9 +1,9 @@
 //! From an answer's tree to a facet, by the market's mapping.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::speaks_xml;
-use crate::market::{FacetName, Field, Leaf, Market, Origin, Pointer, Shape, shape};
+use crate::market::{FacetName, Field, Leaf, Map, Market, Origin, Pointer, Shape, shape};
 use crate::vehicle::{Vin, typed};
 
 /// What a mapping came to.
@@ -42,7 +42,7 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
             for element in elements(origin, each, tree).ok_or_else(|| fail(each.as_str(), "no list"))? {
                 items.push(Value::Object(record(&description.map, fields, element, &fail)?));
             }
-            Value::Object(Map::from_iter([("items".to_owned(), Value::Array(items))]))
+            Value::Object(serde_json::Map::from_iter([("items".to_owned(), Value::Array(items))]))
         }
         (Shape::Record(fields), _) => {
             let mut record = record(&description.map, fields, tree, &fail)?;
@@ -77,12 +77,12 @@ fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<
 }
 
 fn record(
-    map: &std::collections::BTreeMap<String, Leaf>,
+    map: &Map<String, Leaf>,
     fields: &[Field],
     tree: &Value,
     fail: &impl Fn(&str, &'static str) -> MappingError,
-) -> Result<Map<String, Value>, MappingError> {
-    let mut record = Map::new();
+) -> Result<serde_json::Map<String, Value>, MappingError> {
+    let mut record = serde_json::Map::new();
     for field in fields {
         let Some(leaf) = map.get(field.name) else { continue };
         let Some(found) = leaf.at.find(tree) else { continue };
@@ -96,7 +96,7 @@ fn record(
 }
 
 /// The VIN of the document is the one that was asked for; an answer that names another is about another car.
-fn set_vin(record: &mut Map<String, Value>, asked: &Vin) -> Result<(), &'static str> {
+fn set_vin(record: &mut serde_json::Map<String, Value>, asked: &Vin) -> Result<(), &'static str> {
     if let Some(Value::String(stated)) = record.get("vin")
         && Vin::parse(stated).as_ref() != Ok(asked)
     {

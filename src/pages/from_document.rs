@@ -29,13 +29,12 @@ pub struct Context<'c> {
 
 /// The vehicle page of a whole document.
 pub fn vehicle_view(context: &Context<'_>, document: &Value) -> VehicleView {
-    let facets = document.pointer("/meta/facets").and_then(Value::as_object);
-    let mut views: Vec<FacetView> = facets
-        .into_iter()
-        .flatten()
-        .map(|(name, meta)| facet_view(context, name, document.pointer(&format!("/facets/{name}")), meta))
-        .collect();
-    views.sort_by_key(|view| label::FACETS.iter().position(|name| *name == view.name).unwrap_or(usize::MAX));
+    let none = Map::new();
+    let metas = document.pointer("/meta/facets").and_then(Value::as_object).unwrap_or(&none);
+    let known = label::FACETS.iter().filter_map(|name| metas.get_key_value(*name));
+    let others = metas.iter().filter(|(name, _)| !label::FACETS.contains(&name.as_str()));
+    let value = |name: &str| document.pointer(&format!("/facets/{name}"));
+    let views = known.chain(others).map(|(name, meta)| facet_view(context, name, value(name), meta)).collect();
     let identity = document.pointer("/facets/identity").unwrap_or(&Value::Null);
     let as_of = document.pointer("/meta/facets/identity/as_of").and_then(Value::as_str);
     VehicleView::new(context.frame.clone(), identity, as_of, views)
@@ -162,13 +161,13 @@ fn item(context: &Context<'_>, facet: &str, fields: &Map<String, Value>) -> Item
         tone: if code == "open" { Tone::Attention } else { Tone::Plain },
         text: label::code_name(context.frame.t, "status", code),
     });
-    let mut shown: Vec<(&String, &Value)> = fields
+    let shown = fields
         .iter()
-        .filter(|(field, _)| Some(field.as_str()) != heading && (field.as_str() != "status" || status.is_none()))
-        .collect();
+        .filter(|(field, _)| Some(field.as_str()) != heading && (field.as_str() != "status" || status.is_none()));
     // Long text last, so that the short facts stay in one line.
-    shown.sort_by_key(|(field, _)| field.as_str() == "description");
-    let rows = shown.into_iter().map(|(field, value)| row(context, facet, field, value));
+    let (long, short): (Vec<_>, Vec<_>) = shown.partition(|(field, _)| field.as_str() == "description");
+    let shown = short.into_iter().chain(long);
+    let rows = shown.map(|(field, value)| row(context, facet, field, value));
     Item { title, status, rows: rows.filter(|row| row.value.is_some()).collect() }
 }
 

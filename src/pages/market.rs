@@ -51,7 +51,7 @@ impl MarketView {
     #[must_use]
     pub fn with_fault(mut self, entered: &str, fault: &VinFault) -> Self {
         self.fault = Some(fault.text(self.frame.t));
-        let plain = |c: char| c.is_alphanumeric() || c == ' ' || c == '-';
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '-';
         if entered.chars().count() <= ECHO_LIMIT && entered.chars().all(plain) {
             entered.clone_into(&mut self.vin);
         }

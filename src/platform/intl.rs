@@ -31,7 +31,12 @@ impl Format for Intl {
         let digits = js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), &options).resolved_options();
         let digits = Reflect::get(&digits, &"maximumFractionDigits".into()).ok().and_then(|digits| digits.as_f64());
         #[expect(clippy::cast_precision_loss, reason = "amounts of money are below 2^53")]
-        let value = amount_minor as f64 / 10_f64.powf(digits.unwrap_or(2.0));
+        let mut value = amount_minor as f64;
+        let mut left = digits.unwrap_or(2.0);
+        while left > 0.0 {
+            value /= 10.0;
+            left -= 1.0;
+        }
         number_with(locale, value, &options)
     }
 }
@@ -39,7 +44,7 @@ impl Format for Intl {
 fn number_with(locale: &str, value: f64, options: &Object) -> String {
     let format = js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), options).format();
     let text = format.call1(&JsValue::UNDEFINED, &JsValue::from_f64(value)).ok();
-    text.and_then(|text| text.as_string()).unwrap_or_else(|| value.to_string())
+    text.and_then(|text| text.as_string()).unwrap_or_default()
 }
 
 /// What is no date comes back as it came.

@@ -199,7 +199,8 @@ fn through<T: DeserializeOwned + Serialize>(
     // serde's own text may hold the value, so only its class goes on.
     let mut value: T = serde_json::from_value(mapped).map_err(|error| ShapeError { facet, cause: cause(&error) })?;
     derive(&mut value);
-    serde_json::to_value(value).map_err(|_| ShapeError { facet, cause: "it cannot be written as JSON" })
+    let text = serde_json::to_string(&value).unwrap_or_default();
+    serde_json::from_str(&text).map_err(|_| ShapeError { facet, cause: "it cannot be written as JSON" })
 }
 
 fn cause(error: &serde_json::Error) -> &'static str {

@@ -47,6 +47,12 @@ impl WasmToolchain {
 
     /// Lets cargo, and what it starts, build with it.
     pub fn prepare(self, command: &mut Command) {
+        // The Worker's panic messages name files of crates: by crate, not by where this machine keeps them. RUSTFLAGS parts its
+        // flags at blanks, so a path with one stays as it is.
+        if let Some(sources) = crate_sources().filter(|path| !path.contains(' ')) {
+            let flag = format!("--remap-path-prefix={sources}=crates");
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flag);
+        }
         if self == Self::Debian {
             command.env("RUSTUP_TOOLCHAIN", super::debian::TOOLCHAIN);
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", super::debian::LINKER);
@@ -62,6 +68,13 @@ impl WasmToolchain {
             Self::Debian => files::target().join("debian"),
         }
     }
+}
+
+/// Where cargo keeps the sources of crates.
+fn crate_sources() -> Option<String> {
+    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
+    Some(home.join("registry").join("src").to_str()?.to_owned())
 }
 
 fn has_target() -> bool {
