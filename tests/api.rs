@@ -1,0 +1,13 @@
+//! Route tests in memory: one module a resource, as in `src/api`.
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "api/lookups.rs"]
+mod lookups;
+#[path = "api/markets.rs"]
+mod markets;
+#[path = "api/pages.rs"]
+mod pages;
+#[path = "api/vehicles.rs"]
+mod vehicles;

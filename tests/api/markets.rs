@@ -1,0 +1,70 @@
+//! `GET /api/v1/markets`, `GET /api/v1/{market}`, health.
+
+use crate::support::{TestApp, body, header, problem};
+use serde_json::json;
+
+#[test]
+fn ok_lists_the_markets_of_this_region() {
+    let app = TestApp::new();
+    insta::assert_json_snapshot!(body(&app.get("/api/v1/markets")), @r#"
+    {
+      "markets": [
+        {
+          "code": "de",
+          "links": {
+            "page": "/de/",
+            "self": "/api/v1/de"
+          },
+          "locales": [
+            "de-DE",
+            "en-GB"
+          ],
+          "name": "Deutschland"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn ok_one_market_tells_no_origin_and_no_secret() {
+    let answer = TestApp::new().get("/api/v1/de");
+    assert_eq!(body(&answer).get("units"), Some(&json!({"distance": "km"})));
+    assert_eq!(body(&answer).pointer("/features/facets"), Some(&json!(["identity", "equipment", "recalls"])));
+    for hidden in ["erp.example.com", "DE_MASTER_TOKEN", "sap.example.com", "timeout"] {
+        assert!(!answer.body.contains(hidden), "{}", answer.body);
+    }
+}
+
+#[test]
+fn err_unknown_and_elsewhere() {
+    let app = TestApp::new();
+    for code in ["xx", "DE", "d", "%3Cscript%3E", "api"] {
+        assert_eq!(problem(&app.get(&format!("/api/v1/{code}"))), (404, "unknown-market".into()), "{code}");
+    }
+    let answer = app.get("/api/v1/us/vehicles/x");
+    assert_eq!(problem(&answer), (421, "misdirected".into()));
+    assert_eq!(body(&answer).pointer("/links/home"), Some(&json!("https://us.example.com/us/")));
+    assert_eq!(problem(&app.get("/api/v2/de")), (404, "not-found".into()));
+}
+
+#[test]
+fn err_a_market_that_cannot_be_read_is_503() {
+    let app = TestApp::new();
+    app.world.markets.borrow_mut().insert("market:de".into(), "{\"schema\": 99}".into());
+    let answer = app.get("/api/v1/de");
+    assert_eq!((problem(&answer), header(&answer, "retry-after")), ((503, "market-unavailable".into()), "5"));
+}
+
+#[test]
+fn ok_readyz_says_what_is_missing() {
+    let app = TestApp::new();
+    assert_eq!(app.get("/readyz").status, 200);
+    assert_eq!(app.get("/healthz").body, r#"{"status":"ok"}"#);
+    let broken = TestApp::new();
+    broken.world.secrets.borrow_mut().remove("LOOKUP_KEY");
+    let answer = broken.get("/readyz");
+    assert_eq!(answer.status, 503);
+    let secrets = body(&answer).pointer("/checks/secrets").cloned();
+    assert_eq!(secrets, Some(json!("set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put`")));
+}

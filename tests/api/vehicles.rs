@@ -1,0 +1,245 @@
+//! `GET /api/v1/{market}/vehicles/{id}` and its facets.
+
+use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, body, header, problem};
+use kerbside::ports::OriginHttpError;
+use kerbside::ports::fake::Answer;
+use serde_json::{Value, json};
+
+fn states(document: &Value) -> Vec<String> {
+    let facets = document.pointer("/meta/facets").and_then(Value::as_object).expect("meta");
+    facets.values().filter_map(|meta| meta.get("state").and_then(Value::as_str)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn ok_the_document_as_the_contract_writes_it() {
+    let app = TestApp::new();
+    let answer = app.get(&app.href(CAR));
+    assert_eq!(answer.status, 200);
+    insta::assert_json_snapshot!(body(&answer), @r#"
+    {
+      "facets": {
+        "equipment": {
+          "item_count": 1
+        },
+        "identity": {
+          "fuel": "petrol",
+          "make": "Porsche",
+          "model": "911 Carrera",
+          "model_year": 1996,
+          "power": {
+            "unit": "kW",
+            "value": 210
+          }
+        },
+        "recalls": {
+          "open": true
+        }
+      },
+      "id": "AeQGyOWbVwx36JdDNgjxG8RA7UHMYiDl5iAXZxYAkfGSIA",
+      "links": {
+        "page": "/de/vehicles/AeQGyOWbVwx36JdDNgjxG8RA7UHMYiDl5iAXZxYAkfGSIA",
+        "self": "/api/v1/de/vehicles/AeQGyOWbVwx36JdDNgjxG8RA7UHMYiDl5iAXZxYAkfGSIA"
+      },
+      "market": "de",
+      "meta": {
+        "complete": true,
+        "facets": {
+          "equipment": {
+            "age_s": 0,
+            "as_of": "2026-11-20T08:00:00Z",
+            "source": "equipment",
+            "state": "fresh",
+            "ttl_s": 3600,
+            "withheld": [
+              "items"
+            ]
+          },
+          "identity": {
+            "age_s": 0,
+            "as_of": "2026-11-20T08:00:00Z",
+            "source": "master",
+            "state": "fresh",
+            "ttl_s": 86400,
+            "withheld": [
+              "vin"
+            ]
+          },
+          "recalls": {
+            "age_s": 0,
+            "as_of": "2026-11-20T08:00:00Z",
+            "source": "recalls",
+            "state": "fresh",
+            "ttl_s": 600,
+            "withheld": [
+              "items"
+            ]
+          }
+        }
+      },
+      "tier": "public"
+    }
+    "#);
+}
+
+#[test]
+fn ok_headers_follow_from_the_facets() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let first = app.get(&href);
+    let of = |answer: &kerbside::api::Answer| {
+        ["cache-control", "cache-status", "age", "server-timing", "proxy-status"].map(|n| header(answer, n).to_owned())
+    };
+    assert_eq!(
+        of(&first),
+        [
+            "public, max-age=600, stale-while-revalidate=3600, stale-if-error=86400",
+            "kerbside; fwd=miss; stored",
+            "0",
+            "identity;dur=20;desc=\"miss\", equipment;dur=20;desc=\"miss\", recalls;dur=20;desc=\"miss\"",
+            "",
+        ]
+    );
+    app.world.advance_s(60);
+    let second = app.get(&href);
+    assert_eq!(
+        of(&second),
+        [
+            "public, max-age=540, stale-while-revalidate=3600, stale-if-error=86400",
+            "kerbside; hit; ttl=540",
+            "60",
+            "identity;dur=0;desc=\"hit\", equipment;dur=0;desc=\"hit\", recalls;dur=0;desc=\"hit\"",
+            "",
+        ]
+    );
+    assert_eq!(app.world.requests().len(), 3);
+    app.world.advance_s(600);
+    assert_eq!(header(&app.get(&href), "cache-status"), "kerbside; fwd=stale");
+}
+
+#[test]
+fn ok_entity_tags_survive_time_and_not_change() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let tag = header(&app.get(&href), "etag").to_owned();
+    app.world.advance_s(60);
+    let again = app.send("GET", &href, &[("if-none-match", &format!("\"other\", {tag}"))], b"");
+    assert_eq!((again.status, again.body.as_str(), header(&again, "etag")), (304, "", tag.as_str()));
+    assert_eq!(app.send("GET", &href, &[("if-none-match", "\"other\"")], b"").status, 200);
+}
+
+#[test]
+fn ok_selected_facets_and_one_alone() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let document = body(&app.get(&format!("{href}?facets=recalls")));
+    assert_eq!(document.get("facets"), Some(&json!({"recalls": {"open": true}})));
+    let alone = body(&app.get(&format!("{href}/facets/recalls")));
+    assert_eq!((alone.get("name"), alone.get("value")), (Some(&json!("recalls")), Some(&json!({"open": true}))));
+    for (target, status) in [("?facets=", 400), ("?facets=recalls,damage", 400), ("/facets/damage", 404)] {
+        assert_eq!(app.get(&format!("{href}{target}")).status, status, "{target}");
+    }
+}
+
+#[test]
+fn ok_a_slow_facet_is_pending_then_there() {
+    let app = TestApp::new();
+    app.answers(
+        Answer::ok("text/xml", MASTER),
+        Answer::ok("application/json", EQUIPMENT).after(2000),
+        Answer::ok("application/json", RECALLS),
+    );
+    let href = app.href(CAR);
+    let first = app.get(&href);
+    let meta = body(&first).pointer("/meta/facets/equipment").cloned();
+    assert_eq!(meta, Some(json!({"state": "pending", "retry_after_s": 2})));
+    assert_eq!(body(&first).pointer("/meta/complete"), Some(&json!(false)));
+    assert_eq!(header(&first, "cache-control"), "private, no-store");
+    assert_eq!((header(&first, "etag"), header(&first, "proxy-status").contains("equipment")), ("", true));
+    assert_eq!(states(&body(&app.get(&href))), ["fresh", "fresh", "fresh"]);
+}
+
+#[test]
+fn ok_optional_origins_down() {
+    let app = TestApp::new();
+    app.answers(
+        Answer::ok("text/xml", MASTER),
+        Answer::failure(OriginHttpError::Connection),
+        Answer::ok("application/json", "<html>"),
+    );
+    let answer = app.get(&app.href(CAR));
+    assert_eq!(
+        (answer.status, states(&body(&answer))),
+        (200, vec!["unavailable".into(), "fresh".into(), "unavailable".into()])
+    );
+    assert_eq!(
+        header(&answer, "proxy-status"),
+        "kerbside; error=connection_refused; next-hop=\"equipment\", kerbside; error=http_protocol_error; next-hop=\"recalls\""
+    );
+    assert!(!answer.body.contains("<html>"), "an origin's body is never passed on");
+}
+
+#[test]
+fn err_required_origin_down() {
+    let limited = || {
+        let mut answer = Answer::status(429, "text/plain", "");
+        if let Ok(response) = &mut answer.outcome {
+            response.retry_after = Some("7".into());
+        }
+        answer
+    };
+    for (master, status, slug, retry_after) in [
+        (Answer::ok("text/xml", MASTER).after(1500), 504, "origin-timeout", "2"),
+        (Answer::failure(OriginHttpError::Timeout), 504, "origin-timeout", "2"),
+        (Answer::failure(OriginHttpError::Connection), 502, "origin-failed", ""),
+        (Answer::failure(OriginHttpError::TooLarge), 502, "origin-failed", ""),
+        (Answer::status(500, "text/html", "<h1>"), 502, "origin-failed", ""),
+        (Answer::ok("text/xml", "<a/>"), 502, "origin-failed", ""),
+        (limited(), 503, "origin-unavailable", "7"),
+    ] {
+        let app = TestApp::new();
+        app.answers(master, Answer::ok("application/json", EQUIPMENT), Answer::ok("application/json", RECALLS));
+        let answer = app.get(&app.href(CAR));
+        assert_eq!(problem(&answer), (status, slug.to_owned()));
+        assert_eq!((header(&answer, "retry-after"), header(&answer, "cache-control")), (retry_after, "no-store"));
+        assert!(header(&answer, "proxy-status").contains("next-hop=\"master\""));
+    }
+}
+
+#[test]
+fn err_unknown_and_forged_ids_look_alike() {
+    let app = TestApp::new();
+    let known = app.href(CAR);
+    let unknown = app.get(&app.href(UNKNOWN_CAR));
+    let mut forged = known.clone();
+    forged.replace_range(known.len() - 1.., "_");
+    let mut expect = body(&unknown);
+    for target in [forged.as_str(), "/api/v1/de/vehicles/x", "/api/v1/de/vehicles/%3Cscript%3E"] {
+        let answer = app.get(target);
+        assert_eq!(problem(&answer), (404, "unknown-vehicle".into()), "{target}");
+        let mut found = body(&answer);
+        for field in ["request_id", "instance"] {
+            let (Some(found), Some(expect)) = (found.get_mut(field), expect.get_mut(field)) else { panic!("{field}") };
+            (*found, *expect) = (Value::Null, Value::Null);
+        }
+        assert_eq!(found, expect, "{target}");
+    }
+}
+
+#[test]
+fn the_public_tier_sees_nothing_above_it() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let page = href.replace("/api/v1", "");
+    let mut texts = vec![href.clone()];
+    for target in [&href, &page, &format!("{href}/facets/recalls"), &format!("{page}?fragment=equipment")] {
+        let answer = app.get(target);
+        assert_eq!(answer.status, 200, "{target}");
+        texts.push(answer.body);
+        texts.extend(answer.headers.into_iter().map(|(_, value)| value));
+    }
+    texts.extend(app.world.events.borrow().iter().map(kerbside::telemetry::Event::to_json));
+    texts.extend(app.world.cache.borrow().iter().map(|(key, value)| format!("{key} {value}")));
+    for mark in [CAR, &CAR.to_lowercase(), "Secret", "R-SECRET"] {
+        assert!(texts.iter().all(|text| !text.contains(mark)), "{mark} is seen");
+    }
+}

@@ -1,0 +1,169 @@
+//! One application over fakes, as route tests use it.
+
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use kerbside::api::{Answer, App, BodyError, Call, Config, Incoming, handle};
+use kerbside::cache::Memory;
+use kerbside::market::published::{self, DirectoryEntry};
+use kerbside::ports::fake::{self, World};
+use serde_json::{Value, json};
+
+/// A real-looking car that the scripted master knows.
+pub const CAR: &str = "WP0ZZZ99ZTS390000";
+/// A car that it does not.
+pub const UNKNOWN_CAR: &str = "WP0ZZZ99ZTS399999";
+
+const MARKET: &str = include_str!("../fixtures/market.toml");
+
+/// The application, its world, and the three origins of the fixture market.
+pub struct TestApp {
+    pub world: Rc<World>,
+    app: App,
+}
+
+/// A call's headers and body.
+struct Sent {
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Incoming for Sent {
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).cloned()
+    }
+
+    fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>> {
+        let result = if self.body.len() > limit { Err(BodyError::TooLarge { limit }) } else { Ok(self.body.clone()) };
+        std::future::ready(result).boxed_local()
+    }
+}
+
+impl TestApp {
+    /// Region `eu` with the market `de`; a market `us` of region `us` stands in the directory.
+    pub fn new() -> Self {
+        let world = World::new();
+        let random = |length: usize| {
+            let mut bytes = vec![0; length];
+            world.ports().random.fill(&mut bytes);
+            STANDARD.encode(bytes)
+        };
+        for (name, value) in [
+            ("DE_MASTER_TOKEN", format!("user:{}", random(12))),
+            ("DE_EQUIPMENT_BASIC", format!("user:{}", random(12))),
+            ("VEHICLE_ID_KEYS", format!("1:{}", random(64))),
+            ("LOOKUP_KEY", random(32)),
+        ] {
+            world.secrets.borrow_mut().insert(name.into(), value);
+        }
+        let config = Config::parse("eu", r#"{"eu": "https://eu.example.com", "us": "https://us.example.com"}"#);
+        let app = App {
+            ports: world.ports(),
+            memory: Rc::new(Memory::default()),
+            config: Rc::new(config.expect("valid variables")),
+        };
+        let this = Self { world, app };
+        this.publish(MARKET);
+        this.origins(MASTER, EQUIPMENT, RECALLS);
+        this
+    }
+
+    /// Publishes the market `de`.
+    pub fn publish(&self, text: &str) {
+        let compiled = kerbside::market::compile("market.toml", text).expect("a valid market");
+        let mut markets = self.world.markets.borrow_mut();
+        let here = DirectoryEntry::from(&compiled.market);
+        let there = json!({"code": "us", "name": "United States", "region": "us", "locales": ["en-US"]});
+        let there: DirectoryEntry = serde_json::from_value(there).expect("an entry");
+        let directory = serde_json::to_string(&[here, there]).expect("JSON");
+        markets.insert(published::DIRECTORY_KEY.into(), directory);
+        markets.insert(published::market_key(&compiled.market.code), compiled.json);
+    }
+
+    /// Says what the origins answer; the master knows every car but one.
+    pub fn origins(&self, master: &'static str, equipment: &'static str, recalls: &'static str) {
+        let json = "application/json";
+        self.answers(
+            fake::Answer::ok("text/xml", master),
+            fake::Answer::ok(json, equipment),
+            fake::Answer::ok(json, recalls),
+        );
+    }
+
+    /// Says how the origins answer.
+    pub fn answers(&self, master: fake::Answer, equipment: fake::Answer, recalls: fake::Answer) {
+        self.world.origins(move |request| {
+            let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
+            match () {
+                () if of("erp") && request.body.as_deref().is_some_and(|body| body.contains(UNKNOWN_CAR)) => {
+                    fake::Answer::status(500, "text/xml", FAULT)
+                }
+                () if of("erp") => master.clone(),
+                () if of("equipment") => equipment.clone(),
+                () => recalls.clone(),
+            }
+        });
+    }
+
+    /// Sends a call; lets what is left to the background end.
+    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let call = Call {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            incoming: Box::new(Sent { headers, body: body.to_vec() }),
+        };
+        let answer = self.world.run(handle(&self.app, call));
+        self.world.run_background();
+        answer
+    }
+
+    /// A GET without headers.
+    pub fn get(&self, target: &str) -> Answer {
+        self.send("GET", target, &[], &[])
+    }
+
+    /// Looks a VIN up by the API.
+    pub fn look_up(&self, vin: &str) -> Answer {
+        let body = json!({"vin": vin}).to_string();
+        self.send("POST", "/api/v1/de/lookups", &[("content-type", "application/json")], body.as_bytes())
+    }
+
+    /// The address of a car's document.
+    pub fn href(&self, vin: &str) -> String {
+        let found = body(&self.look_up(vin));
+        found.pointer("/vehicle/href").and_then(Value::as_str).expect("an address").to_owned()
+    }
+}
+
+/// An answer's body as JSON.
+pub fn body(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
+}
+
+/// An answer's header, or an empty text.
+pub fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+}
+
+/// Status and slug of a problem.
+pub fn problem(answer: &Answer) -> (u16, String) {
+    let kind = body(answer).get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    (answer.status, kind.trim_start_matches("/problems/").to_owned())
+}
+
+pub const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand>\
+    <Model>911 Carrera</Model><ModelYear>1996</ModelYear><Fuel>01</Fuel><KW>210,0</KW></Vehicle></GetVehicleResponse>\
+    </e:Body></e:Envelope>";
+pub const EQUIPMENT: &str = r#"{"items": [{"code": "ABS", "name": "Secret brakes"}]}"#;
+pub const RECALLS: &str = r#"{"d": {"results": [{"Campaign": "R-SECRET", "Title": "Secret airbag", "Status": "O"}]}}"#;
+const FAULT: &str =
+    "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
