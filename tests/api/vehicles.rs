@@ -6,8 +6,12 @@ use kerbside::ports::fake::Answer;
 use serde_json::{Value, json};
 
 fn states(document: &Value) -> Vec<String> {
-    let facets = document.pointer("/meta/facets").and_then(Value::as_object).expect("meta");
-    facets.values().filter_map(|meta| meta.get("state").and_then(Value::as_str)).map(ToOwned::to_owned).collect()
+    let facets = document.pointer("/meta/facets").and_then(Value::as_object).into_iter().flatten();
+    facets
+        .map(|(_, meta)| meta)
+        .filter_map(|meta| meta.get("state").and_then(Value::as_str))
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 #[test]

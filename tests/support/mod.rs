@@ -1,6 +1,7 @@
 //! One application over fakes, as route tests use it.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking and document themselves")]
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
