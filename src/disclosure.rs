@@ -99,6 +99,18 @@ pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
     tiers.min().unwrap_or(Tier::Owner)
 }
 
+/// A number that changes whenever somebody would see more or less of a facet. A stored projection is good only under the policy
+/// that it was made under: a market, or a release, that raises a field must not meet it in the cache.
+pub fn policy(facet: FacetName, market: &Market) -> u32 {
+    let leaves = TABLE.iter().filter(|leaf| leaf.facet == facet);
+    leaves.fold(2_166_136_261, |hash, leaf| {
+        let tier = tier_of(facet, leaf.path, &market.disclosure).map_or("", Tier::as_str);
+        // FNV-1a: told apart, not secret.
+        let bytes = leaf.path.bytes().chain(tier.bytes());
+        bytes.fold(hash, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
+    })
+}
+
 /// Leaves out of a facet what a tier does not see.
 pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
     let mut names = Vec::new();

@@ -133,7 +133,7 @@ pub const RETRY_AFTER_S: u32 = 2;
 /// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
 pub async fn run(ports: &Ports, request: Request) -> Flow {
     let plan = plan::plan(&request.market, &request.facets, request.tier);
-    let store = FacetStore::new(ports, &request.market.code, &request.lookup);
+    let store = FacetStore::new(ports, &request.market, &request.lookup);
     let cached = store.read(&plan.wanted).await;
     let now = ports.clock.now();
     let read_ms = now.since_ms(request.started);

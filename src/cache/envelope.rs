@@ -15,6 +15,8 @@ pub struct Envelope {
     pub stored_at: Timestamp,
     /// The origin's name.
     pub source: String,
+    /// The disclosure policy that the projection was made under; under another one it must not be served.
+    pub policy: u32,
     /// Seconds that it is fresh.
     pub ttl_s: u32,
     /// Further seconds that it is served while it is refreshed.
@@ -58,6 +60,7 @@ struct Wire {
     schema: u32,
     stored_at_ms: i64,
     source: String,
+    policy: u32,
     ttl_s: u32,
     stale_s: u32,
     error_s: u32,
@@ -95,11 +98,12 @@ impl Envelope {
             Stored::Present { public, withheld } => (Some(public.clone()), withheld.clone()),
             Stored::Absent => (None, Vec::new()),
         };
-        let Self { stored_at, source, ttl_s, stale_s, error_s, .. } = self;
+        let Self { stored_at, source, policy, ttl_s, stale_s, error_s, .. } = self;
         let wire = Wire {
             schema: SCHEMA,
             stored_at_ms: stored_at.0,
             source: source.clone(),
+            policy: *policy,
             ttl_s: *ttl_s,
             stale_s: *stale_s,
             error_s: *error_s,
@@ -119,6 +123,7 @@ impl Envelope {
         Some(Self {
             stored_at: Timestamp(wire.stored_at_ms),
             source: wire.source,
+            policy: wire.policy,
             ttl_s: wire.ttl_s,
             stale_s: wire.stale_s,
             error_s: wire.error_s,
@@ -133,7 +138,7 @@ mod tests {
 
     fn envelope(stored: Stored) -> Envelope {
         let stored_at = Timestamp(1_000_000);
-        Envelope { stored_at, source: "master".into(), ttl_s: 10, stale_s: 20, error_s: 40, stored }
+        Envelope { stored_at, source: "master".into(), policy: 7, ttl_s: 10, stale_s: 20, error_s: 40, stored }
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //!
 //! Read: KV (one bulk operation); what it lacks, D1, because KV remembers misses for up to a minute. Write: D1 first, then KV.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use super::envelope::Envelope;
-use crate::market::{FacetName, Map, MarketCode};
+use crate::disclosure;
+use crate::market::{FacetName, Map, Market};
 use crate::ports::{DbValue, Ports, Statement};
 use crate::telemetry::{Event, Level, field};
 
@@ -16,15 +19,15 @@ const SHORTEST_KV_TTL_S: u64 = 60;
 #[derive(Clone)]
 pub struct FacetStore {
     ports: Ports,
-    market: MarketCode,
+    market: Rc<Market>,
     /// The keyed hash that stands for the car.
     vehicle: String,
 }
 
 impl FacetStore {
     /// The store of a car; `vehicle` is [`crate::vehicle::KeyRing::lookup`].
-    pub fn new(ports: &Ports, market: &MarketCode, vehicle: &str) -> Self {
-        Self { ports: ports.clone(), market: market.clone(), vehicle: vehicle.to_owned() }
+    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str) -> Self {
+        Self { ports: ports.clone(), market: Rc::clone(market), vehicle: vehicle.to_owned() }
     }
 
     /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
@@ -34,7 +37,8 @@ impl FacetStore {
             self.warn("the facet cache (KV) could not be read");
             Vec::new()
         });
-        let decoded = facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, Envelope::decode(&text?)?)));
+        let decoded =
+            facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, self.decode(*facet, &text?)?)));
         let mut found: Map<FacetName, Envelope> = decoded.collect();
         let lacking: Vec<FacetName> = facets.iter().copied().filter(|facet| !found.contains_key(facet)).collect();
         if !lacking.is_empty() {
@@ -54,7 +58,7 @@ impl FacetStore {
                   WHERE excluded.stored_at_ms >= facet.stored_at_ms"
                 .to_owned(),
             params: vec![
-                DbValue::Text(self.market.to_string()),
+                DbValue::Text(self.market.code.to_string()),
                 DbValue::Text(self.vehicle.clone()),
                 DbValue::Text(facet.as_str().to_owned()),
                 DbValue::Integer(envelope.stored_at.0),
@@ -80,7 +84,7 @@ impl FacetStore {
             sql: "SELECT facet, envelope FROM facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
                 .to_owned(),
             params: vec![
-                DbValue::Text(self.market.to_string()),
+                DbValue::Text(self.market.code.to_string()),
                 DbValue::Text(self.vehicle.clone()),
                 DbValue::Integer(self.ports.clock.now().0),
             ],
@@ -92,16 +96,22 @@ impl FacetStore {
         let rows = results.pop().unwrap_or_default();
         let read = rows.iter().filter_map(|row| {
             let facet = row.get("facet").and_then(Value::as_str).and_then(FacetName::parse)?;
-            Some((facet, Envelope::decode(row.get("envelope").and_then(Value::as_str)?)?))
+            Some((facet, self.decode(facet, row.get("envelope").and_then(Value::as_str)?)?))
         });
         read.filter(|(facet, _)| facets.contains(facet)).collect()
     }
 
+    /// An envelope that was stored under the present disclosure policy.
+    fn decode(&self, facet: FacetName, text: &str) -> Option<Envelope> {
+        let envelope = Envelope::decode(text)?;
+        (envelope.policy == disclosure::policy(facet, &self.market)).then_some(envelope)
+    }
+
     fn key(&self, facet: FacetName) -> String {
-        format!("facet:{}:{}:{facet}", self.market, self.vehicle)
+        format!("facet:{}:{}:{facet}", self.market.code, self.vehicle)
     }
 
     fn warn(&self, message: &'static str) {
-        self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market));
+        self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
 }

@@ -89,6 +89,17 @@ fn default_deny_drops_what_the_table_does_not_name() {
 }
 
 #[test]
+fn policy_changes_with_what_is_seen_and_with_nothing_else() {
+    let (plain, raised) = (market(&[]), market(&[("identity.colour", Tier::Member)]));
+    assert_ne!(policy(FacetName::Identity, &plain), policy(FacetName::Identity, &raised));
+    assert_eq!(policy(FacetName::Recalls, &plain), policy(FacetName::Recalls, &raised));
+    assert_eq!(
+        policy(FacetName::Identity, &plain),
+        policy(FacetName::Identity, &market(&[("identity.vin", Tier::Public)]))
+    );
+}
+
+#[test]
 fn a_market_raises_and_never_lowers() {
     let raised = market(&[("identity.power", Tier::Owner)]);
     assert_eq!(

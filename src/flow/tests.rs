@@ -204,6 +204,20 @@ fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
 }
 
 #[test]
+fn ok_a_raised_field_is_not_met_in_the_cache() {
+    let (master, equipment, recalls) = good();
+    let mut case = Case::new(&master, &equipment, &recalls);
+    case.run();
+    case.world.run_background();
+    let raised = "\n[disclosure]\n\"identity.model_year\" = \"member\"\n";
+    let text = format!("{}{raised}", include_str!("../../tests/fixtures/market.toml"));
+    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    let flow = case.run();
+    assert_eq!(states(&flow), ["fetched", "hit", "hit"]);
+    assert_eq!(value(&flow, FacetName::Identity), r#"{"make":"Porsche","model":"911"}"#);
+}
+
+#[test]
 fn ok_a_facet_that_needs_another_waits_for_it() {
     let text = include_str!("../../tests/fixtures/market.toml")
         .replace("cars/{vin}/equipment", "cars/{identity.model}")

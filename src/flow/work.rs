@@ -225,7 +225,8 @@ impl Work {
                 (description.ttl_s, description.stale_s, description.error_s, stored)
             }
         };
-        Ok(Envelope { stored_at: now, source: origin.to_string(), ttl_s, stale_s, error_s, stored })
+        let policy = disclosure::policy(facet, &self.market);
+        Ok(Envelope { stored_at: now, source: origin.to_string(), policy, ttl_s, stale_s, error_s, stored })
     }
 
     fn store_later(&self, facet: FacetName, envelope: Envelope) {
