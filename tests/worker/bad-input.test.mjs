@@ -7,7 +7,8 @@ import { MARKETS, MARKUP, ask, askRaw, idOf, originsAskedBy, postVin, problemOf,
 const LOOKUPS = "/api/v1/de/lookups";
 const JSON_TYPE = { "content-type": "application/json" };
 const FORM_TYPE = { "content-type": "application/x-www-form-urlencoded" };
-const form = (market, vin, options = {}) => ask("POST", `/${market}/${options.query ?? ""}`, { headers: FORM_TYPE, body: new URLSearchParams({ vin, ...options.fields }).toString() });
+const form = (market, vin, options = {}) => ask("POST", `/${market}/${options.query ?? ""}`, { headers: FORM_TYPE,
+  body: new URLSearchParams({ vin, ...options.fields }).toString() });
 
 // Name, VIN, a word of the sentence that helps.
 const WRONG_VINS = [
@@ -34,7 +35,8 @@ const WRONG_VINS = [
   ["markup", "<script>alert(7)<", /Position 1/],
   ["long markup", MARKUP.repeat(20), /this has \d+/],
   ["SQL", "' OR '1'='1' --12", /Position 1/],
-  ["10 KB", "A".repeat(10_240), /17 letters and digits/],
+  ["more after a thousand blanks", `WP0ZZZ99ZTS390000${" ".repeat(1_000)}X`, /17 letters and digits|Position/],
+  ["10 KB", "A".repeat(10_240), /17 letters and digits; this has (?!1000\.)/],
   ["5 KB of another script", "я".repeat(2_500), /17 letters and digits/],
 ];
 
@@ -121,7 +123,8 @@ test("the media type decides, its letters' case and parameters do not", async ()
   for (const type of ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8;x=y"]) {
     assert.equal((await ask("POST", LOOKUPS, { headers: { "content-type": type }, body })).status, 200, type);
   }
-  const wrong = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "application/json, text/html", "application/problem+json", "", "json", MARKUP, "a".repeat(8_000)];
+  const wrong = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp",
+    "application/json, text/html", "application/problem+json", "", "json", MARKUP, "a".repeat(8_000)];
   for (const type of wrong) {
     const answer = await ask("POST", LOOKUPS, { headers: { "content-type": type }, body });
     assert.equal(answer.status, 415, type.slice(0, 60));
@@ -137,7 +140,8 @@ test("the look-up form refuses other bodies with a page", async () => {
     assert.equal((await page({ "content-type": `multipart/form-data; boundary=${MARKUP}` }, "x")).status, 415);
     assert.equal((await page({}, "vin=x")).status, 415);
     assert.equal((await page(FORM_TYPE, `vin=${"A".repeat(20_000)}`)).status, 413);
-    for (const body of ["", "vin", "vin=", "=", "&&&", "VIN=x", "vin=%", "vin=%zz%ff%fe", `lang=${encodeURIComponent(MARKUP)}`, `vin=${encodeURIComponent(MARKUP)}&lang=${encodeURIComponent(MARKUP)}`]) {
+    for (const body of ["", "vin", "vin=", "=", "&&&", "VIN=x", "vin=%", "vin=%zz%ff%fe", `lang=${encodeURIComponent(MARKUP)}`,
+      `vin=${encodeURIComponent(MARKUP)}&lang=${encodeURIComponent(MARKUP)}`]) {
       assert.equal((await page(FORM_TYPE, body)).status, 422, body);
     }
     assert.equal((await form(market, "x", { query: `?lang=${encodeURIComponent(MARKUP)}` })).status, 422);
@@ -154,11 +158,13 @@ test("the form leads a VIN to its page and keeps the language, without the VIN i
   }
 });
 
-const NO_MARKETS = ["xx", "DE", "d", "deu", "de1", "d%65", "%64e", "de%00", "de%20", "0", "-", "..", "%2e%2e", "null", "__proto__", "constructor", "m%C3%A4rkte", encodeURIComponent(MARKUP), "a".repeat(3_000)];
+const NO_MARKETS = ["xx", "DE", "d", "deu", "de1", "d%65", "%64e", "de%00", "de%20", "0", "-", "..", "%2e%2e", "null", "__proto__", "constructor",
+  "m%C3%A4rkte", encodeURIComponent(MARKUP), "a".repeat(3_000)];
 
 test("an unknown market is a 404 that says where the markets are listed", async () => {
   for (const market of NO_MARKETS.filter((market) => market !== ".." && market !== "%2e%2e")) {
-    for (const [verb, rest, options] of [["GET", ""], ["POST", "/lookups", { headers: JSON_TYPE, body: '{"vin":"WP0ZZZ99ZTS390000"}' }], ["GET", `/vehicles/${"A".repeat(46)}`], ["GET", "/vehicles/x/facets/identity"]]) {
+    for (const [verb, rest, options] of [["GET", ""], ["POST", "/lookups", { headers: JSON_TYPE, body: '{"vin":"WP0ZZZ99ZTS390000"}' }], ["GET",
+      `/vehicles/${"A".repeat(46)}`], ["GET", "/vehicles/x/facets/identity"]]) {
       const answer = await ask(verb, `/api/v1/${market}${rest}`, options);
       assert.equal(answer.status, 404, `${market} ${rest}`);
       assert.equal(slugOf(answer), "unknown-market");
@@ -174,7 +180,8 @@ test("an id that was not made here is an unknown vehicle, whatever is wrong with
   const flip = (at) => real.slice(0, at) + (real[at] === "A" ? "B" : "A") + real.slice(at + 1);
   const ids = [
     ...[0, 1, 2, 10, 22, 30, 43, 44, 45].map(flip),
-    real.slice(1), real.slice(0, -1), `${real}A`, real.toLowerCase(), [...real].reverse().join(""), real + real, `${real}=`, `${real}%3D`, `${real}%00`, `${real}%20`, `%20${real}`,
+    real.slice(1), real.slice(0, -1), `${real}A`, real.toLowerCase(), [...real].reverse().join(""), real + real, `${real}=`, `${real}%3D`,
+      `${real}%00`, `${real}%20`, `%20${real}`,
     real.replace(/[-_]/g, "+"), "A".repeat(46), "%", "%zz", "1", "null", "-1", "..%2f..", "%F0%9F%9A%97", encodeURIComponent(MARKUP), "A".repeat(8_000),
   ].filter((id) => id !== real);
   const expected = problemOf(await ask("GET", `/api/v1/de/vehicles/${"B".repeat(46)}`));
@@ -198,7 +205,8 @@ test("a facet that the market does not offer is refused with the list of those t
     assert.equal(slugOf(answer), "not-found");
     assert.match(problemOf(answer).detail, /identity, equipment, recalls/);
   }
-  for (const query of ["facets=", "facets=,", "facets=x", "facets=identity,x", "facets=%ff", `facets=${encodeURIComponent(MARKUP)}`, `facets=${"x,".repeat(2_000)}`, "facets=identity;recalls", "facets[]=identity&facets=x", "facets=identity%00"]) {
+  for (const query of ["facets=", "facets=,", "facets=x", "facets=identity,x", "facets=%ff", `facets=${encodeURIComponent(MARKUP)}`,
+    `facets=${"x,".repeat(2_000)}`, "facets=identity;recalls", "facets[]=identity&facets=x", "facets=identity%00"]) {
     const answer = await ask("GET", `${address}?${query}`);
     assert.equal(answer.status, 400, query.slice(0, 60));
     assert.equal(slugOf(answer), "invalid-request");
@@ -211,9 +219,14 @@ test("a facet that the market does not offer is refused with the list of those t
 });
 
 test("a path of nothing is a 404, a verb that a page does not have a 405 with Allow", async () => {
-  const nothing = ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/markets", "/api/v1/markets/", "/api/v1/de/", "/api/v1/de/x", "/api/v1/de/vehicles", "/api/v1/de/vehicles/x/", "/api/v1/de/vehicles/x/facets", "/api/v1/de/vehicles/x/facets/identity/", `/api/v1/de/${encodeURIComponent(MARKUP)}`, "/api/v1//de", "/API/v1/markets", "/de/vehicles", "/de/x", "/healthz/", "/auth/de/sign-in", "/assets/", "/assets/nothing.css", "/problems/nothing", `/problems/${encodeURIComponent(MARKUP)}`, "/favicon.ico", "/.env", "/.git/config", "/wp-login.php", "/index.html", `/${encodeURIComponent(MARKUP)}`];
+  const nothing = ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/markets", "/api/v1/markets/", "/api/v1/de/", "/api/v1/de/x",
+    "/api/v1/de/vehicles", "/api/v1/de/vehicles/x/", "/api/v1/de/vehicles/x/facets", "/api/v1/de/vehicles/x/facets/identity/",
+    `/api/v1/de/${encodeURIComponent(MARKUP)}`, "/api/v1//de", "/API/v1/markets", "/de/vehicles", "/de/x", "/healthz/", "/auth/de/sign-in",
+      "/assets/", "/assets/nothing.css", "/problems/nothing", `/problems/${encodeURIComponent(MARKUP)}`, "/favicon.ico", "/.env", "/.git/config",
+      "/wp-login.php", "/index.html", `/${encodeURIComponent(MARKUP)}`];
   for (const path of nothing) assert.equal((await ask("GET", path)).status, 404, path);
-  for (const [path, allow] of [["/", "GET, HEAD"], ["/de/", "GET, HEAD, POST"], ["/de", "GET, HEAD"], ["/de/vehicles/x", "GET, HEAD"], ["/problems/", "GET, HEAD"], ["/problems/invalid-vin", "GET, HEAD"]]) {
+  for (const [path, allow] of [["/", "GET, HEAD"], ["/de/", "GET, HEAD, POST"], ["/de", "GET, HEAD"], ["/de/vehicles/x", "GET, HEAD"],
+    ["/problems/", "GET, HEAD"], ["/problems/invalid-vin", "GET, HEAD"]]) {
     for (const verb of ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", ...(path === "/de/" ? [] : ["POST"])]) {
       const answer = await ask(verb, path);
       assert.equal(answer.status, 405, `${verb} ${path}`);

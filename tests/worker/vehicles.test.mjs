@@ -30,7 +30,8 @@ for (const market of MARKETS) {
     assert.equal(tier, "public");
     assert.equal(meta.complete, true);
     assert.deepEqual(links, { self: address, page: `/${market}/vehicles/${id}` });
-    assert.deepEqual(Object.fromEntries(Object.entries(meta.facets).map(([name, { source }]) => [name, source])), { identity: "master", equipment: "equipment", recalls: "recalls" });
+    assert.deepEqual(Object.fromEntries(Object.entries(meta.facets).map(([name, { source }]) => [name, source])), { identity: "master",
+      equipment: "equipment", recalls: "recalls" });
 
     await untilCached(address);
     await setOrigins(market, ROLES, "500");
@@ -150,7 +151,8 @@ for (const market of MARKETS) {
       assert.equal(headers.traceparent, answer.headers.traceparent);
       assert.equal(headers.tracestate, "vendor=1");
     }
-    for (const bad of ["", "x", `00-${"0".repeat(32)}-${"1".repeat(16)}-01`, `00-${"A".repeat(32)}-${"1".repeat(16)}-01`, `ff-${"a".repeat(32)}-${"1".repeat(16)}-01`, "a".repeat(8000)]) {
+    for (const bad of ["", "x", `00-${"0".repeat(32)}-${"1".repeat(16)}-01`, `00-${"A".repeat(32)}-${"1".repeat(16)}-01`,
+      `ff-${"a".repeat(32)}-${"1".repeat(16)}-01`, "a".repeat(8000)]) {
       const trace = (await ask("GET", "/healthz", { headers: { traceparent: bad } })).headers.traceparent.split("-")[1];
       assert.ok(bad.length < 32 || !bad.includes(trace), "a malformed trace goes on");
     }

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
-export const contractText = readFileSync(new URL("../../../site/public/api/v1/openapi.json", import.meta.url), "utf8");
-export const contract = JSON.parse(contractText);
+/** What the portal serves at `/api/v1/openapi.json`. */
+export const contract = JSON.parse(readFileSync(new URL("../../../site/public/api/v1/openapi.json", import.meta.url), "utf8"));
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);

@@ -94,7 +94,8 @@ function checkKeepsQuiet({ path, headers, text }) {
 }
 
 /** The forms in which a VIN must not show. */
-export const formsOf = (vin) => [vin, vin.toLowerCase(), [...vin].reverse().join(""), Buffer.from(vin).toString("base64").replace(/=+$/, "").slice(0, -1), Buffer.from(vin).toString("hex")];
+export const formsOf = (vin) => [vin, vin.toLowerCase(), [...vin].reverse().join(""), Buffer.from(vin).toString("base64").replace(/=+$/,
+  "").slice(0, -1), Buffer.from(vin).toString("hex")];
 
 /** Sends bytes as they are and gives what comes back. What the Worker itself answered is held against the contract too. */
 export function askRaw(text) {
@@ -130,7 +131,6 @@ async function tell(method, path, body) {
   return answer.json();
 }
 
-export const origins = () => tell("GET", "/origins");
 export const setOrigin = (name, change) => tell("PUT", `/origins/${name}`, change);
 export const resetOrigins = () => tell("POST", "/reset");
 export const setOrigins = (market, roles, fault) => Promise.all(roles.map((role) => setOrigin(`${market}.${role}`, { fault })));
