@@ -44,7 +44,7 @@ pub async fn handle(app: &App, call: Call) -> Answer {
         Some(route) => dispatch(&context, route).await,
         None => Err(Problem::new(Slug::NotFound)),
     }
-    .unwrap_or_else(|problem| refuse(&context, problem));
+    .unwrap_or_else(|problem| refuse(&context, matched.as_ref(), problem));
     answer.header("x-request-id", context.request_id.clone());
     answer.header("traceparent", context.trace.own());
     answer.secure();
@@ -61,6 +61,7 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
     match route {
         Route::Healthz => Ok(v1::health::healthz()),
         Route::Readyz => Ok(v1::health::readyz(context).await),
+        Route::OpenApi => v1::openapi(context).await,
         Route::Markets => Ok(v1::markets::list(context).await),
         Route::Market { market } => v1::markets::one(context, market).await,
         Route::Lookups { market } => v1::lookups::create(context, market).await,
@@ -77,12 +78,9 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
 }
 
 /// The API answers with problem documents, pages with pages.
-fn refuse(context: &Context<'_>, problem: Problem) -> Answer {
-    if context.call.path.starts_with("/api/") || context.wants_json() {
-        problem.to_json(&context.request_id)
-    } else {
-        site::problem(context, &problem)
-    }
+fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) -> Answer {
+    let is_api = context.call.path.starts_with("/api/") || matches!(route, Some(Route::Healthz | Route::Readyz));
+    if is_api || context.wants_json() { problem.to_json(&context.request_id) } else { site::problem(context, &problem) }
 }
 
 fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {

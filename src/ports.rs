@@ -150,6 +150,12 @@ pub trait Db {
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>>;
 }
 
+/// The static files that are published with the Worker.
+pub trait Assets {
+    /// The text of the file at a path.
+    fn read(&self, path: &'static str) -> LocalBoxFuture<'static, Result<String, StoreError>>;
+}
+
 /// Secrets by name.
 pub trait Secrets {
     /// The secret, or nothing where it is not set.
@@ -189,6 +195,8 @@ pub struct Ports {
     pub markets: Rc<dyn Kv>,
     /// The region's record.
     pub db: Rc<dyn Db>,
+    /// Static files.
+    pub assets: Rc<dyn Assets>,
     /// Secrets.
     pub secrets: Rc<dyn Secrets>,
     /// Randomness.

@@ -105,16 +105,15 @@ pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_js
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// The answer to a request for one facet.
-pub(super) fn facet_answer(market: &Market, name: FacetName, flow: &Flow) -> Result<Answer, Problem> {
-    let result = flow.facets.get(&name).ok_or_else(|| Problem::new(Slug::NotFound))?;
+/// One facet as JSON; nothing where it was not asked for.
+pub(super) fn facet(name: FacetName, flow: &Flow) -> Option<String> {
+    let result = flow.facets.get(&name)?;
     let value = match &result.state {
         State::Present { value, .. } => Some(value.as_ref()),
         _ => None,
     };
     let wire = FacetDocument { name, value, meta: meta(&result.state) };
-    let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
-    Ok(headers(Answer::json(200, body), market, flow))
+    Some(serde_json::to_string(&wire).unwrap_or_default()) // OK because it holds texts and numbers only.
 }
 
 /// Whether nothing is pending or unavailable.

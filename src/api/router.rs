@@ -7,6 +7,8 @@ pub enum Route {
     Healthz,
     /// `/readyz`
     Readyz,
+    /// `/api/v1/openapi.json`
+    OpenApi,
     /// `/api/v1/markets`
     Markets,
     /// `/api/v1/{market}`
@@ -73,6 +75,7 @@ pub fn route(path: &str) -> Option<Route> {
         ["readyz"] => Route::Readyz,
         ["problems"] | ["problems", ""] => Route::ProblemsPage,
         ["problems", slug] => Route::ProblemPage { slug: own(slug) },
+        ["api", "v1", "openapi.json"] => Route::OpenApi,
         ["api", "v1", "markets"] => Route::Markets,
         ["api", "v1", "", ..] => return None,
         ["api", "v1", market] => Route::Market { market: own(market) },
@@ -118,6 +121,7 @@ impl Route {
         match self {
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
+            Self::OpenApi => "/api/v1/openapi.json",
             Self::Markets => "/api/v1/markets",
             Self::Market { .. } => "/api/v1/{market}",
             Self::Lookups { .. } => "/api/v1/{market}/lookups",
@@ -148,6 +152,7 @@ mod tests {
             ("/problems/", "/problems/"),
             ("/problems/invalid-vin", "/problems/{slug}"),
             ("/api/v1/markets", "/api/v1/markets"),
+            ("/api/v1/openapi.json", "/api/v1/openapi.json"),
             ("/api/v1/de", "/api/v1/{market}"),
             ("/api/v1/de/vehicles/x", "/api/v1/{market}/vehicles/{id}"),
             ("/api/v1/de/vehicles/x/facets/recalls", "/api/v1/{market}/vehicles/{id}/facets/{facet}"),

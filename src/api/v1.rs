@@ -4,3 +4,16 @@ pub(super) mod health;
 pub(super) mod lookups;
 pub(super) mod markets;
 pub(super) mod vehicles;
+
+use super::call::Answer;
+use super::context::Context;
+use super::problem::{Problem, Slug};
+
+/// Where the contract lies among the static assets: it is text for few readers, and would be 5 KB of the Worker.
+const CONTRACT: &str = "/api/v1/openapi.json";
+
+/// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.
+pub(super) async fn openapi(context: &Context<'_>) -> Result<Answer, Problem> {
+    let text = context.app.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
+    Ok(Answer::json(200, text).with("cache-control", "public, max-age=3600"))
+}

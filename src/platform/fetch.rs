@@ -1,5 +1,7 @@
 //! HTTP to origins: no redirects, a timeout over head and body, a cap on the body while it streams.
 
+use std::rc::Rc;
+
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use js_sys::{Reflect, Uint8Array};
@@ -7,13 +9,28 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
 
-use crate::ports::{OriginHttp, OriginHttpError, OriginRequest, OriginResponse};
+use crate::ports::{Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError};
 
 pub(super) struct Fetch;
+
+/// The binding of the static files.
+pub(super) struct StaticFiles(pub(super) Rc<worker::Fetcher>);
 
 impl OriginHttp for Fetch {
     fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
         send(request).boxed_local()
+    }
+}
+
+impl Assets for StaticFiles {
+    fn read(&self, path: &'static str) -> LocalBoxFuture<'static, Result<String, StoreError>> {
+        let files = Rc::clone(&self.0);
+        async move {
+            // The host is not looked at: the binding serves by path.
+            let mut answer = files.fetch(format!("https://assets.local{path}"), None).await.map_err(|_| StoreError)?;
+            if answer.status_code() == 200 { answer.text().await.map_err(|_| StoreError) } else { Err(StoreError) }
+        }
+        .boxed_local()
     }
 }
 

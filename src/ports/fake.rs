@@ -15,8 +15,8 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Background, Clock, Db, Events, Kv, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, PlainFormat, Ports,
-    Random, Rows, Secrets, Statement, StoreError, Timer, Timestamp,
+    Assets, Background, Clock, Db, Events, Kv, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, PlainFormat,
+    Ports, Random, Rows, Secrets, Statement, StoreError, Timer, Timestamp,
 };
 use crate::telemetry::Event;
 
@@ -118,6 +118,7 @@ impl World {
             cache,
             markets,
             db: this.clone(),
+            assets: this.clone(),
             secrets: this.clone(),
             random: this.clone(),
             events: this.clone(),
@@ -287,6 +288,13 @@ impl Db for Handle {
         let rows = statements.iter().map(|_| Vec::new()).collect();
         let result = if self.0.stores_fail.get() { Err(StoreError) } else { Ok(rows) };
         std::future::ready(result).boxed_local()
+    }
+}
+
+impl Assets for Handle {
+    /// A file that holds its own path.
+    fn read(&self, path: &'static str) -> LocalBoxFuture<'static, Result<String, StoreError>> {
+        std::future::ready(Ok(format!("\"{path}\""))).boxed_local()
     }
 }
 

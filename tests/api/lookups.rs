@@ -39,7 +39,7 @@ fn err_no_vin_is_422_with_a_sentence_that_helps() {
         ("WP0ZZZ99ZTS39000<", "Position 17 is not a Latin letter"),
         ("WР0ZZZ99ZTS390000", "Position 2 is not a Latin letter"),
         ("<script>alert(1)</script>", "Position 1 is not a Latin letter"),
-        (&"A".repeat(10_000), "this has 1000"),
+        (&"A".repeat(10_000), "this has 10000"),
     ] {
         let answer = app.look_up(vin);
         assert_eq!(problem(&answer), (422, "invalid-vin".into()));
@@ -64,6 +64,7 @@ fn err_bodies_of_the_wrong_kind() {
         (json, b"{\"vin\": \"a\"} trailing", 400, "invalid-request"),
         (json, b"{}", 422, "invalid-request"),
         (json, b"[]", 422, "invalid-request"),
+        (json, b" [\"WP0ZZZ99ZTS390000\"]", 422, "invalid-request"),
         (json, b"null", 422, "invalid-request"),
         (json, b"{\"vin\": 17}", 422, "invalid-request"),
         (json, b"{\"vin\": \"a\", \"vin\": \"b\"}", 422, "invalid-request"),

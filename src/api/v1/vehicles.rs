@@ -6,6 +6,7 @@ use crate::api::call::Answer;
 use crate::api::context::Context;
 use crate::api::document;
 use crate::api::problem::{Problem, Slug};
+use crate::flow::Flow;
 use crate::market::{FacetName, Market};
 
 /// Where answers differ by more than their address.
@@ -18,19 +19,9 @@ pub(in crate::api) async fn document(context: &Context<'_>, market: &str, id: &s
     let facets = selected(context, &market)?;
     let flow = context.flow(&market, &vin, facets).await?;
     document::required(&market, &flow)?;
-    let complete = document::is_complete(&flow);
-    let tag = document::entity_tag(&flow, id);
-    let asked = context.call.incoming.header("if-none-match");
-    let answer = if complete && asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
-        let mut unchanged = Answer::json(304, String::new());
-        unchanged.headers.clear();
-        unchanged
-    } else {
-        let wire = document::document(&market, id, &flow);
-        Answer::json(200, serde_json::to_string(&wire).unwrap_or_default()) // OK because it holds texts and numbers only.
-    };
-    let answer = document::headers(answer, &market, &flow).with("vary", VARY);
-    Ok(if complete { answer.with("etag", tag) } else { answer })
+    let wire = document::document(&market, id, &flow);
+    let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
+    Ok(answer(context, &market, &flow, id, body))
 }
 
 /// One facet.
@@ -46,7 +37,22 @@ pub(in crate::api) async fn facet(
     let name = name.ok_or_else(|| Problem::with_detail(Slug::NotFound, offered(&market)))?;
     let flow = context.flow(&market, &vin, vec![name]).await?;
     document::required(&market, &flow)?;
-    Ok(document::facet_answer(&market, name, &flow)?.with("vary", VARY))
+    let body = document::facet(name, &flow).ok_or_else(|| Problem::new(Slug::NotFound))?;
+    Ok(answer(context, &market, &flow, id, body))
+}
+
+/// The answer of a flow: 304 where the caller has what a complete one says already.
+fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: String) -> Answer {
+    let mut answer = Answer::json(200, body);
+    if document::is_complete(flow) {
+        let tag = document::entity_tag(flow, id);
+        let asked = context.call.incoming.header("if-none-match");
+        if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
+            answer = Answer { status: 304, headers: Vec::new(), body: String::new(), problem: None };
+        }
+        answer.header("etag", tag);
+    }
+    document::headers(answer, market, flow).with("vary", VARY)
 }
 
 fn selected(context: &Context<'_>, market: &Rc<Market>) -> Result<Vec<FacetName>, Problem> {
