@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use kerbside::disclosure::misused_disclosure;
 use kerbside::market::{self, Compiled};
 
 /// Market files with their text.
@@ -16,13 +17,17 @@ impl Files {
     /// # Errors
     /// Where the folder cannot be read or has none.
     pub fn of_folder(folder: &Path) -> Result<Self> {
-        let entries = std::fs::read_dir(folder)
-            .with_context(|| format!("cannot read the market files in {}", folder.display()))?;
+        let entries = std::fs::read_dir(folder).with_context(|| {
+            format!(
+                "there is no folder {} to read market files from; name another with --markets DIR",
+                folder.display()
+            )
+        })?;
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         paths.sort();
         if paths.is_empty() {
-            bail!("there are no market files (*.toml) in {}", folder.display());
+            bail!("there are no market files (*.toml) in {}; markets/de.toml shows what one has", folder.display());
         }
         Self::read(&paths)
     }
@@ -67,7 +72,12 @@ impl Files {
                         one.market.code
                     ));
                 }
-                Ok(one) => compiled.push(one),
+                Ok(one) => {
+                    let misused = misused_disclosure(&one.market);
+                    errors
+                        .extend(misused.iter().map(|sentence| format!("{name}:{}{sentence}", line_of(text, sentence))));
+                    compiled.push(one);
+                }
                 Err(found) => errors.extend(found.iter().map(ToString::to_string)),
             }
         }
@@ -79,6 +89,17 @@ impl Files {
     }
 }
 
+/// `12: ` where the key at the start of a sentence, `disclosure."facet.field": …`, stands in line 12; else only a blank.
+fn line_of(text: &str, sentence: &str) -> String {
+    let key = sentence.split_inclusive('"').take(2).last().map(|word| word.trim_end_matches('"')).unwrap_or_default();
+    let names = |line: &str| {
+        let line = line.trim_start().trim_start_matches("disclosure.").trim_start_matches(['"', '\'']);
+        line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
+    };
+    let index = text.lines().position(|line| !key.is_empty() && names(line));
+    index.map_or_else(|| " ".to_owned(), |index| format!("{}: ", index + 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +108,26 @@ mod tests {
     fn err_all_files_are_reported() {
         let files = Files(vec![("a.toml".into(), "x = 1".into()), ("b.toml".into(), "[".into())]);
         assert!(files.compile_plain().is_err());
+    }
+
+    #[test]
+    fn err_disclosure_that_lowers_or_misspells() -> Result<()> {
+        let text = crate::files::read(&crate::files::root().join("markets/de.toml"))?;
+        let check = |line: &str| {
+            let text = format!("{text}\n[disclosure]\n{line}\n");
+            Files(vec![("de.toml".into(), text)]).compile_plain().map(drop)
+        };
+        check("\"identity.colour\" = \"owner\"")?;
+        assert!(check("\"identity.vin\" = \"public\"").is_err());
+        assert!(check("\"identity.colr\" = \"owner\"").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn ok_line_of_a_key() {
+        let text = "a = 1\n[disclosure]\n\"identity.vin\" = \"public\"\n'recalls.items'='member'\n";
+        assert_eq!(line_of(text, "disclosure.\"identity.vin\": is owner; remove it"), "3: ");
+        assert_eq!(line_of(text, "disclosure.\"recalls.items\": is member; remove it"), "4: ");
+        assert_eq!(line_of(text, "disclosure.\"identity.trim\": there is no such field"), " ");
     }
 }
