@@ -81,8 +81,9 @@ impl Running {
     /// Starts a program in a process group of its own.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// Where it cannot be started, and [`Interrupted`] once a signal has arrived: nothing new starts then.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
+        check_stopped()?;
         let child = command
             .process_group(0)
             .spawn()
@@ -235,6 +236,18 @@ pub fn read(name: &str, command: &mut Command) -> Result<String> {
         bail!("{name} failed ({status}): {}{}", stderr.trim(), stdout.trim());
     }
     Ok(stdout)
+}
+
+/// What an attempt gave; `None` where it failed, for those who then try something else.
+///
+/// # Errors
+/// [`Interrupted`] only: a program that the person stopped says nothing about what is there.
+pub fn attempt<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is::<Interrupted>() => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {

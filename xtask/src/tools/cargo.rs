@@ -73,7 +73,7 @@ fn ensure(tool: &Tool<'_>) -> Result<PathBuf> {
     if inside(&folder).is_file() {
         return Ok(inside(&folder));
     }
-    if let Some(found) = on_path(program, version) {
+    if let Some(found) = on_path(program, version)? {
         return Ok(found);
     }
     let step = Step::start(&format!("installing {krate} {version} ({takes}, once)"));
@@ -99,10 +99,10 @@ fn ensure(tool: &Tool<'_>) -> Result<PathBuf> {
     Ok(inside(&folder))
 }
 
-fn on_path(program: &str, version: &str) -> Option<PathBuf> {
-    let found = process::on_path(program)?;
-    let says = process::read(program, process::command(&found).arg("--version")).ok()?;
-    (Version::find(&says) == Version::find(version)).then_some(found)
+fn on_path(program: &str, version: &str) -> Result<Option<PathBuf>> {
+    let Some(found) = process::on_path(program) else { return Ok(None) };
+    let says = process::attempt(process::read(program, process::command(&found).arg("--version")))?;
+    Ok(says.filter(|says| Version::find(says) == Version::find(version)).map(|_| found))
 }
 
 /// The version of a package in the text of a Cargo.lock; the highest where there are several.

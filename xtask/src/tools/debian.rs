@@ -23,8 +23,11 @@ const RUSTC: &str = "/usr/bin/rustc";
 const LIBRARY: &str = "/usr/lib/rustlib/wasm32-unknown-unknown/lib";
 
 /// Whether everything is in place.
-pub fn is_ready() -> bool {
-    has_packages() && has_std(Path::new(LIBRARY)) && is_linked()
+///
+/// # Errors
+/// [`process::Interrupted`] only.
+pub fn is_ready() -> Result<bool> {
+    Ok(has_packages() && has_std(Path::new(LIBRARY)) && is_linked()?)
 }
 
 /// Whether it could be put in place here.
@@ -37,14 +40,14 @@ pub fn is_possible() -> bool {
 /// # Errors
 /// Where that is not possible, or a step fails.
 pub fn ensure() -> Result<()> {
-    if is_ready() {
+    if is_ready()? {
         return Ok(());
     }
     if !has_packages() {
         super::apt_install(&PACKAGES, "Debian's Rust compiler for the Worker")?;
     }
     check_version()?;
-    if !is_linked() {
+    if !is_linked()? {
         link()?;
     }
     if !has_std(Path::new(LIBRARY)) {
@@ -57,12 +60,13 @@ fn has_packages() -> bool {
     Path::new(RUSTC).is_file() && process::on_path(LINKER).is_some() && library_source().is_some()
 }
 
-fn is_linked() -> bool {
-    process::on_path("rustup").is_none() || {
-        let toolchains =
-            process::read("rustup", process::command("rustup").args(["toolchain", "list"])).unwrap_or_default();
-        toolchains.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN))
+fn is_linked() -> Result<bool> {
+    if process::on_path("rustup").is_none() {
+        return Ok(true);
     }
+    let toolchains = process::read("rustup", process::command("rustup").args(["toolchain", "list"]));
+    let toolchains = process::attempt(toolchains)?.unwrap_or_default();
+    Ok(toolchains.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN)))
 }
 
 fn link() -> Result<()> {

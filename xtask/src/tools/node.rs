@@ -183,7 +183,7 @@ fn relink(link: &Path, modules: &Path) -> Result<()> {
 
 fn find_node(modules: &Path) -> Result<PathBuf> {
     if let Some(node) = process::on_path("node")
-        && let Ok(says) = process::read("node", process::command(&node).arg("--version"))
+        && let Some(says) = process::attempt(process::read("node", process::command(&node).arg("--version")))?
         && Version::find(&says) >= Some(OLDEST)
     {
         return Ok(node);

@@ -33,10 +33,10 @@ impl WasmToolchain {
             }
             _ => {}
         }
-        if has_target() || rustup_adds_it() {
+        if has_target()? || rustup_adds_it()? {
             return Ok(Self::Default);
         }
-        if super::debian::is_ready() || super::debian::is_possible() {
+        if super::debian::is_ready()? || super::debian::is_possible() {
             say::line("rustup cannot install the wasm target; using Debian's compiler");
             return super::debian::ensure().map(|()| Self::Debian);
         }
@@ -77,10 +77,10 @@ fn crate_sources() -> Option<String> {
     Some(home.join("registry").join("src").to_str()?.to_owned())
 }
 
-fn has_target() -> bool {
+fn has_target() -> Result<bool> {
     let mut rustc = process::command("rustc");
     let libdir = process::read("rustc", rustc.args(["--print", "target-libdir", "--target", TARGET]));
-    libdir.is_ok_and(|libdir| has_std(Path::new(libdir.trim())))
+    Ok(process::attempt(libdir)?.is_some_and(|libdir| has_std(Path::new(libdir.trim()))))
 }
 
 /// Whether a library folder holds a compiled `std`.
@@ -93,9 +93,9 @@ pub fn has_std(libdir: &Path) -> bool {
     })
 }
 
-fn rustup_adds_it() -> bool {
+fn rustup_adds_it() -> Result<bool> {
     if process::on_path("rustup").is_none() {
-        return false;
+        return Ok(false);
     }
     let step = Step::start(&format!("adding the target {TARGET} with rustup (seconds, once)"));
     let added = process::run(
@@ -103,8 +103,9 @@ fn rustup_adds_it() -> bool {
         process::command("rustup").args(["target", "add", TARGET]),
         Output::Log(&files::log("rustup")),
     );
-    if added.is_ok() {
-        step.done();
+    if process::attempt(added)?.is_none() {
+        return Ok(false);
     }
-    added.is_ok() && has_target()
+    step.done();
+    has_target()
 }
