@@ -36,13 +36,25 @@ async function migrate(db) {
   }
 }
 
+/** The market in `market:de`, `market:de:history` and `market:de:version:…`. */
+const marketOf = (key) => key.split(":")[1];
+
+/** A folder that is kept between runs may hold markets whose files are gone. */
+async function forgetOthers(kv, codes) {
+  for (let cursor, done = false; !done; ) {
+    const page = await kv.list({ prefix: "market:", cursor });
+    for (const { name } of page.keys) if (!codes.has(marketOf(name))) await kv.delete(name);
+    ({ cursor, list_complete: done } = page);
+  }
+}
+
 const [environment, folder] = process.argv.slice(2);
 const platform = await getPlatformProxy({ environment, persist: { path: join(folder, "v3") }, remoteBindings: false, envFiles: [] });
 try {
   await migrate(platform.env.DB);
-  for (const { key, value } of JSON.parse(await text(process.stdin))) {
-    await platform.env.MARKETS.put(key, value);
-  }
+  const entries = JSON.parse(await text(process.stdin));
+  await forgetOthers(platform.env.MARKETS, new Set(entries.map(({ key }) => marketOf(key))));
+  for (const { key, value } of entries) await platform.env.MARKETS.put(key, value);
 } finally {
   await platform.dispose();
 }

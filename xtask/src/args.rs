@@ -52,7 +52,7 @@ impl Args {
                 args.flags.push(name.to_owned());
             } else if accepts.options.contains(&name) {
                 let value = inline.or_else(|| words.next().filter(|next| !next.starts_with("--")).cloned());
-                let Some(value) = value else {
+                let Some(value) = value.filter(|value| !value.is_empty()) else {
                     bail!("{name} needs a value; see `cargo xtask help {}`", accepts.command)
                 };
                 if args.options.insert(name.to_owned(), value).is_some() {
@@ -124,6 +124,7 @@ mod tests {
         check_err("--prot 1", "no option --prot");
         check_err("--port", "--port needs a value");
         check_err("--port --env eu", "--port needs a value");
+        check_err("--port=", "--port needs a value");
         check_err("--port 1 --port 2", "given twice");
         check_err("--no-legacy=1", "takes no value");
         check_err("a b", "does not expect \"b\"");

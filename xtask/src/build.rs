@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::args::{Accepts, Args};
 use crate::files;
+use crate::lock::Lock;
 use crate::process::{self, Output};
 use crate::say::Step;
 use crate::tools::{self, Node, WasmToolchain};
@@ -65,6 +66,7 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     let toolchain = WasmToolchain::ensure()?;
     let bindgen = tools::wasm_bindgen()?;
     let worker_build = tools::worker_build()?;
+    let _one_at_a_time = Lock::wait(&build_lock()?, "another build of this checkout")?;
     compile(profile, toolchain)?;
 
     let stamp = stamp(profile, toolchain, &[&bindgen, &worker_build])?;
@@ -88,6 +90,13 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))?;
     step.done();
     Ok(())
+}
+
+/// Two builds at the same time would write the same files, wherever each has cargo's target folder.
+fn build_lock() -> Result<PathBuf> {
+    let folder = files::root().join("target/xtask");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder.join("build.lock"))
 }
 
 /// The same call of cargo that worker-build makes, first, so that its messages reach the person as they are.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::args::{Accepts, Args};
 use crate::say;
@@ -39,12 +39,11 @@ pub fn command(words: &[String]) -> Result<()> {
 fn options(args: &Args) -> Result<Options> {
     let port = match args.value("--port") {
         None => Port::Preferred(DEFAULT_PORT),
-        Some(text) => {
-            match text.parse().with_context(|| format!("--port is a number from 0 to 65535, not \"{text}\""))? {
-                0 => Port::Free,
-                port => Port::Fixed(port),
-            }
-        }
+        Some(text) => match text.parse() {
+            Ok(0) => Port::Free,
+            Ok(port) => Port::Fixed(port),
+            Err(_) => bail!("--port is a number from 0 to 65535, not \"{text}\""),
+        },
     };
     let region = args.value("--env").map(str::to_owned);
     if let Some(region) = &region

@@ -9,6 +9,7 @@ mod build;
 mod dev;
 mod files;
 mod help;
+mod lock;
 mod market;
 mod process;
 mod say;

@@ -4,17 +4,18 @@
 
 mod http;
 mod legacy;
+mod port;
 pub mod secrets;
 mod seed;
 mod state;
 mod worker;
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::build::{self, Profile};
 use crate::market::{self, Files};
@@ -23,6 +24,9 @@ use crate::say;
 use crate::tools::Node;
 
 pub use legacy::Suggestion;
+pub use port::Port;
+
+use port::Reserved;
 
 /// How long the Worker may take from the start of wrangler until it answers.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -54,17 +58,6 @@ impl Options {
     }
 }
 
-/// Where to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
-    /// Any free one.
-    Free,
-    /// This one, or any free one where it is taken.
-    Preferred(u16),
-    /// This one.
-    Fixed(u16),
-}
-
 /// A running stack; ends when dropped.
 #[derive(Debug)]
 pub struct Stack {
@@ -79,7 +72,8 @@ pub struct Stack {
     // In the order in which they end: the Worker, the systems that it asks, then the folder that they write to.
     worker: worker::Worker,
     legacy: Option<legacy::Legacy>,
-    _state: state::State,
+    state: state::State,
+    _port: Reserved,
 }
 
 impl Stack {
@@ -92,20 +86,29 @@ impl Stack {
         let compiled = files.compile(&BTreeMap::new())?;
         let regions = options.region.as_deref().map_or_else(|| REGIONS.to_vec(), |region| vec![region]);
         let served = |region: &str| regions.contains(&region);
+        if !compiled.iter().any(|one| served(one.market.region.as_str())) {
+            let (folder, regions) = (options.markets.display(), regions.join(" or "));
+            bail!(
+                "no market file in {folder} has the region {regions}: leave --env out, or name another folder with --markets DIR"
+            );
+        }
         let names = market::secret_names(&compiled, served);
 
         let node = Node::ensure()?;
         let environment = options.region.as_deref().unwrap_or("eu");
         let state = state::State::open(options.state.as_deref(), environment)?;
         let given = options.secrets.as_deref().map(secrets::read_file).transpose()?.unwrap_or_default();
+        if !options.legacy {
+            say_made(&names, &given);
+        }
         let secrets = secrets::complete(names, given, &state.secrets())?;
-        let port = free_port(options.port)?;
+        let port = Reserved::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are written.
         let seed = seed::Seed::start(&node, environment, &state)?;
         let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
         build::build(Profile::Release, &node)?;
-        let settings = worker::Settings { environment, port, regions: &regions, secrets: &secrets };
+        let settings = worker::Settings { environment, port: port.number, regions: &regions, secrets: &secrets };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
 
@@ -122,12 +125,23 @@ impl Stack {
         let suggestions =
             legacy.iter().flat_map(|legacy| &legacy.suggestions).filter(|one| here(one)).cloned().collect();
         let control = legacy.as_ref().map(|legacy| legacy.control.clone());
-        Ok(Self { url: worker.url(), control, suggestions, node, worker, legacy, _state: state })
+        Ok(Self { url: worker.url(), control, suggestions, node, worker, legacy, state, _port: port })
     }
 
     /// Where the Worker's log is, as long as the stack runs.
     pub fn worker_log(&self) -> PathBuf {
         self.worker.log().to_owned()
+    }
+
+    /// How tests and benchmarks find everything: environment variables, listed in `cargo xtask help test`.
+    pub fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let mut variables = vec![
+            ("KERBSIDE_URL", self.url.clone().into()),
+            ("KERBSIDE_STATE", self.state.path().into()),
+            ("KERBSIDE_LOG", self.worker_log().into()),
+        ];
+        variables.extend(self.control.iter().map(|control| ("KERBSIDE_CONTROL", control.into())));
+        variables
     }
 
     /// Waits until the person asks to stop, or a part ends by itself.
@@ -145,18 +159,13 @@ impl Stack {
     }
 }
 
-/// A port that nothing listens on.
-fn free_port(wish: Port) -> Result<u16> {
-    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
-    match wish {
-        Port::Fixed(port) => match bind(port) {
-            Ok(address) => Ok(address.port()),
-            Err(_) => bail!("port {port} is taken: choose another with --port N, or any free one with --port 0"),
-        },
-        Port::Preferred(port) => bind(port).map(|address| address.port()).or_else(|_| {
-            say::line(&format!("port {port} is taken; taking a free one"));
-            free_port(Port::Free)
-        }),
-        Port::Free => Ok(bind(0).context("no port is free")?.port()),
+/// Real origins refuse made secrets; nobody should have to guess why.
+fn say_made(names: &BTreeSet<String>, given: &secrets::Secrets) {
+    let missing: Vec<&str> = names.iter().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        say::line(&format!(
+            "made up at random: {missing}; give the origins' own with --secrets FILE (NAME=value lines)"
+        ));
     }
 }

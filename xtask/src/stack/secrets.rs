@@ -76,7 +76,9 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// Where it is missing, or a line is no `NAME=value`; the message has the line's number, never its contents.
 pub fn read_file(path: &Path) -> Result<Secrets> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read secrets from {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read secrets from {}; name a file of NAME=value lines with --secrets FILE", path.display())
+    })?;
     parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))
 }
 
@@ -90,7 +92,9 @@ fn parse(text: &str) -> Result<Secrets> {
             continue;
         }
         let number = index + 1;
-        let (name, value) = line.split_once('=').with_context(|| format!("{number}: not of the form NAME=value"))?;
+        let (name, value) = line
+            .split_once('=')
+            .with_context(|| format!("{number}: not of the form NAME=value; write one secret a line"))?;
         let name = name.trim().trim_start_matches("export ").trim();
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             bail!("{number}: a name has only letters, digits and _");
@@ -175,7 +179,7 @@ mod tests {
     #[test]
     fn err_names_the_line_and_not_the_value() {
         let error = parse("A=1\nhunter2\n").expect_err("no equals sign").to_string();
-        assert_eq!(error, "2: not of the form NAME=value");
+        assert_eq!(error, "2: not of the form NAME=value; write one secret a line");
         assert!(parse("A B=1").is_err());
         assert!(dotenv(&Secrets::from([("A".to_owned(), "\"\n".to_owned())])).is_err());
     }
