@@ -47,15 +47,25 @@ cargo xtask test [PART]
 Runs everything that CI runs, or one part:
 
   fmt       formatting
+  site      the pages' modules, apart from a browser
   clippy    lints, natively and for wasm32
   unit      cargo test --workspace: unit, API and architecture tests
-  deny      licences, duplicates and sources of dependencies (deny.toml)
   legacy    the stand-ins' own tests
-  site      the pages' modules, apart from a browser
+  deny      licences, duplicates and sources of dependencies (deny.toml)
   build     the Worker, for deployment
   size      its size budget
   worker    end to end in real workerd, against the stand-ins
   browser   in Chromium
+
+All parts run, in this order, whatever fails before; only what needs a build is left out where that failed. The last line
+counts passed and failed parts, and any that failed makes the command fail.
+
+The parts worker and browser, and benchmarks, find the stack that was started for them in these variables:
+
+  KERBSIDE_URL       the portal
+  KERBSIDE_CONTROL   the control server of the stand-ins (legacy/README.md)
+  KERBSIDE_STATE     the folder of everything that the stack keeps: KV and D1 (stores/), logs (logs/)
+  KERBSIDE_LOG       the file of all that wrangler and the Worker print
 ";
 
 const BENCH: &str = "\

@@ -1,5 +1,6 @@
 //! The parts of a test run: which program each is, and what it runs on.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -89,10 +90,10 @@ fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
     process::run(&name, process::command("cargo").args(words), output)
 }
 
-fn with_stack(part: &str, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
+fn with_stack(part: &str, env: &[(&str, &OsStr)]) -> Result<()> {
     let stack = Stack::start(&Options::for_tests())?;
-    let control = stack.control.clone().context("tests need the stand-ins")?;
-    let mut all = vec![("KERBSIDE_URL", stack.url.as_ref()), ("KERBSIDE_CONTROL", control.as_ref())];
+    let variables = stack.variables();
+    let mut all: Vec<(&str, &OsStr)> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
     all.extend_from_slice(env);
     let result = node_tests(part, &stack.node, &all);
     if result.is_err() {
@@ -102,7 +103,7 @@ fn with_stack(part: &str, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
 }
 
 /// Runs `tests/<folder>/*.test.mjs` one after another: they share the stand-ins, whose faults they switch.
-fn node_tests(folder: &str, node: &Node, env: &[(&str, &std::ffi::OsStr)]) -> Result<()> {
+fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
     let files = test_files(&files::root().join("tests").join(folder))?;
     let mut command = node.command()?;
     command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
