@@ -40,11 +40,14 @@ pub struct App {
 pub async fn handle(app: &App, call: Call) -> Answer {
     let context = Context::new(app, call);
     let matched = route(&context.call.path);
-    let mut answer = match &matched {
+    let result = match &matched {
         Some(route) => dispatch(&context, route).await,
         None => Err(Problem::new(Slug::NotFound)),
-    }
-    .unwrap_or_else(|problem| refuse(&context, matched.as_ref(), problem));
+    };
+    let mut answer = match result {
+        Ok(answer) => answer,
+        Err(problem) => refuse(&context, matched.as_ref(), problem).await,
+    };
     answer.header("x-request-id", context.request_id.clone());
     answer.header("traceparent", context.trace.own());
     answer.secure();
@@ -78,9 +81,13 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
 }
 
 /// The API answers with problem documents, pages with pages.
-fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) -> Answer {
+async fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) -> Answer {
     let is_api = context.call.path.starts_with("/api/") || matches!(route, Some(Route::Healthz | Route::Readyz));
-    if is_api || context.wants_json() { problem.to_json(&context.request_id) } else { site::problem(context, &problem) }
+    if is_api || context.wants_json() {
+        problem.to_json(&context.request_id)
+    } else {
+        site::problem(context, route.and_then(Route::market), &problem).await
+    }
 }
 
 fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {

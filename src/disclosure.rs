@@ -125,9 +125,25 @@ pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> 
     Projection { value, withheld }
 }
 
-/// What a market tries to lower or misspells: for `cargo xtask market check`.
+/// Needs of a market that the cache cannot meet: it keeps public projections only.
+fn unmet_needs(market: &Market) -> Vec<String> {
+    let needs = market.facets.iter().flat_map(|(name, facet)| facet.needs.iter().map(move |need| (name, need)));
+    let above_public = needs.filter(|(_, need)| {
+        let (facet, field) = need.split_once('.').unwrap_or((need, ""));
+        FacetName::parse(facet).is_some_and(|facet| field_tier(facet, field, market) > Tier::Public)
+    });
+    let sentence = |(name, need): (&FacetName, &String)| {
+        format!(
+            "facets.{name}.needs: \"{need}\" is not public, so it is not kept for later requests; use a public field"
+        )
+    };
+    above_public.map(sentence).collect()
+}
+
+/// What a market asks of disclosure and does not get: fields that it misspells, lowers, or needs above public. For
+/// `cargo xtask market check`.
 pub fn misused_disclosure(market: &Market) -> Vec<String> {
-    let mut sentences = Vec::new();
+    let mut sentences = unmet_needs(market);
     for (name, tier) in &market.disclosure {
         let Some((facet, path)) = name.split_once('.') else { continue };
         let below =

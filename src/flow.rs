@@ -144,6 +144,14 @@ pub async fn run(ports: &Ports, request: Request) -> Flow {
     let stale: Vec<FacetName> = plan.wanted.iter().copied().filter(|f| usable(f) == Freshness::Stale).collect();
 
     let mut work = Work::new(ports, &request, &store, &cached);
+    // Of a car that is known not to exist nothing else is asked.
+    let known_absent = |facet| {
+        let envelope: Option<&Envelope> = cached.get(&facet);
+        usable(&facet) == Freshness::Fresh && envelope.is_some_and(|e| matches!(e.stored, Stored::Absent))
+    };
+    if request.required().any(known_absent) {
+        return verdict(&request, Map::new(), now, true);
+    }
     work.add(&missing);
     let mut fetched = until_deadline(ports, &request, &mut work).await;
     refresh_later(&mut work, &stale, &fetched);
@@ -162,7 +170,7 @@ pub async fn run(ports: &Ports, request: Request) -> Flow {
         let needs = disclosure::least_tier(*facet, &request.market);
         facets.insert(*facet, FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 });
     }
-    verdict(&request, facets, answered)
+    verdict(&request, facets, answered, false)
 }
 
 /// Takes answers as they come, until all are there, the deadline passes, or a required facet cannot be had any more.
@@ -264,9 +272,13 @@ fn from_envelope(envelope: &Envelope, projected: Option<(Box<RawValue>, Vec<Stri
 }
 
 /// Whether the required facets are there; leaves out what was fetched for them but not asked for.
-fn verdict(request: &Request, mut facets: Map<FacetName, FacetResult>, answered: Timestamp) -> Flow {
+fn verdict(
+    request: &Request,
+    mut facets: Map<FacetName, FacetResult>,
+    answered: Timestamp,
+    mut unknown_vehicle: bool,
+) -> Flow {
     let mut missing = Vec::new();
-    let mut unknown_vehicle = false;
     for facet in request.required() {
         match facets.get(&facet).map(|result| &result.state) {
             Some(State::Pending) => missing.push((facet, Missing::Pending)),

@@ -97,6 +97,9 @@ pub enum OriginHttpError {
     /// No connection, or it broke.
     #[error("the connection failed or broke")]
     Connection,
+    /// The answer broke off.
+    #[error("the answer broke off")]
+    Incomplete,
     /// The body is longer than the market allows.
     #[error("the body is longer than max_bytes")]
     TooLarge,

@@ -117,12 +117,22 @@ pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, 
     Ok(page(200, html))
 }
 
-/// The page of a call that failed. Its links lead home: the path that was asked for is not repeated.
-pub(super) fn problem(context: &Context<'_>, problem: &Problem) -> Answer {
-    let frame = frame(context, "/", None);
+/// The page of a call that failed. Its links lead to the market's form, or home. The path that was asked for is repeated only
+/// where a reload may help, and then only a path of this site's own letters.
+pub(super) async fn problem(context: &Context<'_>, market: Option<&str>, problem: &Problem) -> Answer {
+    let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
+    let may_reload = problem.status >= 500 && context.call.path.chars().all(own);
+    let mut frame = frame(context, if may_reload { &context.call.path } else { "/" }, None);
+    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    if let Some(entry) = directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry)) {
+        frame = frame.with_market(entry.code.as_str(), &entry.name);
+    }
     let mut view = ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
     if let Some(home) = &problem.home {
         view = view.with_home(home);
+    }
+    if may_reload {
+        view = view.with_reload();
     }
     problem.dress(page(problem.status, pages::render_problem(&view)))
 }

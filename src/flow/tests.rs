@@ -170,6 +170,7 @@ fn ok_unknown_car_is_remembered_and_nothing_else_about_it() {
     case.world.run_background();
     assert_eq!(case.world.cache.borrow().len(), 1);
     assert!(case.run_for(&[FacetName::Recalls]).unknown_vehicle);
+    assert_eq!(case.asked(), 3, "a car that is known not to exist costs no call");
 }
 
 #[test]

@@ -178,8 +178,35 @@ fn explain(message: &str) -> String {
             format!("`{unknown}` is not a word that can stand here; {}", check::nearest(unknown, known.iter().copied()))
         }
         Some((missing, _)) if message.starts_with("missing field") => format!("`{missing}` is missing; add it"),
-        _ => message.replace('\n', " "),
+        _ => wrong_type(message).unwrap_or_else(|| message.replace('\n', " ")),
     }
+}
+
+/// "invalid type: string "x", expected u32" in words of a market file.
+fn wrong_type(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let wanted = match expected.lines().next().unwrap_or_default() {
+        "u8" => "a whole number from 0 to 255, without quotes",
+        "u16" => "a whole number from 0 to 65535, without quotes",
+        "u32" | "u64" => "a whole number that is not negative, without quotes",
+        "a string" => "a text in quotes",
+        "a boolean" => "true or false, without quotes",
+        "a sequence" => "a list in brackets, like [\"a\", \"b\"]",
+        "a character" => "one character in quotes",
+        other => other,
+    };
+    let found = found.split([' ', '`']).next().unwrap_or_default();
+    let found = match found {
+        "string" => "a text",
+        "integer" => "a number",
+        "floating" => "a number with decimals",
+        "boolean" => "true or false",
+        "sequence" => "a list",
+        "map" => "a table",
+        other => other,
+    };
+    Some(format!("holds {found}; write {wanted}"))
 }
 
 #[cfg(test)]
@@ -248,6 +275,11 @@ model = { at = "/model" }
                 "\"rest\"",
                 "\"resst\"",
                 "m.toml:10: origins.master.protocol: `resst` is not a word that can stand here; did you mean \"rest\"?",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = \"2500\"",
+                "m.toml:12: origins.master.timeout_ms: holds a text; write a whole number that is not negative, without quotes",
             ),
             ("timeout_ms = 2500\n", "", "m.toml:9: origins.master: `timeout_ms` is missing; add it"),
             (

@@ -63,6 +63,7 @@ impl Failure {
                 Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
             }
             OriginHttpError::Connection => Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke"),
+            OriginHttpError::Incomplete => Self::new(ErrorToken::HttpProtocolError, "the answer broke off"),
             OriginHttpError::TooLarge => Self::new(ErrorToken::HttpProtocolError, "the body is longer than max_bytes"),
         }
     }

@@ -37,6 +37,8 @@ pub struct ProblemView {
     slug: String,
     status: u16,
     request_id: String,
+    /// The same page may answer on another try.
+    reload: bool,
     /// Address and host of the region that serves the market (`misdirected`).
     elsewhere: Option<(String, String)>,
 }
@@ -44,7 +46,14 @@ pub struct ProblemView {
 impl ProblemView {
     /// The problem `slug` with its status. With a market in `frame`, the page leads back to its form.
     pub fn new(frame: Frame, slug: &str, status: u16, request_id: &str) -> Self {
-        Self { frame, slug: slug.to_owned(), status, request_id: request_id.to_owned(), elsewhere: None }
+        Self { frame, slug: slug.to_owned(), status, request_id: request_id.to_owned(), reload: false, elsewhere: None }
+    }
+
+    /// Offers the page of the frame again: what failed may answer on another try.
+    #[must_use]
+    pub fn with_reload(mut self) -> Self {
+        self.reload = true;
+        self
     }
 
     /// Names the address where the same thing is served (`links.home`).

@@ -35,13 +35,14 @@ impl Assets for StaticFiles {
 }
 
 async fn send(request: OriginRequest) -> Result<OriginResponse, OriginHttpError> {
-    let response = head(&request).await.map_err(|error| failure(&error))?;
+    let response = head(&request).await.map_err(|error| failure(&error, OriginHttpError::Connection))?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let (content_type, retry_after) = (header("content-type"), header("retry-after"));
     let body = match response.body() {
         None => Vec::new(),
         Some(stream) => {
-            let read = read_capped(&stream, request.max_bytes).await.map_err(|error| failure(&error))?;
+            let read = read_capped(&stream, request.max_bytes).await;
+            let read = read.map_err(|error| failure(&error, OriginHttpError::Incomplete))?;
             read.ok_or(OriginHttpError::TooLarge)?
         }
     };
@@ -87,10 +88,11 @@ pub(super) async fn read_capped(stream: &ReadableStream, limit: usize) -> Result
     }
 }
 
-fn failure(error: &JsValue) -> OriginHttpError {
+/// A timeout, or what else it means at this point.
+fn failure(error: &JsValue, otherwise: OriginHttpError) -> OriginHttpError {
     let name = Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string()).unwrap_or_default();
     match name.as_str() {
         "TimeoutError" | "AbortError" => OriginHttpError::Timeout,
-        _ => OriginHttpError::Connection,
+        _ => otherwise,
     }
 }

@@ -38,10 +38,16 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
     let database_reads = ports.db.batch(vec![statement]).await.is_ok();
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
-        secrets: verdict(context.keys().is_ok(), "set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put`"),
-        markets: verdict(served, "publish a market of this region with `cargo xtask market publish`"),
+        secrets: verdict(
+            context.keys().is_ok(),
+            "set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put --env <region>`",
+        ),
+        markets: verdict(served, "publish a market of this region with `cargo xtask market publish --env <region>`"),
         cache: verdict(cache_reads, "the KV namespace CACHE does not answer"),
-        database: verdict(database_reads, "apply the migrations with `wrangler d1 migrations apply DB --remote`"),
+        database: verdict(
+            database_reads,
+            "apply the migrations with `wrangler d1 migrations apply DB --remote --env <region>`",
+        ),
     };
     let all = [checks.secrets, checks.markets, checks.cache, checks.database].iter().all(|check| *check == "ok");
     let ready = Ready { status: if all { "ready" } else { "not_ready" }, version: env!("CARGO_PKG_VERSION"), checks };
