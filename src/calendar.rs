@@ -26,17 +26,18 @@ impl Date {
         Self::of_days(milliseconds.div_euclid(86_400_000))
     }
 
-    /// Reads `2026-11-20`, or the UTC day of an RFC 3339 time. A time without an offset keeps its day.
+    /// Reads the day of an ISO 8601 date or time, `2026-11-20`, `2026-11-20+01:00` or `2026-11-20T08:00:00+01:00`. An offset says
+    /// where the day was lived; the day is the one that is written.
     pub fn parse_iso(text: &str) -> Option<Self> {
         let (date, rest) = text.split_at_checked(10)?;
         let mut parts = date.split('-');
         let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
         let date = Self::new(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?;
-        if rest.is_empty() {
-            return Some(date);
-        }
-        let (minutes, offset) = time(rest.strip_prefix(['T', 't', ' '])?)?;
-        Self::of_days(date.days() + (minutes - offset).div_euclid(1440))
+        let valid = match rest.strip_prefix(['T', 't', ' ']) {
+            Some(time) => is_time(time),
+            None => is_offset(rest),
+        };
+        valid.then_some(date)
     }
 
     /// Reads a date by a format of `%Y`, `%y`, `%m`, `%d`, `%H`, `%M`, `%S`, `%j` and literal text. `%y` is POSIX's: 69 to 99
@@ -156,33 +157,31 @@ fn digits(text: &str, count: usize) -> Option<u16> {
     all.then(|| text.parse().ok()).flatten()
 }
 
-/// Minutes since midnight and the offset in minutes of `08:00`, `08:00:00.123Z`, `08:00:00+01:00`.
-fn time(text: &str) -> Option<(i64, i64)> {
-    let zone = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());
-    let (clock, zone) = text.split_at_checked(zone)?;
+/// Whether a text is a time with or without an offset: `08:00`, `08:00:00.123Z`, `08:00:00+01:00`.
+fn is_time(text: &str) -> bool {
+    let (clock, zone) =
+        text.split_at_checked(text.find(['Z', 'z', '+', '-']).unwrap_or(text.len())).unwrap_or((text, ""));
     let mut parts = clock.split(':');
-    let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
-    if let Some(second) = parts.next() {
-        let (whole, fraction) = second.split_once('.').unwrap_or((second, "0"));
-        let fraction_is_digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
-        if digits(whole, 2)? > 60 || !fraction_is_digits {
-            return None;
+    let within =
+        |part: Option<&str>, most: u16| part.and_then(|part| digits(part, 2)).is_some_and(|number| number <= most);
+    let hour_and_minute = within(parts.next(), 23) && within(parts.next(), 59);
+    let second = match parts.next().map(|second| second.split_once('.').unwrap_or((second, "0"))) {
+        None => true,
+        Some((whole, fraction)) => {
+            let is_fraction = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+            within(Some(whole), 60) && is_fraction
         }
-    }
-    if hour > 23 || minute > 59 || parts.next().is_some() {
-        return None;
-    }
-    Some((i64::from(hour) * 60 + i64::from(minute), offset(zone)?))
+    };
+    hour_and_minute && second && parts.next().is_none() && is_offset(zone)
 }
 
-fn offset(zone: &str) -> Option<i64> {
-    if matches!(zone, "" | "Z" | "z") {
-        return Some(0);
-    }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let (hour, minute) = zone.get(1..)?.split_once(':')?;
-    let (hour, minute) = (digits(hour, 2)?, digits(minute, 2)?);
-    (hour <= 23 && minute <= 59).then(|| sign * (i64::from(hour) * 60 + i64::from(minute)))
+fn is_offset(zone: &str) -> bool {
+    let within = |part: &str, most: u16| digits(part, 2).is_some_and(|number| number <= most);
+    let is_signed = || {
+        let parts = zone.strip_prefix(['+', '-']).and_then(|rest| rest.split_once(':'));
+        parts.is_some_and(|(hour, minute)| within(hour, 23) && within(minute, 59))
+    };
+    matches!(zone, "" | "Z" | "z") || is_signed()
 }
 
 fn days_in_month(year: u16, month: u8) -> u8 {
@@ -226,8 +225,12 @@ mod tests {
     fn ok_iso() {
         for (text, expect) in [
             ("2026-11-20", Some("2026-11-20")),
-            ("2026-11-20T23:30:00-01:00", Some("2026-11-21")),
-            ("2026-01-01T00:30:00.123+01:00", Some("2025-12-31")),
+            ("2026-11-20T23:30:00-01:00", Some("2026-11-20")),
+            ("2026-01-01T00:30:00.123+01:00", Some("2026-01-01")),
+            ("2026-11-20+01:00", Some("2026-11-20")),
+            ("2026-11-20Z", Some("2026-11-20")),
+            ("2026-11-20+1:00", None),
+            ("2026-11-20x", None),
             ("2026-11-20T08:00", Some("2026-11-20")),
             ("2026-11-20T08:00:00Z", Some("2026-11-20")),
             ("2026-11-20T24:00:00Z", None),

@@ -26,7 +26,7 @@ use crate::ports::Ports;
 use crate::vehicle::Vin;
 
 /// What a request's placeholders are filled with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Question {
     /// `{vin}`.
     pub vin: Vin,

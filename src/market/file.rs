@@ -177,7 +177,8 @@ pub struct Origin {
     /// Only for `soap`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soap: Option<Soap>,
-    /// The answer that means: there is no such car. HTTP 404 and 410 always do.
+    /// The answer that means: there is no such car. HTTP 404 and 410 do where the address names the car: in REST, and in
+    /// `OData` with a key in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_found: Option<Match>,
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
 use super::{speaks_xml, text, xml};
-use crate::market::{Match, Origin};
+use crate::market::{Match, Origin, Part, Protocol};
 use crate::ports::OriginResponse;
 
 /// What an origin said.
@@ -26,11 +26,11 @@ const LONGEST_RETRY_S: u32 = 3600;
 pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failure> {
     let status = response.status;
     match status {
-        404 | 410 => return Ok(Answer::NotFound),
+        404 | 410 if names_the_car(origin) => return Ok(Answer::NotFound),
         429 | 503 => {
-            let retry_after_s = response.retry_after.as_deref().and_then(|text| text.trim().parse().ok());
+            let retry_after_s = response.retry_after.as_deref().and_then(|text| text.trim().parse::<u64>().ok());
             let failure = Failure::new(ErrorToken::DestinationUnavailable, "the origin asks to be left alone");
-            let retry_after_s = retry_after_s.map(|seconds: u32| seconds.min(LONGEST_RETRY_S));
+            let retry_after_s = retry_after_s.map(|s| u32::try_from(s).unwrap_or(u32::MAX).min(LONGEST_RETRY_S));
             return Err(Failure { status: Some(status), retry_after_s, ..failure });
         }
         // A SOAP fault comes with 500, and some systems say "not found" in the body of another status.
@@ -40,12 +40,14 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         _ => return Err(Failure::protocol("a status that is no answer", status)),
     }
     let tree = parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?;
-    if origin.not_found.as_ref().is_some_and(|condition| holds(condition, &tree)) {
+    let is_fault = tree.pointer("/Envelope/Body/Fault").is_some();
+    let is_error = status >= 300 || is_fault;
+    if origin.not_found.as_ref().is_some_and(|condition| holds(condition, &tree, is_error)) {
         return Ok(Answer::NotFound);
     }
     if speaks_xml(origin) {
-        let body = tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
-        if body.get("Fault").is_some() {
+        tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
+        if is_fault {
             return Err(Failure::protocol("a SOAP fault", status));
         }
     }
@@ -77,10 +79,22 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
     })
 }
 
-fn holds(condition: &Match, tree: &Value) -> bool {
+/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST it does, in `OData` where the
+/// key stands in the path. A SOAP service or an entity set that is not found is down.
+fn names_the_car(origin: &Origin) -> bool {
+    let has_placeholder = origin.url.parts().iter().any(|part| matches!(part, Part::Placeholder(_)));
+    match origin.protocol {
+        Protocol::Rest => true,
+        Protocol::Odata => has_placeholder,
+        Protocol::Soap => false,
+    }
+}
+
+/// An error answer lacks everything, so what is missing from it says nothing.
+fn holds(condition: &Match, tree: &Value, is_error: bool) -> bool {
     let found = condition.at.find(tree);
     if condition.missing {
-        return found.is_none();
+        return found.is_none() && !is_error;
     }
     let text = match found {
         Some(Value::Object(fields)) => fields.get("#text").cloned(),
@@ -129,8 +143,23 @@ mod tests {
     fn ok_not_found_by_status_and_by_body() {
         check("equipment", 404, "<html>", Ok(Answer::NotFound));
         check("equipment", 410, "", Ok(Answer::NotFound));
+        let down = Err(("http_protocol_error", "a status that is no answer"));
+        check("recalls", 404, r#"{"error": "no such service"}"#, down);
         check("master", 500, &soap("<e:Fault><faultcode>v:NotFound</faultcode></e:Fault>"), Ok(Answer::NotFound));
         check("master", 200, &soap("<e:Fault><faultcode>NotFound</faultcode></e:Fault>"), Ok(Answer::NotFound));
+    }
+
+    #[test]
+    fn err_what_is_missing_from_an_error_says_nothing() {
+        let mut market = market();
+        let origin = market.origins.get_mut("equipment").expect("described");
+        origin.not_found = serde_json::from_value(json!({"at": "/items", "missing": true})).expect("a condition");
+        let answer = |status, body: &str| {
+            read(origin, &OriginResponse { status, body: body.as_bytes().to_vec(), ..OriginResponse::default() }).ok()
+        };
+        assert_eq!(answer(200, "{}"), Some(Answer::NotFound));
+        assert_eq!(answer(500, r#"{"error": "db down"}"#), None);
+        assert_eq!(answer(401, r#"{"error": "token expired"}"#), None);
     }
 
     #[test]

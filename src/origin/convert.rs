@@ -19,9 +19,16 @@ pub(super) struct WrongKind {
 pub(super) fn convert(leaf: &Leaf, kind: Kind, value: &Value) -> Result<Option<Value>, WrongKind> {
     // An XML element with attributes is an object; its text is its value.
     let value = match value {
-        Value::Object(fields) => fields.get("#text").unwrap_or(value),
+        Value::Object(fields) => match fields.get("#text") {
+            Some(text) => text,
+            // An empty element that has attributes only.
+            None if fields.keys().all(|name| name.starts_with('@')) => return Ok(None),
+            None => value,
+        },
         other => other,
     };
+    // A number is a number already: the decimal sign is about text.
+    let decimal = if value.is_number() { '.' } else { leaf.decimal.unwrap_or('.') };
     let Some(text) = text_of(value)? else { return Ok(None) };
     if let Some(codes) = &leaf.codes {
         let word = codes.get(&text).or(leaf.default.as_ref());
@@ -33,10 +40,8 @@ pub(super) fn convert(leaf: &Leaf, kind: Kind, value: &Value) -> Result<Option<V
     });
     let converted = match conversion {
         Conversion::String => json!(text),
-        Conversion::Integer => whole(&text).ok_or(WrongKind { found: "text that is not a whole number" })?,
-        Conversion::Number => {
-            number(&text, leaf.decimal.unwrap_or('.')).ok_or(WrongKind { found: "text that is not a number" })?
-        }
+        Conversion::Integer => whole(&text, decimal).ok_or(WrongKind { found: "text that is not a whole number" })?,
+        Conversion::Number => number(&text, decimal).ok_or(WrongKind { found: "text that is not a number" })?,
         Conversion::Boolean => json!(boolean(&text).ok_or(WrongKind { found: "text that is neither true nor false" })?),
         Conversion::Date => json!(
             date(&text, leaf.format.as_deref()).ok_or(WrongKind { found: "text that is not a date of the format" })?
@@ -62,21 +67,26 @@ fn text_of(value: &Value) -> Result<Option<String>, WrongKind> {
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn whole(text: &str) -> Option<Value> {
-    let whole = text.strip_prefix('+').unwrap_or(text);
-    if let Ok(number) = whole.parse::<i64>() {
-        return Some(json!(number));
-    }
+fn whole(text: &str, decimal: char) -> Option<Value> {
     // 1996.0 and 1.996e3 are whole numbers too.
-    number(whole, '.').filter(Value::is_i64)
+    number(text, decimal).filter(Value::is_i64)
 }
 
-/// A decimal number. Whole values become whole numbers. Grouping is accepted where it cannot be the decimal sign.
+/// A decimal number. Whole values become whole numbers. Thousands may be grouped by the other sign, in threes.
 fn number(text: &str, decimal: char) -> Option<Value> {
-    let plain = match decimal {
-        ',' => text.replace('.', "").replace(',', "."),
-        _ => text.replace(',', ""),
-    };
+    let group = if decimal == ',' { '.' } else { ',' };
+    let (whole, fraction) = text.split_once(decimal).map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut groups = whole.split(group);
+    let first = groups.next().unwrap_or_default();
+    let in_threes = groups.clone().all(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if !in_threes || groups.clone().count() > 0 && first.trim_start_matches(['-', '+']).is_empty() {
+        return None;
+    }
+    let mut plain: String = groups.fold(first.to_owned(), |number, digits| number + digits);
+    if let Some(fraction) = fraction {
+        plain.push('.');
+        plain.push_str(fraction);
+    }
     // JSON's parser is in the Worker already; JSON has no plus sign, no leading zeros and no bare point.
     let (sign, digits) = match plain.trim().strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -153,6 +163,7 @@ mod tests {
         check(&string, &json!("  "), Ok(None));
         check(&string, &json!(null), Ok(None));
         check(&string, &json!({"@unit": "kW", "#text": "210"}), Ok(Some(json!("210"))));
+        check(&string, &json!({"@type": "xsd:string"}), Ok(None));
         check(&string, &json!({"a": 1}), Err("an object"));
         check(&string, &json!([1]), Err("a list"));
         let integer = leaf(Conversion::Integer);
@@ -173,6 +184,12 @@ mod tests {
         check(&point, &json!("1,234.5"), Ok(Some(json!(1234.5))));
         check(&comma, &json!("1.234,5"), Ok(Some(json!(1234.5))));
         check(&comma, &json!("210,0"), Ok(Some(json!(210))));
+        check(&comma, &json!(210.5), Ok(Some(json!(210.5))));
+        for wrong in ["210.5", "1.8", "1.2345", "1,234.5", ".123", "1..234"] {
+            check(&comma, &json!(wrong), Err("text that is not a number"));
+        }
+        check(&leaf(Conversion::Integer), &json!("19,96"), Err("text that is not a whole number"));
+        check(&leaf(Conversion::Integer), &json!("1,996"), Ok(Some(json!(1996))));
         for bad in ["NaN", "inf", "0x10", "", "-", "1e999"] {
             let expect = if bad.is_empty() { Ok(None) } else { Err("text that is not a number") };
             check(&point, &json!(bad), expect);
@@ -216,7 +233,7 @@ mod tests {
 
         #[test]
         fn ok_every_whole_number(value in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
-            prop_assert_eq!(whole(&value.to_string()), Some(json!(value)));
+            prop_assert_eq!(whole(&value.to_string(), '.'), Some(json!(value)));
         }
     }
 }

@@ -14,6 +14,12 @@ pub enum EscapeError {
     /// XML 1.0 has no way to write most control characters.
     #[error("XML cannot hold the value: it has a control character")]
     Xml,
+    /// A path segment of dots leads elsewhere, percent-encoded or not (WHATWG URL §4.4).
+    #[error("an address cannot hold the value: it is made of dots")]
+    Dots,
+    /// Values are names and numbers, not documents.
+    #[error("the value is longer than 200 characters")]
+    Long,
     /// Header fields hold visible ASCII and blanks.
     #[error("a header cannot hold the value: it has a character that is not visible ASCII")]
     Header,
@@ -40,11 +46,15 @@ pub(super) fn value_of<'q>(variable: &Variable, question: &'q Question) -> Resul
         Variable::Vin => Ok(question.vin.expose()),
         Variable::Market => Ok(question.market.as_str()),
         Variable::Field { facet, field } => {
-            let value = question.fields.get(&(*facet, field.clone()));
-            value.map(String::as_str).ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })
+            let value = question.fields.get(&(*facet, field.clone())).map(String::as_str);
+            let value = value.ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })?;
+            if value.len() > LONGEST_VALUE { Err(EscapeError::Long.into()) } else { Ok(value) }
         }
     }
 }
+
+/// Bytes of a value that an origin stated and another is asked about.
+const LONGEST_VALUE: usize = 200;
 
 /// For XML text and attribute values in either kind of quotes.
 pub(super) fn xml(value: &str) -> Result<String, EscapeError> {
@@ -70,6 +80,11 @@ pub(super) fn xml(value: &str) -> Result<String, EscapeError> {
 /// For a segment of a path or a value of a query: everything but RFC 3986's unreserved characters is percent-encoded.
 pub(super) fn url(value: &str) -> String {
     percent_encode(value, "-._~")
+}
+
+/// For a value in an address, where `.` and `..` would lead out of their folder.
+pub(super) fn segment(value: &str) -> Result<String, EscapeError> {
+    if matches!(value, "." | "..") { Err(EscapeError::Dots) } else { Ok(url(value)) }
 }
 
 /// For the literal text of an `OData` query option, whose own marks stay readable.
@@ -112,6 +127,7 @@ mod tests {
         assert_eq!(xml("a<b & \"c'\n").as_deref(), Ok("a&lt;b &amp; &quot;c&apos;&#10;"));
         assert_eq!(xml("\u{1}"), Err(EscapeError::Xml));
         assert_eq!(url("a b/ü?&'"), "a%20b%2F%C3%BC%3F%26%27");
+        assert_eq!((segment(".."), segment("a..").as_deref()), (Err(EscapeError::Dots), Ok("a..")));
         assert_eq!(query_literal("Vin eq 'x'&#"), "Vin%20eq%20'x'%26%23");
         assert_eq!(odata("O'Neill"), "O''Neill");
         assert_eq!(header("a\r\nb: c"), Err(EscapeError::Header));

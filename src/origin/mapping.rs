@@ -1,5 +1,7 @@
 //! From an answer's tree to a facet, by the market's mapping.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::speaks_xml;
@@ -7,12 +9,19 @@ use crate::market::{FacetName, Field, Leaf, Map, Market, Origin, Pointer, Shape,
 use crate::vehicle::{Vin, typed};
 
 /// What a mapping came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Mapped {
     /// The facet's value, checked against its type.
     Present(Value),
     /// The answer holds nothing of this facet.
     Absent,
+}
+
+impl fmt::Debug for Mapped {
+    /// Hides the value: it may hold the VIN.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Present(_)) { "Present([redacted])" } else { "Absent" })
+    }
 }
 
 /// Why an answer is no facet. For operators: names places and kinds, never a value.
@@ -39,6 +48,9 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
     let value = match (shape(facet), &description.each) {
         (Shape::List(fields), Some(each)) => {
             let mut items = Vec::new();
+            if goes_on(each, tree) {
+                return Err(fail(each.as_str(), "the list goes on in another page"));
+            }
             for element in elements(origin, each, tree).ok_or_else(|| fail(each.as_str(), "no list"))? {
                 items.push(Value::Object(record(&description.map, fields, element, &fail)?));
             }
@@ -74,6 +86,12 @@ fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<
             stands.then(Vec::new)
         }
     }
+}
+
+/// Whether an `OData` answer says that there is more. A part must not pass for the whole: an open recall may be in the rest.
+fn goes_on(each: &Pointer, tree: &Value) -> bool {
+    let parent = each.as_str().rsplit_once('/').and_then(|(parent, _)| tree.pointer(parent));
+    parent.is_some_and(|parent| ["__next", "@odata.nextLink"].iter().any(|link| parent.get(link).is_some()))
 }
 
 fn record(
@@ -155,6 +173,12 @@ mod tests {
         for tree in [json!({}), json!({"error": "x"}), json!({"d": {}}), json!({"d": {"results": 7}})] {
             check(FacetName::Recalls, &tree, Err(("/d/results", "no list")));
         }
+    }
+
+    #[test]
+    fn err_a_part_of_a_list_is_not_the_list() {
+        let tree = json!({"d": {"results": [], "__next": "https://sap.example.com/next"}});
+        check(FacetName::Recalls, &tree, Err(("/d/results", "the list goes on in another page")));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) fn set(request: &mut OriginRequest, name: &str, value: String) {
 
 fn address(origin: &Origin, question: &Question) -> Result<String, RequestError> {
     let is_odata = origin.protocol == Protocol::Odata;
-    let value = |value: &str| Ok(escape::url(&if is_odata { escape::odata(value) } else { value.to_owned() }));
+    let value = |value: &str| escape::segment(&if is_odata { escape::odata(value) } else { value.to_owned() });
     let mut url = fill(&origin.url, question, value)?;
     let mut separator = if url.contains('?') { '&' } else { '?' };
     for (name, template) in &origin.query {

@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::market::FacetName;
 
 /// Make, model, year and the technical facts of the type. A missing field is *not stated*.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// No `Debug`: it holds the VIN.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The manufacturer's brand.
