@@ -92,19 +92,17 @@ async fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) 
 
 fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {
     let level = if answer.status >= 500 { Level::Error } else { Level::Info };
-    let duration_ms = context.app.ports.clock.now().since_ms(context.started);
+    let duration_ms = context.ports.clock.now().since_ms(context.started);
     let mut event = Event::new(level, "answered")
         .with(field::ROUTE, route.map_or("none", Route::name))
         .with(field::METHOD, context.known_method())
         .with(field::STATUS, answer.status)
         .with(field::DURATION_MS, duration_ms);
-    event.fields.push((field::REQUEST_ID, crate::telemetry::Field::Word(context.request_id.clone())));
-    event.fields.push((field::TRACE_ID, crate::telemetry::Field::Word(context.trace.trace_id().to_owned())));
     if let Some(market) = route.and_then(Route::market).and_then(|code| crate::market::MarketCode::new(code).ok()) {
         event = event.with(field::MARKET, &market);
     }
     if let Some(slug) = answer.problem {
         event = event.with(field::PROBLEM, slug);
     }
-    context.app.ports.events.emit(&event);
+    context.ports.events.emit(&event);
 }

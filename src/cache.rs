@@ -10,4 +10,4 @@ mod store;
 
 pub use envelope::{Envelope, Freshness, Stored};
 pub use markets::{MarketError, Memory, directory, market};
-pub use store::FacetStore;
+pub use store::{FacetStore, policy};

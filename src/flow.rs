@@ -9,8 +9,8 @@ mod work;
 
 use std::rc::Rc;
 
-use futures::future::{Either, select};
-use futures::{FutureExt as _, pin_mut};
+use futures::FutureExt as _;
+use futures::future::{Either, LocalBoxFuture, select};
 use serde_json::value::RawValue;
 
 use crate::cache::{Envelope, FacetStore, Freshness, Stored};
@@ -83,6 +83,8 @@ pub enum State {
         withheld: Vec<String>,
         /// Where it comes from and how old it is.
         stored: Provenance,
+        /// Why it is an old one: its origin failed.
+        failure: Option<Failure>,
     },
     /// The origin says that there is none.
     Absent(Provenance),
@@ -134,70 +136,85 @@ pub const RETRY_AFTER_S: u32 = 2;
 pub async fn run(ports: &Ports, request: Request) -> Flow {
     let plan = plan::plan(&request.market, &request.facets, request.tier);
     let store = FacetStore::new(ports, &request.market, &request.lookup);
-    let cached = store.read(&plan.wanted).await;
+    let passed_ms = ports.clock.now().since_ms(request.started);
+    let left_ms = u32::try_from(i64::from(request.market.deadline_ms) - passed_ms).unwrap_or(0);
+    let mut deadline = Deadline { timer: ports.timer.sleep(left_ms), has_passed: false };
+    // Stores that hang cost what is in them, not the answer.
+    let cached = deadline.bound(store.read(&plan.wanted).boxed_local()).await.unwrap_or_default();
     let now = ports.clock.now();
-    let read_ms = now.since_ms(request.started);
 
-    let usable = |facet: &FacetName| cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now));
-    let missing: Vec<FacetName> =
-        plan.wanted.iter().copied().filter(|f| matches!(usable(f), Freshness::Failing | Freshness::Expired)).collect();
-    let stale: Vec<FacetName> = plan.wanted.iter().copied().filter(|f| usable(f) == Freshness::Stale).collect();
-
-    let mut work = Work::new(ports, &request, &store, &cached);
+    let freshness =
+        |facet: &FacetName| cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now));
+    let of = |wanted: &dyn Fn(Freshness) -> bool| -> Vec<FacetName> {
+        plan.wanted.iter().copied().filter(|facet| wanted(freshness(facet))).collect()
+    };
+    let missing = of(&|freshness| matches!(freshness, Freshness::Failing | Freshness::Expired));
+    let stale = of(&|freshness| freshness == Freshness::Stale);
     // Of a car that is known not to exist nothing else is asked.
-    let known_absent = |facet| {
-        let envelope: Option<&Envelope> = cached.get(&facet);
-        usable(&facet) == Freshness::Fresh && envelope.is_some_and(|e| matches!(e.stored, Stored::Absent))
+    let known_absent = |facet: FacetName| {
+        let envelope = cached.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
+        envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
     };
     if request.required().any(known_absent) {
         return verdict(&request, Map::new(), now, true);
     }
-    work.add(&missing);
-    let mut fetched = until_deadline(ports, &request, &mut work).await;
-    refresh_later(&mut work, &stale, &fetched);
-    finish_later(ports, work, &fetched);
+    let mut fetched = Map::new();
+    if !missing.is_empty() || !stale.is_empty() {
+        let mut work = Work::new(ports, &request, &store, &cached);
+        work.add(&missing);
+        fetched = until_deadline(&request, &mut work, &mut deadline).await;
+        // What was served stale is refreshed after the answer.
+        let due: Vec<FacetName> = stale.into_iter().filter(|facet| !fetched.contains_key(facet)).collect();
+        work.add(&due);
+        finish_later(ports, &request, work, &fetched);
+    }
 
     let answered = ports.clock.now();
-    let mut assemble = |facet: FacetName| {
-        let fresh = fetched.remove(&facet);
-        result(&request, fresh, cached.get(&facet), answered, read_ms)
-    };
+    let read_ms = now.since_ms(request.started);
     let mut facets: Map<FacetName, FacetResult> = Map::new();
     for facet in &plan.wanted {
-        facets.insert(*facet, assemble(*facet));
+        let fresh = fetched.remove(facet);
+        facets.insert(*facet, result(&request, fresh, cached.get(facet), answered, read_ms));
     }
     for facet in &plan.withheld {
-        let needs = disclosure::least_tier(*facet, &request.market);
-        facets.insert(*facet, FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 });
+        facets.insert(*facet, withheld(&request, *facet));
     }
     verdict(&request, facets, answered, false)
 }
 
-/// Takes answers as they come, until all are there, the deadline passes, or a required facet cannot be had any more.
-async fn until_deadline(ports: &Ports, request: &Request, work: &mut Work) -> Map<FacetName, Outcome> {
-    let mut fetched = Map::new();
-    if work.is_idle() {
-        return fetched;
-    }
-    let passed_ms = ports.clock.now().since_ms(request.started);
-    let left_ms = u32::try_from(i64::from(request.market.deadline_ms) - passed_ms).unwrap_or(0);
-    let deadline = ports.timer.sleep(left_ms).fuse();
-    pin_mut!(deadline);
-    loop {
-        let next = {
-            let next = work.next();
-            pin_mut!(next);
-            match select(next, &mut deadline).await {
-                Either::Left((outcomes, _)) => outcomes,
-                Either::Right(_) => None,
+/// The instant by which the answer goes out.
+struct Deadline {
+    timer: LocalBoxFuture<'static, ()>,
+    has_passed: bool,
+}
+
+impl Deadline {
+    /// A future's value, or nothing where the deadline passes first.
+    async fn bound<T>(&mut self, work: LocalBoxFuture<'_, T>) -> Option<T> {
+        if self.has_passed {
+            return None;
+        }
+        match select(work, &mut self.timer).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => {
+                self.has_passed = true;
+                None
             }
-        };
-        let Some(outcomes) = next else { return fetched };
-        fetched.extend(outcomes);
-        if request.required().any(|facet| is_hopeless(fetched.get(&facet), work.has_fallback(facet))) {
-            return fetched;
         }
     }
+}
+
+/// Takes answers as they come, until all are there, the deadline passes, or a required facet cannot be had any more.
+async fn until_deadline(request: &Request, work: &mut Work, deadline: &mut Deadline) -> Map<FacetName, Outcome> {
+    let mut fetched = Map::new();
+    while !work.is_idle() {
+        let Some(outcomes) = deadline.bound(work.next().boxed_local()).await.flatten() else { break };
+        fetched.extend(outcomes);
+        if request.required().any(|facet| is_hopeless(fetched.get(&facet), work.has_fallback(facet))) {
+            break;
+        }
+    }
+    fetched
 }
 
 fn is_hopeless(outcome: Option<&Outcome>, has_fallback: bool) -> bool {
@@ -208,20 +225,18 @@ fn is_hopeless(outcome: Option<&Outcome>, has_fallback: bool) -> bool {
     }
 }
 
-/// Adds the calls that refresh what was served stale. They run after the answer.
-fn refresh_later(work: &mut Work, stale: &[FacetName], fetched: &Map<FacetName, Outcome>) {
-    let due: Vec<FacetName> = stale.iter().copied().filter(|facet| !fetched.contains_key(facet)).collect();
-    work.add(&due);
-}
-
 /// Lets unfinished calls end after the answer, unless the car turned out not to exist.
-fn finish_later(ports: &Ports, mut work: Work, fetched: &Map<FacetName, Outcome>) {
-    let unknown =
-        fetched.values().any(|o| o.required && matches!(&o.result, Ok(e) if matches!(e.stored, Stored::Absent)));
-    if unknown || work.is_idle() {
+fn finish_later(ports: &Ports, request: &Request, mut work: Work, fetched: &Map<FacetName, Outcome>) {
+    let is_absent = |outcome: &Outcome| matches!(&outcome.result, Ok(e) if matches!(e.stored, Stored::Absent));
+    if work.is_idle() || request.required().any(|facet| fetched.get(&facet).is_some_and(is_absent)) {
         return;
     }
     ports.background.spawn(async move { while work.next().await.is_some() {} }.boxed_local());
+}
+
+fn withheld(request: &Request, facet: FacetName) -> FacetResult {
+    let needs = disclosure::least_tier(facet, &request.market);
+    FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 }
 }
 
 fn result(
@@ -232,27 +247,33 @@ fn result(
     read_ms: i64,
 ) -> FacetResult {
     let fallback = cached.filter(|envelope| envelope.freshness(now) != Freshness::Expired);
-    match fetched {
-        Some(Outcome { result: Ok(envelope), projected, took_ms, .. }) => {
-            let state = from_envelope(&envelope, projected, now);
-            FacetResult { state, via: Via::Fetched, took_ms }
+    match (fetched, fallback) {
+        (Some(Outcome { result: Ok(envelope), projected, took_ms }), _) => {
+            FacetResult { state: from_envelope(&envelope, projected, None, now), via: Via::Fetched, took_ms }
         }
-        Some(Outcome { result: Err(failure), took_ms, .. }) => match fallback {
-            Some(envelope) => FacetResult { state: from_envelope(envelope, None, now), via: Via::Stale, took_ms },
-            None => FacetResult { state: State::Unavailable(failure), via: Via::Nothing, took_ms },
-        },
-        None => match fallback {
-            Some(envelope) => {
-                let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
-                FacetResult { state: from_envelope(envelope, None, now), via, took_ms: read_ms }
-            }
-            None => FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) },
-        },
+        (Some(Outcome { result: Err(failure), took_ms, .. }), Some(envelope)) => {
+            FacetResult { state: from_envelope(envelope, None, Some(failure), now), via: Via::Stale, took_ms }
+        }
+        (Some(Outcome { result: Err(failure), took_ms, .. }), None) => {
+            FacetResult { state: State::Unavailable(failure), via: Via::Nothing, took_ms }
+        }
+        (None, Some(envelope)) => {
+            let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
+            FacetResult { state: from_envelope(envelope, None, None, now), via, took_ms: read_ms }
+        }
+        (None, None) => {
+            FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) }
+        }
     }
 }
 
 /// The state of what is stored; `projected` is what the caller sees beyond the public projection.
-fn from_envelope(envelope: &Envelope, projected: Option<(Box<RawValue>, Vec<String>)>, now: Timestamp) -> State {
+fn from_envelope(
+    envelope: &Envelope,
+    projected: Option<(Box<RawValue>, Vec<String>)>,
+    failure: Option<Failure>,
+    now: Timestamp,
+) -> State {
     let age_s = envelope.age_s(now);
     let provenance = Provenance {
         source: envelope.source.clone(),
@@ -264,9 +285,11 @@ fn from_envelope(envelope: &Envelope, projected: Option<(Box<RawValue>, Vec<Stri
     };
     match (&envelope.stored, projected) {
         (Stored::Absent, _) => State::Absent(provenance),
-        (Stored::Present { .. }, Some((value, withheld))) => State::Present { value, withheld, stored: provenance },
+        (Stored::Present { .. }, Some((value, withheld))) => {
+            State::Present { value, withheld, stored: provenance, failure }
+        }
         (Stored::Present { public, withheld }, None) => {
-            State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance }
+            State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance, failure }
         }
     }
 }
@@ -282,12 +305,20 @@ fn verdict(
     for facet in request.required() {
         match facets.get(&facet).map(|result| &result.state) {
             Some(State::Pending) => missing.push((facet, Missing::Pending)),
-            Some(State::Unavailable(failure)) => missing.push((facet, Missing::Failed(failure.clone()))),
+            // A failure says more than that another one had not answered when it came.
+            Some(State::Unavailable(failure)) => missing.insert(0, (facet, Missing::Failed(failure.clone()))),
             Some(State::Absent(_)) => unknown_vehicle = true,
             _ => {}
         }
     }
     facets.retain(|facet| request.facets.contains(facet));
+    // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing of it.
+    for facet in &request.facets {
+        let is_above = disclosure::least_tier(*facet, &request.market) > request.tier;
+        if is_above && facets.contains_key(facet) {
+            facets.insert(*facet, withheld(request, *facet));
+        }
+    }
     Flow { facets, missing, unknown_vehicle, answered }
 }
 
@@ -299,10 +330,10 @@ impl Request {
 }
 
 impl State {
-    /// The RFC 9209 token, where the facet could not be had.
+    /// The RFC 9209 token, where its origin failed: nothing is there, or an old one.
     pub fn error(&self) -> Option<ErrorToken> {
         match self {
-            Self::Unavailable(failure) => Some(failure.token),
+            Self::Unavailable(failure) | Self::Present { failure: Some(failure), .. } => Some(failure.token),
             _ => None,
         }
     }

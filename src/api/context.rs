@@ -10,8 +10,8 @@ use crate::cache;
 use crate::flow;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
-use crate::ports::Timestamp;
-use crate::telemetry::{Event, Level};
+use crate::ports::{Events, Ports, Timestamp};
+use crate::telemetry::{Event, Field, Level, field};
 use crate::vehicle::{KeyRing, Vin};
 
 /// Bytes of a request body at the most: a VIN with much around it.
@@ -20,6 +20,8 @@ const LONGEST_BODY: usize = 16 * 1024;
 /// One call at work.
 pub(super) struct Context<'a> {
     pub(super) app: &'a App,
+    /// The application's ports; what is emitted through them carries this call's ids.
+    pub(super) ports: Ports,
     pub(super) call: Call,
     /// A UUID, version 4.
     pub(super) request_id: String,
@@ -33,7 +35,13 @@ impl<'a> Context<'a> {
         let parent = call.incoming.header("traceparent");
         let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate"));
         let trace = Trace::new(parent.as_deref(), state, random);
-        Self { app, call, request_id: uuid(&hex(16, random)), trace, started: app.ports.clock.now() }
+        let request_id = uuid(&hex(16, random));
+        let tagged = Tagged {
+            events: Rc::clone(&app.ports.events),
+            ids: [(field::REQUEST_ID, request_id.clone()), (field::TRACE_ID, trace.trace_id().to_owned())],
+        };
+        let ports = Ports { events: Rc::new(tagged), ..app.ports.clone() };
+        Self { app, ports, call, request_id, trace, started: app.ports.clock.now() }
     }
 
     /// The verb, or `other` for one that is in no table: callers can send any word.
@@ -51,14 +59,14 @@ impl<'a> Context<'a> {
     /// The market of a path segment.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
         let code = MarketCode::new(segment).map_err(|_| Problem::new(Slug::UnknownMarket))?;
-        let directory = cache::directory(&self.app.ports, &self.app.memory).await;
+        let directory = cache::directory(&self.ports, &self.app.memory).await;
         let entry = directory.iter().find(|entry| entry.code == code);
         match entry {
             Some(entry) if !self.serves(entry) => return Err(Problem::misdirected(self.home_of(entry))),
             None if !directory.is_empty() => return Err(Problem::new(Slug::UnknownMarket)),
             _ => {}
         }
-        let market = cache::market(&self.app.ports, &self.app.memory, &code).await;
+        let market = cache::market(&self.ports, &self.app.memory, &code).await;
         match market {
             Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
             Ok(market) => Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref())))),
@@ -79,10 +87,10 @@ impl<'a> Context<'a> {
 
     /// The keys behind vehicle ids.
     pub(super) fn keys(&self) -> Result<Rc<KeyRing>, Problem> {
-        self.app.memory.keys(&self.app.ports).map_err(|error| {
+        self.app.memory.keys(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the keys of vehicle ids do not read");
-            let cause = crate::telemetry::Field::Word(error.to_string());
-            self.app.ports.events.emit(&Event { fields: vec![(crate::telemetry::field::CAUSE, cause)], ..event });
+            let cause = Field::Word(error.to_string());
+            self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
             Problem::new(Slug::Internal)
         })
     }
@@ -108,7 +116,7 @@ impl<'a> Context<'a> {
             started: self.started,
             trace: self.trace.headers(),
         };
-        Ok(flow::run(&self.app.ports, request).await)
+        Ok(flow::run(&self.ports, request).await)
     }
 
     /// The body, where it is of the media type and not too long.
@@ -127,6 +135,20 @@ impl<'a> Context<'a> {
             BodyError::TooLarge { .. } => too_large,
             BodyError::Broken => Problem::with_detail(Slug::InvalidRequest, "The request body broke off."),
         })
+    }
+}
+
+/// Events of one call: each carries the ids by which an operator finds the others.
+struct Tagged {
+    events: Rc<dyn Events>,
+    ids: [(&'static str, String); 2],
+}
+
+impl Events for Tagged {
+    fn emit(&self, event: &Event) {
+        let ids = self.ids.iter().map(|(name, id)| (*name, Field::Word(id.clone())));
+        let fields = event.fields.iter().cloned().chain(ids).collect();
+        self.events.emit(&Event { fields, ..event.clone() });
     }
 }
 

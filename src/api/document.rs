@@ -152,7 +152,7 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     let mut hasher = Sha256::new_with_prefix(salt);
     for (name, result) in &flow.facets {
         let mut line = format!("{name} {}", word(&result.state));
-        if let State::Present { value, withheld, stored } = &result.state {
+        if let State::Present { value, withheld, stored, .. } = &result.state {
             let _ = write!(line, " {} {withheld:?} {}", stored.as_of, value.get()); // OK because a String takes all.
         }
         hasher.update(line);
@@ -174,7 +174,10 @@ pub(super) fn matches_tag(if_none_match: &str, tag: &str) -> bool {
 fn meta(state: &State) -> FacetMeta<'_> {
     let base = FacetMeta { state: word(state), ..FacetMeta::default() };
     match state {
-        State::Present { withheld, stored, .. } => FacetMeta { withheld, ..provenance(base, stored) },
+        State::Present { withheld, stored, failure, .. } => {
+            let error = failure.as_ref().map(|failure| failure.token.as_str());
+            FacetMeta { error, withheld, ..provenance(base, stored) }
+        }
         State::Absent(stored) => provenance(base, stored),
         State::Pending => FacetMeta { retry_after_s: Some(RETRY_AFTER_S), ..base },
         State::Unavailable(failure) => FacetMeta { error: Some(failure.token.as_str()), ..base },
@@ -218,8 +221,8 @@ fn cache_control(flow: &Flow) -> String {
     format!(
         "public, max-age={}, stale-while-revalidate={}, stale-if-error={}",
         least(|p| p.ttl_s),
-        least(|p| p.stale_s.into()),
-        least(|p| p.error_s.into())
+        least(|p| i64::from(p.stale_s) + p.ttl_s.min(0)),
+        least(|p| i64::from(p.error_s) + p.ttl_s.min(0))
     )
 }
 

@@ -18,7 +18,7 @@ const CACHE_CONTROL: &str = "public, max-age=30";
 /// `GET /`
 pub(super) async fn home(context: &Context<'_>) -> Answer {
     let mut view = HomeView::new(frame(context, "/", None));
-    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    let directory = cache::directory(&context.ports, &context.app.memory).await;
     for entry in directory.iter() {
         if context.serves(entry) {
             view.add_market(entry.code.as_str(), &entry.name);
@@ -91,7 +91,7 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
         &pages::Context {
             frame: &frame,
             locale: &locale,
-            format: context.app.ports.format.as_ref(),
+            format: context.ports.format.as_ref(),
             floor: &|facet, field| floor(&market, facet, field),
             sign_in: None,
         },
@@ -123,7 +123,7 @@ pub(super) async fn problem(context: &Context<'_>, market: Option<&str>, problem
     let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
     let may_reload = problem.status >= 500 && context.call.path.chars().all(own);
     let mut frame = frame(context, if may_reload { &context.call.path } else { "/" }, None);
-    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    let directory = cache::directory(&context.ports, &context.app.memory).await;
     if let Some(entry) = directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry)) {
         frame = frame.with_market(entry.code.as_str(), &entry.name);
     }

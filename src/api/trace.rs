@@ -58,7 +58,7 @@ fn parse(parent: &str) -> Option<(&str, &str)> {
         && is_hex(span_id, 16)
         && !is_zero(span_id)
         && is_hex(flags, 2);
-    // Only the sampled and random flags are known; others must not be passed on.
+    // Only the sampled flag is passed on: the others are of later versions, or speak of ids that are not made here.
     let flags = if flags.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']) { "01" } else { "00" };
     valid.then_some((trace_id, flags))
 }

@@ -14,6 +14,6 @@ const CONTRACT: &str = "/api/v1/openapi.json";
 
 /// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.
 pub(super) async fn openapi(context: &Context<'_>) -> Result<Answer, Problem> {
-    let text = context.app.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
+    let text = context.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
     Ok(Answer::json(200, text).with("cache-control", "public, max-age=3600"))
 }

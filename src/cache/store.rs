@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Freshness};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market};
 use crate::ports::{DbValue, Ports, Statement};
@@ -14,6 +14,9 @@ use crate::telemetry::{Event, Level, field};
 
 /// KV forgets no earlier than this.
 const SHORTEST_KV_TTL_S: u64 = 60;
+
+/// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
+const MOST_SKEW_MS: i64 = 60_000;
 
 /// The stored facets of one car in one market.
 #[derive(Clone)]
@@ -40,9 +43,16 @@ impl FacetStore {
         let decoded =
             facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, self.decode(*facet, &text?)?)));
         let mut found: Map<FacetName, Envelope> = decoded.collect();
-        let lacking: Vec<FacetName> = facets.iter().copied().filter(|facet| !found.contains_key(facet)).collect();
+        // KV remembers misses and old values for up to a minute: what it lacks, or has too old, the record may have.
+        let now = self.ports.clock.now();
+        let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
+        let lacking: Vec<FacetName> = facets.iter().copied().filter(|f| !found.get(f).is_some_and(good)).collect();
         if !lacking.is_empty() {
-            found.extend(self.read_record(&lacking).await);
+            for (facet, recorded) in self.read_record(&lacking).await {
+                if found.get(&facet).is_none_or(|cached| cached.stored_at < recorded.stored_at) {
+                    found.insert(facet, recorded);
+                }
+            }
         }
         found
     }
@@ -55,7 +65,7 @@ impl FacetStore {
             sql: "INSERT INTO facet (market, vehicle, facet, stored_at_ms, expires_at_ms, envelope) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (market, vehicle, facet) DO UPDATE SET \
                   stored_at_ms = excluded.stored_at_ms, expires_at_ms = excluded.expires_at_ms, envelope = excluded.envelope \
-                  WHERE excluded.stored_at_ms >= facet.stored_at_ms"
+                  WHERE excluded.stored_at_ms >= facet.stored_at_ms OR facet.stored_at_ms > ?7 RETURNING facet"
                 .to_owned(),
             params: vec![
                 DbValue::Text(self.market.code.to_string()),
@@ -64,10 +74,14 @@ impl FacetStore {
                 DbValue::Integer(envelope.stored_at.0),
                 DbValue::Integer(expires_at),
                 DbValue::Text(text.clone()),
+                DbValue::Integer(self.ports.clock.now().0 + MOST_SKEW_MS),
             ],
         };
-        if self.ports.db.batch(vec![statement]).await.is_err() {
-            self.warn("a facet could not be recorded (D1)");
+        match self.ports.db.batch(vec![statement]).await {
+            // The record has a newer one: KV must not go back behind it.
+            Ok(results) if results.iter().all(Vec::is_empty) => return,
+            Ok(_) => {}
+            Err(_) => self.warn("a facet could not be recorded (D1)"),
         }
         self.write_kv(facet, text, envelope.lifetime_s()).await;
     }
@@ -101,10 +115,11 @@ impl FacetStore {
         read.filter(|(facet, _)| facets.contains(facet)).collect()
     }
 
-    /// An envelope that was stored under the present disclosure policy.
+    /// An envelope that was stored under the present description and disclosure of its facet.
     fn decode(&self, facet: FacetName, text: &str) -> Option<Envelope> {
         let envelope = Envelope::decode(text)?;
-        (envelope.policy == disclosure::policy(facet, &self.market)).then_some(envelope)
+        let is_possible = envelope.stored_at.0 <= self.ports.clock.now().0 + MOST_SKEW_MS;
+        (is_possible && envelope.policy == policy(facet, &self.market)).then_some(envelope)
     }
 
     fn key(&self, facet: FacetName) -> String {
@@ -114,4 +129,11 @@ impl FacetStore {
     fn warn(&self, message: &'static str) {
         self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
+}
+
+/// A number that changes with how a facet is described and with who sees what of it. What was stored under another one is not
+/// served: neither a field that a market raised since, nor one that it mapped wrongly before.
+pub fn policy(facet: FacetName, market: &Market) -> u32 {
+    let revision = market.facets.get(&facet).map(|description| description.revision).unwrap_or_default();
+    disclosure::policy(facet, market) ^ revision
 }

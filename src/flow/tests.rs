@@ -196,7 +196,10 @@ fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
     case.world.run_background();
     case.world.advance_s(80_000); // Recalls may be served stale for 3600 s, and for 86400 s while their origin fails.
     case.answers(&master, &equipment, &Answer::failure(OriginHttpError::Connection));
-    assert_eq!(states(&case.run()), ["hit", "stale", "stale"]);
+    let flow = case.run();
+    assert_eq!(states(&flow), ["hit", "stale", "stale"]);
+    let error = |facet| flow.facets.get(&facet).and_then(|result| result.state.error());
+    assert_eq!((error(FacetName::Equipment), error(FacetName::Recalls)), (None, Some(ErrorToken::ConnectionRefused)));
     case.answers(&master, &equipment, &recalls.clone().after(5000));
     assert_eq!(states(&case.run()), ["hit", "stale", "stale"], "the deadline passes");
     case.world.advance_s(10_000);
@@ -229,6 +232,48 @@ fn ok_a_facet_that_needs_another_waits_for_it() {
     assert_eq!(states(&case.run_for(&[FacetName::Equipment])), ["fetched"]);
     let urls: Vec<String> = case.world.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["https://erp.example.com/VehicleMaster", "https://equipment.example.com/cars/911"]);
+}
+
+#[test]
+fn ok_an_old_value_serves_what_needs_it_while_its_origin_fails() {
+    let text = include_str!("../../tests/fixtures/market.toml")
+        .replace("cars/{vin}/equipment", "cars/{identity.model}")
+        .replace("each = \"/items\"", "each = \"/items\"\nneeds = [\"identity.model\"]");
+    let (master, equipment, recalls) = good();
+    let mut case = Case::new(&master, &equipment, &recalls);
+    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    case.run();
+    case.world.run_background();
+    case.world.advance_s(1_000_000); // Identity is in its error window, all else is gone.
+    case.answers(&Answer::failure(OriginHttpError::Connection), &equipment, &recalls);
+    assert_eq!(states(&case.run()), ["stale", "fetched", "fetched"]);
+}
+
+#[test]
+fn ok_a_facet_above_the_callers_tier_is_withheld_even_where_it_is_required() {
+    let (master, equipment, recalls) = good();
+    let mut case = Case::new(&master, &equipment, &recalls);
+    let fields =
+        ["make", "model", "model_year", "fuel", "power"].map(|field| format!("\"identity.{field}\" = \"owner\"\n"));
+    let others = ["trim", "body", "displacement", "cylinders", "transmission", "drive", "doors", "colour"];
+    let others = others.map(|field| format!("\"identity.{field}\" = \"owner\"\n"));
+    let market = include_str!("../../tests/fixtures/market.toml");
+    let text = format!("{market}\n[disclosure]\n{}{}", fields.concat(), others.concat());
+    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    let flow = case.run();
+    assert_eq!(states(&flow), ["withheld", "fetched", "fetched"]);
+    assert!(flow.missing.is_empty());
+}
+
+#[test]
+fn ok_a_mapping_that_was_corrected_is_not_met_in_the_cache() {
+    let (master, equipment, recalls) = good();
+    let mut case = Case::new(&master, &equipment, &recalls);
+    case.run();
+    case.world.run_background();
+    let text = include_str!("../../tests/fixtures/market.toml").replace("name = \"/name\"", "name = \"/title\"");
+    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    assert_eq!(states(&case.run()), ["hit", "unavailable", "hit"]);
 }
 
 #[test]

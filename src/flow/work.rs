@@ -8,7 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::value::RawValue;
 
 use super::{Request, plan};
-use crate::cache::{Envelope, FacetStore, Freshness, Stored};
+use crate::cache::{self, Envelope, FacetStore, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
@@ -27,8 +27,6 @@ pub(super) struct Outcome {
     pub(super) projected: Option<(Box<RawValue>, Vec<String>)>,
     /// Milliseconds that the call took.
     pub(super) took_ms: i64,
-    /// Whether there is no document without it.
-    pub(super) required: bool,
 }
 
 /// The calls of one request, running and waiting. Owns all it needs, so that it can end after the answer.
@@ -57,27 +55,37 @@ impl Work {
     /// No calls yet; `cached` is what requests may use of other facets.
     pub(super) fn new(ports: &Ports, request: &Request, store: &FacetStore, cached: &Map<FacetName, Envelope>) -> Self {
         let now = ports.clock.now();
-        let usable = |freshness| matches!(freshness, Freshness::Fresh | Freshness::Stale);
-        let mut fields = Map::new();
-        let mut settled = Vec::new();
-        for (facet, envelope) in cached.iter().filter(|(_, envelope)| usable(envelope.freshness(now))) {
-            settled.push(*facet);
-            if let Stored::Present { public, .. } = &envelope.stored {
+        let mut this = Self::idle(ports, request, store);
+        let needed: Vec<FacetName> =
+            request.market.facets.keys().flat_map(|facet| plan::needs(&request.market, *facet)).collect();
+        for (facet, envelope) in cached {
+            let freshness = envelope.freshness(now);
+            if freshness == Freshness::Expired {
+                continue;
+            }
+            this.fallbacks.push(*facet);
+            if matches!(freshness, Freshness::Fresh | Freshness::Stale) {
+                this.settled.push(*facet);
+            }
+            if let (Stored::Present { public, .. }, true) = (&envelope.stored, needed.contains(facet)) {
                 let value = serde_json::from_str(public.get()).unwrap_or_default();
-                fields.extend(origin::usable_fields(*facet, &value));
+                this.question.fields.extend(origin::usable_fields(*facet, &value));
             }
         }
-        let alive = |envelope: &Envelope| envelope.freshness(now) != Freshness::Expired;
-        let fallbacks = cached.iter().filter(|(_, envelope)| alive(envelope)).map(|(facet, _)| *facet).collect();
+        this
+    }
+
+    fn idle(ports: &Ports, request: &Request, store: &FacetStore) -> Self {
+        let question = Question { vin: request.vin.clone(), market: request.market.code.clone(), fields: Map::new() };
         Self {
             ports: ports.clone(),
             market: Rc::clone(&request.market),
             tier: request.tier,
             store: store.clone(),
-            question: Question { vin: request.vin.clone(), market: request.market.code.clone(), fields },
+            question,
             trace: request.trace.clone(),
-            settled,
-            fallbacks,
+            settled: Vec::new(),
+            fallbacks: Vec::new(),
             waiting: Vec::new(),
             asked: Vec::new(),
             running: FuturesUnordered::new(),
@@ -136,12 +144,13 @@ impl Work {
     }
 
     fn is_ready(&self, name: &OriginName) -> bool {
-        self.fed_by(name).all(|facet| plan::needs(&self.market, facet).all(|needed| self.settled.contains(&needed)))
+        self.fed_by(name)
+            .into_iter()
+            .all(|facet| plan::needs(&self.market, facet).all(|needed| self.settled.contains(&needed)))
     }
 
-    fn fed_by(&self, name: &OriginName) -> impl Iterator<Item = FacetName> {
-        let facets = self.market.facets.iter().filter(|(_, facet)| facet.origin == *name);
-        facets.map(|(facet, _)| *facet).collect::<Vec<_>>().into_iter()
+    fn fed_by(&self, name: &OriginName) -> Vec<FacetName> {
+        self.market.facets.iter().filter(|(_, facet)| facet.origin == *name).map(|(facet, _)| *facet).collect()
     }
 
     fn call(&self, name: OriginName) -> LocalBoxFuture<'static, Done> {
@@ -164,7 +173,7 @@ impl Work {
         }
         let now = self.ports.clock.now();
         let mut outcomes = Map::new();
-        for facet in self.fed_by(&origin).collect::<Vec<_>>() {
+        for facet in self.fed_by(&origin) {
             let outcome = self.settle_facet(facet, &origin, &answer, took_ms, now);
             self.settled.push(facet);
             outcomes.insert(facet, outcome);
@@ -180,7 +189,6 @@ impl Work {
         took_ms: i64,
         now: Timestamp,
     ) -> Outcome {
-        let required = self.market.facets.get(&facet).is_some_and(|description| description.required);
         let mapped = match answer {
             Err(failure) => Err(failure.clone()),
             Ok(Answer::NotFound) => Ok(Mapped::Absent),
@@ -204,7 +212,7 @@ impl Work {
         if let Ok(envelope) = &result {
             self.store_later(facet, envelope.clone());
         }
-        Outcome { result, projected, took_ms, required }
+        Outcome { result, projected, took_ms }
     }
 
     fn envelope(
@@ -225,7 +233,7 @@ impl Work {
                 (description.ttl_s, description.stale_s, description.error_s, stored)
             }
         };
-        let policy = disclosure::policy(facet, &self.market);
+        let policy = cache::policy(facet, &self.market);
         Ok(Envelope { stored_at: now, source: origin.to_string(), policy, ttl_s, stale_s, error_s, stored })
     }
 

@@ -294,6 +294,7 @@ fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings
         }
         _ => {}
     }
+    check_conversion(path, field, leaf, findings);
     if leaf.unit.is_some() && !matches!(field.kind, Kind::Quantity(_)) {
         findings.add(path, "has a `unit` but is no quantity; remove it");
     }
@@ -311,15 +312,32 @@ fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings
     }
 }
 
+/// Conversions that no value of the field's kind can come from.
+fn check_conversion(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
+    use Conversion::{Boolean, Integer, Number};
+    match (field.kind, leaf.conversion) {
+        (Kind::Text, Some(Integer | Number | Boolean)) => {
+            findings.add(path, "is a text; remove `as`: numbers are written out");
+        }
+        (Kind::Quantity(_), Some(other)) if !matches!(other, Integer | Number) => {
+            findings.add(path, "is a quantity; write as = \"number\"");
+        }
+        _ => {}
+    }
+    if leaf.codes.is_some() && !matches!(field.kind, Kind::Text | Kind::Code(_)) {
+        findings.add(path, "has `codes` but is no text; remove them");
+    }
+}
+
 fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut Findings) {
     let at = ["facets", name.as_str(), "needs"];
     for need in &facet.needs {
         let known = need.split_once('.').and_then(|(facet, field)| Some((FacetName::parse(facet)?, field)));
         match known {
             Some((needed, field)) if market.facets.get(&needed).is_some_and(|f| f.map.contains_key(field)) => {
-                if matches!(shape(needed), Shape::List(_)) {
-                    findings
-                        .add(&at, format!("{need:?} is a list's; only a field of a record can be used in a request"));
+                let kind = shape(needed).fields().iter().find(|known| known.name == field).map(|known| known.kind);
+                if matches!(shape(needed), Shape::List(_)) || matches!(kind, Some(Kind::Quantity(_))) {
+                    findings.add(&at, format!("{need:?} is no single text or number; only such a field can be used"));
                 }
             }
             _ => findings

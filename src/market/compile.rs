@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
 use super::file::Market;
+use super::map::Map;
+use super::names::FacetName;
 use super::published;
 use super::template::Template;
 
@@ -87,14 +89,28 @@ fn rewrite(market: &mut Market, rewrites: &BTreeMap<String, String>) {
     }
 }
 
-fn seal(market: Market) -> Result<Compiled, serde_json::Error> {
+fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
+    let mut revisions: Map<FacetName, u32> = Map::new();
+    for (name, facet) in &market.facets {
+        // How long a facet is good is no part of what it says.
+        let described =
+            serde_json::json!({"each": &facet.each, "map": &facet.map, "origin": market.origins.get(&facet.origin)});
+        let digest = Sha256::digest(described.to_string());
+        let first: Vec<u8> = digest.iter().take(4).copied().collect();
+        revisions.insert(*name, first.into_iter().fold(0, |number, byte| number << 8 | u32::from(byte)));
+    }
     let body = serde_json::to_string(&market)?;
+    for (name, revision) in &revisions {
+        if let Some(facet) = market.facets.get_mut(name) {
+            facet.revision = *revision;
+        }
+    }
     let digest = Sha256::digest(body.as_bytes());
     let mut hash = String::with_capacity(32);
     for byte in digest.iter().take(16) {
         let _ = write!(hash, "{byte:02x}"); // OK because writing to a String cannot fail.
     }
-    let json = published::wrap(&hash, &body);
+    let json = published::wrap(&hash, &serde_json::to_string(&revisions)?, &body);
     Ok(Compiled { market, json, hash })
 }
 

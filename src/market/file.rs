@@ -371,6 +371,9 @@ pub struct Facet {
     pub each: Option<Pointer>,
     /// The facet's fields.
     pub map: Map<String, Leaf>,
+    /// A number that changes with this description and its origin's. Not in the file: computed when it is compiled.
+    #[serde(skip)]
+    pub revision: u32,
 }
 
 impl Market {

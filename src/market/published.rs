@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::file::Market;
-use super::names::{Locale, MarketCode, RegionCode};
+use super::map::Map;
+use super::names::{FacetName, Locale, MarketCode, RegionCode};
 
 /// The layout that this code writes and reads.
 const SCHEMA: u32 = 1;
@@ -78,13 +79,14 @@ pub enum PublishedError {
 struct Wrapped<'a> {
     schema: u32,
     hash: String,
+    revisions: Map<FacetName, u32>,
     #[serde(borrow)]
     market: &'a RawValue,
 }
 
 /// The stored text around a market's JSON.
-pub(super) fn wrap(hash: &str, market: &str) -> String {
-    format!(r#"{{"schema":{SCHEMA},"hash":"{hash}","market":{market}}}"#)
+pub(super) fn wrap(hash: &str, revisions: &str, market: &str) -> String {
+    format!(r#"{{"schema":{SCHEMA},"hash":"{hash}","revisions":{revisions},"market":{market}}}"#)
 }
 
 /// Reads a stored market and its content hash.
@@ -96,5 +98,11 @@ pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
     if wrapped.schema != SCHEMA {
         return Err(PublishedError::Schema { found: wrapped.schema });
     }
-    Ok((serde_json::from_str(wrapped.market.get())?, wrapped.hash))
+    let mut market: Market = serde_json::from_str(wrapped.market.get())?;
+    for (name, revision) in &wrapped.revisions {
+        if let Some(facet) = market.facets.get_mut(name) {
+            facet.revision = *revision;
+        }
+    }
+    Ok((market, wrapped.hash))
 }

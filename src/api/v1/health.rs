@@ -30,7 +30,7 @@ pub(in crate::api) fn healthz() -> Answer {
 
 /// 200 where everything that a look-up needs is there, else 503 with what is not.
 pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
-    let ports = &context.app.ports;
+    let ports = &context.ports;
     let directory = cache::directory(ports, &context.app.memory).await;
     let served = directory.iter().any(|entry| context.serves(entry));
     let cache_reads = ports.cache.get_many(vec!["readyz".to_owned()]).await.is_ok();

@@ -68,7 +68,7 @@ struct Ownership {
 
 /// The markets of this region.
 pub(in crate::api) async fn list(context: &Context<'_>) -> Answer {
-    let directory = cache::directory(&context.app.ports, &context.app.memory).await;
+    let directory = cache::directory(&context.ports, &context.app.memory).await;
     let served = directory.iter().filter(|entry| context.serves(entry));
     let markets = served.map(|entry| Entry {
         code: &entry.code,
