@@ -30,7 +30,7 @@ fn ports(env: &Env, context: &Rc<Context>) -> worker::Result<Ports> {
         cache,
         markets,
         db,
-        assets: Rc::new(fetch::StaticFiles(Rc::new(env.assets("ASSETS")?))),
+        assets: Rc::new(fetch::StaticFiles::new(env, "ASSETS")?),
         secrets: edge.clone(),
         random: edge.clone(),
         events: edge.clone(),

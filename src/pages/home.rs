@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::facet::FacetState;
-use super::layout::{Frame, MarketName, host_of, rendered};
+use super::layout::{Files, Frame, MarketName, host_of, page};
 use super::message::Messages;
 
 /// A market of this region.
@@ -62,15 +62,14 @@ impl HomeView {
 pub fn render_home(view: &HomeView) -> String {
     let t = view.frame.t;
     let title = t.page_title(t.home_title());
-    rendered(&HomeTemplate { frame: &view.frame, view, t, title, states: FacetState::ALL })
+    let files = Files { styles: &["stamp", "markets", "legend"], ..Files::default() };
+    page(&view.frame, &title, files, &HomeTemplate { view, t, states: FacetState::ALL })
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomeTemplate<'v> {
-    frame: &'v Frame,
     view: &'v HomeView,
     t: Messages,
-    title: String,
     states: [FacetState; 6],
 }

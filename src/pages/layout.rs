@@ -92,6 +92,33 @@ pub struct LanguageLink {
     pub current: bool,
 }
 
+/// What a page loads beside the site's own stylesheets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Files {
+    /// Names of stylesheets in `/assets/`.
+    pub styles: &'static [&'static str],
+    /// Names of script modules in `/assets/`.
+    pub modules: &'static [&'static str],
+    /// Search engines leave the page out.
+    pub noindex: bool,
+}
+
+/// A whole page around its main part. The layout is rendered once, here: as a base that every template extends it would be
+/// compiled into each of them.
+pub fn page(frame: &Frame, title: &str, files: Files, main: &impl Template) -> String {
+    rendered(&LayoutTemplate { frame, title, files, main: rendered(main) })
+}
+
+#[derive(Template)]
+#[template(path = "layout.html")]
+struct LayoutTemplate<'v> {
+    frame: &'v Frame,
+    title: &'v str,
+    files: Files,
+    /// HTML already: templates have escaped what is in it.
+    main: String,
+}
+
 /// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and views hold strings:
 /// then the page is empty rather than the Worker gone.
 pub fn rendered(template: &impl Template) -> String {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::layout::{Frame, rendered};
+use super::layout::{Files, Frame, page};
 use super::message::Messages;
 
 /// Longer input is not shown again: nobody mistypes a VIN into this.
@@ -65,14 +65,9 @@ pub fn render_market(view: &MarketView) -> String {
     let name = view.frame.market.as_ref().map_or("", |market| market.name.as_str());
     let title = t.page_title(&t.market_title(name));
     let title = if view.fault.is_some() { t.title_error(&title) } else { title };
-    rendered(&MarketTemplate {
-        frame: &view.frame,
-        view,
-        t,
-        title,
-        heading: t.market_title(name),
-        count: t.vin_count("{n}"),
-    })
+    let files = Files { styles: &["vin-field"], modules: &["vin-field"], ..Files::default() };
+    let main = MarketTemplate { frame: &view.frame, view, t, heading: t.market_title(name), count: t.vin_count("{n}") };
+    page(&view.frame, &title, files, &main)
 }
 
 #[derive(Template)]
@@ -81,7 +76,6 @@ struct MarketTemplate<'v> {
     frame: &'v Frame,
     view: &'v MarketView,
     t: Messages,
-    title: String,
     heading: String,
     count: String,
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::layout::{Frame, host_of, rendered, web_address};
+use super::layout::{Files, Frame, host_of, page, web_address};
 use super::message::Messages;
 
 /// Every problem and its status, in the order of the API contract. `not-found` is for paths that are in no table.
@@ -29,6 +29,9 @@ pub const SLUGS: [(&str, &str); 21] = [
     ("misdirected", "421"),
     ("internal", "500"),
 ];
+
+/// What pages of problems load.
+const FILES: Files = Files { styles: &["problem"], modules: &[], noindex: false };
 
 /// A problem as it is told to people: its texts come from its slug, so no detail meant for machines gets onto the page.
 #[derive(Clone, Debug)]
@@ -95,7 +98,8 @@ pub fn render_problem(view: &ProblemView) -> String {
     let texts = Texts::for_problem(t, &view.slug, view.status);
     let explained = is_known(&view.slug).then(|| view.frame.href(&format!("/problems/{}", view.slug)));
     let title = t.page_title(texts.title);
-    rendered(&ProblemTemplate { frame: &view.frame, view, t, title, texts, explained })
+    let files = Files { noindex: true, ..FILES };
+    page(&view.frame, &title, files, &ProblemTemplate { frame: &view.frame, view, t, texts, explained })
 }
 
 /// The page that explains the problem `slug`, or `None` for a slug that does not exist.
@@ -104,7 +108,7 @@ pub fn render_problem_type(frame: &Frame, slug: &str) -> Option<String> {
     let t = frame.t;
     let texts = Texts::of(t, slug)?;
     let title = t.page_title(texts.title);
-    Some(rendered(&ProblemTypeTemplate { frame, t, title, slug, status, texts }))
+    Some(page(frame, &title, FILES, &ProblemTypeTemplate { frame, t, slug, status, texts }))
 }
 
 /// The list of all problems.
@@ -118,7 +122,7 @@ pub fn render_problem_index(frame: &Frame) -> String {
         })
         .collect();
     let title = t.page_title(t.problems_heading());
-    rendered(&ProblemIndexTemplate { frame, t, title, entries })
+    page(frame, &title, FILES, &ProblemIndexTemplate { t, entries })
 }
 
 fn is_known(slug: &str) -> bool {
@@ -138,7 +142,6 @@ struct ProblemTemplate<'v> {
     frame: &'v Frame,
     view: &'v ProblemView,
     t: Messages,
-    title: String,
     texts: Texts,
     explained: Option<String>,
 }
@@ -148,7 +151,6 @@ struct ProblemTemplate<'v> {
 struct ProblemTypeTemplate<'v> {
     frame: &'v Frame,
     t: Messages,
-    title: String,
     slug: &'static str,
     status: &'static str,
     texts: Texts,
@@ -156,10 +158,8 @@ struct ProblemTypeTemplate<'v> {
 
 #[derive(Template)]
 #[template(path = "problem_index.html")]
-struct ProblemIndexTemplate<'v> {
-    frame: &'v Frame,
+struct ProblemIndexTemplate {
     t: Messages,
-    title: String,
     entries: Vec<Entry>,
 }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::facet::{FacetState, FacetView};
-use super::layout::{Frame, rendered};
+use super::layout::{Files, Frame, page};
 use super::message::Messages;
 
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
@@ -72,7 +72,8 @@ pub fn render_vehicle(view: &VehicleView) -> String {
         None => view.make_model.clone(),
     };
     let title = view.frame.t.page_title(&title);
-    rendered(&VehicleTemplate { frame: &view.frame, view, t: view.frame.t, title })
+    let files = Files { styles: &["stamp", "facet", "copy-link"], modules: &["facet", "copy-link"], noindex: true };
+    page(&view.frame, &title, files, &VehicleTemplate { frame: &view.frame, view, t: view.frame.t })
 }
 
 #[derive(Template)]
@@ -81,5 +82,4 @@ struct VehicleTemplate<'v> {
     frame: &'v Frame,
     view: &'v VehicleView,
     t: Messages,
-    title: String,
 }

@@ -1,20 +1,36 @@
 //! HTTP to origins: no redirects, a timeout over head and body, a cap on the body while it streams.
 
-use std::rc::Rc;
-
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+use worker::Env;
 
+use super::stores::binding;
 use crate::ports::{Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError};
 
 pub(super) struct Fetch;
 
+#[wasm_bindgen]
+extern "C" {
+    /// A binding with a `fetch` of its own. By hand: the crate's brings a serialiser into objects.
+    #[derive(Clone)]
+    type Fetcher;
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &Fetcher, url: &str) -> Result<Promise, JsValue>;
+}
+
 /// The binding of the static files.
-pub(super) struct StaticFiles(pub(super) Rc<worker::Fetcher>);
+pub(super) struct StaticFiles(Fetcher);
+
+impl StaticFiles {
+    pub(super) fn new(env: &Env, name: &str) -> worker::Result<Self> {
+        Ok(Self(binding(env, name)?.unchecked_into()))
+    }
+}
 
 impl OriginHttp for Fetch {
     fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
@@ -24,11 +40,15 @@ impl OriginHttp for Fetch {
 
 impl Assets for StaticFiles {
     fn read(&self, path: &'static str) -> LocalBoxFuture<'static, Result<String, StoreError>> {
-        let files = Rc::clone(&self.0);
+        let files = self.0.clone();
         async move {
             // The host is not looked at: the binding serves by path.
-            let mut answer = files.fetch(format!("https://assets.local{path}"), None).await.map_err(|_| StoreError)?;
-            if answer.status_code() == 200 { answer.text().await.map_err(|_| StoreError) } else { Err(StoreError) }
+            let answer = files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError)?;
+            let answer = JsFuture::from(answer).await.map_err(|_| StoreError)?;
+            let answer: Response = answer.dyn_into().map_err(|_| StoreError)?;
+            let text = answer.text().map_err(|_| StoreError)?;
+            let text = JsFuture::from(text).await.map_err(|_| StoreError)?.as_string();
+            text.filter(|_| answer.ok()).ok_or(StoreError)
         }
         .boxed_local()
     }

@@ -93,7 +93,8 @@ impl Db for D1 {
     }
 }
 
-fn binding(env: &Env, name: &str) -> worker::Result<JsValue> {
+/// The object that a binding's name stands for.
+pub(super) fn binding(env: &Env, name: &str) -> worker::Result<JsValue> {
     let value = Reflect::get(env, &name.into())?;
     if value.is_object() { Ok(value) } else { Err(format!("the binding {name} is missing").into()) }
 }

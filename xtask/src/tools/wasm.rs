@@ -47,12 +47,7 @@ impl WasmToolchain {
 
     /// Lets cargo, and what it starts, build with it.
     pub fn prepare(self, command: &mut Command) {
-        // The Worker's panic messages name files of crates: by crate, not by where this machine keeps them. RUSTFLAGS parts its
-        // flags at blanks, so a path with one stays as it is.
-        if let Some(sources) = crate_sources().filter(|path| !path.contains(' ')) {
-            let flag = format!("--remap-path-prefix={sources}=crates");
-            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flag);
-        }
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rust_flags());
         if self == Self::Debian {
             command.env("RUSTUP_TOOLCHAIN", super::debian::TOOLCHAIN);
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", super::debian::LINKER);
@@ -68,6 +63,19 @@ impl WasmToolchain {
             Self::Debian => files::target().join("debian"),
         }
     }
+}
+
+/// Flags of the Worker's compiler. Hashes and ciphers take their compact form: they see tens of bytes a request.
+fn rust_flags() -> String {
+    let mut flags = r#"--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact""#.to_owned();
+    // Panic messages name files of crates: by crate, not by where this machine keeps them. Flags are parted at blanks, so a
+    // path with one stays as it is.
+    if let Some(sources) = crate_sources().filter(|path| !path.contains(' ')) {
+        flags.push_str(" --remap-path-prefix=");
+        flags.push_str(&sources);
+        flags.push_str("=crates");
+    }
+    flags
 }
 
 /// Where cargo keeps the sources of crates.
