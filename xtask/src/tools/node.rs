@@ -77,6 +77,8 @@ impl Node {
             ("WRANGLER_HIDE_BANNER", "true"),
             ("WRANGLER_SEND_METRICS", "false"),
             ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+            // It would keep the address of every request to an origin, with the VIN in it, beside KV and D1.
+            ("X_LOCAL_OBSERVABILITY", "false"),
         ];
         command.envs(settings).env_remove("FORCE_COLOR");
     }
