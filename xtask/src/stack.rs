@@ -2,6 +2,7 @@
 //!
 //! Owns the order in which the parts start and how they end. `dev`, `test` and `bench` run the same stack.
 
+mod frozen;
 mod http;
 mod legacy;
 mod port;
@@ -48,13 +49,15 @@ pub struct Options {
     pub secrets: Option<PathBuf>,
     /// The folder to keep state in; else a temporary one.
     pub state: Option<PathBuf>,
+    /// Whether the Worker is built anew when its source changes. Otherwise it stays what it was at the start.
+    pub watch: bool,
 }
 
 impl Options {
     /// What tests and benchmarks run against.
     pub fn for_tests() -> Self {
         let markets = crate::files::root().join("markets");
-        Self { port: Port::Free, region: None, markets, legacy: true, secrets: None, state: None }
+        Self { port: Port::Free, region: None, markets, legacy: true, secrets: None, state: None, watch: false }
     }
 }
 
@@ -108,7 +111,14 @@ impl Stack {
         let seed = seed::Seed::start(&node, environment, &state)?;
         let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
         build::build(Profile::Release, &node)?;
-        let settings = worker::Settings { environment, port: port.number, regions: &regions, secrets: &secrets };
+        let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
+        let settings = worker::Settings {
+            config: config.as_deref(),
+            environment,
+            port: port.number,
+            regions: &regions,
+            secrets: &secrets,
+        };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
 

@@ -68,6 +68,12 @@ impl State {
         self.path.join("wrangler")
     }
 
+    /// What runs but is no state. Beside the folder itself, which tests search for what may not be kept.
+    pub fn frozen(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!("frozen-{name}"))
+    }
+
     /// A log file.
     pub fn log(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.log"))

@@ -1,5 +1,6 @@
 //! The Worker in `wrangler dev`: real workerd, local KV and D1.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Stdio};
@@ -17,6 +18,8 @@ use crate::tools::Node;
 /// How the Worker is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
+    /// Another configuration than wrangler.toml.
+    pub config: Option<&'a Path>,
     /// The environment of wrangler.toml.
     pub environment: &'a str,
     /// The port on loopback.
@@ -49,6 +52,7 @@ impl Worker {
         let file = File::create(&log)?;
         let mut command = node.wrangler(&["--import", "./xtask/js/exit-with-stdin.mjs"])?;
         command.args(["dev", "--env", settings.environment, "--ip", "127.0.0.1", "--port", &settings.port.to_string()]);
+        command.args(settings.config.iter().flat_map(|config| [OsStr::new("--config"), config.as_os_str()]));
         command.args(["--inspector-port", "0", "--show-interactive-dev-session=false", "--local-protocol", "http"]);
         command.arg("--persist-to").arg(state.stores()).arg("--env-file").arg(&secrets_file);
         command.args(["--var", &format!("REGIONS:{}", settings.regions.join(","))]);
