@@ -49,7 +49,7 @@ for (const market of MARKETS) {
         const address = await addressOf(market, nextCar(market).vin);
         await setOrigin(`${market}.${role}`, { fault });
         const answer = await ask("GET", address);
-        checkOptional(answer, facet, fault === "refuse" ? "truncated" : fault);
+        checkOptional(answer, facet, fault);
         await resetOrigins();
         if (fault === "404") return;
         const repaired = await ask("GET", address);
@@ -88,13 +88,13 @@ for (const market of MARKETS) {
     }
   });
 
-  for (const fault of [...Object.keys(REQUIRED).filter((fault) => !["404", "stalled", "oversized"].includes(fault)), "refuse"]) {
+  for (const fault of Object.keys(REQUIRED).filter((fault) => !["404", "stalled", "oversized"].includes(fault))) {
     test(`${market}: the required origin with ${fault}`, async () => {
       const address = await addressOf(market, nextCar(market).vin);
       await setOrigin(`${market}.master`, { fault });
       const answer = await ask("GET", address);
-      checkRequired(answer, fault === "refuse" ? "truncated" : fault);
-      checkRequired(await ask("GET", `${address}/facets/recalls`), fault === "refuse" ? "truncated" : fault === "slow" ? "hang" : fault);
+      checkRequired(answer, fault);
+      checkRequired(await ask("GET", `${address}/facets/recalls`), fault === "slow" ? "hang" : fault);
       await resetOrigins();
       await until("it is served once the origin works", () => ask("GET", address), ({ status }) => status === 200);
     });

@@ -21,7 +21,7 @@ export const MARK = "alert(7)";
 export const MARKUP = `"><script>${MARK}</script>`;
 
 /** What the platform answers from files, past the Worker: see `run_worker_first` in wrangler.toml and site/public/_headers. */
-const STATIC = /^\/(assets\/|api\/v1\/openapi\.json$|robots\.txt$)/;
+const STATIC = /^\/(assets\/|robots\.txt$)/;
 /** The path as every URL parser reads it: `..` and backslashes resolved. */
 const pathOf = (path) => (URL.canParse(`http://x${path}`) ? new URL(`http://x${path}`).pathname : path);
 
