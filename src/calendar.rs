@@ -1,7 +1,6 @@
 //! Calendar dates: Gregorian days, RFC 3339 times, and dates in the formats that origins write.
 //!
-//! Own code because of size: jiff, which does this and far more, adds 38 KB compressed to the Worker, an eighth of its budget
-//! (docs/decisions/0002). Native tests hold every function against jiff. Days and months follow Howard Hinnant's
+//! Own code because of size: jiff, which does this and far more, was a tenth of the Worker's code (docs/decisions/0002). Native tests hold every function against jiff. Days and months follow Howard Hinnant's
 //! civil-from-days algorithms; RFC 3339 §5.6; `strptime` conversions of POSIX.1-2024, numeric ones only.
 
 use std::fmt;

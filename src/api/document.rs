@@ -99,7 +99,7 @@ pub(super) fn document<'f>(market: &'f Market, id: &'f str, flow: &'f Flow) -> D
     }
 }
 
-/// The document as pages read it. By way of its text: a serialiser into trees would be 15 KB more of the Worker.
+/// The document as pages read it. By way of its text: a serialiser into trees would be compiled in for this alone.
 pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_json::Value {
     let text = serde_json::to_string(&document(market, id, flow)).unwrap_or_default(); // OK because it holds texts and numbers.
     serde_json::from_str(&text).unwrap_or_default()

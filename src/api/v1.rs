@@ -9,7 +9,7 @@ use super::call::Answer;
 use super::context::Context;
 use super::problem::{Problem, Slug};
 
-/// Where the contract lies among the static assets: it is text for few readers, and would be 5 KB of the Worker.
+/// Where the contract lies among the static assets: it is text for few readers, and would be in every isolate.
 const CONTRACT: &str = "/api/v1/openapi.json";
 
 /// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.

@@ -1,4 +1,4 @@
-//! KV and D1, bound by hand: the crate's own bindings bring hash maps and a second deserialiser, 20 KB of the Worker.
+//! KV and D1, bound by hand: the crate's own bindings bring hash maps and a second deserialiser into the Worker.
 
 use std::rc::Rc;
 
