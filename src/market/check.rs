@@ -234,7 +234,7 @@ fn check_facet(name: FacetName, facet: &Facet, market: &Market, findings: &mut F
     findings.range(&at("error_s"), facet.error_s, 0, 63_072_000, "seconds");
     findings.range(&at("absent_s"), facet.absent_s, 1, 31_536_000, "seconds");
     match (shape(name), &facet.each) {
-        (Shape::List(_), None) => findings.add(
+        (Shape::List { summary: [], .. }, None) => findings.add(
             &["facets", name.as_str()],
             format!("{name} is a list; add `each` with the pointer to the list in the answer, like \"/d/results\""),
         ),
@@ -249,14 +249,16 @@ fn check_facet(name: FacetName, facet: &Facet, market: &Market, findings: &mut F
 }
 
 fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
-    let fields = shape(name).fields();
+    let fields = shape(name).fields(facet.each.is_some());
     for (field_name, leaf) in &facet.map {
         let path = ["facets", name.as_str(), "map", field_name];
         if let Some(field) = fields.iter().find(|field| field.name == field_name) {
             check_leaf(&path, field, leaf, findings);
         } else {
             let hint = nearest(field_name, fields.iter().map(|field| field.name));
-            findings.add(&path, format!("{name} has no such field; {hint}"));
+            let of_list = matches!(shape(name), Shape::List { .. }) && facet.each.is_none();
+            let without = if of_list { " without `each`" } else { "" };
+            findings.add(&path, format!("{name} has no such field{without}; {hint}"));
         }
     }
     for field in fields.iter().filter(|field| field.required && !facet.map.contains_key(field.name)) {
@@ -285,6 +287,9 @@ fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings
         }
         Kind::Integer if leaf.conversion != Some(Conversion::Integer) => {
             findings.add(path, "is a whole number; write { at = \"…\", as = \"integer\" }");
+        }
+        Kind::Boolean if leaf.conversion != Some(Conversion::Boolean) => {
+            findings.add(path, "is true or false; write { at = \"…\", as = \"boolean\" }");
         }
         Kind::Date if !matches!(leaf.conversion, Some(Conversion::Date | Conversion::OdataDate)) => {
             findings.add(
@@ -335,8 +340,8 @@ fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut F
         let known = need.split_once('.').and_then(|(facet, field)| Some((FacetName::parse(facet)?, field)));
         match known {
             Some((needed, field)) if market.facets.get(&needed).is_some_and(|f| f.map.contains_key(field)) => {
-                let kind = shape(needed).fields().iter().find(|known| known.name == field).map(|known| known.kind);
-                if matches!(shape(needed), Shape::List(_)) || matches!(kind, Some(Kind::Quantity(_))) {
+                let kind = shape(needed).fields(false).iter().find(|known| known.name == field).map(|known| known.kind);
+                if matches!(shape(needed), Shape::List { .. }) || matches!(kind, Some(Kind::Quantity(_))) {
                     findings.add(&at, format!("{need:?} is no single text or number; only such a field can be used"));
                 }
             }

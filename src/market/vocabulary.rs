@@ -7,15 +7,23 @@ use super::names::FacetName;
 pub enum Shape {
     /// One record: the fields are the facet's own.
     Record(&'static [Field]),
-    /// A list: `each` names it, and the fields are those of one element.
-    List(&'static [Field]),
+    /// A list: with `each`, which names it, the fields are those of one element. Some systems know only what a list comes
+    /// to, whether any recall is open, say: without `each` a mapping may fill that.
+    List {
+        /// The fields of one element.
+        element: &'static [Field],
+        /// What the list comes to; derived from the elements where there are any.
+        summary: &'static [Field],
+    },
 }
 
 impl Shape {
-    /// The fields that a mapping may fill.
-    pub const fn fields(self) -> &'static [Field] {
+    /// The fields that a mapping may fill, of a list with or without `each`.
+    pub const fn fields(self, has_each: bool) -> &'static [Field] {
         match self {
-            Self::Record(fields) | Self::List(fields) => fields,
+            Self::Record(fields) => fields,
+            Self::List { element, .. } if has_each => element,
+            Self::List { summary, .. } => summary,
         }
     }
 }
@@ -40,6 +48,8 @@ pub enum Kind {
     Code(&'static [&'static str]),
     /// A whole number.
     Integer,
+    /// True or false.
+    Boolean,
     /// A calendar date, `2026-11-20`.
     Date,
     /// `{"value": 210, "unit": "kW"}`, in this unit.
@@ -108,12 +118,14 @@ const RECALLS: &[Field] = &[
     required("status", RECALL_STATES),
 ];
 
+const RECALLS_SUMMARY: &[Field] = &[required("open", Kind::Boolean)];
+
 /// The shape of a facet as a mapping fills it.
 pub const fn shape(facet: FacetName) -> Shape {
     match facet {
         FacetName::Identity => Shape::Record(IDENTITY),
-        FacetName::Equipment => Shape::List(EQUIPMENT),
-        FacetName::Recalls => Shape::List(RECALLS),
+        FacetName::Equipment => Shape::List { element: EQUIPMENT, summary: &[] },
+        FacetName::Recalls => Shape::List { element: RECALLS, summary: RECALLS_SUMMARY },
     }
 }
 

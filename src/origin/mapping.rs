@@ -46,7 +46,7 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
     let description = market.facets.get(&facet).ok_or_else(missing)?;
     let origin = market.origins.get(&description.origin).ok_or_else(missing)?;
     let value = match (shape(facet), &description.each) {
-        (Shape::List(fields), Some(each)) => {
+        (Shape::List { element: fields, .. }, Some(each)) => {
             let mut items = Vec::new();
             if goes_on(each, tree) {
                 return Err(fail(each.as_str(), "the list goes on in another page"));
@@ -56,17 +56,19 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
             }
             Value::Object(serde_json::Map::from_iter([("items".to_owned(), Value::Array(items))]))
         }
-        (Shape::Record(fields), _) => {
+        (Shape::Record(fields) | Shape::List { summary: fields, .. }, _) => {
             let mut record = record(&description.map, fields, tree, &fail)?;
             if record.is_empty() && !description.required {
                 return Ok(Mapped::Absent);
+            }
+            if fields.iter().any(|field| field.required && !record.contains_key(field.name)) {
+                return Err(fail("", "a required field is missing"));
             }
             if facet == FacetName::Identity {
                 set_vin(&mut record, vin).map_err(|cause| fail("", cause))?;
             }
             Value::Object(record)
         }
-        (Shape::List(_), None) => return Err(fail("", "the market does not say where the list is")),
     };
     typed(facet, value).map(Mapped::Present).map_err(|error| fail("", error.cause()))
 }
@@ -173,6 +175,20 @@ mod tests {
         for tree in [json!({}), json!({"error": "x"}), json!({"d": {}}), json!({"d": {"results": 7}})] {
             check(FacetName::Recalls, &tree, Err(("/d/results", "no list")));
         }
+    }
+
+    #[test]
+    fn ok_a_system_that_knows_only_what_the_list_comes_to() {
+        let text = include_str!("../../tests/fixtures/market.toml");
+        let (before, _) = text.split_once("each = \"/d/results\"").expect("the recalls come last");
+        let open = "map = { open = { at = \"/d/Indicator\", as = \"boolean\" } }";
+        let market = crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
+        let open = |tree: &Value| map(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause);
+        let present = |open| Ok(Mapped::Present(json!({"open": open})));
+        assert_eq!(open(&json!({"d": {"Indicator": "Nein"}})), present(false));
+        assert_eq!(open(&json!({"d": {"Indicator": true}})), present(true));
+        assert_eq!(open(&json!({"d": {}})), Ok(Mapped::Absent));
+        assert_eq!(open(&json!({"d": {"Indicator": "perhaps"}})), Err("text that is neither true nor false"));
     }
 
     #[test]

@@ -126,11 +126,12 @@ pub struct EquipmentItem {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recalls {
-    /// Whether any of them is still to be done. Derived.
-    #[serde(default)]
-    pub open: bool,
-    /// All of them, done or not.
-    pub items: Vec<Recall>,
+    /// Whether any of them is still to be done. Derived where the recalls themselves are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
+    /// All of them, done or not, where the origin states them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<Recall>>,
 }
 
 /// One recall.
@@ -188,7 +189,9 @@ pub fn typed(facet: FacetName, mapped: Value) -> Result<Value, ShapeError> {
             equipment.item_count = equipment.items.len();
         }),
         FacetName::Recalls => through(facet, mapped, |recalls: &mut Recalls| {
-            recalls.open = recalls.items.iter().any(|recall| recall.status == RecallState::Open);
+            if let Some(items) = &recalls.items {
+                recalls.open = Some(items.iter().any(|recall| recall.status == RecallState::Open));
+            }
         }),
     }
 }
@@ -228,18 +231,19 @@ mod tests {
             Kind::Text => json!("x"),
             Kind::Code(words) => json!(words.first()),
             Kind::Integer => json!(1996),
+            Kind::Boolean => json!(true),
             Kind::Date => json!("2026-11-20"),
             Kind::Quantity(unit) => json!({"value": 1, "unit": unit}),
         };
         let small = |name: &str| ["cylinders", "doors"].contains(&name);
         let record = shape(facet)
-            .fields()
+            .fields(true)
             .iter()
             .map(|field| (field.name.to_owned(), if small(field.name) { json!(4) } else { sample(field.kind) }))
             .collect::<serde_json::Map<_, _>>();
         match shape(facet) {
             Shape::Record(_) => Value::Object(record),
-            Shape::List(_) => json!({"items": [record]}),
+            Shape::List { .. } => json!({"items": [record]}),
         }
     }
 
