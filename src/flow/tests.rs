@@ -43,6 +43,15 @@ impl Case {
         });
     }
 
+    /// The same, but the equipment is asked for by model.
+    fn where_equipment_needs_the_model(mut self) -> Self {
+        let text = include_str!("../../tests/fixtures/market.toml")
+            .replace("cars/{vin}/equipment", "cars/{identity.model}")
+            .replace("each = \"/items\"", "each = \"/items\"\nneeds = [\"identity.model\"]");
+        self.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+        self
+    }
+
     fn run_for(&self, facets: &[FacetName]) -> Flow {
         let ports = self.world.ports();
         let request = Request {
@@ -223,12 +232,8 @@ fn ok_a_raised_field_is_not_met_in_the_cache() {
 
 #[test]
 fn ok_a_facet_that_needs_another_waits_for_it() {
-    let text = include_str!("../../tests/fixtures/market.toml")
-        .replace("cars/{vin}/equipment", "cars/{identity.model}")
-        .replace("each = \"/items\"", "each = \"/items\"\nneeds = [\"identity.model\"]");
     let (master, equipment, recalls) = good();
-    let mut case = Case::new(&master, &equipment, &recalls);
-    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    let case = Case::new(&master, &equipment, &recalls).where_equipment_needs_the_model();
     assert_eq!(states(&case.run_for(&[FacetName::Equipment])), ["fetched"]);
     let urls: Vec<String> = case.world.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["https://erp.example.com/VehicleMaster", "https://equipment.example.com/cars/911"]);
@@ -236,12 +241,8 @@ fn ok_a_facet_that_needs_another_waits_for_it() {
 
 #[test]
 fn ok_an_old_value_serves_what_needs_it_while_its_origin_fails() {
-    let text = include_str!("../../tests/fixtures/market.toml")
-        .replace("cars/{vin}/equipment", "cars/{identity.model}")
-        .replace("each = \"/items\"", "each = \"/items\"\nneeds = [\"identity.model\"]");
     let (master, equipment, recalls) = good();
-    let mut case = Case::new(&master, &equipment, &recalls);
-    case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+    let case = Case::new(&master, &equipment, &recalls).where_equipment_needs_the_model();
     case.run();
     case.world.run_background();
     case.world.advance_s(1_000_000); // Identity is in its error window, all else is gone.
