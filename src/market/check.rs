@@ -169,6 +169,13 @@ fn check_protocol_tables(name: &OriginName, origin: &Origin, findings: &mut Find
         }
     }
     if let Some(rest) = &origin.rest
+        && rest.method == super::file::Method::Post
+        && rest.body.is_none()
+    {
+        findings
+            .add(&["origins", name.as_str(), "rest"], "is a POST without `body`; add what the system is to be sent");
+    }
+    if let Some(rest) = &origin.rest
         && let Some(body) = &rest.body
     {
         if rest.method == super::file::Method::Get {
@@ -257,7 +264,7 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
         } else {
             let hint = nearest(field_name, fields.iter().map(|field| field.name));
             let of_list = matches!(shape(name), Shape::List { .. }) && facet.each.is_none();
-            let without = if of_list { " without `each`" } else { "" };
+            let without = if of_list { " without `each`, which names the list in the answer" } else { "" };
             findings.add(&path, format!("{name} has no such field{without}; {hint}"));
         }
     }
@@ -274,6 +281,9 @@ fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings
         Kind::Code(words) => match &leaf.codes {
             None => findings.add(path, format!("needs `codes` that lead to one of {}", words.join(", "))),
             Some(codes) => {
+                if codes.is_empty() && leaf.default.is_none() {
+                    findings.add(path, "has no `codes`, so every value would be refused; list them or add a `default`");
+                }
                 for word in codes.values().chain(&leaf.default).filter(|word| !words.contains(&word.as_str())) {
                     findings.add(
                         path,

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
-use super::file::Market;
+use super::file::{Market, Origin};
 use super::map::Map;
 use super::names::FacetName;
 use super::published;
@@ -93,8 +93,11 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
     let mut revisions: Map<FacetName, u32> = Map::new();
     for (name, facet) in &market.facets {
         // How long a facet is good is no part of what it says.
-        let described =
-            serde_json::json!({"each": &facet.each, "map": &facet.map, "origin": market.origins.get(&facet.origin)});
+        let asked = market.origins.get(&facet.origin).map(|origin| {
+            let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } = origin;
+            serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found])
+        });
+        let described = serde_json::json!({"each": &facet.each, "map": &facet.map, "asked": asked});
         let digest = Sha256::digest(described.to_string());
         let first: Vec<u8> = digest.iter().take(4).copied().collect();
         revisions.insert(*name, first.into_iter().fold(0, |number, byte| number << 8 | u32::from(byte)));

@@ -43,7 +43,7 @@ pub enum Conversion {
     Integer,
     /// A number, see `decimal`.
     Number,
-    /// `true`/`false`, also as text, `1`/`0`, `Y`/`N`.
+    /// `true`/`false`, also as text in any case: `1`/`0`, `y`/`n`, `yes`/`no`, `j`/`n`, `ja`/`nein`.
     Boolean,
     /// A calendar date, see `format`. Becomes `2026-11-20`.
     Date,

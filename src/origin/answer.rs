@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
 use super::{speaks_xml, text, xml};
-use crate::market::{Match, Origin, Part, Protocol};
+use crate::market::{Match, Origin, Part, Protocol, Variable};
 use crate::ports::OriginResponse;
 
 /// What an origin said.
@@ -79,13 +79,15 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
     })
 }
 
-/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST it does, in `OData` where the
+/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST it does, in `OData` where a
 /// key stands in the path. A SOAP service or an entity set that is not found is down.
 fn names_the_car(origin: &Origin) -> bool {
-    let has_placeholder = origin.url.parts().iter().any(|part| matches!(part, Part::Placeholder(_)));
+    let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
+    let path = || origin.url.parts().iter().take_while(|part| !is_query(part));
+    let is_key = |part: &Part| matches!(part, Part::Placeholder(variable) if *variable != Variable::Market);
     match origin.protocol {
         Protocol::Rest => true,
-        Protocol::Odata => has_placeholder,
+        Protocol::Odata => path().any(is_key),
         Protocol::Soap => false,
     }
 }

@@ -81,6 +81,7 @@ fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<
         Some(Value::Null) => Some(Vec::new()),
         Some(Value::String(text)) if text.is_empty() => Some(Vec::new()),
         Some(one @ Value::Object(_)) => Some(vec![one]),
+        Some(one @ Value::String(_)) if speaks_xml(origin) => Some(vec![one]),
         Some(_) => None,
         None => {
             let (parent, _) = each.as_str().rsplit_once('/')?;
@@ -92,8 +93,10 @@ fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<
 
 /// Whether an `OData` answer says that there is more. A part must not pass for the whole: an open recall may be in the rest.
 fn goes_on(each: &Pointer, tree: &Value) -> bool {
-    let parent = each.as_str().rsplit_once('/').and_then(|(parent, _)| tree.pointer(parent));
-    parent.is_some_and(|parent| ["__next", "@odata.nextLink"].iter().any(|link| parent.get(link).is_some()))
+    let Some((parent, list)) = each.as_str().rsplit_once('/') else { return false };
+    let links = ["__next", "@odata.nextLink", &format!("{list}@odata.nextLink")];
+    let says = |parent: &Value| links.iter().any(|link| parent.get(link).is_some_and(|link| !link.is_null()));
+    tree.pointer(parent).is_some_and(says)
 }
 
 fn record(
@@ -195,6 +198,10 @@ mod tests {
     fn err_a_part_of_a_list_is_not_the_list() {
         let tree = json!({"d": {"results": [], "__next": "https://sap.example.com/next"}});
         check(FacetName::Recalls, &tree, Err(("/d/results", "the list goes on in another page")));
+        let expanded = json!({"d": {"results": [], "results@odata.nextLink": "next"}});
+        check(FacetName::Recalls, &expanded, Err(("/d/results", "the list goes on in another page")));
+        let whole = json!({"d": {"results": [], "__next": null}});
+        check(FacetName::Recalls, &whole, Ok(json!({"open": false, "items": []})));
     }
 
     #[test]

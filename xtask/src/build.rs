@@ -50,7 +50,27 @@ impl Profile {
 pub fn command(words: &[String]) -> Result<()> {
     let args = Args::parse(&ACCEPTS, words)?;
     let profile = if args.has("--dev") { Profile::Dev } else { Profile::Release };
-    build(profile, &Node::ensure()?)
+    let built = Node::ensure().and_then(|node| build(profile, &node));
+    match std::env::var_os(REPORT) {
+        Some(report) => keep_serving(built, Path::new(&report)),
+        None => built,
+    }
+}
+
+/// Names the file in which a build under `cargo xtask dev` says how it went.
+pub const REPORT: &str = "KERBSIDE_BUILD_REPORT";
+
+/// wrangler ends when its build fails; while somebody edits, the Worker before goes on being served instead.
+fn keep_serving(built: Result<()>, report: &Path) -> Result<()> {
+    let text = match &built {
+        Err(error) if error.is::<process::Interrupted>() || !folder().join("index.js").is_file() => return built,
+        Err(_) => "the Worker does not compile, so the one before is still served; `cargo xtask build` shows why",
+        Ok(()) => "",
+    };
+    if let Err(error) = built {
+        crate::say::error(&format!("{error:#}"));
+    }
+    std::fs::write(report, text).with_context(|| format!("cannot write {}", report.display()))
 }
 
 /// Where the built Worker lies.

@@ -159,8 +159,15 @@ impl Stack {
     /// # Errors
     /// Always: [`process::Interrupted`], or what ended.
     pub fn watch(&mut self) -> Result<std::convert::Infallible> {
+        let report = self.state.build_report();
+        let mut said = String::new();
         loop {
             process::pause()?;
+            let says = std::fs::read_to_string(&report).unwrap_or_default();
+            if says != said {
+                say::line(if says.is_empty() { "the Worker compiles again and is served" } else { &says });
+                said = says;
+            }
             self.worker.check()?;
             if let Some(legacy) = &mut self.legacy {
                 legacy.check()?;

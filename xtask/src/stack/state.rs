@@ -68,6 +68,11 @@ impl State {
         self.path.join("wrangler")
     }
 
+    /// Where builds under wrangler say how they went.
+    pub fn build_report(&self) -> PathBuf {
+        self.scratch().join("build.txt")
+    }
+
     /// What runs but is no state. Beside the folder itself, which tests search for what may not be kept.
     pub fn frozen(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();

@@ -60,6 +60,7 @@ impl Worker {
         // Workers of the same name that run side by side must not find each other.
         command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
         command.env("WRANGLER_LOG_PATH", state.log("wrangler"));
+        command.env(crate::build::REPORT, state.build_report());
         command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
         let mut running = Running::start("wrangler", &mut command)?;
         let stdin = running.take_stdin();
