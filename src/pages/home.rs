@@ -62,7 +62,7 @@ impl HomeView {
 pub fn render_home(view: &HomeView) -> String {
     let t = view.frame.t;
     let title = t.page_title(t.home_title());
-    let files = Files { styles: &["stamp", "markets", "legend"], ..Files::default() };
+    let files = Files { styles: &["stamp.css", "markets.css", "legend.css"], ..Files::default() };
     page(&view.frame, &title, files, &HomeTemplate { view, t, states: FacetState::ALL })
 }
 

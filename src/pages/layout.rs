@@ -1,6 +1,9 @@
 //! What every page has around its content: language, title, addresses, the choice of language.
 
+use std::fmt;
+
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use super::message::{Language, Messages};
 
@@ -95,9 +98,9 @@ pub struct LanguageLink {
 /// What a page loads beside the site's own stylesheets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Files {
-    /// Names of stylesheets in `/assets/`.
+    /// Stylesheets in `/assets/`.
     pub styles: &'static [&'static str],
-    /// Names of script modules in `/assets/`.
+    /// Script modules in `/assets/`.
     pub modules: &'static [&'static str],
     /// Search engines leave the page out.
     pub noindex: bool,
@@ -106,7 +109,7 @@ pub struct Files {
 /// A whole page around its main part. The layout is rendered once, here: as a base that every template extends it would be
 /// compiled into each of them.
 pub fn page(frame: &Frame, title: &str, files: Files, main: &impl Template) -> String {
-    rendered(&LayoutTemplate { frame, title, files, main: rendered(main) })
+    rendered(&LayoutTemplate { frame, title, files, main: Html(rendered(main)) })
 }
 
 #[derive(Template)]
@@ -115,9 +118,19 @@ struct LayoutTemplate<'v> {
     frame: &'v Frame,
     title: &'v str,
     files: Files,
-    /// HTML already: templates have escaped what is in it.
-    main: String,
+    main: Html,
 }
+
+/// What a template has rendered, with everything in it escaped: it is not escaped again.
+struct Html(String);
+
+impl fmt::Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Html {}
 
 /// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and views hold strings:
 /// then the page is empty rather than the Worker gone.

@@ -65,7 +65,7 @@ pub fn render_market(view: &MarketView) -> String {
     let name = view.frame.market.as_ref().map_or("", |market| market.name.as_str());
     let title = t.page_title(&t.market_title(name));
     let title = if view.fault.is_some() { t.title_error(&title) } else { title };
-    let files = Files { styles: &["vin-field"], modules: &["vin-field"], ..Files::default() };
+    let files = Files { styles: &["vin-field.css"], modules: &["vin-field.mjs"], ..Files::default() };
     let main = MarketTemplate { frame: &view.frame, view, t, heading: t.market_title(name), count: t.vin_count("{n}") };
     page(&view.frame, &title, files, &main)
 }

@@ -31,7 +31,7 @@ pub const SLUGS: [(&str, &str); 21] = [
 ];
 
 /// What pages of problems load.
-const FILES: Files = Files { styles: &["problem"], modules: &[], noindex: false };
+const FILES: Files = Files { styles: &["problem.css"], modules: &[], noindex: false };
 
 /// A problem as it is told to people: its texts come from its slug, so no detail meant for machines gets onto the page.
 #[derive(Clone, Debug)]

@@ -72,7 +72,11 @@ pub fn render_vehicle(view: &VehicleView) -> String {
         None => view.make_model.clone(),
     };
     let title = view.frame.t.page_title(&title);
-    let files = Files { styles: &["stamp", "facet", "copy-link"], modules: &["facet", "copy-link"], noindex: true };
+    let files = Files {
+        styles: &["stamp.css", "facet.css", "copy-link.css"],
+        modules: &["facet.mjs", "copy-link.mjs"],
+        noindex: true,
+    };
     page(&view.frame, &title, files, &VehicleTemplate { frame: &view.frame, view, t: view.frame.t })
 }
 

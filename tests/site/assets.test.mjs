@@ -9,6 +9,16 @@ const templates = readdirSync(new URL("pages/", root)).map((name) => [name, read
 const assets = readdirSync(new URL("public/assets/", root));
 const texts = assets.filter((name) => /\.(css|mjs)$/.test(name)).map((name) => [name, read(`public/assets/${name}`)]);
 
+/** Stylesheets and modules that pages name in `Files`. */
+const named = readdirSync(new URL("../src/pages/", root)).flatMap((file) =>
+  [...read(`../src/pages/${file}`).matchAll(/"([\w-]+\.(?:css|mjs))"/g)].map(([, asset]) => asset),
+);
+
+test("what pages name exists", () => {
+  assert.ok(named.length >= 8, `${named.length} names`);
+  for (const asset of named) assert.ok(assets.includes(asset), asset);
+});
+
 test("what templates link to exists", () => {
   for (const [name, text] of templates) {
     for (const [, asset] of text.matchAll(/\/assets\/([\w.-]+)/g)) assert.ok(assets.includes(asset), `${name}: ${asset}`);
@@ -27,7 +37,7 @@ test("stylesheets and modules fetch from this site only", () => {
 });
 
 test("every asset has a user", () => {
-  const all = [...templates, ...texts].map(([, text]) => text).join("\n");
+  const all = [...named, ...[...templates, ...texts].map(([, text]) => text)].join("\n");
   for (const asset of assets) assert.ok(all.includes(asset), `${asset} is linked from nowhere`);
 });
 
