@@ -61,6 +61,12 @@ impl Worker {
         command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
         command.env("WRANGLER_LOG_PATH", state.log("wrangler"));
         command.env(crate::build::REPORT, state.build_report());
+        // The shell that wrangler runs parts words at blanks.
+        if let Ok(xtask) = std::env::current_exe()
+            && !xtask.to_string_lossy().contains(' ')
+        {
+            command.env("KERBSIDE_XTASK", xtask);
+        }
         command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
         let mut running = Running::start("wrangler", &mut command)?;
         let stdin = running.take_stdin();
