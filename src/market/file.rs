@@ -150,13 +150,13 @@ pub struct Origin {
     /// Bytes of an answer's body at the most.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u32,
-    /// Further tries of a failed idempotent call.
+    /// Further tries of a failed idempotent call. Checked, without effect yet: see the known gaps of `flow`.
     #[serde(default)]
     pub retries: u8,
-    /// Calls of one request at the same time.
+    /// Calls of one request at the same time. Without effect yet: a request asks each origin once.
     #[serde(default = "default_concurrency")]
     pub concurrency: u8,
-    /// When the origin is left alone.
+    /// When the origin is left alone. Checked, without effect yet: see the known gaps of `flow`.
     #[serde(default)]
     pub breaker: Breaker,
     /// How Kerbside authenticates.
