@@ -61,7 +61,9 @@ pub struct OriginRequest {
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body of a `POST`.
-    pub body: Option<String>,
+    pub body: Option<Vec<u8>>,
+    /// The mTLS binding whose client certificate the connection presents.
+    pub certificate: Option<String>,
     /// Milliseconds for head and body together.
     pub timeout_ms: u32,
     /// Bytes of the answer's body at the most.

@@ -54,6 +54,10 @@ pub enum Kind {
     Date,
     /// `{"value": 210, "unit": "kW"}`, in this unit.
     Quantity(&'static str),
+    /// `{"amount_minor": 1299900, "currency": "EUR"}`.
+    Money,
+    /// An instant, RFC 3339 UTC: `2026-11-20T08:00:00Z`.
+    Instant,
 }
 
 /// `identity.fuel`.

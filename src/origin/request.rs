@@ -50,6 +50,7 @@ pub fn build(origin: &Origin, question: &Question, ports: &Ports) -> Result<Orig
         url: address(origin, question)?,
         headers: Vec::new(),
         body: None,
+        certificate: None,
         timeout_ms: origin.timeout_ms,
         max_bytes: usize::try_from(origin.max_bytes).unwrap_or(usize::MAX),
     };
@@ -125,7 +126,7 @@ fn rest(description: Option<&Rest>, question: &Question, request: &mut OriginReq
     request.method = "POST";
     set(request, "content-type", "application/json".into());
     let body = body.as_ref().map(|body| filled(body, question)).transpose()?;
-    request.body = Some(body.unwrap_or_default().to_string());
+    request.body = Some(body.unwrap_or_default().to_string().into_bytes());
     Ok(())
 }
 

@@ -35,9 +35,10 @@ pub(super) fn envelope(
         SoapVersion::V1_2 => "http://www.w3.org/2003/05/soap-envelope",
     };
     request.method = "POST";
-    request.body = Some(format!(
+    let envelope = format!(
         r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{namespace}">{header}<s:Body>{body}</s:Body></s:Envelope>"#
-    ));
+    );
+    request.body = Some(envelope.into_bytes());
     let action = &soap.action;
     match soap.version {
         SoapVersion::V1_1 => {

@@ -81,7 +81,7 @@ async fn head(request: &OriginRequest) -> Result<Response, JsValue> {
     // Covers the body too: the signal aborts its stream.
     init.set_signal(Some(&AbortSignal::timeout_with_u32(request.timeout_ms)));
     if let Some(body) = &request.body {
-        init.set_body(&JsValue::from_str(body));
+        init.set_body(&Uint8Array::from(body.as_slice()).into());
     }
     let outgoing = web_sys::Request::new_with_str_and_init(&request.url, &init)?;
     let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();

@@ -234,6 +234,8 @@ mod tests {
             Kind::Boolean => json!(true),
             Kind::Date => json!("2026-11-20"),
             Kind::Quantity(unit) => json!({"value": 1, "unit": unit}),
+            Kind::Money => json!({"amount_minor": 100, "currency": "EUR"}),
+            Kind::Instant => json!("2026-11-20T08:00:00Z"),
         };
         let small = |name: &str| ["cylinders", "doors"].contains(&name);
         let record = shape(facet)

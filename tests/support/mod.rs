@@ -102,7 +102,12 @@ impl TestApp {
         self.world.origins(move |request| {
             let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
             match () {
-                () if of("erp") && request.body.as_deref().is_some_and(|body| body.contains(UNKNOWN_CAR)) => {
+                () if of("erp")
+                    && request
+                        .body
+                        .as_deref()
+                        .is_some_and(|body| String::from_utf8_lossy(body).contains(UNKNOWN_CAR)) =>
+                {
                     fake::Answer::status(500, "text/xml", FAULT)
                 }
                 () if of("erp") => master.clone(),

@@ -31,7 +31,7 @@ fn ok_soap_1_1() {
     assert_eq!((request.method, request.url.as_str()), ("POST", "https://erp.example.com/VehicleMaster"));
     assert_eq!(header(&request, "content-type"), Some("text/xml; charset=utf-8"));
     assert_eq!(header(&request, "soapaction"), Some("\"urn:GetVehicle\""));
-    let body = request.body.unwrap_or_default();
+    let body = String::from_utf8(request.body.unwrap_or_default()).expect("text");
     assert!(body.contains("<wsse:Username>anna</wsse:Username>"), "{body}");
     assert!(body.contains("#PasswordText\">p&lt;w</wsse:Password>"), "{body}");
     assert!(body.contains(
@@ -45,7 +45,7 @@ fn ok_soap_1_2_with_digest() {
         .expect("a request");
     let content_type = "application/soap+xml; charset=utf-8; action=\"urn:GetVehicle\"";
     assert_eq!((header(&request, "content-type"), header(&request, "soapaction")), (Some(content_type), None));
-    let body = request.body.unwrap_or_default();
+    let body = String::from_utf8(request.body.unwrap_or_default()).expect("text");
     assert!(
         body.contains("#PasswordDigest\">") && body.contains("<wsu:Created>2026-11-20T08:00:00Z</wsu:Created>"),
         "{body}"
@@ -81,7 +81,7 @@ fn ok_rest_post_with_json_body_and_fields_of_another_facet() {
     };
     let origin = market.origins.get("equipment").expect("described");
     let made = build(origin, &question, &world.ports()).expect("a request");
-    assert_eq!(made.body.as_deref(), Some(r#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#));
+    assert_eq!(made.body.as_deref(), Some(br#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#.as_slice()));
     assert_eq!(header(&made, "x-market"), Some("de"));
     question.fields = crate::market::Map::new();
     let error = build(origin, &question, &world.ports());
