@@ -12,6 +12,7 @@ mod mapping;
 mod names;
 mod pointer;
 pub mod published;
+mod read;
 mod template;
 mod vocabulary;
 

@@ -92,7 +92,7 @@ pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>
         return Rc::clone(&known.value);
     }
     let text = read_one(ports, published::DIRECTORY_KEY.to_owned()).await.ok().flatten();
-    let read = text.and_then(|text| serde_json::from_str::<Vec<DirectoryEntry>>(&text).ok());
+    let read = text.and_then(|text| published::read_directory(&text));
     let value = read.map(Rc::new).or(remembered.map(|known| known.value)).unwrap_or_default();
     *memory.directory.borrow_mut() = Some(Remembered { value: Rc::clone(&value), looked_at: now });
     value

@@ -411,30 +411,30 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
     })
 }
 
-fn default_scopes() -> Vec<String> {
+pub(super) fn default_scopes() -> Vec<String> {
     vec!["openid".into()]
 }
 
-fn default_access_token_type() -> String {
+pub(super) fn default_access_token_type() -> String {
     "at+jwt".into()
 }
 
-fn default_algorithms() -> Vec<String> {
+pub(super) fn default_algorithms() -> Vec<String> {
     ["ES256", "RS256", "EdDSA"].map(String::from).to_vec()
 }
 
-const fn default_max_age_s() -> u32 {
+pub(super) const fn default_max_age_s() -> u32 {
     900
 }
 
-const fn default_max_bytes() -> u32 {
+pub(super) const fn default_max_bytes() -> u32 {
     262_144
 }
 
-const fn default_concurrency() -> u8 {
+pub(super) const fn default_concurrency() -> u8 {
     4
 }
 
-const fn default_absent_s() -> u32 {
+pub(super) const fn default_absent_s() -> u32 {
     300
 }

@@ -1,11 +1,12 @@
 //! What lies in KV of a market: the keys and the JSON around the compiled file.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use super::file::Market;
 use super::map::Map;
 use super::names::{FacetName, Locale, MarketCode, RegionCode};
+use super::read::{Keys, Read as _};
 
 /// The layout that this code writes and reads.
 const SCHEMA: u32 = 1;
@@ -64,24 +65,18 @@ pub struct Version {
 /// Why a published market cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishedError {
-    /// It is no JSON of this shape, or has keys that this release does not know.
-    #[error("the published market does not read: {0}")]
-    Shape(#[from] serde_json::Error),
+    /// It is no JSON.
+    #[error("the published market is damaged: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It has keys that this release does not know, or lacks some that it needs.
+    #[error("the published market is not of this release's shape: publish it again")]
+    Shape,
     /// Another layout.
     #[error("the published market has layout {found}, this release reads {SCHEMA}: publish it again")]
     Schema {
         /// The layout found.
         found: u32,
     },
-}
-
-#[derive(Deserialize)]
-struct Wrapped<'a> {
-    schema: u32,
-    hash: String,
-    revisions: Map<FacetName, u32>,
-    #[serde(borrow)]
-    market: &'a RawValue,
 }
 
 /// The stored text around a market's JSON.
@@ -94,15 +89,23 @@ pub(super) fn wrap(hash: &str, revisions: &str, market: &str) -> String {
 /// # Errors
 /// [`PublishedError`] where it was written by an incompatible release or damaged.
 pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
-    let wrapped: Wrapped<'_> = serde_json::from_str(json)?;
-    if wrapped.schema != SCHEMA {
-        return Err(PublishedError::Schema { found: wrapped.schema });
+    let tree: Value = serde_json::from_str(json)?;
+    let keys = Keys::of(&tree, &["schema", "hash", "revisions", "market"]).ok_or(PublishedError::Shape)?;
+    let found: u32 = keys.get("schema").ok_or(PublishedError::Shape)?;
+    if found != SCHEMA {
+        return Err(PublishedError::Schema { found });
     }
-    let mut market: Market = serde_json::from_str(wrapped.market.get())?;
-    for (name, revision) in &wrapped.revisions {
+    let mut market: Market = keys.get("market").ok_or(PublishedError::Shape)?;
+    let revisions: Map<FacetName, u32> = keys.get("revisions").ok_or(PublishedError::Shape)?;
+    for (name, revision) in &revisions {
         if let Some(facet) = market.facets.get_mut(name) {
             facet.revision = *revision;
         }
     }
-    Ok((market, wrapped.hash))
+    Ok((market, keys.get("hash").ok_or(PublishedError::Shape)?))
+}
+
+/// Reads the directory; nothing where it is damaged or of another release's shape.
+pub fn read_directory(json: &str) -> Option<Vec<DirectoryEntry>> {
+    Vec::read(&serde_json::from_str(json).ok()?)
 }

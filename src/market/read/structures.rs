@@ -1,0 +1,153 @@
+//! The keys of every structure of a compiled market, as `file` and `mapping` declare them.
+
+use serde_json::Value;
+
+use super::{Keys, Read};
+use crate::market::file::{
+    Auth, Breaker, Distance, Facet, HeaderAuth, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod,
+    Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type,
+    default_algorithms, default_concurrency, default_max_age_s, default_max_bytes, default_scopes,
+};
+use crate::market::map::Map;
+use crate::market::mapping::{Conversion, Leaf};
+use crate::market::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
+use crate::market::pointer::Pointer;
+use crate::market::published::DirectoryEntry;
+use crate::market::template::Template;
+
+read_text!(Locale, MarketCode, OriginName, Pointer, RegionCode, SecretName, Template);
+
+impl Read for FacetName {
+    fn read(tree: &Value) -> Option<Self> {
+        Self::parse(tree.as_str()?)
+    }
+}
+
+read_structure!(Market {
+    code,
+    name,
+    region,
+    locales,
+    currency,
+    distance = Distance::default(),
+    deadline_ms,
+    sign_in = None,
+    ownership = None,
+    origins,
+    facets,
+    disclosure = Map::new(),
+});
+
+read_structure!(DirectoryEntry { code, name, region, locales });
+
+read_words!(Distance { "km" => Kilometre, "mi" => Mile });
+read_words!(Tier { "public" => Public, "member" => Member, "owner" => Owner });
+
+read_structure!(SignIn {
+    issuer,
+    client_id,
+    client_secret = None,
+    scopes = default_scopes(),
+    audience = None,
+    access_token_type = default_access_token_type(),
+    algorithms = default_algorithms(),
+    max_age_s = default_max_age_s(),
+});
+
+read_structure!(Ownership { grant_days, methods });
+read_words!(OwnershipMethod {
+    "contact_code" => ContactCode,
+    "vehicle_code" => VehicleCode,
+    "keeper_document" => KeeperDocument,
+    "dealer" => Dealer,
+    "oem_mapping" => OemMapping,
+});
+
+read_structure!(Origin {
+    protocol,
+    url,
+    timeout_ms,
+    max_bytes = default_max_bytes(),
+    retries = 0,
+    concurrency = default_concurrency(),
+    breaker = Breaker::default(),
+    auth = None,
+    query = Map::new(),
+    headers = Map::new(),
+    version = None,
+    rest = None,
+    soap = None,
+    not_found = None,
+});
+read_words!(Protocol { "rest" => Rest, "soap" => Soap, "odata" => Odata });
+
+impl Read for OData {
+    fn read(tree: &Value) -> Option<Self> {
+        Self::try_from(u8::read(tree)?).ok()
+    }
+}
+
+read_structure!(Breaker { failures, open_s });
+
+impl Read for Auth {
+    fn read(tree: &Value) -> Option<Self> {
+        let keys = Keys::of(tree, &["basic", "bearer", "header"])?;
+        None.or_else(|| keys.get("basic").map(Self::Basic))
+            .or_else(|| keys.get("bearer").map(Self::Bearer))
+            .or_else(|| keys.get("header").map(Self::Header))
+    }
+}
+
+read_structure!(HeaderAuth { name, secret });
+read_structure!(Rest { method = Method::default(), body = None });
+read_words!(Method { "GET" => Get, "POST" => Post });
+
+read_structure!(Soap {
+    version = SoapVersion::default(),
+    action = String::new(),
+    username_token = None,
+    password_type = SoapPassword::default(),
+    body,
+});
+read_words!(SoapVersion { "1.1" => V1_1, "1.2" => V1_2 });
+read_words!(SoapPassword { "text" => Text, "digest" => Digest });
+
+read_structure!(Match { at, is = Vec::new(), missing = false });
+
+impl Read for Facet {
+    fn read(tree: &Value) -> Option<Self> {
+        // The revision stands outside: see `published`.
+        let keys =
+            Keys::of(tree, &["origin", "required", "ttl_s", "stale_s", "error_s", "absent_s", "needs", "each", "map"])?;
+        Some(Self {
+            origin: keys.get("origin")?,
+            required: keys.get_or("required", || false)?,
+            ttl_s: keys.get("ttl_s")?,
+            stale_s: keys.get_or("stale_s", || 0)?,
+            error_s: keys.get_or("error_s", || 0)?,
+            absent_s: keys.get_or("absent_s", default_absent_s)?,
+            needs: keys.get_or("needs", Vec::new)?,
+            each: keys.get_or("each", || None)?,
+            map: keys.get("map")?,
+            revision: 0,
+        })
+    }
+}
+
+read_structure!(Leaf {
+    at,
+    conversion as "as" = None,
+    format = None,
+    unit = None,
+    decimal = None,
+    codes = None,
+    default = None,
+});
+read_words!(Conversion {
+    "string" => String,
+    "integer" => Integer,
+    "number" => Number,
+    "boolean" => Boolean,
+    "date" => Date,
+    "odata_date" => OdataDate,
+});
