@@ -4,6 +4,7 @@
 //! compiled form. Leaves to others: reading files and writing KV (`xtask`), and what a facet's values mean (`vehicle`).
 //! Uses nothing else of the crate.
 
+mod auth;
 mod check;
 mod compile;
 mod file;
@@ -16,14 +17,15 @@ mod read;
 mod template;
 mod vocabulary;
 
+pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 pub use compile::{Compiled, MarketError, compile, compile_with};
 pub use file::{
-    Auth, Breaker, Distance, Facet, HeaderAuth, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod,
-    Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
+    Breaker, Distance, Facet, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn,
+    Soap, SoapPassword, SoapVersion, Tier,
 };
 pub use map::Map;
 pub use mapping::{Conversion, Leaf};
-pub use names::{FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use names::{BindingName, FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
 pub use template::{Part, Template, TemplateError, Variable};
 pub use vocabulary::{Field, Kind, Shape, shape};

@@ -77,16 +77,22 @@ pub fn compile_with(file: &str, text: &str, rewrites: &BTreeMap<String, String>)
 
 fn rewrite(market: &mut Market, rewrites: &BTreeMap<String, String>) {
     for origin in market.origins.values_mut() {
-        for (from, to) in rewrites {
-            let Some(rest) = origin.url.as_str().strip_prefix(from.as_str()) else { continue };
-            if rest.is_empty() || rest.starts_with(['/', '?']) {
-                if let Ok(url) = Template::new(format!("{to}{rest}")) {
-                    origin.url = url;
-                }
-                break;
-            }
+        if let Some(Ok(url)) = rewritten(origin.url.as_str(), rewrites).map(Template::new) {
+            origin.url = url;
+        }
+        if let Some(oauth2) = origin.auth.as_mut().and_then(|auth| auth.oauth2.as_mut())
+            && let Some(url) = rewritten(&oauth2.token_url, rewrites)
+        {
+            oauth2.token_url = url;
         }
     }
+}
+
+fn rewritten(url: &str, rewrites: &BTreeMap<String, String>) -> Option<String> {
+    rewrites.iter().find_map(|(from, to)| {
+        let rest = url.strip_prefix(from.as_str())?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then(|| format!("{to}{rest}"))
+    })
 }
 
 fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
@@ -310,6 +316,36 @@ model = { at = "/model" }
                 "https://erp",
                 "http://erp",
                 "m.toml:11: origins.master.url: is not encrypted; use https:// (http:// is for 127.0.0.1 and localhost only)",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = 2500\nauth = { basic = \"A_B\", bearer = \"C_D\" }",
+                "m.toml:13: origins.master.auth: shows who Kerbside is in several ways (basic, bearer); keep one of them",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = 2500\nauth = {}",
+                "m.toml:13: origins.master.auth: is empty; name a secret in `basic`, `bearer`, `header` or `oauth2`, a `certificate`, or remove it",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = 2500\nauth = { certificate = \"DB\" }",
+                "m.toml:13: origins.master.auth.certificate: \"DB\" is a binding of Kerbside's own; name the mTLS binding of this origin's certificate",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = 2500\nauth = { bearer = \"secret\" }",
+                "m.toml:13: origins.master.auth.bearer: is not a secret's name: it must be 2 to 64 upper-case letters, digits or underscores, a letter first (the secret itself is set with `wrangler secret put`)",
+            ),
+            (
+                "timeout_ms = 2500",
+                "timeout_ms = 2500\nauth = { oauth2 = { token_url = \"http://a.b/t\", client = \"A_B\" } }",
+                "m.toml:13: origins.master.auth.oauth2.token_url: is not encrypted; use https:// (http:// is for 127.0.0.1 and localhost only)",
+            ),
+            (
+                "{vin}",
+                "{vin:17}",
+                "m.toml:11: origins.master.url: has a placeholder with `:17`, which means nothing here; remove it",
             ),
             (
                 "https://erp",

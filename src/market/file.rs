@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::auth::Auth;
 use super::map::Map;
 use super::mapping::Leaf;
 use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
@@ -241,28 +242,6 @@ impl Default for Breaker {
     }
 }
 
-/// How Kerbside authenticates at an origin. Always by the name of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// HTTP Basic (RFC 7617). The secret holds `user:password`.
-    Basic(SecretName),
-    /// `Authorization: Bearer`. The secret holds the token.
-    Bearer(SecretName),
-    /// A header of the origin's own.
-    Header(HeaderAuth),
-}
-
-/// A header of the origin's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderAuth {
-    /// The header's name.
-    pub name: String,
-    /// The secret that holds its value.
-    pub secret: SecretName,
-}
-
 /// How a REST origin is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -380,12 +359,9 @@ impl Market {
     /// The names of all secrets that this market uses.
     pub fn secret_names(&self) -> BTreeSet<String> {
         let of_origin = |origin: &Origin| {
-            let auth = origin.auth.as_ref().map(|auth| match auth {
-                Auth::Basic(name) | Auth::Bearer(name) => name.clone(),
-                Auth::Header(header) => header.secret.clone(),
-            });
-            let token = origin.soap.as_ref().and_then(|soap| soap.username_token.clone());
-            auth.into_iter().chain(token).collect::<Vec<_>>()
+            let token = origin.soap.as_ref().and_then(|soap| soap.username_token.as_ref());
+            let of_auth = origin.auth.as_ref().map(Auth::secrets).unwrap_or_default();
+            of_auth.into_iter().chain(token).cloned().collect::<Vec<_>>()
         };
         let of_sign_in = self.sign_in.as_ref().and_then(|sign_in| sign_in.client_secret.clone());
         self.origins.values().flat_map(of_origin).chain(of_sign_in).map(String::from).collect()

@@ -88,10 +88,14 @@ name!(
     SecretName,
     "secret's name",
     "2 to 64 upper-case letters, digits or underscores, a letter first (the secret itself is set with `wrangler secret put`)",
-    |text| text.len() >= 2
-        && text.len() <= 64
-        && text.starts_with(|c: char| c.is_ascii_uppercase())
-        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    is_upper
+);
+name!(
+    /// The name of an mTLS binding, which holds a client certificate and its key: `DE_MASTER_MTLS`.
+    BindingName,
+    "binding's name",
+    "2 to 64 upper-case letters, digits or underscores, a letter first (the certificate is uploaded with `wrangler mtls-certificate upload` and bound in wrangler.toml)",
+    is_upper
 );
 name!(
     /// A BCP 47 language tag with a region: `de-DE`.
@@ -153,6 +157,12 @@ impl fmt::Display for FacetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+fn is_upper(text: &str) -> bool {
+    (2..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn is_word(text: &str, least: usize, most: usize, allowed: fn(char) -> bool) -> bool {

@@ -18,7 +18,13 @@ pub enum Part {
     /// Goes out as it is.
     Literal(String),
     /// Is replaced by a value, escaped for the place where it stands.
-    Placeholder(Variable),
+    Placeholder {
+        /// What it stands for.
+        variable: Variable,
+        /// How the value is written: what stands after a colon, `17` in `{vin:17}`, else empty. What it may say is up to the
+        /// protocol: a width in records, a kind of literal in `OData` and JSON.
+        spec: String,
+    },
 }
 
 /// What a placeholder stands for.
@@ -52,6 +58,12 @@ pub enum TemplateError {
         /// The name between the braces.
         name: String,
     },
+    /// A colon with nothing after it.
+    #[error("`{{{name}:}}` says nothing after its colon; leave the colon out or say how the value is written")]
+    NoSpec {
+        /// The name before the colon.
+        name: String,
+    },
 }
 
 impl Template {
@@ -78,7 +90,15 @@ impl Template {
     /// The facet fields that the template uses.
     pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Placeholder(Variable::Field { facet, field }) => Some((*facet, field.as_str())),
+            Part::Placeholder { variable: Variable::Field { facet, field }, .. } => Some((*facet, field.as_str())),
+            _ => None,
+        })
+    }
+
+    /// What stands after the colons of its placeholders, where one has any.
+    pub fn specs(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder { spec, .. } if !spec.is_empty() => Some(spec.as_str()),
             _ => None,
         })
     }
@@ -115,7 +135,7 @@ fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
-            parts.push(Part::Placeholder(variable(name)?));
+            parts.push(placeholder(name)?);
             rest = after;
         } else {
             return Err(TemplateError::Unopened);
@@ -128,8 +148,22 @@ fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     Ok(parts)
 }
 
+fn placeholder(inside: &str) -> Result<Part, TemplateError> {
+    let (name, spec) = match inside.split_once(':') {
+        Some((name, "")) => return Err(TemplateError::NoSpec { name: shown(name) }),
+        Some((name, spec)) => (name, spec),
+        None => (inside, ""),
+    };
+    Ok(Part::Placeholder { variable: variable(name)?, spec: spec.to_owned() })
+}
+
+/// A name of a template for a message: not all of a text that lacks its closing brace.
+fn shown(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 fn variable(name: &str) -> Result<Variable, TemplateError> {
-    let unknown = || TemplateError::Unknown { name: name.chars().take(40).collect() };
+    let unknown = || TemplateError::Unknown { name: shown(name) };
     match name {
         "vin" => Ok(Variable::Vin),
         "market" => Ok(Variable::Market),
@@ -147,16 +181,18 @@ mod tests {
 
     #[test]
     fn ok_splits_literals_and_placeholders() {
-        let template = Template::new("Vin eq '{vin}' {{x}} {identity.model}").expect("valid");
+        let placeholder = |variable, spec: &str| Part::Placeholder { variable, spec: spec.to_owned() };
+        let template = Template::new("Vin eq '{vin}' {{x}} {identity.model:8 right}").expect("valid");
         assert_eq!(
             template.parts(),
             [
                 Part::Literal("Vin eq '".into()),
-                Part::Placeholder(Variable::Vin),
+                placeholder(Variable::Vin, ""),
                 Part::Literal("' {x} ".into()),
-                Part::Placeholder(Variable::Field { facet: FacetName::Identity, field: "model".into() }),
+                placeholder(Variable::Field { facet: FacetName::Identity, field: "model".into() }, "8 right"),
             ]
         );
+        assert_eq!(template.specs().collect::<Vec<_>>(), ["8 right"]);
     }
 
     #[test]
@@ -165,5 +201,7 @@ mod tests {
         assert_eq!(Template::new("a } b"), Err(TemplateError::Unopened));
         assert_eq!(Template::new("{plate}"), Err(TemplateError::Unknown { name: "plate".into() }));
         assert_eq!(Template::new("{}"), Err(TemplateError::Unknown { name: String::new() }));
+        assert_eq!(Template::new("{:17}"), Err(TemplateError::Unknown { name: String::new() }));
+        assert_eq!(Template::new("{vin:}"), Err(TemplateError::NoSpec { name: "vin".into() }));
     }
 }

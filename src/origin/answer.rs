@@ -84,7 +84,7 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
 fn names_the_car(origin: &Origin) -> bool {
     let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
     let path = || origin.url.parts().iter().take_while(|part| !is_query(part));
-    let is_key = |part: &Part| matches!(part, Part::Placeholder(variable) if *variable != Variable::Market);
+    let is_key = |part: &Part| matches!(part, Part::Placeholder { variable, .. } if *variable != Variable::Market);
     match origin.protocol {
         Protocol::Rest => true,
         Protocol::Odata => path().any(is_key),

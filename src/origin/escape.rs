@@ -35,7 +35,7 @@ pub(super) fn fill(
     for part in template.parts() {
         match part {
             Part::Literal(literal) => text.push_str(literal),
-            Part::Placeholder(variable) => text.push_str(&write(value_of(variable, question)?)?),
+            Part::Placeholder { variable, .. } => text.push_str(&write(value_of(variable, question)?)?),
         }
     }
     Ok(text)

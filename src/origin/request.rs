@@ -110,7 +110,7 @@ fn query_value(template: &Template, question: &Question, is_odata: bool) -> Resu
         match part {
             Part::Literal(literal) if is_odata => text.push_str(&escape::query_literal(literal)),
             Part::Literal(literal) => text.push_str(&escape::url(literal)),
-            Part::Placeholder(variable) => {
+            Part::Placeholder { variable, .. } => {
                 let value = escape::value_of(variable, question)?;
                 let value = if is_odata { escape::odata(value) } else { value.to_owned() };
                 text.push_str(&escape::url(&value));
@@ -156,23 +156,22 @@ fn filled(body: &Value, question: &Question) -> Result<Value, RequestError> {
 }
 
 fn authenticate(auth: &Auth, ports: &Ports, request: &mut OriginRequest) -> Result<(), RequestError> {
-    match auth {
-        Auth::Basic(name) => {
-            let pair = secret(name, ports)?;
-            if !pair.contains(':') {
-                return Err(RequestError::SecretShape { name: name.clone() });
-            }
-            set(request, "authorization", format!("Basic {}", STANDARD.encode(pair)));
+    if let Some(name) = &auth.basic {
+        let pair = secret(name, ports)?;
+        if !pair.contains(':') {
+            return Err(RequestError::SecretShape { name: name.clone() });
         }
-        Auth::Bearer(name) => {
-            let token = escape::header(&secret(name, ports)?)?;
-            set(request, "authorization", format!("Bearer {token}"));
-        }
-        Auth::Header(header) => {
-            let value = escape::header(&secret(&header.secret, ports)?)?;
-            set(request, &header.name.to_ascii_lowercase(), value);
-        }
+        set(request, "authorization", format!("Basic {}", STANDARD.encode(pair)));
     }
+    if let Some(name) = &auth.bearer {
+        let token = escape::header(&secret(name, ports)?)?;
+        set(request, "authorization", format!("Bearer {token}"));
+    }
+    if let Some(header) = &auth.header {
+        let value = escape::header(&secret(&header.secret, ports)?)?;
+        set(request, &header.name.to_ascii_lowercase(), value);
+    }
+    request.certificate = auth.certificate.as_ref().map(|name| name.to_string());
     Ok(())
 }
 

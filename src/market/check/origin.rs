@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use super::address::check_address;
-use crate::market::file::{Auth, Market, Match, Method, Origin, Protocol};
+use crate::market::auth::{Auth, OAuth2};
+use crate::market::file::{Market, Match, Method, Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::template::{Part, Template};
 
@@ -23,6 +24,10 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
     findings.range(&at("concurrency"), origin.concurrency.into(), 1, 6, "calls (the platform waits for six at a time)");
     check_protocol_tables(name, origin, findings);
     check_headers(name, origin, findings);
+    check_specs(name, origin, findings);
+    if let Some(auth) = &origin.auth {
+        check_auth(name, auth, findings);
+    }
     if let Some(not_found) = &origin.not_found {
         check_match(&at("not_found"), not_found, findings);
     }
@@ -115,10 +120,7 @@ const OWN_HEADERS: [&str; 8] = [
 ];
 
 fn check_headers(name: &OriginName, origin: &Origin, findings: &mut Findings) {
-    let of_auth = match &origin.auth {
-        Some(Auth::Header(header)) => Some(&header.name),
-        _ => None,
-    };
+    let of_auth = origin.auth.as_ref().and_then(|auth| auth.header.as_ref()).map(|header| &header.name);
     for header in origin.headers.keys().chain(of_auth) {
         let lower = header.to_ascii_lowercase();
         if header.is_empty() || !header.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
@@ -135,6 +137,50 @@ fn check_headers(name: &OriginName, origin: &Origin, findings: &mut Findings) {
     }
 }
 
+fn check_auth(name: &OriginName, auth: &Auth, findings: &mut Findings) {
+    let at = ["origins", name.as_str(), "auth"];
+    match auth.ways().as_slice() {
+        [] if auth.certificate.is_none() => {
+            findings.add(
+                &at,
+                "is empty; name a secret in `basic`, `bearer`, `header` or `oauth2`, a `certificate`, or remove it",
+            );
+        }
+        [] | [_] => {}
+        ways => {
+            findings.add(&at, format!("shows who Kerbside is in several ways ({}); keep one of them", ways.join(", ")))
+        }
+    }
+    if let Some(oauth2) = &auth.oauth2 {
+        check_oauth2(name, oauth2, findings);
+    }
+    if let Some(binding) = auth.certificate.as_ref().filter(|binding| OWN_BINDINGS.contains(&binding.as_str())) {
+        findings.add(
+            &["origins", name.as_str(), "auth", "certificate"],
+            format!("\"{binding}\" is a binding of Kerbside's own; name the mTLS binding of this origin's certificate"),
+        );
+    }
+}
+
+/// Bindings of wrangler.toml that hold no certificate.
+const OWN_BINDINGS: [&str; 4] = ["ASSETS", "CACHE", "DB", "MARKETS"];
+
+fn check_oauth2(name: &OriginName, oauth2: &OAuth2, findings: &mut Findings) {
+    let at = |key: &'static str| ["origins", name.as_str(), "auth", "oauth2", key];
+    check_address(&at("token_url"), &oauth2.token_url, findings);
+    // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), one blank between two.
+    let is_token =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+    if oauth2.scope.as_ref().is_some_and(|scope| !scope.split(' ').all(is_token)) {
+        findings.add(&at("scope"), "is no scope; write its words with one blank between two, or leave it out");
+    }
+    for (key, value) in [("audience", &oauth2.audience), ("resource", &oauth2.resource)] {
+        if value.as_ref().is_some_and(String::is_empty) {
+            findings.add(&at(key), "is empty; write whom the token is for, or leave it out");
+        }
+    }
+}
+
 pub(super) fn check_match(path: &[&str], condition: &Match, findings: &mut Findings) {
     if condition.is.is_empty() != condition.missing {
         findings.add(path, "needs either `is` (the texts that mean it) or `missing = true`, and not both");
@@ -143,23 +189,40 @@ pub(super) fn check_match(path: &[&str], condition: &Match, findings: &mut Findi
 
 /// `facet.field` of every placeholder in an origin's request.
 pub(super) fn placeholders(origin: &Origin) -> BTreeSet<String> {
-    let body = origin.soap.as_ref().map(|soap| &soap.body);
+    let mut names = BTreeSet::new();
+    for (_, template) in templates(origin) {
+        names.extend(template.fields().map(|(facet, field)| format!("{facet}.{field}")));
+    }
+    names
+}
+
+/// The templates of an origin's request, each with the key that it stands in.
+fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
+    let mut found = vec![("url", origin.url.clone())];
+    found.extend(origin.query.values().map(|template| ("query", template.clone())));
+    found.extend(origin.headers.values().map(|template| ("headers", template.clone())));
+    found.extend(origin.soap.as_ref().map(|soap| ("soap", soap.body.clone())));
     let of_json = origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
-    let of_json = of_json.into_iter().filter_map(|text| Template::new(text).ok()).collect::<Vec<_>>();
-    std::iter::once(&origin.url)
-        .chain(origin.query.values())
-        .chain(origin.headers.values())
-        .chain(body)
-        .chain(&of_json)
-        .flat_map(Template::fields)
-        .map(|(facet, field)| format!("{facet}.{field}"))
-        .collect()
+    found.extend(of_json.into_iter().filter_map(|text| Some(("rest", Template::new(text).ok()?))));
+    found
+}
+
+/// Only records say how a placeholder is written.
+fn check_specs(name: &OriginName, origin: &Origin, findings: &mut Findings) {
+    for (key, template) in templates(origin) {
+        for spec in template.specs() {
+            findings.add(
+                &["origins", name.as_str(), key],
+                format!("has a placeholder with `:{spec}`, which means nothing here; remove it"),
+            );
+        }
+    }
 }
 
 fn render_probe(template: &Template) -> String {
     let part = |part: &Part| match part {
         Part::Literal(text) => text.clone(),
-        Part::Placeholder(_) => "x".into(),
+        Part::Placeholder { .. } => "x".into(),
     };
     template.parts().iter().map(part).collect()
 }
