@@ -3,19 +3,20 @@
 use serde_json::Value;
 
 use super::{Keys, Read};
+use crate::market::auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 use crate::market::file::{
-    Auth, Breaker, Distance, Facet, HeaderAuth, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod,
-    Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type,
-    default_algorithms, default_concurrency, default_max_age_s, default_max_bytes, default_scopes,
+    Breaker, Distance, Facet, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn,
+    Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
+    default_concurrency, default_max_age_s, default_max_bytes, default_scopes,
 };
 use crate::market::map::Map;
 use crate::market::mapping::{Conversion, Leaf};
-use crate::market::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
+use crate::market::names::{BindingName, FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
 use crate::market::pointer::Pointer;
 use crate::market::published::DirectoryEntry;
 use crate::market::template::Template;
 
-read_text!(Locale, MarketCode, OriginName, Pointer, RegionCode, SecretName, Template);
+read_text!(BindingName, Locale, MarketCode, OriginName, Pointer, RegionCode, SecretName, Template);
 
 impl Read for FacetName {
     fn read(tree: &Value) -> Option<Self> {
@@ -89,15 +90,16 @@ impl Read for OData {
 
 read_structure!(Breaker { failures, open_s });
 
-impl Read for Auth {
-    fn read(tree: &Value) -> Option<Self> {
-        let keys = Keys::of(tree, &["basic", "bearer", "header"])?;
-        None.or_else(|| keys.get("basic").map(Self::Basic))
-            .or_else(|| keys.get("bearer").map(Self::Bearer))
-            .or_else(|| keys.get("header").map(Self::Header))
-    }
-}
-
+read_structure!(Auth { basic = None, bearer = None, header = None, oauth2 = None, certificate = None });
+read_structure!(OAuth2 {
+    token_url,
+    client,
+    scope = None,
+    audience = None,
+    resource = None,
+    style = ClientStyle::default(),
+});
+read_words!(ClientStyle { "basic" => Basic, "body" => Body });
 read_structure!(HeaderAuth { name, secret });
 read_structure!(Rest { method = Method::default(), body = None });
 read_words!(Method { "GET" => Get, "POST" => Post });
