@@ -32,6 +32,8 @@ pub struct App {
     pub ports: Ports,
     /// What the isolate remembers.
     pub memory: Rc<Memory>,
+    /// What the isolate remembers of origins.
+    pub flow: crate::flow::Memory,
     /// What the deployment says.
     pub config: Rc<Config>,
 }

@@ -4,6 +4,7 @@
 //! kept (`cache`), who may see what (`disclosure`), how it is written (`api`).
 //! Known gaps: calls are not retried, hedged or held back by a breaker, and two isolates may ask the same origin at the same time.
 
+mod memory;
 mod plan;
 mod work;
 
@@ -19,6 +20,7 @@ use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
 use crate::vehicle::Vin;
+pub use memory::Memory;
 use work::{Outcome, Work};
 
 /// What is asked about which car, and by whom.
@@ -133,7 +135,7 @@ pub enum Via {
 pub const RETRY_AFTER_S: u32 = 2;
 
 /// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
-pub async fn run(ports: &Ports, request: Request) -> Flow {
+pub async fn run(ports: &Ports, _memory: &Memory, request: Request) -> Flow {
     let plan = plan::plan(&request.market, &request.facets, request.tier);
     let store = FacetStore::new(ports, &request.market, &request.lookup);
     let passed_ms = ports.clock.now().since_ms(request.started);

@@ -23,7 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("flow", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache"]),
     ("pages", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow"]),
     ("api", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow", "pages"]),
-    ("platform", &["market", "vehicle", "telemetry", "ports", "api", "cache"]),
+    ("platform", &["market", "vehicle", "telemetry", "ports", "api", "cache", "flow"]),
 ];
 
 struct Source {

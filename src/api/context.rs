@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
             started: self.started,
             trace: self.trace.headers(),
         };
-        Ok(flow::run(&self.ports, request).await)
+        Ok(flow::run(&self.ports, &self.app.flow, request).await)
     }
 
     /// The body, where it is of the media type and not too long.

@@ -13,6 +13,7 @@ const UNKNOWN: &str =
 
 struct Case {
     world: Rc<World>,
+    memory: Memory,
     market: Rc<Market>,
 }
 
@@ -24,7 +25,7 @@ impl Case {
         for name in ["DE_MASTER_TOKEN", "DE_EQUIPMENT_BASIC"] {
             world.secrets.borrow_mut().insert(name.into(), "user:pass".into());
         }
-        let case = Self { world, market: Rc::new(compile("market.toml", text).expect("valid").market) };
+        let case = Self { world, memory: Memory::default(), market: Rc::new(compile("market.toml", text).expect("valid").market) };
         case.answers(master, equipment, recalls);
         case
     }
@@ -63,7 +64,7 @@ impl Case {
             started: ports.clock.now(),
             trace: Vec::new(),
         };
-        self.world.run(run(&ports, request))
+        self.world.run(run(&ports, &self.memory, request))
     }
 
     fn run(&self) -> Flow {

@@ -10,9 +10,11 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, event};
 use super::fetch::read_capped;
 use crate::api::{Answer, App, BodyError, Call, Config, Incoming, handle};
 use crate::cache::Memory;
+use crate::flow;
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
+    static FLOW: flow::Memory = flow::Memory::default();
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
 
@@ -21,7 +23,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     let Some(config) = config(&env) else {
         return Response::error("REGIONS or REGION_HOSTS of this deployment does not read", 500);
     };
-    let app = App { ports: super::ports(&env, &Rc::new(context))?, memory: MEMORY.with(Rc::clone), config };
+    let ports = super::ports(&env, &Rc::new(context))?;
+    let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
     let call = call(&request);
     let is_head = call.method == "HEAD";
     respond(handle(&app, call).await, is_head)

@@ -67,6 +67,7 @@ impl TestApp {
         let app = App {
             ports: world.ports(),
             memory: Rc::new(Memory::default()),
+            flow: kerbside::flow::Memory::default(),
             config: Rc::new(config.expect("valid variables")),
         };
         let this = Self { world, app };
