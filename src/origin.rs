@@ -9,6 +9,7 @@ mod escape;
 mod failure;
 mod mapping;
 mod request;
+mod retry_after;
 mod soap;
 mod text;
 mod xml;
@@ -36,7 +37,7 @@ pub struct Question {
     pub fields: Map<(FacetName, String), String>,
 }
 
-/// Asks one origin and reads its answer.
+/// Asks one origin and reads its answer, in `left_ms` at the most, however many requests it takes.
 ///
 /// # Errors
 /// [`Failure`] where there is no usable answer: the token for the document, and the cause for the operator.
@@ -46,13 +47,15 @@ pub async fn ask(
     name: &OriginName,
     question: &Question,
     trace: &[(String, String)],
+    left_ms: u32,
 ) -> Result<Answer, Failure> {
     let origin =
         market.origins.get(name).ok_or(Failure::new(ErrorToken::DestinationUnavailable, "origin not described"))?;
     let mut request = build(origin, question, ports).map_err(|error| Failure::of_request(&error))?;
     request.headers.extend(trace.iter().cloned());
+    request.timeout_ms = request.timeout_ms.min(left_ms);
     let response = ports.origins.send(request).await.map_err(Failure::of_http)?;
-    read(origin, &response)
+    read(origin, &response).map_err(|failure| failure.with_date(response.retry_after.as_deref(), ports.clock.now()))
 }
 
 /// The values of a facet that later requests may use, by field: texts and numbers of a record.

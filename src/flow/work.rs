@@ -158,7 +158,7 @@ impl Work {
         let (question, trace) = (self.question.clone(), self.trace.clone());
         async move {
             let started = ports.clock.now();
-            let answer = origin::ask(&ports, &market, &name, &question, &trace).await;
+            let answer = origin::ask(&ports, &market, &name, &question, &trace, u32::MAX).await;
             let took_ms = ports.clock.now().since_ms(started);
             Done { origin: name, answer, took_ms }
         }

@@ -151,15 +151,18 @@ pub struct Origin {
     /// Bytes of an answer's body at the most.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u32,
-    /// Further tries of a failed idempotent call. Checked, without effect yet: see the known gaps of `flow`.
+    /// Further tries of a failed call: every call for facets is a read. Within `timeout_ms` and within a budget, see `flow`.
     #[serde(default)]
     pub retries: u8,
-    /// Calls of one request at the same time. Without effect yet: a request asks each origin once.
+    /// Calls of one isolate at the same time.
     #[serde(default = "default_concurrency")]
     pub concurrency: u8,
-    /// When the origin is left alone. Checked, without effect yet: see the known gaps of `flow`.
+    /// When the origin is left alone.
     #[serde(default)]
     pub breaker: Breaker,
+    /// Whether a second call goes out where the first one takes longer than nineteen in twenty did lately.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hedge: bool,
     /// How Kerbside authenticates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
@@ -234,11 +237,15 @@ pub struct Breaker {
     pub failures: u16,
     /// Seconds that it stays open.
     pub open_s: u16,
+    /// Milliseconds from which an answer counts as a failure here, though it is used. Without it only those count that do not
+    /// come within `timeout_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_ms: Option<u32>,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { failures: 5, open_s: 30 }
+        Self { failures: 5, open_s: 30, slow_ms: None }
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Answer {
 }
 
 /// Longest `Retry-After` that is believed.
-const LONGEST_RETRY_S: u32 = 3600;
+pub(super) const LONGEST_RETRY_S: u32 = 3600;
 
 /// Reads an answer.
 ///

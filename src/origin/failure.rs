@@ -1,7 +1,8 @@
 //! Why an origin gave nothing usable: a coarse token for callers (RFC 9209), a precise cause for operators.
 
 use super::request::RequestError;
-use crate::ports::OriginHttpError;
+use super::retry_after;
+use crate::ports::{OriginHttpError, Timestamp};
 
 /// The RFC 9209 error types that documents and `Proxy-Status` use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,10 +47,26 @@ pub struct Failure {
     pub place: Option<String>,
 }
 
+/// The cause of an answer that broke off.
+const BROKE_OFF: &str = "the answer broke off";
+
 impl Failure {
     /// A failure without further detail.
     pub const fn new(token: ErrorToken, cause: &'static str) -> Self {
         Self { token, cause, status: None, retry_after_s: None, place: None }
+    }
+
+    /// Whether the connection was not made, or broke.
+    pub fn broke_off(&self) -> bool {
+        self.token == ErrorToken::ConnectionRefused || self.cause == BROKE_OFF
+    }
+
+    /// Takes a `Retry-After` that is a date.
+    pub(super) fn with_date(mut self, retry_after: Option<&str>, now: Timestamp) -> Self {
+        if matches!(self.status, Some(429 | 503)) && self.retry_after_s.is_none() {
+            self.retry_after_s = retry_after.and_then(|text| retry_after::seconds_until(text, now));
+        }
+        self
     }
 
     /// An answer that cannot be used.
@@ -63,7 +80,7 @@ impl Failure {
                 Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
             }
             OriginHttpError::Connection => Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke"),
-            OriginHttpError::Incomplete => Self::new(ErrorToken::HttpProtocolError, "the answer broke off"),
+            OriginHttpError::Incomplete => Self::new(ErrorToken::HttpProtocolError, BROKE_OFF),
             OriginHttpError::TooLarge => Self::new(ErrorToken::HttpProtocolError, "the body is longer than max_bytes"),
         }
     }

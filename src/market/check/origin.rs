@@ -22,6 +22,7 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
     findings.range(&at("max_bytes"), origin.max_bytes, 256, 8_388_608, "bytes");
     findings.range(&at("retries"), origin.retries.into(), 0, 5, "further tries");
     findings.range(&at("concurrency"), origin.concurrency.into(), 1, 6, "calls (the platform waits for six at a time)");
+    check_breaker(name, origin, findings);
     check_protocol_tables(name, origin, findings);
     check_headers(name, origin, findings);
     check_specs(name, origin, findings);
@@ -42,6 +43,23 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
             findings
                 .add(&["origins", name.as_str()], "is used by no facet; remove it, or name it as a facet's `origin`");
         }
+    }
+}
+
+fn check_breaker(name: &OriginName, origin: &Origin, findings: &mut Findings) {
+    let at = |key: &'static str| ["origins", name.as_str(), "breaker", key];
+    let breaker = &origin.breaker;
+    findings.range(&at("failures"), breaker.failures.into(), 1, 1_000, "failures in a row");
+    findings.range(&at("open_s"), breaker.open_s.into(), 1, 300, "seconds");
+    if let Some(slow_ms) = breaker.slow_ms {
+        let most = origin.timeout_ms;
+        findings.range(
+            &at("slow_ms"),
+            slow_ms,
+            1,
+            most,
+            "milliseconds (what takes longer than `timeout_ms` is slow in any case)",
+        );
     }
 }
 

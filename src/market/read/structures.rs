@@ -72,6 +72,7 @@ read_structure!(Origin {
     retries = 0,
     concurrency = default_concurrency(),
     breaker = Breaker::default(),
+    hedge = false,
     auth = None,
     query = Map::new(),
     headers = Map::new(),
@@ -88,7 +89,7 @@ impl Read for OData {
     }
 }
 
-read_structure!(Breaker { failures, open_s });
+read_structure!(Breaker { failures, open_s, slow_ms = None });
 
 read_structure!(Auth { basic = None, bearer = None, header = None, oauth2 = None, certificate = None });
 read_structure!(OAuth2 {
