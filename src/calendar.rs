@@ -83,6 +83,13 @@ impl Date {
         }
     }
 
+    /// The day of the same number so many months on; the month's last day where it has fewer. Nothing after the year 9999.
+    pub fn plus_months(self, months: u32) -> Option<Self> {
+        let months = (u32::from(self.year) * 12 + u32::from(self.month) - 1).checked_add(months)?;
+        let (year, month) = (u16::try_from(months / 12).ok()?, u8::try_from(months % 12 + 1).ok()?);
+        Self::new(year, month, self.day.min(days_in_month(year, month)))
+    }
+
     /// Days since 1970-01-01.
     pub fn days(self) -> i64 {
         let (month, day) = (i64::from(self.month), i64::from(self.day));
@@ -271,6 +278,14 @@ mod tests {
             let expect = text.parse::<jiff::civil::Date>().ok().map(|date| date.to_string());
             prop_assert_eq!(Date::parse_iso(&text).map(|date| date.to_string()), expect.clone());
             prop_assert_eq!(Date::parse(&text, "%Y-%m-%d").map(|date| date.to_string()), expect);
+        }
+
+        #[test]
+        fn months_agree_with_jiff(days in -700_000_i64..2_900_000, months in 0_u32..2000) {
+            let date = Date::of_days(days).expect("in range");
+            let theirs: jiff::civil::Date = date.to_string().parse().expect("a date");
+            let expect = theirs.checked_add(jiff::Span::new().months(i64::from(months))).ok();
+            prop_assert_eq!(date.plus_months(months).map(|date| date.to_string()), expect.map(|date| date.to_string()));
         }
 
         #[test]

@@ -3,31 +3,13 @@
 //! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier, never lower it.
 //! Leaves to others: how a caller's tier is proven (`auth`).
 
+mod table;
+
 use serde_json::Value;
 
+pub use table::{Class, Leaf, leaves};
+
 use crate::market::{FacetName, Map, Market, Tier};
-
-/// What kind of information a leaf is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// A fact about the car.
-    VehicleFact,
-    /// Tells of a person.
-    Personal,
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, Copy)]
-pub struct Leaf {
-    /// The facet.
-    pub facet: FacetName,
-    /// The leaf's place in it; lists are walked without an index: `items.name`.
-    pub path: &'static str,
-    /// The least tier that sees it.
-    pub floor: Tier,
-    /// What kind of information it is.
-    pub class: Class,
-}
 
 /// A facet as far as a tier sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,73 +20,36 @@ pub struct Projection {
     pub withheld: Vec<String>,
 }
 
-const fn fact(facet: FacetName, path: &'static str, floor: Tier) -> Leaf {
-    Leaf { facet, path, floor, class: Class::VehicleFact }
-}
-
-/// Every leaf of every facet.
-pub const TABLE: &[Leaf] = &[
-    fact(FacetName::Identity, "make", Tier::Public),
-    fact(FacetName::Identity, "model", Tier::Public),
-    fact(FacetName::Identity, "trim", Tier::Public),
-    fact(FacetName::Identity, "body", Tier::Public),
-    fact(FacetName::Identity, "fuel", Tier::Public),
-    fact(FacetName::Identity, "model_year", Tier::Public),
-    fact(FacetName::Identity, "power.value", Tier::Public),
-    fact(FacetName::Identity, "power.unit", Tier::Public),
-    fact(FacetName::Identity, "displacement.value", Tier::Public),
-    fact(FacetName::Identity, "displacement.unit", Tier::Public),
-    fact(FacetName::Identity, "cylinders", Tier::Public),
-    fact(FacetName::Identity, "transmission", Tier::Public),
-    fact(FacetName::Identity, "drive", Tier::Public),
-    fact(FacetName::Identity, "doors", Tier::Public),
-    fact(FacetName::Identity, "colour", Tier::Public),
-    Leaf { facet: FacetName::Identity, path: "vin", floor: Tier::Owner, class: Class::Personal },
-    fact(FacetName::Equipment, "item_count", Tier::Public),
-    fact(FacetName::Equipment, "items.code", Tier::Member),
-    fact(FacetName::Equipment, "items.name", Tier::Member),
-    fact(FacetName::Equipment, "items.category", Tier::Member),
-    fact(FacetName::Recalls, "open", Tier::Public),
-    fact(FacetName::Recalls, "items.reference", Tier::Member),
-    fact(FacetName::Recalls, "items.title", Tier::Member),
-    fact(FacetName::Recalls, "items.description", Tier::Member),
-    fact(FacetName::Recalls, "items.announced_on", Tier::Member),
-    fact(FacetName::Recalls, "items.status", Tier::Member),
-];
-
-/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for an unknown leaf.
-fn tier_of(facet: FacetName, path: &str, raised: &Map<String, Tier>) -> Option<Tier> {
-    let leaf = TABLE.iter().find(|leaf| leaf.facet == facet && leaf.path == path)?;
+/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for what no tier sees.
+fn tier_of(facet: FacetName, leaf: &Leaf, raised: &Map<String, Tier>) -> Option<Tier> {
+    if leaf.class == Class::Secret {
+        return None;
+    }
     // A market raises `recalls.items` and with it everything below.
     let raises = raised.iter().filter_map(|(name, tier)| {
-        let rest = name.strip_prefix(facet.as_str())?.strip_prefix('.')?;
-        let covers = path == rest || path.strip_prefix(rest).is_some_and(|below| below.starts_with('.'));
-        covers.then_some(*tier)
+        let path = name.strip_prefix(facet.as_str())?.strip_prefix('.')?;
+        (leaf.is_below(path) || leaf.names(path)).then_some(*tier)
     });
     raises.chain([leaf.floor]).max()
 }
 
 /// The least tier that sees anything of a facet in a market.
 pub fn least_tier(facet: FacetName, market: &Market) -> Tier {
-    let leaves = TABLE.iter().filter(|leaf| leaf.facet == facet);
-    leaves.filter_map(|leaf| tier_of(facet, leaf.path, &market.disclosure)).min().unwrap_or(Tier::Owner)
+    field_tier(facet, "", market)
 }
 
-/// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a market.
+/// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a market; of the facet as a
+/// whole where the place is empty.
 pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
-    let at_or_below = |leaf: &&Leaf| {
-        leaf.facet == facet && leaf.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let tiers = TABLE.iter().filter(at_or_below).filter_map(|leaf| tier_of(facet, leaf.path, &market.disclosure));
-    tiers.min().unwrap_or(Tier::Owner)
+    let at_or_below = leaves(facet).iter().filter(|leaf| leaf.is_below(path) || leaf.names(path));
+    at_or_below.filter_map(|leaf| tier_of(facet, leaf, &market.disclosure)).min().unwrap_or(Tier::Owner)
 }
 
 /// A number that changes whenever somebody would see more or less of a facet. A stored projection is good only under the policy
 /// that it was made under: a market, or a release, that raises a field must not meet it in the cache.
 pub fn policy(facet: FacetName, market: &Market) -> u32 {
-    let leaves = TABLE.iter().filter(|leaf| leaf.facet == facet);
-    leaves.fold(2_166_136_261, |hash, leaf| {
-        let tier = tier_of(facet, leaf.path, &market.disclosure).map_or("", Tier::as_str);
+    leaves(facet).iter().fold(2_166_136_261, |hash, leaf| {
+        let tier = tier_of(facet, leaf, &market.disclosure).map_or("", Tier::as_str);
         // FNV-1a: told apart, not secret.
         let bytes = leaf.path.bytes().chain(tier.bytes());
         bytes.fold(hash, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
@@ -146,9 +91,8 @@ pub fn misused_disclosure(market: &Market) -> Vec<String> {
     let mut sentences = unmet_needs(market);
     for (name, tier) in &market.disclosure {
         let Some((facet, path)) = name.split_once('.') else { continue };
-        let below =
-            |leaf: &&Leaf| leaf.path == path || leaf.path.strip_prefix(path).is_some_and(|p| p.starts_with('.'));
-        let leaves: Vec<&Leaf> = TABLE.iter().filter(|leaf| leaf.facet.as_str() == facet).filter(below).collect();
+        let facet = FacetName::parse(facet).map(leaves).unwrap_or_default();
+        let leaves: Vec<&Leaf> = facet.iter().filter(|leaf| leaf.is_below(path) || leaf.names(path)).collect();
         if leaves.is_empty() {
             sentences.push(format!(
                 "disclosure.\"{name}\": there is no such field; write \"facet.field\", like \"identity.colour\""
@@ -189,14 +133,16 @@ fn walk(
             (!seen.is_empty() || path.is_empty()).then_some(Value::Object(seen))
         }
         Value::Array(elements) => walk_list(facet, path, elements, tier, raised, withheld),
-        leaf => match tier_of(facet, path, raised) {
-            Some(needed) if needed <= tier => Some(leaf.clone()),
-            Some(_) => {
-                withheld.push(path.to_owned());
-                None
+        value => {
+            let leaf = leaves(facet).iter().find(|leaf| leaf.names(path))?;
+            if tier_of(facet, leaf, raised).is_some_and(|needed| needed <= tier) {
+                return Some(value.clone());
             }
-            None => None,
-        },
+            if leaf.class != Class::Secret {
+                withheld.push(path.to_owned());
+            }
+            None
+        }
     }
 }
 
@@ -209,9 +155,8 @@ fn walk_list(
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
     // A list is seen where any leaf below it is: an empty list would otherwise tell what its elements may not.
-    let below = |leaf: &&Leaf| leaf.facet == facet && leaf.path.strip_prefix(path).is_some_and(|p| p.starts_with('.'));
-    let visible = TABLE.iter().filter(below).any(|leaf| tier_of(facet, leaf.path, raised).is_some_and(|t| t <= tier));
-    if !visible {
+    let mut below = leaves(facet).iter().filter(|leaf| leaf.is_below(path));
+    if !below.any(|leaf| tier_of(facet, leaf, raised).is_some_and(|needed| needed <= tier)) {
         withheld.push(path.to_owned());
         return None;
     }

@@ -6,6 +6,7 @@
 
 mod auth;
 mod check;
+pub mod codes;
 mod compile;
 mod file;
 mod map;

@@ -7,6 +7,12 @@ mod facets;
 mod id;
 mod vin;
 
-pub use facets::{Equipment, EquipmentItem, Identity, Quantity, Recall, RecallState, Recalls, ShapeError, typed};
+#[cfg(test)]
+pub(crate) use facets::full;
+pub use facets::{
+    Content, Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, Identity, Instant, Member, Mileage, Money,
+    Parts, PriceRange, Quantity, Reading, Recall, Recalls, Record, Registration, ServiceEntry, ServiceHistory,
+    ShapeError, Unit, Valuation, Warranty, WarrantyItem, Whole, Year, members, typed,
+};
 pub use id::{KeyRing, KeyRingError, VehicleId};
 pub use vin::{CheckDigit, Vin, VinError};

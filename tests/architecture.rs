@@ -14,7 +14,7 @@ const CEILING: usize = 500;
 const TABLE: &[(&str, &[&str])] = &[
     ("calendar", &[]),
     ("market", &["calendar"]),
-    ("vehicle", &["market"]),
+    ("vehicle", &["market", "calendar"]),
     ("disclosure", &["market", "vehicle"]),
     ("telemetry", &["market", "vehicle"]),
     ("ports", &["market", "vehicle", "telemetry", "calendar"]),

@@ -11,16 +11,16 @@ fn market(disclosure: &[(&str, Tier)]) -> Market {
 }
 
 fn sample(facet: FacetName) -> Value {
-    match facet {
-        FacetName::Identity => json!({
-            "make": "Porsche", "model": "911", "trim": "Carrera", "body": "coupe", "fuel": "petrol", "model_year": 1996,
-            "power": {"value": 210, "unit": "kW"}, "displacement": {"value": 3600, "unit": "cm3"}, "cylinders": 6,
-            "transmission": "manual", "drive": "rear", "doors": 2, "colour": "black", "vin": "WP0ZZZ99ZTS390000"
-        }),
-        FacetName::Equipment => json!({"item_count": 1, "items": [{"code": "1", "name": "ABS", "category": "safety"}]}),
-        FacetName::Recalls => json!({"open": true, "items": [{
-            "reference": "R1", "title": "Airbag", "description": "…", "announced_on": "2020-01-01", "status": "open"}]}),
-    }
+    crate::vehicle::full(facet)
+}
+
+/// The paths of the table's leaves, parts and all.
+fn table(facet: FacetName) -> Vec<String> {
+    let of = |leaf: &Leaf| match leaf.parts {
+        [] => vec![leaf.path.to_owned()],
+        parts => parts.iter().map(|part| format!("{}.{part}", leaf.path)).collect(),
+    };
+    leaves(facet).iter().flat_map(of).collect()
 }
 
 /// The paths of all leaves of a value.
@@ -45,43 +45,97 @@ fn seen(facet: FacetName, tier: Tier, market: &Market) -> Vec<String> {
 #[test]
 fn table_is_total_for_the_types() {
     for facet in FacetName::ALL {
-        let typed = crate::vehicle::typed(*facet, sample(*facet)).expect("the sample has the facet's type");
-        let mut leaves = Vec::new();
-        paths(&typed, "", &mut leaves);
-        for leaf in &leaves {
-            assert!(TABLE.iter().any(|row| row.facet == *facet && row.path == leaf), "{facet}.{leaf} has no row");
-        }
-        for row in TABLE.iter().filter(|row| row.facet == *facet) {
-            assert!(leaves.iter().any(|leaf| leaf == row.path), "{facet}.{} is in the table only", row.path);
+        let mut stated = Vec::new();
+        paths(&sample(*facet), "", &mut stated);
+        let mut known = table(*facet);
+        stated.sort();
+        known.sort();
+        assert_eq!(known, stated, "{facet}: the table's leaves, and those of the type with every field");
+    }
+}
+
+#[test]
+fn floors_are_those_of_the_design() {
+    let market = market(&[]);
+    let least = |path: &str| {
+        let (facet, field) = path.split_once('.').expect("facet.field");
+        field_tier(FacetName::parse(facet).expect("a facet"), field, &market)
+    };
+    for (tier, paths) in [
+        (
+            Tier::Public,
+            "identity.make identity.model identity.trim identity.body identity.fuel identity.model_year identity.power identity.colour energy.label recalls.open",
+        ),
+        (
+            Tier::Member,
+            "equipment.items recalls.items warranty.valid_until warranty.items mileage.verdict service_history.last_performed_on service_history.entry_count damage.reported valuation.range",
+        ),
+        (
+            Tier::Owner,
+            "identity.vin identity.first_registered service_history.items service_history.items.workshop service_history.items.invoice_number mileage.items damage.items registration.plate registration.first_registered_on registration.keeper_name registration.keeper_address",
+        ),
+    ] {
+        for path in paths.split(' ') {
+            assert_eq!(least(path), tier, "{path}");
         }
     }
+    let of = |tier: Tier| FacetName::ALL.iter().filter(|facet| least_tier(**facet, &market) == tier).count();
+    assert_eq!((of(Tier::Public), of(Tier::Member), of(Tier::Owner)), (4, 5, 1));
+}
+
+#[test]
+fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
+    let all = || FacetName::ALL.iter().flat_map(|facet| leaves(*facet));
+    assert!(all().filter(|leaf| leaf.class == Class::Personal).all(|leaf| leaf.floor == Tier::Owner));
+    let secret = Leaf { path: "code", parts: &[], floor: Tier::Public, class: Class::Secret };
+    assert_eq!(tier_of(FacetName::Identity, &secret, &Map::new()), None);
 }
 
 #[test]
 fn ok_public_sees_what_the_floors_say() {
     let market = market(&[]);
     let identity = project(FacetName::Identity, &sample(FacetName::Identity), Tier::Public, &market);
-    assert_eq!(identity.withheld, ["vin"]);
+    assert_eq!(identity.withheld, ["first_registered", "vin"]);
     let recalls = project(FacetName::Recalls, &sample(FacetName::Recalls), Tier::Public, &market);
     assert_eq!(recalls, Projection { value: json!({"open": true}), withheld: vec!["items".into()] });
     let none = project(FacetName::Equipment, &json!({"item_count": 0, "items": []}), Tier::Public, &market);
     assert_eq!(none, Projection { value: json!({"item_count": 0}), withheld: vec!["items".into()] });
+    for facet in [FacetName::Mileage, FacetName::Registration, FacetName::Damage, FacetName::Valuation] {
+        assert_eq!(project(facet, &sample(facet), Tier::Public, &market).value, json!({}), "{facet}");
+    }
+    let damage = project(FacetName::Damage, &json!({"reported": false, "items": []}), Tier::Member, &market);
+    assert_eq!(damage, Projection { value: json!({"reported": false}), withheld: vec!["items".into()] });
 }
 
 #[test]
 fn monotone_no_lower_tier_sees_more() {
-    for market in [market(&[]), market(&[("identity.colour", Tier::Member), ("recalls.items", Tier::Owner)])] {
+    let raised = [
+        ("identity.colour", Tier::Member),
+        ("recalls.items", Tier::Owner),
+        ("valuation.range", Tier::Owner),
+        ("energy.co2.value", Tier::Member),
+    ];
+    for market in [market(&[]), market(&raised)] {
         for facet in FacetName::ALL {
             for (lower, higher) in [(Tier::Public, Tier::Member), (Tier::Member, Tier::Owner)] {
                 let more = seen(*facet, higher, &market);
                 assert!(seen(*facet, lower, &market).iter().all(|leaf| more.contains(leaf)), "{facet} {lower:?}");
             }
+            let mut all = Vec::new();
+            paths(&sample(*facet), "", &mut all);
+            assert_eq!(seen(*facet, Tier::Owner, &market), all, "{facet}: the owner sees the whole");
         }
     }
 }
 
 #[test]
 fn default_deny_drops_what_the_table_does_not_name() {
+    for facet in FacetName::ALL {
+        let odd = json!({"secret": "x", "items": [{"secret": "x"}], "range": {"secret": {"amount_minor": 1, "currency": "EUR"}}});
+        let mut seen = Vec::new();
+        paths(&project(*facet, &odd, Tier::Owner, &market(&[])).value, "", &mut seen);
+        assert!(seen.is_empty(), "{facet}: {seen:?}");
+    }
     let value = json!({"make": "a", "keeper": "Erika", "power": {"value": 1, "unit": "kW", "note": "x"}});
     let projection = project(FacetName::Identity, &value, Tier::Owner, &market(&[]));
     assert_eq!(projection.value, json!({"make": "a", "power": {"value": 1, "unit": "kW"}}));
@@ -104,7 +158,16 @@ fn a_market_raises_and_never_lowers() {
     let raised = market(&[("identity.power", Tier::Owner)]);
     assert_eq!(
         project(FacetName::Identity, &sample(FacetName::Identity), Tier::Member, &raised).withheld,
-        ["power", "vin"]
+        ["first_registered", "power", "vin"]
+    );
+    let range = market(&[("valuation.range", Tier::Owner)]);
+    let member = project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &range);
+    assert_eq!(member.withheld, ["range"]);
+    let one_end = market(&[("valuation.range.high", Tier::Owner)]);
+    let member = project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &one_end);
+    assert_eq!(
+        (member.withheld, member.value.pointer("/range/low/currency")),
+        (vec!["range.high".to_owned()], Some(&json!("EUR")))
     );
     let lowered = market(&[("identity.vin", Tier::Public), ("recalls.items.title", Tier::Public)]);
     assert!(!seen(FacetName::Identity, Tier::Public, &lowered).contains(&"vin".to_owned()));

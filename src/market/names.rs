@@ -149,8 +149,22 @@ facet_names! {
     Identity = "identity",
     /// What is fitted to this car.
     Equipment = "equipment",
+    /// Consumption, emissions and the legal label of the type.
+    Energy = "energy",
     /// Safety recalls of this car.
     Recalls = "recalls",
+    /// What is covered, and until when.
+    Warranty = "warranty",
+    /// What was done to this car, and when.
+    ServiceHistory = "service_history",
+    /// Distances read, and whether they agree.
+    Mileage = "mileage",
+    /// How the authority has it on record.
+    Registration = "registration",
+    /// Damage that was reported.
+    Damage = "damage",
+    /// What it is worth.
+    Valuation = "valuation",
 }
 
 impl fmt::Display for FacetName {

@@ -1,5 +1,6 @@
 //! The facets' fields as a market file may map them. `vehicle` holds the Rust types; a test there proves that both agree.
 
+use super::codes::{self, Code};
 use super::names::FacetName;
 
 /// Whether a facet is one record or a list of them.
@@ -31,7 +32,7 @@ impl Shape {
 /// One field that a mapping may fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// The field's name in the vehicle document.
+    /// The field's name in the vehicle document; of a nested one with the object's before it: `range.low`.
     pub name: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -60,76 +61,133 @@ pub enum Kind {
     Instant,
 }
 
-/// `identity.fuel`.
-const FUELS: Kind = Kind::Code(&[
-    "petrol",
-    "diesel",
-    "electric",
-    "hybrid_petrol",
-    "hybrid_diesel",
-    "plug_in_hybrid",
-    "cng",
-    "lpg",
-    "hydrogen",
-    "ethanol",
-    "other",
-]);
-/// `identity.body`.
-const BODIES: Kind = Kind::Code(&[
-    "saloon",
-    "hatchback",
-    "estate",
-    "suv",
-    "coupe",
-    "convertible",
-    "pickup",
-    "van",
-    "minivan",
-    "truck",
-    "motorcycle",
-    "other",
-]);
-/// `identity.transmission`.
-const TRANSMISSIONS: Kind = Kind::Code(&["manual", "automatic", "automated_manual", "cvt", "other"]);
-/// `identity.drive`.
-const DRIVES: Kind = Kind::Code(&["front", "rear", "all"]);
-/// `recalls.items.status`.
-const RECALL_STATES: Kind = Kind::Code(&["open", "completed"]);
+const fn code<C: Code>() -> Kind {
+    Kind::Code(C::WORDS)
+}
 
 const IDENTITY: &[Field] = &[
     required("make", Kind::Text),
-    required("model", Kind::Text),
+    optional("model", Kind::Text),
+    optional("model_code", Kind::Text),
     optional("trim", Kind::Text),
-    optional("body", BODIES),
-    optional("fuel", FUELS),
+    optional("body", code::<codes::Body>()),
+    optional("fuel", code::<codes::Fuel>()),
     optional("model_year", Kind::Integer),
     optional("power", Kind::Quantity("kW")),
     optional("displacement", Kind::Quantity("cm3")),
     optional("cylinders", Kind::Integer),
-    optional("transmission", TRANSMISSIONS),
-    optional("drive", DRIVES),
+    optional("transmission", code::<codes::Transmission>()),
+    optional("drive", code::<codes::Drive>()),
     optional("doors", Kind::Integer),
+    optional("seats", Kind::Integer),
     optional("colour", Kind::Text),
+    optional("first_registered", Kind::Date),
     optional("vin", Kind::Text),
 ];
+
 const EQUIPMENT: &[Field] =
     &[optional("code", Kind::Text), required("name", Kind::Text), optional("category", Kind::Text)];
+const EQUIPMENT_SUMMARY: &[Field] = &[required("item_count", Kind::Integer)];
+
+const ENERGY: &[Field] = &[
+    optional("label", code::<codes::EnergyLabel>()),
+    optional("label_discharged", code::<codes::EnergyLabel>()),
+    optional("cycle", code::<codes::Cycle>()),
+    optional("consumption", Kind::Quantity("l/100km")),
+    optional("consumption_discharged", Kind::Quantity("l/100km")),
+    optional("gas_consumption", Kind::Quantity("kg/100km")),
+    optional("electric_consumption", Kind::Quantity("kWh/100km")),
+    optional("co2", Kind::Quantity("g/km")),
+    optional("electric_range", Kind::Quantity("km")),
+    optional("battery_capacity", Kind::Quantity("kWh")),
+    optional("emission_standard", Kind::Text),
+];
+
 const RECALLS: &[Field] = &[
     required("reference", Kind::Text),
     optional("title", Kind::Text),
     optional("description", Kind::Text),
     optional("announced_on", Kind::Date),
-    required("status", RECALL_STATES),
+    required("status", code::<codes::RecallStatus>()),
+];
+const RECALLS_SUMMARY: &[Field] = &[required("open", Kind::Boolean)];
+
+const WARRANTY: &[Field] = &[
+    required("kind", code::<codes::WarrantyKind>()),
+    optional("starts_on", Kind::Date),
+    optional("ends_on", Kind::Date),
+    optional("duration", Kind::Quantity("month")),
+    optional("mileage_limit", Kind::Quantity("km")),
+    optional("provider", Kind::Text),
+    optional("status", code::<codes::WarrantyStatus>()),
+];
+const WARRANTY_SUMMARY: &[Field] = &[required("valid_until", Kind::Date)];
+
+const SERVICE_HISTORY: &[Field] = &[
+    required("performed_on", Kind::Date),
+    optional("kind", code::<codes::ServiceKind>()),
+    optional("result", code::<codes::InspectionResult>()),
+    optional("mileage", Kind::Quantity("km")),
+    optional("description", Kind::Text),
+    optional("workshop", Kind::Text),
+    optional("invoice_number", Kind::Text),
+    optional("invoice_total", Kind::Money),
+];
+const SERVICE_HISTORY_SUMMARY: &[Field] =
+    &[optional("last_performed_on", Kind::Date), optional("entry_count", Kind::Integer)];
+
+const MILEAGE: &[Field] = &[
+    required("read_on", Kind::Date),
+    required("distance", Kind::Quantity("km")),
+    optional("source", code::<codes::ReadingSource>()),
+];
+const MILEAGE_SUMMARY: &[Field] = &[required("verdict", code::<codes::MileageVerdict>())];
+
+const REGISTRATION: &[Field] = &[
+    optional("plate", Kind::Text),
+    optional("first_registered_on", Kind::Date),
+    optional("registered_on", Kind::Date),
+    optional("country", Kind::Text),
+    optional("status", code::<codes::RegistrationStatus>()),
+    optional("usage", code::<codes::Usage>()),
+    optional("keeper_count", Kind::Integer),
+    optional("inspection_due_on", Kind::Date),
+    optional("keeper_name", Kind::Text),
+    optional("keeper_address", Kind::Text),
 ];
 
-const RECALLS_SUMMARY: &[Field] = &[required("open", Kind::Boolean)];
+const DAMAGE: &[Field] = &[
+    optional("occurred_on", Kind::Date),
+    optional("area", code::<codes::DamageArea>()),
+    optional("severity", code::<codes::Severity>()),
+    optional("description", Kind::Text),
+    optional("repaired", Kind::Boolean),
+    optional("repair_cost", Kind::Money),
+];
+const DAMAGE_SUMMARY: &[Field] = &[required("reported", Kind::Boolean)];
+
+const VALUATION: &[Field] = &[
+    optional("range.low", Kind::Money),
+    optional("range.high", Kind::Money),
+    optional("valued_at", Kind::Instant),
+    optional("basis", code::<codes::ValuationBasis>()),
+    optional("comparable_count", Kind::Integer),
+    optional("rating", code::<codes::Rating>()),
+];
 
 /// The shape of a facet as a mapping fills it.
 pub const fn shape(facet: FacetName) -> Shape {
     match facet {
         FacetName::Identity => Shape::Record(IDENTITY),
-        FacetName::Equipment => Shape::List { element: EQUIPMENT, summary: &[] },
+        FacetName::Equipment => Shape::List { element: EQUIPMENT, summary: EQUIPMENT_SUMMARY },
+        FacetName::Energy => Shape::Record(ENERGY),
         FacetName::Recalls => Shape::List { element: RECALLS, summary: RECALLS_SUMMARY },
+        FacetName::Warranty => Shape::List { element: WARRANTY, summary: WARRANTY_SUMMARY },
+        FacetName::ServiceHistory => Shape::List { element: SERVICE_HISTORY, summary: SERVICE_HISTORY_SUMMARY },
+        FacetName::Mileage => Shape::List { element: MILEAGE, summary: MILEAGE_SUMMARY },
+        FacetName::Registration => Shape::Record(REGISTRATION),
+        FacetName::Damage => Shape::List { element: DAMAGE, summary: DAMAGE_SUMMARY },
+        FacetName::Valuation => Shape::Record(VALUATION),
     }
 }
 

@@ -70,7 +70,7 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
             Value::Object(record)
         }
     };
-    typed(facet, value).map(Mapped::Present).map_err(|error| fail("", error.cause()))
+    typed(facet, value).map(Mapped::Present).map_err(|error| fail(error.field(), error.cause()))
 }
 
 /// The elements of a list. One element counts as a list of one, `null` as none. XML cannot tell an empty list from none,
@@ -209,7 +209,7 @@ mod tests {
         let year = "/Envelope/Body/GetVehicleResponse/Vehicle/ModelYear";
         let tree = vehicle(&json!({"Brand": "a", "Model": "b", "ModelYear": "MCMXCVI"}));
         check(FacetName::Identity, &tree, Err((year, "text that is not a whole number")));
-        let tree = vehicle(&json!({"Brand": "a"}));
+        let tree = vehicle(&json!({"Model": "b"}));
         check(FacetName::Identity, &tree, Err(("", "a required field is missing")));
     }
 
