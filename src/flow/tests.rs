@@ -255,7 +255,7 @@ fn ok_an_old_value_serves_what_needs_it_while_its_origin_fails() {
 fn ok_a_facet_above_the_callers_tier_is_withheld_even_where_it_is_required() {
     let (master, equipment, recalls) = good();
     let mut case = Case::new(&master, &equipment, &recalls);
-    let public = crate::disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
+    let public = disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
     let raised = public.map(|leaf| format!("\"identity.{}\" = \"owner\"\n", leaf.path)).collect::<String>();
     let market = include_str!("../../tests/fixtures/market.toml");
     let text = format!("{market}\n[disclosure]\n{raised}");
