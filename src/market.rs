@@ -8,6 +8,7 @@ mod auth;
 mod check;
 pub mod codes;
 mod compile;
+mod condition;
 mod file;
 mod map;
 mod mapping;
@@ -20,9 +21,10 @@ mod vocabulary;
 
 pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 pub use compile::{Compiled, MarketError, compile, compile_with};
+pub use condition::Match;
 pub use file::{
-    Breaker, Distance, Facet, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn,
-    Soap, SoapPassword, SoapVersion, Tier,
+    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
+    SoapPassword, SoapVersion, Tier,
 };
 pub use map::Map;
 pub use mapping::{Conversion, Leaf};

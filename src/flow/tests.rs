@@ -25,7 +25,11 @@ impl Case {
         for name in ["DE_MASTER_TOKEN", "DE_EQUIPMENT_BASIC"] {
             world.secrets.borrow_mut().insert(name.into(), "user:pass".into());
         }
-        let case = Self { world, memory: Memory::default(), market: Rc::new(compile("market.toml", text).expect("valid").market) };
+        let case = Self {
+            world,
+            memory: Memory::default(),
+            market: Rc::new(compile("market.toml", text).expect("valid").market),
+        };
         case.answers(master, equipment, recalls);
         case
     }
@@ -295,5 +299,5 @@ fn ok_no_event_holds_the_vin() {
     let lines: Vec<String> = case.world.events.borrow().iter().map(crate::telemetry::Event::to_json).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains("WP0ZZZ99ZTS390000")), "{lines:?}");
-    assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/name\"")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/items/0/name\"")), "{lines:?}");
 }

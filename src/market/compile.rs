@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
-use super::file::{Market, Origin};
+use super::file::{Facet, Market, Origin};
 use super::map::Map;
 use super::names::FacetName;
 use super::published;
@@ -103,7 +103,11 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
             let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } = origin;
             serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found])
         });
-        let described = serde_json::json!({"each": &facet.each, "map": &facet.map, "asked": asked});
+        // Sums without a currency of their own are in the market's.
+        let Facet { each, when, map, .. } = facet;
+        let currency = &market.currency;
+        let described =
+            serde_json::json!({"each": each, "when": when, "map": map, "asked": asked, "currency": currency});
         let digest = Sha256::digest(described.to_string());
         let first: Vec<u8> = digest.iter().take(4).copied().collect();
         revisions.insert(*name, first.into_iter().fold(0, |number, byte| number << 8 | u32::from(byte)));

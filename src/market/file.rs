@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::auth::Auth;
+use super::condition::{Match, one_or_many_matches};
 use super::map::Map;
 use super::mapping::Leaf;
 use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
@@ -315,20 +316,6 @@ pub enum SoapPassword {
     Digest,
 }
 
-/// A condition on an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Match {
-    /// The place that is looked at.
-    pub at: Pointer,
-    /// The texts, one of which must stand there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
-    pub is: Vec<String>,
-    /// With `true`: nothing must stand there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub missing: bool,
-}
-
 /// One facet: where it comes from, how long it is good, how it is mapped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -352,9 +339,13 @@ pub struct Facet {
     /// Fields of other facets (`identity.model`) that its request uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
-    /// For a list facet: the list. One element counts as a list of one.
+    /// For a list facet: the list. One element counts as a list of one. For a record: a list, of which the first element
+    /// that satisfies `when` is the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
+    /// Only the elements of `each` count of which all of these hold.
+    #[serde(default, deserialize_with = "one_or_many_matches", skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Match>,
     /// The facet's fields.
     pub map: Map<String, Leaf>,
     /// A number that changes with this description and its origin's. Not in the file: computed when it is compiled.
@@ -378,20 +369,6 @@ impl Market {
     pub fn locale_of(&self, language: &str) -> Option<&Locale> {
         self.locales.iter().find(|locale| locale.language() == language)
     }
-}
-
-/// Accepts `"a"` and `["a", "b"]`.
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a text or a list of texts")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(texts) => texts,
-    })
 }
 
 pub(super) fn default_scopes() -> Vec<String> {

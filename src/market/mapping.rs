@@ -3,22 +3,44 @@
 use std::fmt;
 
 use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
+use super::condition::{Match, one_or_many, one_or_many_matches};
 use super::map::Map;
 use super::pointer::Pointer;
 
-/// How one field of a facet is read. In the file either a JSON Pointer or a table with `at`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// How one field of a facet is read. In the file either a JSON Pointer or a table.
+///
+/// It has one of `at` (or `each`), `constant` and `first_of`: checked where the market is compiled.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Leaf {
-    /// Where the value stands: in the whole answer, or in the element under `each`.
-    pub at: Pointer,
+    /// Where the value stands: in the whole answer, or in the element under `each`. With a leaf's own `each`, in the element
+    /// of that list; the element itself where this is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Pointer>,
+    /// A list of which the first element that satisfies `when` counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Pointer>,
+    /// All of these must hold: for an element of `each`, or without it for what `at` starts from.
+    #[serde(default, deserialize_with = "one_or_many_matches", skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Match>,
+    /// Alternatives; the first that states a value counts. Conversions beside it are handed down when the file is read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_of: Vec<Leaf>,
+    /// The value itself, as documents write it.
+    #[serde(rename = "const", skip_serializing_if = "Option::is_none")]
+    pub constant: Option<Value>,
     /// What the value is converted to. Without it a `string`, or what `unit` and `codes` ask for.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Conversion>,
-    /// For `date`: how the origin writes it, in `strptime` notation. Without it ISO 8601, `2026-11-20`.
+    /// For `date` and `datetime`: how the origin writes it, in `strptime` notation. Without it ISO 8601, `2026-11-20`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// The offset from UTC of times that state none: `+01:00`, `Z`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// The unit that a number is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
@@ -31,6 +53,33 @@ pub struct Leaf {
     /// What a code means that `codes` does not list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// For `boolean`: the texts that mean true, instead of the usual ones.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub yes: Vec<String>,
+    /// For `boolean`: the texts that mean false, instead of the usual ones.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub no: Vec<String>,
+    /// Texts that mean: not stated.
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<String>,
+    /// Characters that are cut off at both ends, like blanks, which always are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim: Option<String>,
+    /// Characters that are cut off at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim_start: Option<String>,
+    /// Characters that are cut off at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim_end: Option<String>,
+    /// For `money`: the currency, ISO 4217. The market's where neither this nor `currency_at` is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// For `money`: where its currency stands. Starts where `at` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency_at: Option<Pointer>,
+    /// For `money`: whether the origin states minor units, cents, already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub minor: bool,
 }
 
 /// What the text or number at a pointer is converted to.
@@ -43,26 +92,85 @@ pub enum Conversion {
     Integer,
     /// A number, see `decimal`.
     Number,
-    /// `true`/`false`, also as text in any case: `1`/`0`, `y`/`n`, `yes`/`no`, `j`/`n`, `ja`/`nein`.
+    /// `true`/`false`, also as text in any case: `1`/`0`, `y`/`n`, `yes`/`no`, `j`/`n`, `ja`/`nein`, `oui`/`non`; or `yes` and `no`.
     Boolean,
     /// A calendar date, see `format`. Becomes `2026-11-20`.
     Date,
-    /// `OData` v2 `/Date(1700000000000)/`, v4 `2026-11-20` or a date-time. Becomes `2026-11-20`.
+    /// An instant, see `format` and `zone`. Becomes `2026-11-20T08:00:00Z`; of a date field, the day that is written.
+    Datetime,
+    /// `OData` v2 `/Date(1700000000000)/`, v4 `2026-11-20` or a date-time. Becomes as `date` or `datetime` do.
     OdataDate,
+    /// ISO 8601 `P3Y6M`, or a number of `unit`. Becomes a quantity of months.
+    Duration,
+    /// A sum, see `decimal`, `currency`, `currency_at`, `minor`. Becomes whole minor units with their currency.
+    Money,
 }
 
-/// The table form. Separate so that its errors name its keys.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    at: Pointer,
-    #[serde(rename = "as")]
-    conversion: Option<Conversion>,
-    format: Option<String>,
-    unit: Option<String>,
-    decimal: Option<char>,
-    codes: Option<Map<String, String>>,
-    default: Option<String>,
+impl Leaf {
+    /// What stands at one place, as its field's kind reads it.
+    pub fn at(at: Pointer) -> Self {
+        Self { at: Some(at), ..Self::default() }
+    }
+
+    /// Gives the alternatives of `first_of` the conversions beside it. What says where a value stands remains: the check
+    /// refuses it there.
+    fn hand_down(mut self) -> Self {
+        if self.first_of.is_empty() {
+            return self;
+        }
+        let mut first_of = std::mem::take(&mut self.first_of);
+        for alternative in &mut first_of {
+            alternative.inherit(&self);
+        }
+        let Self { at, each, when, constant, .. } = self;
+        Self { at, each, when, first_of, constant, ..Self::default() }
+    }
+
+    /// Takes over what this leaf does not say itself. A constant is the value already.
+    fn inherit(&mut self, above: &Self) {
+        for alternative in &mut self.first_of {
+            alternative.inherit(above);
+        }
+        if self.constant.is_some() || !self.first_of.is_empty() {
+            return;
+        }
+        let words = |own: &mut Vec<String>, above: &[String]| {
+            if own.is_empty() {
+                own.extend_from_slice(above);
+            }
+        };
+        let text = |own: &mut Option<String>, above: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(above);
+            }
+        };
+        self.conversion = self.conversion.or(above.conversion);
+        self.decimal = self.decimal.or(above.decimal);
+        self.minor |= above.minor;
+        if self.codes.is_none() {
+            self.codes.clone_from(&above.codes);
+        }
+        if self.currency_at.is_none() {
+            self.currency_at.clone_from(&above.currency_at);
+        }
+        text(&mut self.format, &above.format);
+        text(&mut self.zone, &above.zone);
+        text(&mut self.unit, &above.unit);
+        text(&mut self.default, &above.default);
+        text(&mut self.trim, &above.trim);
+        text(&mut self.trim_start, &above.trim_start);
+        text(&mut self.trim_end, &above.trim_end);
+        text(&mut self.currency, &above.currency);
+        words(&mut self.yes, &above.yes);
+        words(&mut self.no, &above.no);
+        words(&mut self.empty, &above.empty);
+    }
+}
+
+impl Serialize for Leaf {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for Leaf {
@@ -83,13 +191,11 @@ impl<'de> Visitor<'de> for LeafVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Leaf, E> {
-        let at = Pointer::new(text).map_err(E::custom)?;
-        Ok(Leaf { at, conversion: None, format: None, unit: None, decimal: None, codes: None, default: None })
+        Pointer::new(text).map(Leaf::at).map_err(E::custom)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Leaf, A::Error> {
-        let Table { at, conversion, format, unit, decimal, codes, default } =
-            Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Leaf { at, conversion, format, unit, decimal, codes, default })
+        // The derived function, which reads the table form; the trait's is this one.
+        Leaf::deserialize(MapAccessDeserializer::new(map)).map(Leaf::hand_down)
     }
 }

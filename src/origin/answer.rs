@@ -95,7 +95,7 @@ fn names_the_car(origin: &Origin) -> bool {
 /// An error answer lacks everything, so what is missing from it says nothing.
 fn holds(condition: &Match, tree: &Value, is_error: bool) -> bool {
     let found = condition.at.find(tree);
-    if condition.missing {
+    if condition.missing == Some(true) {
         return found.is_none() && !is_error;
     }
     let text = match found {

@@ -2,36 +2,27 @@
 
 use serde_json::{Number, Value, json};
 
+use super::scalar::{WrongKind, text_of};
 use crate::calendar::Date;
 use crate::market::{Conversion, Kind, Leaf};
 
 /// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
 const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// A value that is not of the kind that the mapping says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongKind {
-    /// The kind found, never the value.
-    pub(super) found: &'static str,
-}
-
 /// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*.
-pub(super) fn convert(leaf: &Leaf, kind: Kind, value: &Value) -> Result<Option<Value>, WrongKind> {
-    // An XML element with attributes is an object; its text is its value.
-    let value = match value {
-        Value::Object(fields) => match fields.get("#text") {
-            Some(text) => text,
-            // An empty element that has attributes only.
-            None if fields.keys().all(|name| name.starts_with('@')) => return Ok(None),
-            None => value,
-        },
-        other => other,
-    };
+pub(super) fn convert(
+    leaf: &Leaf,
+    kind: Kind,
+    value: &Value,
+    _stated_currency: Option<&Value>,
+    _currency: &str,
+) -> Result<Option<Value>, WrongKind> {
     // A number is a number already: the decimal sign is about text.
     let decimal = if value.is_number() { '.' } else { leaf.decimal.unwrap_or('.') };
-    let Some(text) = text_of(value)? else { return Ok(None) };
+    let Some(text) = text_of(value)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let text = text.as_ref();
     if let Some(codes) = &leaf.codes {
-        let word = codes.get(&text).or(leaf.default.as_ref());
+        let word = codes.get(text).or(leaf.default.as_ref());
         return word.map(|word| Some(json!(word))).ok_or(WrongKind { found: "a code that is not listed" });
     }
     let conversion = leaf.conversion.unwrap_or(match kind {
@@ -40,31 +31,18 @@ pub(super) fn convert(leaf: &Leaf, kind: Kind, value: &Value) -> Result<Option<V
     });
     let converted = match conversion {
         Conversion::String => json!(text),
-        Conversion::Integer => whole(&text, decimal).ok_or(WrongKind { found: "text that is not a whole number" })?,
-        Conversion::Number => number(&text, decimal).ok_or(WrongKind { found: "text that is not a number" })?,
-        Conversion::Boolean => json!(boolean(&text).ok_or(WrongKind { found: "text that is neither true nor false" })?),
+        Conversion::Integer => whole(text, decimal).ok_or(WrongKind { found: "text that is not a whole number" })?,
+        Conversion::Number => number(text, decimal).ok_or(WrongKind { found: "text that is not a number" })?,
+        Conversion::Boolean => json!(boolean(text).ok_or(WrongKind { found: "text that is neither true nor false" })?),
         Conversion::Date => json!(
-            date(&text, leaf.format.as_deref()).ok_or(WrongKind { found: "text that is not a date of the format" })?
+            date(text, leaf.format.as_deref()).ok_or(WrongKind { found: "text that is not a date of the format" })?
         ),
-        Conversion::OdataDate => json!(odata_date(&text).ok_or(WrongKind { found: "text that is not an OData date" })?),
+        Conversion::OdataDate => json!(odata_date(text).ok_or(WrongKind { found: "text that is not an OData date" })?),
+        Conversion::Datetime | Conversion::Duration | Conversion::Money => {
+            return Err(WrongKind { found: "a value of a kind that is not read yet" });
+        }
     };
-    Ok(Some(match kind {
-        Kind::Quantity(unit) => json!({"value": converted, "unit": unit}),
-        _ => converted,
-    }))
-}
-
-/// The text of a scalar, trimmed; nothing where it is empty.
-fn text_of(value: &Value) -> Result<Option<String>, WrongKind> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Null => return Ok(None),
-        Value::Array(_) => return Err(WrongKind { found: "a list" }),
-        Value::Object(_) => return Err(WrongKind { found: "an object" }),
-    };
-    Ok(Some(text).filter(|text| !text.is_empty()))
+    Ok(Some(converted))
 }
 
 fn whole(text: &str, decimal: char) -> Option<Value> {
@@ -135,23 +113,14 @@ fn odata_date(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Pointer;
     use proptest::prelude::*;
 
     fn leaf(conversion: Conversion) -> Leaf {
-        Leaf {
-            at: Pointer::new("/x").expect("a pointer"),
-            conversion: Some(conversion),
-            format: None,
-            unit: None,
-            decimal: None,
-            codes: None,
-            default: None,
-        }
+        Leaf { conversion: Some(conversion), ..Leaf::default() }
     }
 
     fn check(leaf: &Leaf, value: &Value, expect: Result<Option<Value>, &str>) {
-        let found = convert(leaf, Kind::Text, value).map_err(|wrong| wrong.found);
+        let found = convert(leaf, Kind::Text, value, None, "EUR").map_err(|wrong| wrong.found);
         assert_eq!(found, expect, "{value}");
     }
 
@@ -227,7 +196,7 @@ mod tests {
         fn never_panics(text in "\\PC{0,30}") {
             use Conversion::{Boolean, Date, Integer, Number, OdataDate, String};
             for conversion in [String, Integer, Number, Boolean, Date, OdataDate] {
-                let _ = convert(&leaf(conversion), Kind::Text, &json!(text));
+                let _ = convert(&leaf(conversion), Kind::Text, &json!(text), None, "EUR");
             }
         }
 

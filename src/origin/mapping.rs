@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::leaf::{self, Misfit, Read, Surroundings, elements, object, place};
+use super::scalar::hold;
 use super::speaks_xml;
-use crate::market::{FacetName, Field, Leaf, Map, Market, Origin, Pointer, Shape, shape};
+use crate::market::{FacetName, Field, Leaf, Map, Market, Pointer, Shape, shape};
 use crate::vehicle::{Vin, typed};
 
 /// What a mapping came to.
@@ -41,53 +43,78 @@ pub struct MappingError {
 /// # Errors
 /// [`MappingError`] where a value is of the wrong kind, a required one is missing, or the answer is about another car.
 pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result<Mapped, MappingError> {
-    let fail = |pointer: &str, cause| MappingError { facet, pointer: pointer.to_owned(), cause };
-    let missing = || fail("", "the market does not describe the facet");
+    let fail = |pointer: String, cause| MappingError { facet, pointer, cause };
+    let missing = || fail(String::new(), "the market does not describe the facet");
     let description = market.facets.get(&facet).ok_or_else(missing)?;
     let origin = market.origins.get(&description.origin).ok_or_else(missing)?;
-    let value = match (shape(facet), &description.each) {
-        (Shape::List { element: fields, .. }, Some(each)) => {
-            let mut items = Vec::new();
-            if goes_on(each, tree) {
-                return Err(fail(each.as_str(), "the list goes on in another page"));
-            }
-            for element in elements(origin, each, tree).ok_or_else(|| fail(each.as_str(), "no list"))? {
-                items.push(Value::Object(record(&description.map, fields, element, &fail)?));
-            }
-            Value::Object(serde_json::Map::from_iter([("items".to_owned(), Value::Array(items))]))
-        }
-        (Shape::Record(fields) | Shape::List { summary: fields, .. }, _) => {
-            let mut record = record(&description.map, fields, tree, &fail)?;
-            if record.is_empty() && !description.required {
-                return Ok(Mapped::Absent);
-            }
-            if fields.iter().any(|field| field.required && !record.contains_key(field.name)) {
-                return Err(fail("", "a required field is missing"));
-            }
-            if facet == FacetName::Identity {
-                set_vin(&mut record, vin).map_err(|cause| fail("", cause))?;
-            }
-            Value::Object(record)
-        }
+    let around = Surroundings { currency: &market.currency, is_xml: speaks_xml(origin) };
+    let each = description.each.as_ref();
+    let shape = shape(facet);
+    let leaves = leaves(&description.map, shape.fields(each.is_some()));
+    let (items, is_numbered) = match each {
+        Some(each) => list(each, tree, around.is_xml).ok_or_else(|| fail(each.as_str().to_owned(), "no list"))?,
+        None => (std::slice::from_ref(tree), false),
     };
-    typed(facet, value).map(Mapped::Present).map_err(|error| fail(error.field(), error.cause()))
+    let goes_on = || each.filter(|each| goes_on(each, tree)).map(|each| each.as_str().to_owned());
+    let read = |index: usize, element: &Value| {
+        let index = is_numbered.then_some(index);
+        let record = record(&leaves, element, around);
+        record.map_err(|misfit| fail(place(each, index, None) + &misfit.place, misfit.cause))
+    };
+    let mut counted = items.iter().enumerate().filter(|(_, element)| hold(&description.when, element));
+    let value = if let (Shape::List { .. }, true) = (shape, each.is_some()) {
+        if let Some(list) = goes_on() {
+            return Err(fail(list, "the list goes on in another page"));
+        }
+        let mut mapped = Vec::with_capacity(items.len());
+        for (index, element) in counted {
+            if is_nothing(element) && !leaves.iter().any(|(field, _)| field.required) {
+                continue;
+            }
+            let record = read(index, element)?;
+            if record.lacks_required {
+                return Err(fail(place(each, is_numbered.then_some(index), None), "a required field is missing"));
+            }
+            mapped.push(Value::Object(record.fields));
+        }
+        object([("items", Value::Array(mapped))])
+    } else {
+        let Some((index, element)) = counted.next() else {
+            return goes_on().map_or(Ok(Mapped::Absent), |list| Err(fail(list, "the list goes on in another page")));
+        };
+        let mut record = read(index, element)?;
+        if !record.is_stated && !description.required {
+            return Ok(Mapped::Absent);
+        }
+        if record.lacks_required {
+            return Err(fail(String::new(), "a required field is missing"));
+        }
+        if facet == FacetName::Identity {
+            set_vin(&mut record.fields, vin).map_err(|cause| fail(String::new(), cause))?;
+        }
+        Value::Object(record.fields)
+    };
+    typed(facet, value).map(Mapped::Present).map_err(|error| fail(error.field().to_owned(), error.cause()))
 }
 
-/// The elements of a list. One element counts as a list of one, `null` as none. XML cannot tell an empty list from none,
-/// so there it is enough that the parent stands.
-fn elements<'t>(origin: &Origin, each: &Pointer, tree: &'t Value) -> Option<Vec<&'t Value>> {
-    match tree.pointer(each.as_str()) {
-        Some(Value::Array(items)) => Some(items.iter().collect()),
-        Some(Value::Null) => Some(Vec::new()),
-        Some(Value::String(text)) if text.is_empty() => Some(Vec::new()),
-        Some(one @ Value::Object(_)) => Some(vec![one]),
-        Some(one @ Value::String(_)) if speaks_xml(origin) => Some(vec![one]),
-        Some(_) => None,
-        None => {
-            let (parent, _) = each.as_str().rsplit_once('/')?;
-            let stands = speaks_xml(origin) && !parent.is_empty() && tree.pointer(parent).is_some();
-            stands.then(Vec::new)
-        }
+/// The elements of a list, and whether it is one. XML cannot tell an empty list from none, so there it is enough that the
+/// parent stands.
+fn list<'t>(each: &Pointer, tree: &'t Value, is_xml: bool) -> Option<(&'t [Value], bool)> {
+    if let Some(list) = each.walk(tree) {
+        return elements(list, is_xml).map(|items| (items, list.is_array()));
+    }
+    let (parent, _) = each.as_str().rsplit_once('/')?;
+    let stands = is_xml && !parent.is_empty() && tree.pointer(parent).is_some();
+    stands.then_some((&[], false))
+}
+
+/// An element that says nothing, as systems write it where a list is empty.
+fn is_nothing(element: &Value) -> bool {
+    match element {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
     }
 }
 
@@ -99,23 +126,47 @@ fn goes_on(each: &Pointer, tree: &Value) -> bool {
     tree.pointer(parent).is_some_and(says)
 }
 
-fn record(
-    map: &Map<String, Leaf>,
-    fields: &[Field],
-    tree: &Value,
-    fail: &impl Fn(&str, &'static str) -> MappingError,
-) -> Result<serde_json::Map<String, Value>, MappingError> {
-    let mut record = serde_json::Map::new();
-    for field in fields {
-        let Some(leaf) = map.get(field.name) else { continue };
-        let Some(found) = leaf.at.find(tree) else { continue };
-        let value =
-            super::convert::convert(leaf, field.kind, found).map_err(|wrong| fail(leaf.at.as_str(), wrong.found))?;
-        if let Some(value) = value {
-            record.insert(field.name.to_owned(), value);
+/// The fields that a market maps, each with its leaf.
+fn leaves<'m>(map: &'m Map<String, Leaf>, fields: &'static [Field]) -> Vec<(&'static Field, &'m Leaf)> {
+    fields.iter().filter_map(|field| map.get(field.name).map(|leaf| (field, leaf))).collect()
+}
+
+/// One record, as far as it is stated.
+struct Record {
+    fields: serde_json::Map<String, Value>,
+    /// Whether the origin states any of it: constants alone do not make a record.
+    is_stated: bool,
+    lacks_required: bool,
+}
+
+fn record(leaves: &[(&Field, &Leaf)], element: &Value, around: Surroundings<'_>) -> Result<Record, Misfit> {
+    let mut record = Record { fields: serde_json::Map::new(), is_stated: false, lacks_required: false };
+    for (field, leaf) in leaves {
+        match leaf::read(leaf, field.kind, element, around)? {
+            Read::Stated(value) => {
+                record.is_stated = true;
+                insert(&mut record.fields, field.name, value);
+            }
+            Read::Constant(value) => insert(&mut record.fields, field.name, value),
+            Read::Nothing => record.lacks_required |= field.required,
         }
     }
     Ok(record)
+}
+
+/// Sets a field; `range.low` is the field `low` of the object `range`.
+fn insert(fields: &mut serde_json::Map<String, Value>, name: &str, value: Value) {
+    let Some((outer, inner)) = name.split_once('.') else {
+        fields.insert(name.to_owned(), value);
+        return;
+    };
+    if let Some(Value::Object(object)) = fields.get_mut(outer) {
+        insert(object, inner, value);
+    } else {
+        let mut object = serde_json::Map::new();
+        insert(&mut object, inner, value);
+        fields.insert(outer.to_owned(), Value::Object(object));
+    }
 }
 
 /// The VIN of the document is the one that was asked for; an answer that names another is about another car.
@@ -217,8 +268,7 @@ mod tests {
     fn err_another_cars_answer_is_refused() {
         let mut market = market();
         let at = Pointer::new("/Envelope/Body/GetVehicleResponse/Vehicle/Vin").expect("a pointer");
-        let leaf = Leaf { at, conversion: None, format: None, unit: None, decimal: None, codes: None, default: None };
-        market.facets.get_mut(&FacetName::Identity).expect("described").map.insert("vin".into(), leaf);
+        market.facets.get_mut(&FacetName::Identity).expect("described").map.insert("vin".into(), Leaf::at(at));
         let tree = |vin: &str| vehicle(&json!({"Brand": "a", "Model": "b", "Vin": vin}));
         assert!(map(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
         let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin()).expect_err("another car");

@@ -25,9 +25,8 @@ pub(super) fn check_facet(name: FacetName, facet: &Facet, market: &Market, findi
             &["facets", name.as_str()],
             format!("{name} is a list; add `each` with the pointer to the list in the answer, like \"/d/results\""),
         ),
-        (Shape::Record(_), Some(_)) => {
-            findings
-                .add(&at("each"), format!("{name} is one record, not a list; remove `each` and write whole pointers"));
+        (_, None) if !facet.when.is_empty() => {
+            findings.add(&at("when"), "goes with `each`, whose elements it chooses; add `each` or remove it");
         }
         _ => {}
     }
@@ -57,6 +56,12 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
 }
 
 fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
+    for alternative in &leaf.first_of {
+        check_leaf(path, field, alternative, findings);
+    }
+    if leaf.constant.is_some() || !leaf.first_of.is_empty() {
+        return;
+    }
     match field.kind {
         Kind::Code(words) => match &leaf.codes {
             None => findings.add(path, format!("needs `codes` that lead to one of {}", words.join(", "))),

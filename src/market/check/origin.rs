@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::Findings;
 use super::address::check_address;
 use crate::market::auth::{Auth, OAuth2};
-use crate::market::file::{Market, Match, Method, Origin, Protocol};
+use crate::market::condition::Match;
+use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::template::{Part, Template};
 
@@ -200,8 +201,14 @@ fn check_oauth2(name: &OriginName, oauth2: &OAuth2, findings: &mut Findings) {
 }
 
 pub(super) fn check_match(path: &[&str], condition: &Match, findings: &mut Findings) {
-    if condition.is.is_empty() != condition.missing {
+    if condition.is.is_empty() != (condition.missing == Some(true)) {
         findings.add(path, "needs either `is` (the texts that mean it) or `missing = true`, and not both");
+    }
+    if !condition.not.is_empty() {
+        findings.add(
+            path,
+            "has `not`, so that every error would mean \"no such car\"; list the texts that mean it in `is`",
+        );
     }
 }
 

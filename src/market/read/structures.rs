@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::{Keys, Read};
 use crate::market::auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
+use crate::market::condition::Match;
 use crate::market::file::{
-    Breaker, Distance, Facet, Market, Match, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn,
-    Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
+    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
+    SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
     default_concurrency, default_max_age_s, default_max_bytes, default_scopes,
 };
 use crate::market::map::Map;
@@ -115,13 +116,15 @@ read_structure!(Soap {
 read_words!(SoapVersion { "1.1" => V1_1, "1.2" => V1_2 });
 read_words!(SoapPassword { "text" => Text, "digest" => Digest });
 
-read_structure!(Match { at, is = Vec::new(), missing = false });
+read_structure!(Match { at, is = Vec::new(), not = Vec::new(), missing = None });
 
 impl Read for Facet {
     fn read(tree: &Value) -> Option<Self> {
         // The revision stands outside: see `published`.
-        let keys =
-            Keys::of(tree, &["origin", "required", "ttl_s", "stale_s", "error_s", "absent_s", "needs", "each", "map"])?;
+        let keys = Keys::of(
+            tree,
+            &["origin", "required", "ttl_s", "stale_s", "error_s", "absent_s", "needs", "each", "when", "map"],
+        )?;
         Some(Self {
             origin: keys.get("origin")?,
             required: keys.get_or("required", || false)?,
@@ -131,6 +134,7 @@ impl Read for Facet {
             absent_s: keys.get_or("absent_s", default_absent_s)?,
             needs: keys.get_or("needs", Vec::new)?,
             each: keys.get_or("each", || None)?,
+            when: keys.get_or("when", Vec::new)?,
             map: keys.get("map")?,
             revision: 0,
         })
@@ -138,13 +142,27 @@ impl Read for Facet {
 }
 
 read_structure!(Leaf {
-    at,
+    at = None,
+    each = None,
+    when = Vec::new(),
+    first_of = Vec::new(),
+    constant as "const" = None,
     conversion as "as" = None,
     format = None,
+    zone = None,
     unit = None,
     decimal = None,
     codes = None,
     default = None,
+    yes = Vec::new(),
+    no = Vec::new(),
+    empty = Vec::new(),
+    trim = None,
+    trim_start = None,
+    trim_end = None,
+    currency = None,
+    currency_at = None,
+    minor = false,
 });
 read_words!(Conversion {
     "string" => String,
@@ -152,5 +170,8 @@ read_words!(Conversion {
     "number" => Number,
     "boolean" => Boolean,
     "date" => Date,
+    "datetime" => Datetime,
     "odata_date" => OdataDate,
+    "duration" => Duration,
+    "money" => Money,
 });
