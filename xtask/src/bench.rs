@@ -4,6 +4,8 @@
 //! `{"load": "…", "rounds": 5, "figures": [{"name": "…", "value": 1.2, "unit": "ratio", "spread": 0.1}]}`. One that ends with
 //! another status than 0 has missed a limit: its figures are shown and kept all the same.
 
+mod module;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +15,7 @@ use crate::args::{Accepts, Args};
 use crate::files;
 use crate::process::{self, Output};
 use crate::stack::{Options, Stack};
+use crate::tools::Node;
 
 const ACCEPTS: Accepts = Accepts { command: "bench", flags: &[], options: &[], positional: 1 };
 
@@ -61,11 +64,16 @@ fn benches(chosen: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
 /// Each has a stack of its own: what one leaves in the caches is not the next one's start. Gives the result, and whether all
 /// limits were held.
 fn run(name: &str, path: &PathBuf) -> Result<(Value, Result<()>)> {
+    let node = Node::ensure()?;
+    let module = module::build(name, &node)?;
     let stack = Stack::start(&Options::for_tests())?;
     let result = files::log(name).with_extension("json");
     let _ = std::fs::remove_file(&result);
     let mut command = stack.node.command()?;
     command.arg(path).envs(stack.variables()).env("KERBSIDE_RESULT", &result);
+    if let Some(folder) = module {
+        command.env("KERBSIDE_MODULE", folder);
+    }
     let verdict = process::run(&format!("benches/{name}.mjs"), &mut command, Output::Inherit);
     let Ok(text) = std::fs::read_to_string(&result) else {
         verdict?;

@@ -9,6 +9,7 @@ Kerbside's own commands
   cargo xtask build           build the Worker into build/
   cargo xtask size            sizes of the built Worker, held to the budget
   cargo xtask bench [NAME]    run the benchmarks of benches/
+  cargo xtask fuzz [TARGET]   run the fuzz targets of fuzz/
   cargo xtask market …        check, publish, roll back and list market files
   cargo xtask help COMMAND    more about one of them
 
@@ -51,6 +52,7 @@ Runs everything that CI runs, or one part:
   clippy    lints, natively and for wasm32
   unit      cargo test --workspace: unit, API and architecture tests
   legacy    the stand-ins' own tests
+  fuzz      each fuzz target for some seconds
   deny      licences, duplicates and sources of dependencies (deny.toml)
   build     the Worker, for deployment
   size      its size budget
@@ -73,6 +75,15 @@ cargo xtask bench [NAME]
 
 Runs benches/NAME.mjs, or all of them, against the same stack as `cargo xtask dev`, prints a table and writes
 target/bench.json.
+";
+
+const FUZZ: &str = "\
+cargo xtask fuzz [TARGET] [--seconds N]
+
+Runs the fuzz target fuzz/fuzz_targets/TARGET.rs, or all of them, by cargo-fuzz. A finding ends with another status than 0;
+its input is kept in fuzz/artifacts.
+
+  --seconds N    how long each target runs (default: 60)
 ";
 
 const MARKET: &str = "\
@@ -106,6 +117,7 @@ pub fn of(topic: Option<&str>) -> anyhow::Result<&'static str> {
         Some("dev") => DEV,
         Some("test") => TEST,
         Some("bench") => BENCH,
+        Some("fuzz") => FUZZ,
         Some("market") => MARKET,
         Some("size") => SIZE,
         Some(other) => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),

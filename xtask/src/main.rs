@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod dev;
 mod files;
+mod fuzz;
 mod help;
 mod lock;
 mod market;
@@ -51,6 +52,7 @@ fn run(words: &[String]) -> anyhow::Result<()> {
         "dev" => dev::command(rest)?,
         "test" => test::command(rest)?,
         "bench" => bench::command(rest)?,
+        "fuzz" => fuzz::command(rest)?,
         "market" => market::command(rest)?,
         "size" => size::command(rest)?,
         other => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),

@@ -29,12 +29,13 @@ const fn after(needs: &'static str, name: &'static str, run: fn() -> Result<()>)
 }
 
 /// In the order in which a mistake is found soonest.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     part("fmt", parts::fmt),
     part("site", parts::site),
     part("clippy", parts::clippy),
     part("unit", parts::unit),
     part("legacy", parts::legacy),
+    part("fuzz", parts::fuzz),
     part("deny", parts::deny),
     part("build", parts::build),
     after("build", "size", parts::size),

@@ -64,6 +64,11 @@ pub fn site() -> Result<()> {
     node_tests("site", &Node::ensure()?, &[])
 }
 
+/// Each fuzz target for some seconds: findings of the long runs stay found.
+pub fn fuzz() -> Result<()> {
+    crate::fuzz::briefly(8)
+}
+
 /// The Worker as it is deployed.
 pub fn build() -> Result<()> {
     crate::build::build(Profile::Release, &Node::ensure()?)

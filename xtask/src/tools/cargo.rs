@@ -66,6 +66,23 @@ pub fn cargo_deny() -> Result<PathBuf> {
     })
 }
 
+/// cargo-fuzz: drives libFuzzer, which needs a C++ compiler.
+///
+/// # Errors
+/// Where the install fails.
+pub fn cargo_fuzz() -> Result<PathBuf> {
+    if ["c++", "g++", "clang++"].into_iter().all(|name| process::on_path(name).is_none()) {
+        super::apt_install(&["g++"], "a C++ compiler, for the fuzzer,")?;
+    }
+    ensure(&Tool {
+        krate: "cargo-fuzz",
+        program: "cargo-fuzz",
+        version: "0.13.2",
+        takes: "about a minute",
+        locked: true,
+    })
+}
+
 fn ensure(tool: &Tool<'_>) -> Result<PathBuf> {
     let Tool { krate, program, version, takes, locked } = *tool;
     let folder = files::cache()?.join("tools").join(format!("{krate}-{version}"));
