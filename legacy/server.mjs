@@ -14,17 +14,39 @@ import { Origin } from "./lib/front.mjs";
 import { system as deEquipment } from "./systems/de-equipment.mjs";
 import { system as deMaster } from "./systems/de-master.mjs";
 import { system as deRecalls } from "./systems/de-recalls.mjs";
+import { system as deRegistry } from "./systems/de-registry.mjs";
+import { system as deValuation } from "./systems/de-valuation.mjs";
+import { system as deWorkshop } from "./systems/de-workshop.mjs";
+import { system as frDamage } from "./systems/fr-damage.mjs";
+import { system as frEnergy } from "./systems/fr-energy.mjs";
+import { system as frMaster } from "./systems/fr-master.mjs";
+import { system as frValuation } from "./systems/fr-valuation.mjs";
+import { system as frWorkshop } from "./systems/fr-workshop.mjs";
+import { system as gbData } from "./systems/gb-data.mjs";
+import { system as gbInspections } from "./systems/gb-inspections.mjs";
+import { system as gbRegister } from "./systems/gb-register.mjs";
+import { system as gbToken } from "./systems/gb-token.mjs";
 import { system as usEquipment } from "./systems/us-equipment.mjs";
 import { system as usMaster } from "./systems/us-master.mjs";
+import { system as usMileage } from "./systems/us-mileage.mjs";
 import { system as usRecalls } from "./systems/us-recalls.mjs";
+import { system as usValuation } from "./systems/us-valuation.mjs";
+import { system as usWarranty } from "./systems/us-warranty.mjs";
 
-const SYSTEMS = [deMaster, deEquipment, deRecalls, usMaster, usEquipment, usRecalls];
+const SYSTEMS = [
+  deMaster, deEquipment, deRecalls, deWorkshop, deRegistry, deValuation,
+  usMaster, usEquipment, usRecalls, usWarranty, usMileage, usValuation,
+  gbRegister, gbInspections, gbData, gbToken,
+  frMaster, frEnergy, frWorkshop, frDamage, frValuation,
+];
 const LAST_PORT = 65_535;
 
-/** Cars worth a look, by label, first those of `cargo xtask dev`'s greeting. */
+/** Cars worth a look, by label, for `cargo xtask dev`'s greeting. The last of `gb` and of `fr` have inconsistent odometers. */
 const TRY = {
   de: ["Porsche 911 Carrera 1996", "Volkswagen Golf 2011", "Volvo XC90 Ultimate 2023", "Porsche Taycan 4S 2025", "Ford Mustang Mach 1 Coupe 2021"],
   us: ["Honda Civic LX 2020", "Tesla Model 3 2023", "Porsche 911 Targa 4 2023", "Ford F-150 SuperCrew 2022", "Ford Mustang Mach 1 Coupe 2021"],
+  gb: ["Porsche 911 Carrera 1996", "Volkswagen Golf 2011", "BMW iX xDrive50i 2023", "Mercedes-Benz E-Class E430 1998"],
+  fr: ["Porsche 911 Carrera 1996", "Tesla Model Y 2023", "Volvo XC90 Ultimate 2023", "Volkswagen GTI 2013"],
 };
 
 function options() {
@@ -40,7 +62,7 @@ async function startOrigins(base) {
   const origins = new Map();
   for (const [i, system] of SYSTEMS.entries()) {
     const secret = process.env[system.secret];
-    if (!secret || (system.secret_form === "user:password" && !secret.includes(":"))) {
+    if (!secret || (system.secret_form.includes(":") && !secret.includes(":"))) {
       console.error(`${system.name} is not started: set ${system.secret} (${system.secret_form}) in the environment`);
       continue;
     }

@@ -11,7 +11,8 @@ pinned and every choice hangs on a hash, not on a random number generator.
 
 What is real: make, model, engine, body, doors, drive, transmission and equipment, as vPIC
 states them for the VIN pattern. What is made up: the serial number of every VIN, the
-colour, the day of first registration and all recalls. Each record says so itself.
+colour, the day of first registration and all recalls. Each record says so itself. What else
+the stand-ins know of a car (lib/records.mjs) is made up as well, from its VIN.
 """
 
 import hashlib
@@ -131,6 +132,9 @@ WISHES = [
 # A few North American cars that were brought to Germany: both markets know them.
 IN_BOTH_MARKETS = {("FORD", "Mustang", 2021), ("CHEVROLET", "Corvette", 2020), ("TESLA", "Model S", 2013),
                    ("JEEP", "Wrangler", 2015), ("PORSCHE", "911", 2017), ("BMW", "M3", 2006)}
+
+# European cars are all known in Germany; many were sold on to Great Britain or France, some to both.
+SOLD_ON = [["gb"], ["gb"], ["fr"], ["fr"], ["gb", "fr"], []]
 
 FUEL_WITH_DIESEL = {False: "hybrid_petrol", True: "hybrid_diesel"}
 FUELS = {"Gasoline": "petrol", "Diesel": "diesel", "Electric": "electric", "Compressed Natural Gas (CNG)": "cng",
@@ -445,17 +449,17 @@ def synthetic_records() -> list[dict]:
     out = []
     for vin, market in cases:
         vin = with_check_digit(vin.replace("Z", "0")) if market == "us" else vin
-        kind = vin[7]
+        markets, kind = [market] if market == "us" else ["de", "gb", "fr"], vin[7]
         if kind == "0":
-            out.append(synthetic_record(vin, [market], special, equipment=items, pattern=["open", "completed"],
+            out.append(synthetic_record(vin, markets, special, equipment=items, pattern=["open", "completed"],
                                         text="Gurt & Schloß: \"L'Été\" <prüfen> {vin} ' eq 1", why="names with characters that XML, JSON and OData treat specially"))
         elif kind == "1":
-            out.append(synthetic_record(vin, [market], bare, equipment=[], pattern=[], colour=None, why="nothing stated but make and model; no equipment record"))
+            out.append(synthetic_record(vin, markets, bare, equipment=[], pattern=[], colour=None, why="nothing stated but make and model; no equipment record"))
         elif kind == "2":
-            out.append(synthetic_record(vin, [market], {"make": "Kerbside", "model": "Completed", **full}, equipment=made_up_equipment(vin),
+            out.append(synthetic_record(vin, markets, {"make": "Kerbside", "model": "Completed", **full}, equipment=made_up_equipment(vin),
                                         pattern=["completed", "completed"], colour="Grün", why="completed recalls only"))
         else:
-            out.append(synthetic_record(vin, [market], {"make": "Kerbside", "model": "Open", **full}, equipment=made_up_equipment(vin)[:1],
+            out.append(synthetic_record(vin, markets, {"make": "Kerbside", "model": "Open", **full}, equipment=made_up_equipment(vin)[:1],
                                         pattern=["open", "open", "open", "completed"], colour="Grün", why="several open recalls; one single equipment item"))
     return out
 
@@ -474,7 +478,10 @@ def make() -> str:
                 if form == "north_american" and (make_name, model, year) in IN_BOTH_MARKETS:
                     markets = ["de", "us"]
                 headline = form == "european" and model == "911" and year == 1996
-                rows.append(record(decoded, form, markets, ["open", "completed"] if headline else None))
+                row = record(decoded, form, markets, ["open", "completed"] if headline else None)
+                if form == "european":
+                    row["markets"] = ["de", "gb", "fr"] if headline else ["de", *SOLD_ON[pick(f"sold on {row['vin']}", len(SOLD_ON))]]
+                rows.append(row)
     rows += synthetic_records()
     vins = [row["vin"] for row in rows]
     assert len(set(vins)) == len(vins), "two cars share a VIN"

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 
 import { RESERVED_FAULTS } from "./faults.mjs";
+import { casesOf } from "./records.mjs";
 
 const data = JSON.parse(readFileSync(new URL("../data/vehicles.json", import.meta.url), "utf8"));
 
@@ -13,7 +14,16 @@ const VIN = /(?<![A-Z0-9])[A-HJ-NPR-Z0-9]{17}(?![A-Z0-9])/giu;
 const LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ";
 const LETTER_VALUES = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9];
 const WEIGHTS = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
-const ORIGIN_LETTERS = { master: "MAS", equipment: "EPT", recalls: "REC" };
+/** The systems of each market that can be asked about a car, with the letters that stand for them in reserved VINs. */
+const ORIGIN_LETTERS = {
+  de: { master: "MAS", equipment: "EPT", recalls: "REC", workshop: "WRK", registry: "RGY", valuation: "VAL" },
+  us: { master: "MAS", equipment: "EPT", recalls: "REC", warranty: "WTY", mileage: "MLG", valuation: "VAL" },
+  gb: { register: "RGR", inspections: "NSP", data: "DAT" },
+  fr: { master: "MAS", energy: "NRG", workshop: "WRK", damage: "DMG", valuation: "VAL" },
+};
+const MARKETS = Object.keys(ORIGIN_LETTERS);
+/** Where VINs have a check digit. */
+const hasCheckDigits = (market) => market === "us";
 
 /** The North American check digit (49 CFR 565.15) that a 17-character VIN should carry in its ninth place. */
 export function checkDigit(vin) {
@@ -26,14 +36,14 @@ export function withoutVins(text) {
   return text.replace(VIN, "{vin}");
 }
 
-function reservedVin(market, role, letters) {
-  const plain = `KBS${market.toUpperCase()}${ORIGIN_LETTERS[role]}Z${market === "de" ? "T" : "S"}K${letters.padStart(6, "0")}`;
-  return market === "de" ? plain : plain.slice(0, 8) + checkDigit(plain) + plain.slice(9);
+function reservedVin(market, origin, letters) {
+  const plain = `KBS${market.toUpperCase()}${ORIGIN_LETTERS[market][origin]}Z${hasCheckDigits(market) ? "S" : "T"}K${letters.padStart(6, "0")}`;
+  return hasCheckDigits(market) ? plain.slice(0, 8) + checkDigit(plain) + plain.slice(9) : plain;
 }
 
 /** One reserved VIN for each origin and fault: `{ vin, market, origin, fault, label }`. */
-export const reserved = ["de", "us"].flatMap((market) =>
-  Object.keys(ORIGIN_LETTERS).flatMap((role) =>
+export const reserved = MARKETS.flatMap((market) =>
+  Object.keys(ORIGIN_LETTERS[market]).flatMap((role) =>
     Object.entries(RESERVED_FAULTS).map(([fault, letters]) => ({
       vin: reservedVin(market, role, letters),
       market,
@@ -58,20 +68,19 @@ function reservedCar({ vin, market, origin, fault }) {
     reference: "SYN-2020-001", announced_on: "2020-02-01", status: "open",
     title: "Test recall", title_de: "Testrückruf", description: "Made up for tests.", description_de: "Für Tests erfunden.",
   };
+  const model_year = hasCheckDigits(market) ? 2025 : 1996;
   return {
-    vin, markets: [market], synthetic: true, label: `Kerbside Test ${origin} ${fault}`,
-    identity: {
-      make: "Kerbside", model: `Test ${origin.split(".")[1]} ${fault}`,
-      body: "saloon", model_year: market === "de" ? 1996 : 2025, doors: 4, ...engine,
-    },
+    vin, markets: [market], synthetic: true, reserved: true, label: `Kerbside Test ${origin} ${fault}`,
+    identity: { make: "Kerbside", model: `Test ${origin.split(".")[1]} ${fault}`, body: "saloon", model_year, doors: 4, ...engine },
     colour: { synthetic: true, value: "White", value_de: "Weiß" },
+    first_registered: { synthetic: true, value: `${model_year - 1}-05-10` },
     equipment: [{ code: "ABS", availability: "Standard", synthetic: true }],
     recalls: { synthetic: true, items: [recall] },
   };
 }
 
 /** Every car of a market, by VIN. */
-const byMarket = Object.fromEntries(["de", "us"].map((market) => [market, new Map(
+const byMarket = Object.fromEntries(MARKETS.map((market) => [market, new Map(
   [...data.vehicles, ...reserved.map(reservedCar)].filter((car) => car.markets.includes(market)).map((car) => [car.vin, car]),
 )]));
 
@@ -85,8 +94,11 @@ export function carsOf(market) {
   return [...byMarket[market].values()];
 }
 
-/** The data set's rows for `GET /vins`: one for each car and market. */
-export const rows = data.vehicles.flatMap(({ vin, markets, label, synthetic }) => markets.map((market) => ({ vin, market, label, synthetic })));
+/** The data set's rows for `GET /vins`: one for each car and market. `cases` says what a car shows that others do not. */
+export const rows = data.vehicles.flatMap((car) => {
+  const { vin, markets, label, synthetic } = car;
+  return markets.map((market) => ({ vin, market, label, synthetic, cases: casesOf(car) }));
+});
 
 /** The car's equipment with the names of the catalogue: `{ code, name, name_de, category, availability }`. */
 export function equipmentOf(car) {

@@ -10,7 +10,7 @@ import { CANNED, SLOW_MS, send } from "./faults.mjs";
 const HOST = "127.0.0.1";
 const BODY_LIMIT = 262_144;
 const KEPT_REQUESTS = 200;
-const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|set-cookie|.*(api-?key|token|secret|password).*)$/iu;
+const SECRET_HEADERS = /^(authorization|proxy-authorization|cookie|set-cookie|.*(key|token|secret|password).*)$/iu;
 
 /** The last requests to all origins, newest last. */
 export const requests = [];
@@ -108,7 +108,8 @@ export class Origin {
     res.once("close", () => (entry.status = res.writableFinished ? res.statusCode : null));
     const body = await read(req);
     if (body === null) return void res.writeHead(413, { connection: "close" }).end();
-    const fault = reservedFault(this.name, `${decoded(req.url)} ${body.toString("utf8")}`) ?? this.fault;
+    const said = this.system.textOf?.(body) ?? body.toString("utf8");
+    const fault = reservedFault(this.name, `${decoded(req.url)} ${said}`) ?? this.fault;
     await Promise.race([delay(fault === "slow" ? SLOW_MS : this.latency_ms), gone]);
     if (fault === "hang") await Promise.race([new Promise((go) => this.#held.add(go)), gone]);
     if (res.destroyed) return;

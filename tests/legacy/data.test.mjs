@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { checkDigit, reserved } from "../../legacy/lib/cars.mjs";
+import { checkDigit, reserved, rows } from "../../legacy/lib/cars.mjs";
+import { damageOf, energyOf, inspectionsOf, registrationOf, servicesOf, valuationOf, warrantiesOf } from "../../legacy/lib/records.mjs";
 
 const { head, vehicles } = JSON.parse(readFileSync(new URL("../../legacy/data/vehicles.json", import.meta.url), "utf8"));
 const real = vehicles.filter((car) => !car.synthetic);
@@ -58,7 +59,7 @@ test("real cars name their source, and what is made up says so", () => {
 });
 
 test("the cases that others count on are there, in both markets", () => {
-  for (const market of ["de", "us"]) {
+  for (const market of ["de", "us", "gb", "fr"]) {
     const cars = vehicles.filter((car) => car.markets.includes(market));
     const states = (car) => car.recalls.items.map(({ status }) => status);
     assert.ok(cars.some((car) => states(car).length === 0), "no recalls");
@@ -70,4 +71,51 @@ test("the cases that others count on are there, in both markets", () => {
     assert.ok(cars.some((car) => car.synthetic && /[&<>"']/u.test(JSON.stringify(Object.values(car.identity)))), "special characters");
   }
   for (const car of real) assert.doesNotMatch(car.label, /[&<>"]/u);
+});
+
+test("each market has cars for every case that its systems can show", () => {
+  const CASES = {
+    de: ["clocked", "few_comparables", "service_without_mileage", "long_history", "deregistered", "open_recall", "electric"],
+    us: ["clocked", "few_comparables", "warranty_expired", "warranty_valid", "warranty_void", "no_warranty", "open_recall", "electric"],
+    gb: ["clocked", "deregistered", "open_recall", "electric"],
+    fr: ["damaged", "undamaged", "few_comparables", "service_without_mileage", "long_history", "electric"],
+  };
+  for (const [market, cases] of Object.entries(CASES)) {
+    const of = rows.filter((row) => row.market === market);
+    for (const name of cases) assert.ok(of.some((row) => row.cases.includes(name)), `${market} ${name}`);
+    assert.ok(of.some((row) => !row.cases.includes("damaged") && !row.cases.includes("undamaged")), "nothing stated of damage");
+  }
+});
+
+test("made-up records say so, fit together and name no real person or place", () => {
+  for (const car of vehicles) {
+    const services = servicesOf(car);
+    const first = car.first_registered?.value ?? "9999";
+    for (const { performed_on, invoice, workshop } of services) {
+      assert.ok(performed_on > first && invoice.startsWith("SYN-"), car.vin);
+      assert.match(Object.values(workshop).join(), /^Synthetic Garage \d,.*\(erfunden\),Garage fictif/u);
+    }
+    for (const market of ["de", "gb"]) {
+      const registration = registrationOf(car, market);
+      assert.equal(Boolean(registration), Boolean(car.first_registered));
+      if (!registration) continue;
+      assert.match(registration.plate, /^ZZ-SY \d{4}$|^SYN \d{3}Z$/u);
+      assert.match(registration.keeper_name, /^Synthetic Keeper \d+$/u);
+      assert.match(registration.keeper_address, /(00000 Musterstadt|Testville ZZ0 0ZZ)$/u);
+      assert.ok(registration.registered_on >= first);
+    }
+    for (const { starts_on, ends_on } of warrantiesOf(car)) assert.ok(starts_on >= first && ends_on > starts_on);
+    for (const { occurred_on, text } of damageOf(car) ?? []) assert.ok(occurred_on > first && text.includes("exemple"));
+    const valuation = valuationOf(car);
+    assert.ok(!valuation || (valuation.low_minor > 0 && valuation.low_minor < valuation.high_minor), car.vin);
+    assert.equal(Boolean(energyOf(car)), Boolean(car.identity.fuel && car.identity.model_year));
+  }
+});
+
+test("an odometer runs backwards in clocked cars and in no others", () => {
+  for (const { vin, cases } of rows) {
+    const kms = inspectionsOf(vehicles.find((car) => car.vin === vin), 12).map(({ km }) => km);
+    const falls = kms.some((km, n) => n > 0 && km < kms[n - 1]);
+    assert.equal(falls, cases.includes("clocked"), vin);
+  }
 });

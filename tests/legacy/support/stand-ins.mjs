@@ -14,6 +14,20 @@ export const SECRETS = {
   US_MASTER_KEY: "key-of-the-master",
   US_EQUIPMENT_TOKEN: "kerbside:build-sheet",
   US_RECALLS_BEARER: "token-of-the-recalls",
+  DE_WORKSHOP_BASIC: "kerbside:workshop",
+  DE_REGISTRY_BASIC: "kerbside:registry",
+  DE_VALUATION_BASIC: "kerbside:valuation",
+  US_WARRANTY_BEARER: "token-of-the-warranty",
+  US_MILEAGE_KEY: "key-of-the-odometer",
+  US_VALUATION_KEY: "key-of-the-valuation",
+  GB_REGISTER_KEY: "key-of-the-register",
+  GB_INSPECTIONS_BEARER: "token-of-the-inspections",
+  GB_DATA_CLIENT: "kerbside-gb:client-password",
+  FR_MASTER_TOKEN: "kerbside:vehicules",
+  FR_ENERGY_BEARER: "token-of-the-energy",
+  FR_WORKSHOP_TOKEN: "kerbside:carnet",
+  FR_DAMAGE_BASIC: "kerbside:sinistres",
+  FR_VALUATION_KEY: "key-of-the-valuation-fr",
 };
 
 /** Starts them and gives `{ ready, control(method, path, body), ask(origin, vin, options), stop(), exited, stderr() }`. */
@@ -42,14 +56,34 @@ export async function start({ secrets = SECRETS, args = [] } = {}) {
   };
 }
 
-/** One request in the origin's own protocol: `{ status, headers, text }`. `credentials` replaces the right ones. */
-export async function ask(hosts, origin, vin, { credentials, digest = origin === "us.equipment", headers = {}, signal } = {}) {
+/** One request in the origin's own protocol: `{ status, headers, text, bytes }`. `credentials` replaces the right ones. */
+export async function ask(hosts, origin, vin, { credentials, digest = DIGEST.includes(origin), headers = {}, signal } = {}) {
+  if (origin === "gb.data") {
+    const grant = await ask(hosts, "gb.token", vin, { credentials });
+    if (grant.status !== 200) return grant;
+    credentials = JSON.parse(grant.text).access_token;
+  }
   const { url, ...init } = REQUESTS[origin](vin, credentials, digest);
   const { origin: host, pathname, search } = new URL(url);
   const response = await fetch(hosts[host] + pathname + search, { ...init, headers: { ...init.headers, ...headers }, signal });
-  return { status: response.status, headers: response.headers, text: await response.text() };
+  const bytes = Buffer.from(await response.arrayBuffer());
+  return { status: response.status, headers: response.headers, text: bytes.toString("utf8"), bytes };
 }
 
+/** The letters, digits and the few marks of requests in EBCDIC, in which all of its code pages agree. */
+export function ebcdic(text) {
+  const codes = { " ": 0x40, "*": 0x5c };
+  const letters = ["ABCDEFGHI", "JKLMNOPQR", " STUVWXYZ"];
+  const code = (c) => {
+    const row = letters.findIndex((letter) => letter.includes(c) && c !== " ");
+    return /[0-9]/u.test(c) ? 0xf0 + Number(c) : codes[c] ?? 0xc1 + 16 * row + letters[row].indexOf(c);
+  };
+  return Buffer.from([...text].map(code));
+}
+
+/** Whose WS-Security is a digest in the market files. */
+const DIGEST = ["us.equipment", "fr.master"];
+const VEHICULES = "https://vehicules.fr.example.com/2019/vehicules";
 const BUILD_SHEET = "http://build.us.example.com/2014/buildsheet";
 const getBuildSheet = (vin) =>
   `<b:GetBuildSheet xmlns:b='${BUILD_SHEET}'><b:VehicleIdentificationNumber>${vin}</b:VehicleIdentificationNumber></b:GetBuildSheet>`;
@@ -82,6 +116,63 @@ const REQUESTS = {
   }),
   "us.recalls": (vin, secret = SECRETS.US_RECALLS_BEARER) => ({
     url: odata("https://recalls.us.example.com/odata/v4/RecallService/VehicleCampaigns", "VIN", vin), headers: { authorization: `Bearer ${secret}` },
+  }),
+  "de.workshop": (vin, secret = SECRETS.DE_WORKSHOP_BASIC) => ({
+    url: odata("https://werkstatt.de.example.com/sap/opu/odata/sap/ZWERKSTATT_SRV/AuftragSet", "Fin", vin), headers: basic(secret),
+  }),
+  "de.registry": (vin, secret = SECRETS.DE_REGISTRY_BASIC) => ({
+    url: "https://mq.de.example.com/registry", method: "POST", headers: basic(secret), body: ebcdic(`REQ1${vin}DE`),
+  }),
+  "de.valuation": (vin, secret = SECRETS.DE_VALUATION_BASIC) => ({
+    url: `https://bewertung.de.example.com/v2/fahrzeuge/${vin}/wert`, headers: basic(secret),
+  }),
+  "us.warranty": (vin, secret = SECRETS.US_WARRANTY_BEARER) => ({
+    url: "https://warranty.us.example.com/v1/coverage/search",
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${secret}` },
+    body: JSON.stringify({ criteria: { vehicle: { vin } } }),
+  }),
+  "us.mileage": (vin, secret = SECRETS.US_MILEAGE_KEY) => ({
+    url: odata("https://odometer.us.example.com/odata/v4/OdometerService/Readings", "VIN", vin), headers: { "x-api-key": secret },
+  }),
+  "us.valuation": (vin, secret = SECRETS.US_VALUATION_KEY) => ({
+    url: `https://values.us.example.com/v3/values/${vin}`, headers: { "x-subscription-key": secret },
+  }),
+  "gb.register": (vin, secret = SECRETS.GB_REGISTER_KEY) => ({
+    url: "https://register.gb.example.com/cics/VQ05", method: "POST", headers: { "x-gateway-key": secret }, body: ebcdic(`VQ05${vin}   0000`),
+  }),
+  "gb.inspections": (vin, secret = SECRETS.GB_INSPECTIONS_BEARER) => ({
+    url: `https://inspections.gb.example.com/trade/vehicles/tests.csv?vin=${vin}`, headers: { authorization: `Bearer ${secret}` },
+  }),
+  "gb.token": (_vin, secret = SECRETS.GB_DATA_CLIENT) => ({
+    url: "https://login.gb.example.com/oauth2/token",
+    method: "POST",
+    headers: { ...basic(secret), "content-type": "application/x-www-form-urlencoded" },
+    body: "grant_type=client_credentials&scope=vehicle.read",
+  }),
+  "gb.data": (vin, token) => ({
+    url: `https://data.gb.example.com/vehicle-data/v3/${vin}`, headers: { authorization: `Bearer ${token}` },
+  }),
+  "fr.master": (vin, secret = SECRETS.FR_MASTER_TOKEN, digest) => ({
+    url: "https://vehicules.fr.example.com/ws/Vehicules",
+    method: "POST",
+    headers: { "content-type": `application/soap+xml; charset=utf-8; action="${VEHICULES}/LireVehicule"` },
+    body: envelope("http://www.w3.org/2003/05/soap-envelope", secret, digest, `<v:LireVehicule xmlns:v='${VEHICULES}'><v:Vin>${vin}</v:Vin></v:LireVehicule>`),
+  }),
+  "fr.energy": (vin, secret = SECRETS.FR_ENERGY_BEARER) => ({
+    url: odata("https://energie.fr.example.com/odata/v4/EtiquetteService/Etiquettes", "Vin", vin), headers: { authorization: `Bearer ${secret}` },
+  }),
+  "fr.workshop": (vin, secret = SECRETS.FR_WORKSHOP_TOKEN, digest) => ({
+    url: "https://entretien.fr.example.com/services/Carnet",
+    method: "POST",
+    headers: { "content-type": "text/xml; charset=utf-8", soapaction: '"urn:entretien:carnet:1:LireCarnet"' },
+    body: envelope("http://schemas.xmlsoap.org/soap/envelope/", secret, digest, `<c:LireCarnet xmlns:c='urn:entretien:carnet:1'><c:Vin>${vin}</c:Vin></c:LireCarnet>`),
+  }),
+  "fr.damage": (vin, secret = SECRETS.FR_DAMAGE_BASIC) => ({
+    url: "https://sinistres.fr.example.com/cics/SIN2", method: "POST", headers: basic(secret), body: ebcdic(`SIN2${vin}*`),
+  }),
+  "fr.valuation": (vin, secret = SECRETS.FR_VALUATION_KEY) => ({
+    url: `https://cote.fr.example.com/export/cotes/${vin}.csv`, headers: { "x-api-key": secret },
   }),
 };
 
