@@ -135,7 +135,7 @@ pub enum Via {
 pub const RETRY_AFTER_S: u32 = 2;
 
 /// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
-pub async fn run(ports: &Ports, _memory: &Memory, request: Request) -> Flow {
+pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
     let plan = plan::plan(&request.market, &request.facets, request.tier);
     let store = FacetStore::new(ports, &request.market, &request.lookup);
     let passed_ms = ports.clock.now().since_ms(request.started);
@@ -163,7 +163,7 @@ pub async fn run(ports: &Ports, _memory: &Memory, request: Request) -> Flow {
     }
     let mut fetched = Map::new();
     if !missing.is_empty() || !stale.is_empty() {
-        let mut work = Work::new(ports, &request, &store, &cached);
+        let mut work = Work::new(ports, memory, &request, &store, &cached);
         work.add(&missing);
         fetched = until_deadline(&request, &mut work, &mut deadline).await;
         // What was served stale is refreshed after the answer.

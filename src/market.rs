@@ -30,5 +30,5 @@ pub use map::Map;
 pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
-pub use template::{Part, Template, TemplateError, Variable};
+pub use template::{LITERALS, Part, Template, TemplateError, Variable};
 pub use vocabulary::{Field, Kind, Shape, shape};

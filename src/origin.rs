@@ -7,13 +7,17 @@ mod answer;
 mod convert;
 mod escape;
 mod failure;
+mod json;
 mod leaf;
+mod literal;
 mod mapping;
+mod odata;
 mod request;
 mod retry_after;
 mod scalar;
 mod soap;
 mod text;
+mod token;
 mod xml;
 
 use serde_json::Value;
@@ -21,11 +25,16 @@ use serde_json::Value;
 pub use answer::{Answer, read};
 pub use escape::EscapeError;
 pub use failure::{ErrorToken, Failure};
+pub use json::{JsonError, tree as json_tree};
+pub use literal::literal;
 pub use mapping::{Mapped, MappingError, map};
 pub use request::{RequestError, build};
+pub use text::TextError;
+pub use token::Tokens;
+pub use xml::{XmlError, tree as xml_tree};
 
-use crate::market::{FacetName, Map, Market, MarketCode, Origin, OriginName};
-use crate::ports::Ports;
+use crate::market::{FacetName, Map, Market, MarketCode, Origin, OriginName, Protocol};
+use crate::ports::{OriginHttpError, OriginRequest, OriginResponse, Ports, Timestamp};
 use crate::vehicle::Vin;
 
 /// What a request's placeholders are filled with.
@@ -39,12 +48,14 @@ pub struct Question {
     pub fields: Map<(FacetName, String), String>,
 }
 
-/// Asks one origin and reads its answer, in `left_ms` at the most, however many requests it takes.
+/// Asks one origin and reads its answer, all pages of it, in `left_ms` and the origin's timeout at the most, however many requests
+/// it takes: tokens, further pages, a second try after a refused token. The pages share the origin's size limit.
 ///
 /// # Errors
 /// [`Failure`] where there is no usable answer: the token for the document, and the cause for the operator.
 pub async fn ask(
     ports: &Ports,
+    tokens: &Tokens,
     market: &Market,
     name: &OriginName,
     question: &Question,
@@ -53,11 +64,85 @@ pub async fn ask(
 ) -> Result<Answer, Failure> {
     let origin =
         market.origins.get(name).ok_or(Failure::new(ErrorToken::DestinationUnavailable, "origin not described"))?;
+    let until = ports.clock.now().plus_ms(origin.timeout_ms.min(left_ms));
     let mut request = build(origin, question, ports).map_err(|error| Failure::of_request(&error))?;
     request.headers.extend(trace.iter().cloned());
-    request.timeout_ms = request.timeout_ms.min(left_ms);
-    let response = ports.origins.send(request).await.map_err(Failure::of_http)?;
-    read(origin, &response).map_err(|failure| failure.with_date(response.retry_after.as_deref(), ports.clock.now()))
+    let call = Call { ports, tokens, origin, until };
+    let response = call.send(&request).await?;
+    let mut answer = call.read(&response)?;
+    if let (Protocol::Odata, Answer::Tree(tree)) = (origin.protocol, &mut answer) {
+        call.pages(request, response.body.len(), tree).await?;
+    }
+    Ok(answer)
+}
+
+/// One question to an origin, however many requests it takes.
+struct Call<'a> {
+    ports: &'a Ports,
+    tokens: &'a Tokens,
+    origin: &'a Origin,
+    until: Timestamp,
+}
+
+impl Call<'_> {
+    /// Sends a request; where a kept token is refused, once more with a new one.
+    async fn send(&self, request: &OriginRequest) -> Result<OriginResponse, Failure> {
+        let Some(oauth2) = self.origin.auth.as_ref().and_then(|auth| auth.oauth2.as_ref()) else {
+            return self.send_once(request, None).await;
+        };
+        let token = self.tokens.get(oauth2, self.ports, self.until).await?;
+        let response = self.send_once(request, Some(&token.value)).await?;
+        if response.status != 401 {
+            return Ok(response);
+        }
+        self.tokens.forget(oauth2, &token.value);
+        if !token.is_kept {
+            return Ok(response);
+        }
+        let token = self.tokens.get(oauth2, self.ports, self.until).await?;
+        self.send_once(request, Some(&token.value)).await
+    }
+
+    async fn send_once(&self, request: &OriginRequest, token: Option<&str>) -> Result<OriginResponse, Failure> {
+        let mut request = request.clone();
+        if let Some(token) = token {
+            request::set(&mut request, "authorization", format!("Bearer {token}"));
+        }
+        let left_ms = u32::try_from(self.until.since_ms(self.ports.clock.now())).unwrap_or(u32::MAX);
+        if left_ms == 0 {
+            return Err(Failure::of_http(OriginHttpError::Timeout));
+        }
+        request.timeout_ms = left_ms;
+        self.ports.origins.send(request).await.map_err(Failure::of_http)
+    }
+
+    fn read(&self, response: &OriginResponse) -> Result<Answer, Failure> {
+        let now = self.ports.clock.now();
+        read(self.origin, response).map_err(|failure| failure.with_date(response.retry_after.as_deref(), now))
+    }
+
+    /// Puts the further pages of a list to its first one.
+    async fn pages(&self, mut request: OriginRequest, first_bytes: usize, tree: &mut Value) -> Result<(), Failure> {
+        let most = self.origin.max_pages.unwrap_or(odata::MOST_PAGES);
+        request.max_bytes = request.max_bytes.saturating_sub(first_bytes);
+        let mut next = odata::take_next(tree);
+        let mut pages = 1;
+        while let Some(link) = next {
+            if pages >= most {
+                return Err(Failure::new(ErrorToken::HttpProtocolError, "a list of more pages than max_pages"));
+            }
+            pages += 1;
+            let elsewhere = Failure::new(ErrorToken::HttpProtocolError, "a next page at another address");
+            request.url = odata::resolve(&request.url, &link).ok_or(elsewhere)?;
+            let response = self.send(&request).await?;
+            request.max_bytes = request.max_bytes.saturating_sub(response.body.len());
+            let no_page = Failure::protocol("a next page that is none", response.status);
+            let Answer::Tree(mut page) = self.read(&response)? else { return Err(no_page) };
+            next = odata::take_next(&mut page);
+            odata::append(tree, &mut page).ok_or(no_page)?;
+        }
+        Ok(())
+    }
 }
 
 /// The values of a facet that later requests may use, by field: texts and numbers of a record.
@@ -75,5 +160,8 @@ pub fn usable_fields(facet: FacetName, value: &Value) -> impl Iterator<Item = ((
 
 /// Whether an origin's protocol is XML, where an empty list leaves no trace.
 fn speaks_xml(origin: &Origin) -> bool {
-    origin.protocol == crate::market::Protocol::Soap
+    origin.protocol == Protocol::Soap
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ fn ports(env: &Env, context: &Rc<Context>) -> worker::Result<Ports> {
     Ok(Ports {
         clock: edge.clone(),
         timer: edge.clone(),
-        origins: Rc::new(fetch::Fetch),
+        origins: Rc::new(fetch::Fetch::new(env)),
         cache,
         markets,
         db,

@@ -102,6 +102,9 @@ pub enum OriginHttpError {
     /// The answer broke off.
     #[error("the answer broke off")]
     Incomplete,
+    /// The mTLS binding is not there.
+    #[error("the client certificate is not bound")]
+    Certificate,
     /// The body is longer than the market allows.
     #[error("the body is longer than max_bytes")]
     TooLarge,

@@ -4,11 +4,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::origin::Tokens;
+
 /// A handle on what the isolate remembers; cloning it is cheap and gives the same memory.
 #[derive(Clone, Default)]
-pub struct Memory(#[expect(dead_code, reason = "filled by the next change")] Rc<State>);
+pub struct Memory(Rc<State>);
 
 #[derive(Default)]
 struct State {
     _origins: RefCell<()>,
+    tokens: Tokens,
+}
+
+impl Memory {
+    /// The tokens that origins' token endpoints gave.
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
 }

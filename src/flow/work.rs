@@ -7,7 +7,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::value::RawValue;
 
-use super::{Request, plan};
+use super::{Memory, Request, plan};
 use crate::cache::{self, Envelope, FacetStore, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
@@ -32,6 +32,7 @@ pub(super) struct Outcome {
 /// The calls of one request, running and waiting. Owns all it needs, so that it can end after the answer.
 pub(super) struct Work {
     ports: Ports,
+    memory: Memory,
     market: Rc<Market>,
     tier: Tier,
     store: FacetStore,
@@ -53,9 +54,15 @@ struct Done {
 
 impl Work {
     /// No calls yet; `cached` is what requests may use of other facets.
-    pub(super) fn new(ports: &Ports, request: &Request, store: &FacetStore, cached: &Map<FacetName, Envelope>) -> Self {
+    pub(super) fn new(
+        ports: &Ports,
+        memory: &Memory,
+        request: &Request,
+        store: &FacetStore,
+        cached: &Map<FacetName, Envelope>,
+    ) -> Self {
         let now = ports.clock.now();
-        let mut this = Self::idle(ports, request, store);
+        let mut this = Self::idle(ports, memory, request, store);
         let needed: Vec<FacetName> =
             request.market.facets.keys().flat_map(|facet| plan::needs(&request.market, *facet)).collect();
         for (facet, envelope) in cached {
@@ -75,10 +82,11 @@ impl Work {
         this
     }
 
-    fn idle(ports: &Ports, request: &Request, store: &FacetStore) -> Self {
+    fn idle(ports: &Ports, memory: &Memory, request: &Request, store: &FacetStore) -> Self {
         let question = Question { vin: request.vin.clone(), market: request.market.code.clone(), fields: Map::new() };
         Self {
             ports: ports.clone(),
+            memory: memory.clone(),
             market: Rc::clone(&request.market),
             tier: request.tier,
             store: store.clone(),
@@ -154,11 +162,11 @@ impl Work {
     }
 
     fn call(&self, name: OriginName) -> LocalBoxFuture<'static, Done> {
-        let (ports, market) = (self.ports.clone(), Rc::clone(&self.market));
+        let (ports, memory, market) = (self.ports.clone(), self.memory.clone(), Rc::clone(&self.market));
         let (question, trace) = (self.question.clone(), self.trace.clone());
         async move {
             let started = ports.clock.now();
-            let answer = origin::ask(&ports, &market, &name, &question, &trace, u32::MAX).await;
+            let answer = origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, u32::MAX).await;
             let took_ms = ports.clock.now().since_ms(started);
             Done { origin: name, answer, took_ms }
         }

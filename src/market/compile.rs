@@ -349,7 +349,7 @@ model = { at = "/model" }
             (
                 "{vin}",
                 "{vin:17}",
-                "m.toml:11: origins.master.url: has a placeholder with `:17`, which means nothing here; remove it",
+                "m.toml:11: origins.master.url: has a placeholder with `:17`, which is no kind of value; known are: int, int64, decimal, date, datetime, datetimeoffset, guid",
             ),
             (
                 "https://erp",

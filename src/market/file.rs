@@ -176,6 +176,9 @@ pub struct Origin {
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<OData>,
+    /// Only for `odata`: how many pages of a list are asked for, 5 unless said. A longer list is a failure, never a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pages: Option<u8>,
     /// Only for `rest`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest: Option<Rest>,
@@ -289,6 +292,12 @@ pub struct Soap {
     /// How the password is sent.
     #[serde(default)]
     pub password_type: SoapPassword,
+    /// WS-Security `Timestamp`: says when the request was made and that it is good for five minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timestamp: bool,
+    /// What stands in the envelope's header beside WS-Security. Placeholders are escaped as XML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<Template>,
     /// What stands in the envelope's body. Placeholders are escaped as XML.
     pub body: Template,
 }

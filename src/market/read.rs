@@ -158,6 +158,7 @@ mod tests {
         let files = std::fs::read_dir(folder).expect("the markets").map(|entry| entry.expect("readable").path());
         let mut texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).expect("readable")).collect();
         texts.push(include_str!("../../tests/fixtures/market.toml").to_owned());
+        texts.push(include_str!("../../tests/fixtures/protocols.toml").to_owned());
         let market = |text: &String| compile("market.toml", text).expect("valid").market;
         texts.iter().map(|text| serde_json::to_value(market(text)).expect("JSON")).collect()
     }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::names::FacetName;
 
+/// The kinds of values that a placeholder may ask for after a colon, everywhere but in records: `{identity.model_year:int}`.
+pub const LITERALS: [&str; 7] = ["int", "int64", "decimal", "date", "datetime", "datetimeoffset", "guid"];
+
 /// A parsed template. `{{` and `}}` stand for literal braces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -80,6 +83,20 @@ impl Template {
     /// The template's pieces in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// Its pieces, each with whether it begins between single quotes: there a value is part of an `OData` string. Quotes may be
+    /// percent-encoded in addresses.
+    pub fn quoted_parts(&self) -> impl Iterator<Item = (&Part, bool)> {
+        let mut is_quoted = false;
+        self.parts.iter().map(move |part| {
+            let before = is_quoted;
+            if let Part::Literal(text) = part {
+                let quotes = text.matches('\'').count() + text.matches("%27").count();
+                is_quoted ^= quotes % 2 == 1;
+            }
+            (part, before)
+        })
     }
 
     /// The template as it was written.

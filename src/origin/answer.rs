@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
-use super::{speaks_xml, text, xml};
-use crate::market::{Match, Origin, Part, Protocol, Variable};
+use super::json::{self, JsonError};
+use super::{soap, speaks_xml, text, xml};
+use crate::market::{Match, Origin, Part, Protocol, Template, Variable};
 use crate::ports::OriginResponse;
 
 /// What an origin said.
@@ -35,23 +36,42 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         }
         // A SOAP fault comes with 500, and some systems say "not found" in the body of another status.
         400..=599 if speaks_xml(origin) || origin.not_found.is_some() => {}
-        200..=299 => {}
+        200 | 201 | 203 => {}
+        202 | 204 | 205 => return Err(Failure::protocol("a status that comes without an answer", status)),
+        206 => return Err(Failure::protocol("a part of an answer", status)),
         300..=399 => return Err(Failure::protocol("a redirect, which is never followed", status)),
-        _ => return Err(Failure::protocol("a status that is no answer", status)),
+        _ => return Err(Failure::protocol(of_status(status), status)),
     }
     let tree = parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?;
+    if speaks_xml(origin) && soap::asks_too_much(&tree) {
+        return Err(Failure::protocol("a SOAP header that must be understood and is not known", status));
+    }
     let is_fault = tree.pointer("/Envelope/Body/Fault").is_some();
-    let is_error = status >= 300 || is_fault;
+    let is_odata_error = origin.protocol == Protocol::Odata && tree.get("error").is_some_and(Value::is_object);
+    let is_error = status >= 300 || is_fault || is_odata_error;
     if origin.not_found.as_ref().is_some_and(|condition| holds(condition, &tree, is_error)) {
         return Ok(Answer::NotFound);
     }
     if speaks_xml(origin) {
-        tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
+        let body = tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
         if is_fault {
             return Err(Failure::protocol("a SOAP fault", status));
         }
+        if !body.is_object() {
+            return Err(Failure::protocol("a SOAP body with nothing in it", status));
+        }
     }
-    if status >= 300 { Err(Failure::protocol("a status that is no answer", status)) } else { Ok(Answer::Tree(tree)) }
+    if is_odata_error {
+        return Err(Failure::protocol("an OData error", status));
+    }
+    if status >= 300 { Err(Failure::protocol(of_status(status), status)) } else { Ok(Answer::Tree(tree)) }
+}
+
+fn of_status(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "the origin refuses the credentials",
+        _ => "a status that is no answer",
+    }
 }
 
 fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static str> {
@@ -72,21 +92,24 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
             xml::XmlError::Malformed | xml::XmlError::Root => "not well-formed XML",
         });
     }
-    let body = text::decode(&response.body, charset).map_err(|_| "text that is not of its charset")?;
-    serde_json::from_str(&body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Eof => "JSON that ends too early",
-        _ => "not JSON",
+    let body = text::markup(&response.body, charset).map_err(|_| "text that is not of its charset")?;
+    json::tree(&body).map_err(|error| match error {
+        JsonError::End => "JSON that ends too early",
+        JsonError::Twice => "JSON with a key twice",
+        JsonError::Values => "JSON of too many values",
+        JsonError::Markup => "markup instead of JSON",
+        JsonError::Malformed => "not JSON",
     })
 }
 
-/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST it does, in `OData` where a
-/// key stands in the path. A SOAP service or an entity set that is not found is down.
+/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST where a value stands in path or
+/// query, in `OData` where a key stands in the path. A SOAP service or an entity set that is not found is down.
 fn names_the_car(origin: &Origin) -> bool {
     let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
     let path = || origin.url.parts().iter().take_while(|part| !is_query(part));
     let is_key = |part: &Part| matches!(part, Part::Placeholder { variable, .. } if *variable != Variable::Market);
     match origin.protocol {
-        Protocol::Rest => true,
+        Protocol::Rest => origin.url.parts().iter().chain(origin.query.values().flat_map(Template::parts)).any(is_key),
         Protocol::Odata => path().any(is_key),
         Protocol::Soap => false,
     }
@@ -94,22 +117,27 @@ fn names_the_car(origin: &Origin) -> bool {
 
 /// An error answer lacks everything, so what is missing from it says nothing.
 fn holds(condition: &Match, tree: &Value, is_error: bool) -> bool {
-    let found = condition.at.find(tree);
+    let others = soap::other_version(condition.at.as_str());
+    let others = others.iter().filter_map(|place| tree.pointer(place));
+    let mut found = condition.at.find(tree).into_iter().chain(others);
     if condition.missing == Some(true) {
-        return found.is_none() && !is_error;
+        return found.next().is_none() && !is_error;
     }
-    let text = match found {
-        Some(Value::Object(fields)) => fields.get("#text").cloned(),
-        other => other.cloned(),
-    };
-    let text = match text {
-        Some(Value::String(text)) => text.trim().to_owned(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Bool(flag)) => flag.to_string(),
+    found.any(|value| says(value, &condition.is))
+}
+
+/// Whether a value is one of these texts. Of a qualified name (`v:NotFound`) the prefix is the server's choice.
+fn says(value: &Value, texts: &[String]) -> bool {
+    let value = if let Value::Object(fields) = value { fields.get("#text").unwrap_or(value) } else { value };
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
         _ => return false,
     };
-    // A qualified name: the prefix is the server's choice.
-    condition.is.iter().any(|is| *is == text || text.rsplit_once(':').is_some_and(|(_, local)| local == is))
+    let is_prefix = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let local = text.split_once(':').filter(|(prefix, _)| is_prefix(prefix)).map(|(_, local)| local);
+    texts.iter().any(|is| *is == text || local == Some(is))
 }
 
 #[cfg(test)]
@@ -168,8 +196,10 @@ mod tests {
     fn err_every_other_answer_has_a_cause() {
         let protocol = |cause| Err(("http_protocol_error", cause));
         check("equipment", 200, "", protocol("an empty body"));
-        check("equipment", 204, "", protocol("an empty body"));
-        check("equipment", 200, "<html></html>", protocol("not JSON"));
+        check("equipment", 204, "", protocol("a status that comes without an answer"));
+        check("equipment", 206, r#"{"items": []}"#, protocol("a part of an answer"));
+        check("equipment", 200, "<html></html>", protocol("markup instead of JSON"));
+        check("equipment", 200, r#"{"items": [], "items": [1]}"#, protocol("JSON with a key twice"));
         check("equipment", 200, r#"{"items": ["#, protocol("JSON that ends too early"));
         check("equipment", 200, r#"{"items": 1}{"items": 2}"#, protocol("not JSON"));
         check("equipment", 200, &"[".repeat(100_000), protocol("not JSON"));

@@ -3,9 +3,10 @@
 //! XML 1.0 §2.2 and §2.4, RFC 3986 §2, `OData` URL conventions §5.1.1.6.1, RFC 9110 §5.5. A value that a place cannot hold is an error
 //! before any request leaves.
 
-use crate::market::{Part, Template, Variable};
+use crate::market::{OData, Part, Template, Variable};
 
 use super::Question;
+use super::literal::literal;
 use super::request::RequestError;
 
 /// A value that cannot be written at its place. Says neither value nor character.
@@ -17,6 +18,9 @@ pub enum EscapeError {
     /// A path segment of dots leads elsewhere, percent-encoded or not (WHATWG URL §4.4).
     #[error("an address cannot hold the value: it is made of dots")]
     Dots,
+    /// A typed placeholder, and a value of another type.
+    #[error("the value is not of the kind that the request says")]
+    Literal,
     /// Values are names and numbers, not documents.
     #[error("the value is longer than 200 characters")]
     Long,
@@ -35,10 +39,26 @@ pub(super) fn fill(
     for part in template.parts() {
         match part {
             Part::Literal(literal) => text.push_str(literal),
-            Part::Placeholder { variable, .. } => text.push_str(&write(value_of(variable, question)?)?),
+            Part::Placeholder { variable, spec } => text.push_str(&write(&plain(variable, spec, question)?)?),
         }
     }
     Ok(text)
+}
+
+/// A placeholder's value in the plain form of its kind. Escaping comes after.
+pub(super) fn plain(variable: &Variable, kind: &str, question: &Question) -> Result<String, RequestError> {
+    typed(variable, kind, question, None)
+}
+
+/// A placeholder's value in the form of its kind.
+pub(super) fn typed(
+    variable: &Variable,
+    kind: &str,
+    question: &Question,
+    version: Option<OData>,
+) -> Result<String, RequestError> {
+    let value = value_of(variable, question)?;
+    Ok(if kind.is_empty() { value.to_owned() } else { literal(kind, value, version)? })
 }
 
 pub(super) fn value_of<'q>(variable: &Variable, question: &'q Question) -> Result<&'q str, RequestError> {

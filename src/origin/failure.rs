@@ -80,6 +80,9 @@ impl Failure {
                 Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
             }
             OriginHttpError::Connection => Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke"),
+            OriginHttpError::Certificate => {
+                Self::new(ErrorToken::DestinationUnavailable, "the client certificate is not bound")
+            }
             OriginHttpError::Incomplete => Self::new(ErrorToken::HttpProtocolError, BROKE_OFF),
             OriginHttpError::TooLarge => Self::new(ErrorToken::HttpProtocolError, "the body is longer than max_bytes"),
         }

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::escape::{self, EscapeError, fill};
-use super::{Question, soap};
-use crate::market::{Auth, FacetName, Method, OData, Origin, Protocol, Rest, SecretName, Template};
+use super::{Question, literal, soap};
+use crate::market::{Auth, FacetName, Method, OData, Origin, Part, Protocol, Rest, SecretName, Template, Variable};
 use crate::ports::{OriginRequest, Ports};
 
 /// Why no request could be made. None of these leaves the Worker as a request.
@@ -84,15 +84,22 @@ pub(super) fn set(request: &mut OriginRequest, name: &str, value: String) {
 }
 
 fn address(origin: &Origin, question: &Question) -> Result<String, RequestError> {
-    let is_odata = origin.protocol == Protocol::Odata;
-    let value = |value: &str| escape::segment(&if is_odata { escape::odata(value) } else { value.to_owned() });
-    let mut url = fill(&origin.url, question, value)?;
+    let mut url = String::new();
+    for (part, is_quoted) in origin.url.quoted_parts() {
+        match part {
+            Part::Literal(literal) => url.push_str(literal),
+            Part::Placeholder { variable, spec } => {
+                let value = value(variable, spec, question, origin, is_quoted)?;
+                url.push_str(&escape::segment(&value)?);
+            }
+        }
+    }
     let mut separator = if url.contains('?') { '&' } else { '?' };
     for (name, template) in &origin.query {
         url.push(separator);
         url.push_str(&escape::query_literal(name));
         url.push('=');
-        url.push_str(&query_value(template, question, is_odata)?);
+        url.push_str(&query_value(template, question, origin)?);
         separator = '&';
     }
     if origin.version == Some(OData::V2) && !origin.query.contains_key("$format") {
@@ -103,21 +110,34 @@ fn address(origin: &Origin, question: &Question) -> Result<String, RequestError>
 }
 
 /// The literal text keeps the marks of the query language, the values keep none.
-fn query_value(template: &Template, question: &Question, is_odata: bool) -> Result<String, RequestError> {
-    use crate::market::Part;
+fn query_value(template: &Template, question: &Question, origin: &Origin) -> Result<String, RequestError> {
+    let is_odata = origin.protocol == Protocol::Odata;
     let mut text = String::new();
-    for part in template.parts() {
+    for (part, is_quoted) in template.quoted_parts() {
         match part {
             Part::Literal(literal) if is_odata => text.push_str(&escape::query_literal(literal)),
             Part::Literal(literal) => text.push_str(&escape::url(literal)),
-            Part::Placeholder { variable, .. } => {
-                let value = escape::value_of(variable, question)?;
-                let value = if is_odata { escape::odata(value) } else { value.to_owned() };
-                text.push_str(&escape::url(&value));
+            Part::Placeholder { variable, spec } => {
+                text.push_str(&escape::url(&value(variable, spec, question, origin, is_quoted)?));
             }
         }
     }
     Ok(text)
+}
+
+/// A value in an address: in `OData` between quotes as the inside of a string, else, where it has a kind, as a literal of that kind.
+fn value(
+    variable: &Variable,
+    kind: &str,
+    question: &Question,
+    origin: &Origin,
+    is_quoted: bool,
+) -> Result<String, RequestError> {
+    match origin.protocol {
+        Protocol::Odata if is_quoted => Ok(escape::odata(&escape::plain(variable, kind, question)?)),
+        Protocol::Odata => escape::typed(variable, kind, question, origin.version),
+        _ => escape::plain(variable, kind, question),
+    }
 }
 
 fn rest(description: Option<&Rest>, question: &Question, request: &mut OriginRequest) -> Result<(), RequestError> {
@@ -125,8 +145,11 @@ fn rest(description: Option<&Rest>, question: &Question, request: &mut OriginReq
     let Some(Rest { method: Method::Post, body }) = description else { return Ok(()) };
     request.method = "POST";
     set(request, "content-type", "application/json".into());
-    let body = body.as_ref().map(|body| filled(body, question)).transpose()?;
-    request.body = Some(body.unwrap_or_default().to_string().into_bytes());
+    let mut text = String::new();
+    if let Some(body) = body {
+        write_json(body, question, &mut text)?;
+    }
+    request.body = Some(text.into_bytes());
     Ok(())
 }
 
@@ -139,20 +162,40 @@ fn odata(origin: &Origin, request: &mut OriginRequest) {
     set(request, name, value.into());
 }
 
-/// A JSON body with its texts' placeholders filled. `serde_json` escapes them.
-fn filled(body: &Value, question: &Question) -> Result<Value, RequestError> {
-    Ok(match body {
+/// A JSON body with its texts' placeholders filled. `serde_json` escapes texts; a text that is one number's placeholder becomes the
+/// number, exactly as it is written.
+fn write_json(body: &Value, question: &Question, out: &mut String) -> Result<(), RequestError> {
+    match body {
         Value::String(text) => {
             let template = Template::new(text.as_str()).map_err(|_| RequestError::Shape)?;
-            Value::String(fill(&template, question, |value| Ok(value.to_owned()))?)
+            if let [Part::Placeholder { variable, spec }] = template.parts()
+                && literal::is_number(spec)
+            {
+                out.push_str(&escape::plain(variable, spec, question)?);
+            } else {
+                let text = fill(&template, question, |value| Ok(value.to_owned()))?;
+                out.push_str(&Value::String(text).to_string());
+            }
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| filled(item, question)).collect::<Result<_, _>>()?),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                out.push(if index == 0 { '[' } else { ',' });
+                write_json(item, question, out)?;
+            }
+            out.push_str(if items.is_empty() { "[]" } else { "]" });
+        }
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), filled(value, question)?)));
-            Value::Object(fields.collect::<Result<_, RequestError>>()?)
+            for (index, (name, value)) in fields.iter().enumerate() {
+                out.push(if index == 0 { '{' } else { ',' });
+                out.push_str(&Value::String(name.clone()).to_string());
+                out.push(':');
+                write_json(value, question, out)?;
+            }
+            out.push_str(if fields.is_empty() { "{}" } else { "}" });
         }
-        other => other.clone(),
-    })
+        other => out.push_str(&other.to_string()),
+    }
+    Ok(())
 }
 
 fn authenticate(auth: &Auth, ports: &Ports, request: &mut OriginRequest) -> Result<(), RequestError> {

@@ -1,8 +1,10 @@
 //! Bytes of an answer to text. What the charset says counts, a byte-order mark counts more; nothing is replaced silently.
 
+use std::borrow::Cow;
+
 /// Why bytes are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TextError {
+pub enum TextError {
     /// A charset that is not known here.
     #[error("the charset is not known")]
     Charset,
@@ -20,6 +22,16 @@ pub(super) fn decode(body: &[u8], charset: Option<&str>) -> Result<String, TextE
         None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => utf8(body),
         Some("iso-8859-1" | "latin1") => Ok(body.iter().map(|byte| char::from(*byte)).collect()),
         Some(_) => Err(TextError::Charset),
+    }
+}
+
+/// The text of a JSON or XML body. What is UTF-8 by its bytes is UTF-8, whatever single-byte charset the server's default says: texts
+/// of such a charset do not have sequences like that.
+pub(super) fn markup<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, TextError> {
+    let is_known = decode(b"", charset).is_ok();
+    match std::str::from_utf8(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
+        Ok(text) if is_known => Ok(Cow::Borrowed(text)),
+        _ => decode(body, charset).map(Cow::Owned),
     }
 }
 
@@ -48,5 +60,10 @@ mod tests {
         assert_eq!(decode(b"a", Some("utf-7")), Err(TextError::Charset));
         assert_eq!(charset("text/xml; Charset=\"utf-8\""), Some("\"utf-8\""));
         assert_eq!(charset("text/xml"), None);
+        let latin1 = Some("iso-8859-1");
+        assert_eq!(markup("ü".as_bytes(), latin1).as_deref(), Ok("ü"), "the header lies");
+        assert_eq!(markup(b"\xfc", latin1).as_deref(), Ok("ü"));
+        assert_eq!(markup(b"\xfc", None), Err(TextError::Bytes));
+        assert_eq!(markup(b"a", Some("utf-7")), Err(TextError::Charset));
     }
 }

@@ -3,6 +3,8 @@
 //! XML 1.0 without document type definitions: a `<!DOCTYPE` is refused, so there are no entities to expand or fetch beyond the
 //! five of the standard. Namespaces are not resolved: prefixes differ between servers, local names do not.
 
+use std::borrow::Cow;
+
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
@@ -16,7 +18,7 @@ const MOST_NODES: usize = 100_000;
 
 /// Why a body is no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum XmlError {
+pub enum XmlError {
     /// Its bytes are no text.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -49,9 +51,20 @@ struct Open {
 }
 
 /// Reads a document. `charset` is the transport's; without it the XML declaration's counts.
-pub(super) fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
-    let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
-    let document = text::decode(body, declared.as_deref())?;
+///
+/// # Errors
+/// [`XmlError`] by what is wrong with it.
+pub fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
+    let document = match utf16(body) {
+        Some(text) => Cow::Owned(text?),
+        None => {
+            let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
+            text::markup(body, declared.as_deref())?
+        }
+    };
+    if document.contains(is_forbidden) {
+        return Err(XmlError::Malformed);
+    }
     let mut reader = Reader::from_str(&document);
     let mut builder = Builder::default();
     loop {
@@ -88,19 +101,30 @@ impl Builder {
             return Err(XmlError::Root);
         }
         self.count()?;
+        if !is_name(start.name().as_ref()) {
+            return Err(XmlError::Malformed);
+        }
         let mut open = Open { name: local(start.name().as_ref()), fields: Map::new(), text: String::new(), nil: false };
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
             let name = attribute.key.as_ref();
+            if !is_name(name) {
+                return Err(XmlError::Malformed);
+            }
             if name == "xmlns" || name.starts_with("xmlns:") {
                 continue;
             }
             self.count()?;
             let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| XmlError::Entity)?;
-            if name.ends_with(":nil") && matches!(value.as_ref(), "true" | "1") {
+            if value.contains(is_forbidden) {
+                return Err(XmlError::Malformed);
+            }
+            let key = format!("@{}", local(name));
+            if name.ends_with(":nil") && matches!(value.trim(), "true" | "1") {
                 open.nil = true;
-            } else {
-                open.fields.insert(format!("@{}", local(name)), Value::String(value.into_owned()));
+            } else if !name.contains(':') || !open.fields.contains_key(&key) {
+                // Of two of the same local name the one without a prefix is the element's own.
+                open.fields.insert(key, Value::String(value.into_owned()));
             }
         }
         self.stack.push(open);
@@ -161,13 +185,37 @@ impl Open {
     }
 }
 
+/// UTF-16 with its byte-order mark, which every XML processor must read (XML 1.0 §4.3.3).
+fn utf16(body: &[u8]) -> Option<Result<String, TextError>> {
+    let (bytes, unit): (&[u8], fn([u8; 2]) -> u16) = match body {
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        _ => return None,
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
+    Some(text.ok().filter(|_| rest.is_empty()).ok_or(TextError::Bytes))
+}
+
+/// What XML 1.0 §2.2 has no place for.
+fn is_forbidden(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Letters, digits, marks and whatever lies beyond ASCII: not all that XML 1.0 §2.3 says, but nothing that stands for something else
+/// in the tree.
+fn is_name(name: &str) -> bool {
+    let is_start = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | ':') || !c.is_ascii();
+    name.starts_with(is_start) && name.chars().all(|c| is_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
+}
+
 fn local(name: &str) -> String {
     name.rsplit(':').next().unwrap_or(name).to_owned()
 }
 
 fn resolve(reference: &BytesRef<'_>) -> Result<String, XmlError> {
     if let Some(c) = reference.resolve_char_ref().map_err(|_| XmlError::Entity)? {
-        return Ok(c.to_string());
+        return if is_forbidden(c) { Err(XmlError::Malformed) } else { Ok(c.to_string()) };
     }
     let known = quick_xml::escape::resolve_predefined_entity(&reference.xml10_content());
     known.map(ToOwned::to_owned).ok_or(XmlError::Entity)
@@ -208,6 +256,15 @@ mod tests {
         let body = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xfc</a>";
         assert_eq!(tree(body, None), Ok(json!({"a": "ü"})));
         assert_eq!(tree(body, Some("utf-8")), Err(XmlError::Text(TextError::Bytes)));
+        let text = "<?xml version='1.0' encoding='UTF-16'?><a>ü🚗</a>";
+        let be: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        let le: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        assert_eq!(tree(&be, Some("utf-16")), Ok(json!({"a": "ü🚗"})));
+        assert_eq!(tree(&le, None), Ok(json!({"a": "ü🚗"})));
+        let odd = be.get(..be.len() - 1).unwrap_or_default();
+        assert_eq!(tree(odd, None), Err(XmlError::Text(TextError::Bytes)));
+        // The header says what the server's default is, not what the bytes are.
+        assert_eq!(tree("<a>ü</a>".as_bytes(), Some("iso-8859-1")), Ok(json!({"a": "ü"})));
     }
 
     #[test]
@@ -221,6 +278,14 @@ mod tests {
         check("<a>&x;</a>", Err(XmlError::Entity));
         check("<a b='&x;'/>", Err(XmlError::Entity));
         check("<a b='1' b='2'/>", Err(XmlError::Malformed));
+        check("<a>&#0;</a>", Err(XmlError::Entity));
+        check("<a>&#1;</a>", Err(XmlError::Malformed));
+        check("<a b='&#1;'/>", Err(XmlError::Malformed));
+        check("<a>\u{0}</a>", Err(XmlError::Malformed));
+        check("<a>&#xD800;</a>", Err(XmlError::Entity));
+        check("<#text>x</#text>", Err(XmlError::Malformed));
+        check("<a @b='1'/>", Err(XmlError::Malformed));
+        check("<a x:b='1' b='2' y:b='3' xmlns:x='x' xmlns:y='y'/>", Ok(json!({"a": {"@b": "2"}})));
         check(&"<a>".repeat(100_000), Err(XmlError::Depth));
         check(&format!("<a>{}</a>", "<b/>".repeat(100_001)), Err(XmlError::Nodes));
     }

@@ -12,7 +12,8 @@ use worker::Env;
 use super::stores::binding;
 use crate::ports::{Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError};
 
-pub(super) struct Fetch;
+/// Fetch, and the bindings whose fetch presents a client certificate.
+pub(super) struct Fetch(Env);
 
 #[wasm_bindgen]
 extern "C" {
@@ -21,6 +22,8 @@ extern "C" {
     type Fetcher;
     #[wasm_bindgen(method, catch)]
     fn fetch(this: &Fetcher, url: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    fn fetch_request(this: &Fetcher, request: &web_sys::Request) -> Result<Promise, JsValue>;
 }
 
 /// The binding of the static files.
@@ -32,9 +35,21 @@ impl StaticFiles {
     }
 }
 
+impl Fetch {
+    pub(super) fn new(env: &Env) -> Self {
+        Self(env.clone())
+    }
+}
+
 impl OriginHttp for Fetch {
     fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
-        send(request).boxed_local()
+        // Without its binding a request must not go out at all: it would go out without the certificate.
+        let certificate = request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
+        async move {
+            let certificate = certificate.map_err(|_| OriginHttpError::Certificate)?;
+            send(request, certificate.map(|binding| binding.unchecked_into())).await
+        }
+        .boxed_local()
     }
 }
 
@@ -54,8 +69,9 @@ impl Assets for StaticFiles {
     }
 }
 
-async fn send(request: OriginRequest) -> Result<OriginResponse, OriginHttpError> {
-    let response = head(&request).await.map_err(|error| failure(&error, OriginHttpError::Connection))?;
+async fn send(request: OriginRequest, certificate: Option<Fetcher>) -> Result<OriginResponse, OriginHttpError> {
+    let response =
+        head(&request, certificate.as_ref()).await.map_err(|error| failure(&error, OriginHttpError::Connection))?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let (content_type, retry_after) = (header("content-type"), header("retry-after"));
     let body = match response.body() {
@@ -69,7 +85,7 @@ async fn send(request: OriginRequest) -> Result<OriginResponse, OriginHttpError>
     Ok(OriginResponse { status: response.status(), content_type, retry_after, body })
 }
 
-async fn head(request: &OriginRequest) -> Result<Response, JsValue> {
+async fn head(request: &OriginRequest, certificate: Option<&Fetcher>) -> Result<Response, JsValue> {
     let headers = web_sys::Headers::new()?;
     for (name, value) in &request.headers {
         headers.set(name, value)?;
@@ -84,8 +100,11 @@ async fn head(request: &OriginRequest) -> Result<Response, JsValue> {
         init.set_body(&Uint8Array::from(body.as_slice()).into());
     }
     let outgoing = web_sys::Request::new_with_str_and_init(&request.url, &init)?;
-    let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
-    JsFuture::from(global.fetch_with_request(&outgoing)).await?.dyn_into()
+    let promise = match certificate {
+        Some(binding) => binding.fetch_request(&outgoing)?,
+        None => js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>().fetch_with_request(&outgoing),
+    };
+    JsFuture::from(promise).await?.dyn_into()
 }
 
 /// Reads a stream to its end, or stops at the limit with nothing.

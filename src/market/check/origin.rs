@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Findings;
 use super::address::check_address;
+use super::{Findings, nearest};
 use crate::market::auth::{Auth, OAuth2};
 use crate::market::condition::Match;
 use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
-use crate::market::template::{Part, Template};
+use crate::market::template::{LITERALS, Part, Template, Variable};
 
 pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
     let at = |key: &'static str| ["origins", name.as_str(), key];
@@ -89,13 +89,18 @@ fn check_protocol_tables(name: &OriginName, origin: &Origin, findings: &mut Find
     if origin.version.is_some() && origin.protocol != Protocol::Odata {
         findings.add(&at("version"), "is for OData only; a SOAP version belongs into the `soap` table");
     }
+    if origin.max_pages.is_some() && origin.protocol != Protocol::Odata {
+        findings.add(&at("max_pages"), "is for OData only, where lists go on in further pages; remove it");
+    }
+    findings.range(&at("max_pages"), origin.max_pages.unwrap_or(1).into(), 1, 20, "pages");
     if let Some(soap) = &origin.soap {
-        let probe = render_probe(&soap.body);
-        if let Err(cause) = well_formed(&probe) {
-            findings.add(
-                &["origins", name.as_str(), "soap", "body"],
-                format!("is not well-formed XML ({cause}); mend the markup"),
-            );
+        for (key, template) in [("body", Some(&soap.body)), ("header", soap.header.as_ref())] {
+            if let Some(Err(cause)) = template.map(|template| well_formed(&render_probe(template))) {
+                findings.add(
+                    &["origins", name.as_str(), "soap", key],
+                    format!("is not well-formed XML ({cause}); mend the markup"),
+                );
+            }
         }
         if !soap.action.chars().all(|c| c.is_ascii_graphic() && c != '"') {
             findings.add(
@@ -227,21 +232,57 @@ fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
     found.extend(origin.query.values().map(|template| ("query", template.clone())));
     found.extend(origin.headers.values().map(|template| ("headers", template.clone())));
     found.extend(origin.soap.as_ref().map(|soap| ("soap", soap.body.clone())));
+    found.extend(origin.soap.as_ref().and_then(|soap| Some(("soap", soap.header.clone()?))));
     let of_json = origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
     found.extend(of_json.into_iter().filter_map(|text| Some(("rest", Template::new(text).ok()?))));
     found
 }
 
-/// Only records say how a placeholder is written.
 fn check_specs(name: &OriginName, origin: &Origin, findings: &mut Findings) {
     for (key, template) in templates(origin) {
-        for spec in template.specs() {
+        let path = ["origins", name.as_str(), key];
+        for spec in template.specs().filter(|spec| !LITERALS.contains(spec)) {
             findings.add(
-                &["origins", name.as_str(), key],
-                format!("has a placeholder with `:{spec}`, which means nothing here; remove it"),
+                &path,
+                format!(
+                    "has a placeholder with `:{spec}`, which is no kind of value; {}",
+                    nearest(spec, LITERALS.into_iter())
+                ),
             );
         }
+        if origin.protocol == Protocol::Odata
+            && key == "url"
+            && has_bare_value(&template, |before| before.contains('('))
+        {
+            findings.add(&path, BARE_VALUE);
+        }
     }
+    // Parameters with other names are the service's own: what they hold is no OData expression.
+    for (option, template) in origin.query.iter().filter(|_| origin.protocol == Protocol::Odata) {
+        if option.starts_with(['$', '@']) && has_bare_value(template, |_| true) {
+            findings.add(&["origins", name.as_str(), "query", option], BARE_VALUE);
+        }
+    }
+}
+
+const BARE_VALUE: &str = "has a placeholder that could change the expression; put it in single quotes, or say its kind, like {identity.model_year:int}";
+
+/// Whether a value of another system stands in an `OData` expression neither between quotes nor with a kind.
+fn has_bare_value(template: &Template, is_expression: impl Fn(&str) -> bool) -> bool {
+    let mut before = String::new();
+    for (part, is_quoted) in template.quoted_parts() {
+        match part {
+            Part::Literal(text) => before.push_str(text),
+            // A VIN and a market's code are letters and digits.
+            Part::Placeholder { variable: Variable::Field { .. }, spec } if spec.is_empty() && !is_quoted => {
+                if is_expression(&before) {
+                    return true;
+                }
+            }
+            Part::Placeholder { .. } => {}
+        }
+    }
+    false
 }
 
 fn render_probe(template: &Template) -> String {

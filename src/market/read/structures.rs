@@ -78,6 +78,7 @@ read_structure!(Origin {
     query = Map::new(),
     headers = Map::new(),
     version = None,
+    max_pages = None,
     rest = None,
     soap = None,
     not_found = None,
@@ -111,6 +112,8 @@ read_structure!(Soap {
     action = String::new(),
     username_token = None,
     password_type = SoapPassword::default(),
+    timestamp = false,
+    header = None,
     body,
 });
 read_words!(SoapVersion { "1.1" => V1_1, "1.2" => V1_2 });

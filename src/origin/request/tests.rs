@@ -103,3 +103,116 @@ fn err_secrets_that_are_missing_or_of_another_form() {
     let missing = request("DE_EQUIPMENT_BASIC", "OTHER", "equipment", &[]);
     assert_eq!(missing, Err(RequestError::Secret { name: SecretName::new("OTHER").expect("a name") }));
 }
+
+/// The request of an origin of the market that has every key.
+fn protocols(origin: &str, fields: &[(&str, &str)]) -> Result<OriginRequest, RequestError> {
+    let text = include_str!("../../../tests/fixtures/protocols.toml");
+    let market = compile("protocols.toml", text).expect("valid").market;
+    let world = World::new();
+    for name in ["DE_MASTER_TOKEN", "DE_EQUIPMENT_KEY", "DE_RECALLS_CLIENT"] {
+        world.secrets.borrow_mut().insert(name.into(), "anna:p<w".into());
+    }
+    let given = [("model", "9'1\"1"), ("model_year", "1996"), ("trim", "a'b c")];
+    let fields =
+        given.iter().chain(fields).map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()));
+    let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
+    let question = Question { vin, market: market.code.clone(), fields: fields.collect() };
+    build(market.origins.get(origin).expect("described"), &question, &world.ports())
+}
+
+#[test]
+fn ok_soap_header_timestamp_and_certificate() {
+    let request = protocols("master", &[]).expect("a request");
+    assert_eq!(request.certificate.as_deref(), Some("DE_MASTER_MTLS"));
+    let body = String::from_utf8(request.body.unwrap_or_default()).expect("text");
+    let timestamp = "<wsu:Timestamp><wsu:Created>2026-11-20T08:00:00Z</wsu:Created><wsu:Expires>2026-11-20T08:05:00Z</wsu:Expires></wsu:Timestamp><wsse:UsernameToken>";
+    assert!(body.contains(timestamp), "{body}");
+    let end = "</wsse:Security><a:To xmlns:a='http://www.w3.org/2005/08/addressing'>urn:de</a:To></s:Header><s:Body><v:GetVehicle xmlns:v='urn:vehicle' of='WP0ZZZ99ZTS390000'/></s:Body></s:Envelope>";
+    assert!(body.ends_with(end), "{body}");
+    assert!(crate::origin::xml_tree(body.as_bytes(), None).is_ok(), "{body}");
+}
+
+#[test]
+fn ok_json_numbers_are_exact() {
+    let request = protocols("equipment", &[("model", "00123456789012345.6700")]).expect("a request");
+    let expect = r#"{"list":[123456789012345.6700,"00123456789012345.6700",[],{},1.5,true],"text":"of 1996","vin":"WP0ZZZ99ZTS390000","year":1996}"#;
+    assert_eq!(String::from_utf8(request.body.clone().unwrap_or_default()).as_deref(), Ok(expect));
+    assert_eq!(header(&request, "x-api-key"), Some("anna:p<w"));
+    let error = protocols("equipment", &[("model", "12"), ("model_year", "1996 or so")]);
+    assert_eq!(error, Err(RequestError::Escape(EscapeError::Literal)));
+}
+
+#[test]
+fn ok_odata_values_by_where_they_stand() {
+    let request = protocols("recalls", &[]).expect("a request");
+    let expect = "https://sap.example.com/odata/v2/Cars('WP0ZZZ99ZTS390000')/Recalls?$filter=Model%20eq%20'9%27%271%221'%20and%20Year%20eq%201996&sap-client=a%27b%20c&$format=json";
+    assert_eq!(request.url, expect);
+    // The token is another request's.
+    assert_eq!(header(&request, "authorization"), None);
+    let error = protocols("recalls", &[("model_year", "1996 or 1 eq 1")]);
+    assert_eq!(error, Err(RequestError::Escape(EscapeError::Literal)));
+}
+
+/// Reads the first string literal of an `OData` expression as a service does, quotes doubled, and what comes after it.
+fn read_literal(expression: &str) -> Option<(String, &str)> {
+    let mut rest = expression.split_once('\'')?.1;
+    let mut text = String::new();
+    loop {
+        let (before, after) = rest.split_once('\'')?;
+        text.push_str(before);
+        match after.strip_prefix('\'') {
+            Some(more) => {
+                text.push('\'');
+                rest = more;
+            }
+            None => return Some((text, after)),
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn odata_escape_then_parse_returns_the_value(value in "\\PC{1,40}|['a ]{1,20}") {
+        let request = protocols("recalls", &[("model", value.as_str())]);
+        proptest::prop_assume!(value.len() <= 200);
+        let url = ::url::Url::parse(&request.expect("a request").url).expect("an address");
+        let (_, filter) = url.query_pairs().next().expect("a filter");
+        let (read, after) = read_literal(&filter).expect("a literal");
+        proptest::prop_assert_eq!((read, after), (value, " and Year eq 1996"));
+    }
+
+    #[test]
+    fn json_escape_then_parse_returns_the_value(value in "\\PC{1,40}|[\"\\\\\u{0}-\u{1f}]{1,20}") {
+        let body = serde_json::json!({"a": ["x{identity.model}y"]});
+        let question = Question {
+            vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
+            market: crate::market::MarketCode::new("de").expect("a code"),
+            fields: [((FacetName::Identity, "model".to_owned()), value.clone())].into(),
+        };
+        let mut text = String::new();
+        write_json(&body, &question, &mut text).expect("a body");
+        let read: Value = serde_json::from_str(&text).expect("JSON");
+        proptest::prop_assert_eq!(read, serde_json::json!({"a": [format!("x{value}y")]}));
+    }
+
+    #[test]
+    fn a_path_segment_comes_back(value in "\\PC{1,40}|[./%\\\\]{1,9}") {
+        if let Ok(text) = escape::segment(&value) {
+            let url = ::url::Url::parse(&format!("https://h/a/{text}/b")).expect("an address");
+            let segments: Vec<&str> = url.path_segments().expect("a path").collect();
+            let middle = segments.get(1).copied().unwrap_or_default();
+            // A form decoder reads `+` as a blank; none is written.
+            let pair = format!("k={middle}");
+            let read = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+            proptest::prop_assert_eq!((segments.len(), read), (3, Some(value)));
+        }
+    }
+
+    #[test]
+    fn a_header_holds_one_line(value in "\\PC{0,40}|[\u{0}-\u{7f}]{0,20}") {
+        if let Ok(text) = escape::header(&value) {
+            proptest::prop_assert_eq!(&text, value.trim_matches(' '));
+            proptest::prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+    }
+}
