@@ -17,6 +17,7 @@ mod pointer;
 pub mod published;
 mod read;
 mod template;
+mod unit;
 mod vocabulary;
 
 pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
@@ -31,4 +32,5 @@ pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
 pub use template::{LITERALS, Part, Template, TemplateError, Variable};
+pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};
 pub use vocabulary::{Field, Kind, Shape, shape};

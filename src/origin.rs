@@ -5,12 +5,14 @@
 
 mod answer;
 mod convert;
+mod decimal;
 mod escape;
 mod failure;
 mod json;
 mod leaf;
 mod literal;
 mod mapping;
+mod money;
 mod odata;
 mod request;
 mod retry_after;

@@ -1,208 +1,211 @@
-//! One value of a tree to one value of a facet: `as`, `unit`, `codes`.
+//! One value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`, `trim`.
 
-use serde_json::{Number, Value, json};
+use serde_json::Value;
 
-use super::scalar::{WrongKind, text_of};
-use crate::calendar::Date;
-use crate::market::{Conversion, Kind, Leaf};
+use super::decimal::Decimal;
+use super::money;
+use super::scalar::{WrongKind, plain, text_of};
+use crate::calendar::{Moment, offset_minutes};
+use crate::market::{Conversion, Kind, Leaf, MONTH_S, Unit, unit_family};
 
-/// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
-const LARGEST_EXACT: f64 = 9_007_199_254_740_991.0;
-
-/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*.
+/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*. `stated` is what stands at its
+/// `currency_at`, `currency` the market's.
 pub(super) fn convert(
     leaf: &Leaf,
     kind: Kind,
     value: &Value,
-    _stated_currency: Option<&Value>,
-    _currency: &str,
+    stated: Option<&Value>,
+    currency: &str,
 ) -> Result<Option<Value>, WrongKind> {
-    // A number is a number already: the decimal sign is about text.
-    let decimal = if value.is_number() { '.' } else { leaf.decimal.unwrap_or('.') };
-    let Some(text) = text_of(value)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let text = text.as_ref();
+    let Some(text) = text_of(value)? else { return Ok(None) };
+    let text = trimmed(leaf, &text);
+    if leaf.empty.iter().any(|empty| empty == text) {
+        return Ok(None);
+    }
     if let Some(codes) = &leaf.codes {
-        let word = codes.get(text).or(leaf.default.as_ref());
-        return word.map(|word| Some(json!(word))).ok_or(WrongKind { found: "a code that is not listed" });
+        return match codes.get(text) {
+            None if text.is_empty() => Ok(None),
+            None => leaf.default.as_ref().map(word).ok_or(WrongKind { found: "a code that is not listed" }),
+            Some(meaning) => Ok(word(meaning)),
+        };
     }
-    let conversion = leaf.conversion.unwrap_or(match kind {
-        Kind::Quantity(_) => Conversion::Number,
-        _ => Conversion::String,
-    });
-    let converted = match conversion {
-        Conversion::String => json!(text),
-        Conversion::Integer => whole(text, decimal).ok_or(WrongKind { found: "text that is not a whole number" })?,
-        Conversion::Number => number(text, decimal).ok_or(WrongKind { found: "text that is not a number" })?,
-        Conversion::Boolean => json!(boolean(text).ok_or(WrongKind { found: "text that is neither true nor false" })?),
-        Conversion::Date => json!(
-            date(text, leaf.format.as_deref()).ok_or(WrongKind { found: "text that is not a date of the format" })?
-        ),
-        Conversion::OdataDate => json!(odata_date(text).ok_or(WrongKind { found: "text that is not an OData date" })?),
-        Conversion::Datetime | Conversion::Duration | Conversion::Money => {
-            return Err(WrongKind { found: "a value of a kind that is not read yet" });
+    let conversion = leaf.conversion.unwrap_or(usual(kind));
+    if conversion == Conversion::Boolean && !(leaf.yes.is_empty() && leaf.no.is_empty()) {
+        return listed(leaf, text);
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // A number is a number already: the decimal sign is about text.
+    let point = if plain(value).is_some_and(Value::is_number) { '.' } else { leaf.decimal.unwrap_or('.') };
+    let found = |found| WrongKind { found };
+    match conversion {
+        Conversion::String => Ok(Some(Value::String(text.to_owned()))),
+        Conversion::Boolean => {
+            boolean(text).map(|flag| Some(Value::Bool(flag))).ok_or(found("text that is neither true nor false"))
         }
-    };
-    Ok(Some(converted))
+        Conversion::Integer => {
+            let number = Decimal::parse(text, point).filter(|number| number.integer().is_some());
+            quantity(leaf, kind, number.ok_or(found("text that is not a whole number"))?)
+        }
+        Conversion::Number => {
+            quantity(leaf, kind, Decimal::parse(text, point).ok_or(found("text that is not a number"))?)
+        }
+        Conversion::Duration if text.starts_with('P') => {
+            let months = months(text).and_then(Decimal::number).ok_or(found("text that is not a duration"))?;
+            Ok(Some(Value::Number(months)))
+        }
+        Conversion::Duration => {
+            let number = Decimal::parse(text, point).filter(|_| leaf.unit.is_some());
+            quantity(leaf, kind, number.ok_or(found("text that is not a duration"))?)
+        }
+        Conversion::Money => money::sum(leaf, text, point, stated, currency).map(Some),
+        Conversion::Date | Conversion::Datetime | Conversion::OdataDate => moment(leaf, kind, conversion, text),
+    }
 }
 
-fn whole(text: &str, decimal: char) -> Option<Value> {
-    // 1996.0 and 1.996e3 are whole numbers too.
-    number(text, decimal).filter(Value::is_i64)
+/// What a field of a kind is read as where the market does not say.
+fn usual(kind: Kind) -> Conversion {
+    match kind {
+        Kind::Text | Kind::Code(_) => Conversion::String,
+        Kind::Integer => Conversion::Integer,
+        Kind::Boolean => Conversion::Boolean,
+        Kind::Date => Conversion::Date,
+        Kind::Instant => Conversion::Datetime,
+        Kind::Quantity(_) => Conversion::Number,
+        Kind::Money => Conversion::Money,
+    }
 }
 
-/// A decimal number. Whole values become whole numbers. Thousands may be grouped by the other sign, in threes.
-fn number(text: &str, decimal: char) -> Option<Value> {
-    let group = if decimal == ',' { '.' } else { ',' };
-    let (whole, fraction) = text.split_once(decimal).map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
-    let mut groups = whole.split(group);
-    let first = groups.next().unwrap_or_default();
-    let in_threes = groups.clone().all(|digits| digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit()));
-    if !in_threes || groups.clone().count() > 0 && first.trim_start_matches(['-', '+']).is_empty() {
-        return None;
+/// Cuts off blanks and what `trim` and its sisters list.
+fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
+    let is_listed = |list: &Option<String>, c: char| list.as_ref().is_some_and(|list| list.contains(c));
+    let text = text
+        .trim_start_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_start, c));
+    text.trim_end_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_end, c))
+}
+
+fn word(text: &String) -> Option<Value> {
+    Some(Value::String(text.clone()))
+}
+
+/// A truth value by the market's own words. Empty text is *not stated*, unless it is one of them.
+fn listed(leaf: &Leaf, text: &str) -> Result<Option<Value>, WrongKind> {
+    let among = |words: &[String]| words.iter().any(|word| word == text);
+    if among(&leaf.yes) {
+        Ok(Some(Value::Bool(true)))
+    } else if among(&leaf.no) {
+        Ok(Some(Value::Bool(false)))
+    } else if text.is_empty() {
+        Ok(None)
+    } else {
+        Err(WrongKind { found: "text that is neither in `yes` nor in `no`" })
     }
-    let mut plain: String = groups.fold(first.to_owned(), |number, digits| number + digits);
-    if let Some(fraction) = fraction {
-        plain.push('.');
-        plain.push_str(fraction);
-    }
-    // JSON's parser is in the Worker already; JSON has no plus sign, no leading zeros and no bare point.
-    let (sign, digits) = match plain.trim().strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", plain.trim().trim_start_matches('+')),
-    };
-    let significant = digits.trim_start_matches('0');
-    let zero = if significant.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return None;
-    }
-    let number: Number = serde_json::from_str(&format!("{sign}{zero}{significant}")).ok()?;
-    let value = number.as_f64()?;
-    if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
-        return Some(json!(value as i64));
-    }
-    value.is_finite().then_some(Value::Number(number))
 }
 
 fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "y" | "yes" | "j" | "ja" => Some(true),
-        "false" | "0" | "n" | "no" | "nein" => Some(false),
-        _ => None,
+    let among = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if among(&["true", "1", "y", "yes", "j", "ja", "oui"]) {
+        Some(true)
+    } else if among(&["false", "0", "n", "no", "nein", "non"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 
-fn date(text: &str, format: Option<&str>) -> Option<String> {
-    match format {
-        Some(format) => Date::parse(text, format),
-        None => Date::parse_iso(text),
-    }
-    .map(|date| date.to_string())
+/// A number, in its field's unit where it has one.
+fn quantity(leaf: &Leaf, kind: Kind, number: Decimal) -> Result<Option<Value>, WrongKind> {
+    let number = match (kind, &leaf.unit) {
+        (Kind::Quantity(target), Some(unit)) if unit != target => {
+            let family = unit_family(target);
+            let unit = family.and_then(|family| Some((family.unit(unit)?, family.places)));
+            let (unit, places) = unit.ok_or(WrongKind { found: "a number of a unit that the field cannot have" })?;
+            number.converted(unit, places)
+        }
+        _ => Some(number),
+    };
+    let number = number.and_then(Decimal::number).ok_or(WrongKind { found: "a number that is too large" })?;
+    Ok(Some(Value::Number(number)))
 }
 
-/// `/Date(1700000000000)/` with or without an offset (which v2 gives as information only), or ISO 8601.
-fn odata_date(text: &str) -> Option<String> {
+/// ISO 8601 §5.5.2 and XML Schema durations, `P3Y6M`, in months: 30.436875 days each. A fraction of a second does not count.
+fn months(text: &str) -> Option<Decimal> {
+    let (days, time) = match text.strip_prefix('P')?.split_once('T') {
+        Some((days, time)) if !time.is_empty() => (days, time),
+        Some(_) => return None,
+        None => (text.strip_prefix('P')?, ""),
+    };
+    let days = seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
+    let time = seconds(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
+    let number = Decimal::whole(days.checked_add(time)?).filter(|_| text.len() > 1)?;
+    number.converted(&Unit { word: "s", factor: (1, MONTH_S), is_inverse: false }, 0)
+}
+
+/// The parts of a duration, each at most once and in order.
+fn seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
+    let (mut total, mut rest) = (0_u64, text);
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|byte| !byte.is_ascii_digit())?;
+        let (number, after) = rest.split_at_checked(end)?;
+        let whole: u32 = number.parse().ok()?;
+        let fraction = after.strip_prefix('.').map(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
+        rest = fraction.filter(|after| *after == "S").unwrap_or(after);
+        let at = designators.iter().position(|(designator, _)| rest.starts_with(*designator))?;
+        let (designator, factor) = designators.get(at)?;
+        designators = designators.get(at + 1..)?;
+        rest = rest.strip_prefix(*designator)?;
+        total = total.checked_add(u64::from(whole).checked_mul(*factor)?)?;
+    }
+    Some(total)
+}
+
+/// A day or an instant, as the field wants it.
+fn moment(leaf: &Leaf, kind: Kind, conversion: Conversion, text: &str) -> Result<Option<Value>, WrongKind> {
+    if is_void(text) {
+        return Ok(None);
+    }
+    let zone = leaf.zone.as_deref().and_then(offset_minutes);
+    let (moment, wrong) = match (conversion, &leaf.format) {
+        (Conversion::OdataDate, _) => (odata(text, zone), "text that is not an OData date"),
+        (Conversion::Date, Some(format)) => {
+            (Moment::parse(text, format, zone), "text that is not a date of the format")
+        }
+        (_, Some(format)) => (Moment::parse(text, format, zone), "text that is not a time of the format"),
+        (Conversion::Date, None) => (Moment::parse_iso(text, zone), "text that is not a date of the format"),
+        (_, None) => (Moment::parse_iso(text, zone), "text that is not a time of the format"),
+    };
+    let moment = moment.ok_or(WrongKind { found: wrong })?;
+    if moment.date.is_void() {
+        return Ok(None);
+    }
+    let is_instant = kind == Kind::Instant || kind != Kind::Date && conversion == Conversion::Datetime;
+    let text = if is_instant {
+        moment.instant().ok_or(WrongKind { found: "a time without its offset from UTC" })?
+    } else {
+        moment.date.to_string()
+    };
+    Ok(Some(Value::String(text)))
+}
+
+/// What systems write where there is no date: zeros only.
+fn is_void(text: &str) -> bool {
+    text.contains('0') && text.bytes().all(|byte| byte == b'0' || b"-./: TZ+".contains(&byte))
+}
+
+/// `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock is ahead (v2), or ISO 8601.
+fn odata(text: &str, zone: Option<i32>) -> Option<Moment> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
-        return date(text, None);
+        return Moment::parse_iso(text, zone);
     };
     let offset_at = inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
-    let milliseconds: i64 = offset_at.map_or(inside, |at| inside.split_at(at).0).parse().ok()?;
-    Date::of_milliseconds(milliseconds).map(|date| date.to_string())
+    let (milliseconds, offset) = inside.split_at_checked(offset_at.unwrap_or(inside.len()))?;
+    let offset = match offset {
+        "" => zone.unwrap_or(0),
+        offset => offset.parse().ok().filter(|minutes: &i32| minutes.abs() < 1440)?,
+    };
+    Moment::of_milliseconds(milliseconds.parse().ok()?, offset)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn leaf(conversion: Conversion) -> Leaf {
-        Leaf { conversion: Some(conversion), ..Leaf::default() }
-    }
-
-    fn check(leaf: &Leaf, value: &Value, expect: Result<Option<Value>, &str>) {
-        let found = convert(leaf, Kind::Text, value, None, "EUR").map_err(|wrong| wrong.found);
-        assert_eq!(found, expect, "{value}");
-    }
-
-    #[test]
-    fn ok_and_err_by_conversion() {
-        let string = leaf(Conversion::String);
-        check(&string, &json!("  x "), Ok(Some(json!("x"))));
-        check(&string, &json!(911), Ok(Some(json!("911"))));
-        check(&string, &json!("  "), Ok(None));
-        check(&string, &json!(null), Ok(None));
-        check(&string, &json!({"@unit": "kW", "#text": "210"}), Ok(Some(json!("210"))));
-        check(&string, &json!({"@type": "xsd:string"}), Ok(None));
-        check(&string, &json!({"a": 1}), Err("an object"));
-        check(&string, &json!([1]), Err("a list"));
-        let integer = leaf(Conversion::Integer);
-        check(&integer, &json!("1996"), Ok(Some(json!(1996))));
-        check(&integer, &json!(1996.0), Ok(Some(json!(1996))));
-        check(&integer, &json!("1996.5"), Err("text that is not a whole number"));
-        check(&integer, &json!("99999999999999999999"), Err("text that is not a whole number"));
-        let boolean = leaf(Conversion::Boolean);
-        check(&boolean, &json!("J"), Ok(Some(json!(true))));
-        check(&boolean, &json!(false), Ok(Some(json!(false))));
-        check(&boolean, &json!("maybe"), Err("text that is neither true nor false"));
-    }
-
-    #[test]
-    fn ok_numbers_by_decimal_sign() {
-        let point = leaf(Conversion::Number);
-        let comma = Leaf { decimal: Some(','), ..leaf(Conversion::Number) };
-        check(&point, &json!("1,234.5"), Ok(Some(json!(1234.5))));
-        check(&comma, &json!("1.234,5"), Ok(Some(json!(1234.5))));
-        check(&comma, &json!("210,0"), Ok(Some(json!(210))));
-        check(&comma, &json!(210.5), Ok(Some(json!(210.5))));
-        for wrong in ["210.5", "1.8", "1.2345", "1,234.5", ".123", "1..234"] {
-            check(&comma, &json!(wrong), Err("text that is not a number"));
-        }
-        check(&leaf(Conversion::Integer), &json!("19,96"), Err("text that is not a whole number"));
-        check(&leaf(Conversion::Integer), &json!("1,996"), Ok(Some(json!(1996))));
-        for bad in ["NaN", "inf", "0x10", "", "-", "1e999"] {
-            let expect = if bad.is_empty() { Ok(None) } else { Err("text that is not a number") };
-            check(&point, &json!(bad), expect);
-        }
-    }
-
-    #[test]
-    fn ok_dates() {
-        let german = Leaf { format: Some("%d.%m.%Y".into()), ..leaf(Conversion::Date) };
-        check(&german, &json!("29.02.2024"), Ok(Some(json!("2024-02-29"))));
-        check(&german, &json!("29.02.2023"), Err("text that is not a date of the format"));
-        let odata = leaf(Conversion::OdataDate);
-        check(&odata, &json!("/Date(1700000000000)/"), Ok(Some(json!("2023-11-14"))));
-        check(&odata, &json!("/Date(-86400000+0060)/"), Ok(Some(json!("1969-12-31"))));
-        check(&odata, &json!("2023-11-14T22:13:20Z"), Ok(Some(json!("2023-11-14"))));
-        check(&odata, &json!("2023-11-14"), Ok(Some(json!("2023-11-14"))));
-        check(&odata, &json!("/Date(x)/"), Err("text that is not an OData date"));
-        check(&odata, &json!("/Date()/"), Err("text that is not an OData date"));
-        check(&odata, &json!("/Date(99999999999999999)/"), Err("text that is not an OData date"));
-    }
-
-    #[test]
-    fn ok_codes_with_and_without_default() {
-        let codes = Some([("01".to_owned(), "petrol".to_owned())].into());
-        let strict = Leaf { codes: codes.clone(), ..leaf(Conversion::String) };
-        let lenient = Leaf { codes, default: Some("other".into()), ..leaf(Conversion::String) };
-        check(&strict, &json!("01"), Ok(Some(json!("petrol"))));
-        check(&strict, &json!("02"), Err("a code that is not listed"));
-        check(&lenient, &json!("02"), Ok(Some(json!("other"))));
-        check(&lenient, &json!(""), Ok(None));
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(text in "\\PC{0,30}") {
-            use Conversion::{Boolean, Date, Integer, Number, OdataDate, String};
-            for conversion in [String, Integer, Number, Boolean, Date, OdataDate] {
-                let _ = convert(&leaf(conversion), Kind::Text, &json!(text), None, "EUR");
-            }
-        }
-
-        #[test]
-        fn ok_every_whole_number(value in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
-            prop_assert_eq!(whole(&value.to_string(), '.'), Some(json!(value)));
-        }
-    }
-}
+mod tests;

@@ -101,7 +101,7 @@ fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings
     if leaf.format.is_some() && leaf.conversion != Some(Conversion::Date) {
         findings.add(path, "has a `format`, which goes with as = \"date\"");
     }
-    if leaf.format.as_deref().is_some_and(|format| !crate::calendar::is_format(format)) {
+    if leaf.format.as_deref().is_some_and(|format| crate::calendar::Format::new(format).is_none()) {
         findings.add(path, "has a `format` that says no day; use %Y, %y, %m, %d, %j, %H, %M, %S and literal text");
     }
     if leaf.default.is_some() && leaf.codes.is_none() {
