@@ -5,9 +5,10 @@ use std::rc::Rc;
 use super::App;
 use super::call::{BodyError, Call};
 use super::problem::{Problem, Slug};
-use super::trace::{Trace, hex};
+use super::trace::Trace;
 use crate::cache;
 use crate::flow;
+use crate::flow::hex;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
 use crate::ports::{Events, Ports, Timestamp};
@@ -114,7 +115,7 @@ impl<'a> Context<'a> {
             facets,
             tier: Tier::Public,
             started: self.started,
-            trace: self.trace.headers(),
+            trace: self.trace.for_origins(),
         };
         Ok(flow::run(&self.ports, &self.app.flow, request).await)
     }

@@ -226,12 +226,15 @@ fn cache_control(flow: &Flow) -> String {
     )
 }
 
-/// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched.
+/// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched; `stored` where this
+/// request fetched and stored some, `collapsed` where it took what another one had asked for.
 fn cache_status(flow: &Flow) -> String {
     let count = |via: Via| flow.facets.values().filter(|result| result.via == via).count();
     let missing = flow.facets.values().filter(|r| matches!(r.state, State::Pending | State::Unavailable(_))).count();
-    let (hits, stale, fetched) = (count(Via::Hit), count(Via::Stale), count(Via::Fetched));
-    let stored = if fetched > 0 { "; stored" } else { "" };
+    let (hits, stale, own, collapsed) =
+        (count(Via::Hit), count(Via::Stale), count(Via::Fetched), count(Via::Collapsed));
+    let fetched = own + collapsed;
+    let stored = format!("{}{}", if own > 0 { "; stored" } else { "" }, if collapsed > 0 { "; collapsed" } else { "" });
     if stale > 0 {
         return format!("kerbside; fwd=stale{stored}");
     }
@@ -253,6 +256,7 @@ fn server_timing(flow: &Flow) -> String {
             (State::Withheld { .. }, _) => "withheld",
             (_, Via::Hit) => "hit",
             (_, Via::Stale) => "stale",
+            (_, Via::Collapsed) => "collapsed",
             _ => "miss",
         };
         format!("{name};dur={};desc=\"{description}\"", result.took_ms)

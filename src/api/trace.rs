@@ -1,5 +1,6 @@
 //! W3C Trace Context: the caller's trace goes on, or a new one starts. Malformed values are replaced, never passed on.
 
+use crate::flow::{self, hex};
 use crate::ports::Random;
 
 /// The trace that a call belongs to.
@@ -7,7 +8,7 @@ use crate::ports::Random;
 pub(super) struct Trace {
     id: String,
     span: String,
-    flags: String,
+    flags: &'static str,
     state: Option<String>,
 }
 
@@ -18,9 +19,9 @@ impl Trace {
         match parent.and_then(parse) {
             Some((trace_id, flags)) => {
                 let state = state.filter(|state| is_state(state));
-                Self { id: trace_id.to_owned(), span, flags: flags.to_owned(), state }
+                Self { id: trace_id.to_owned(), span, flags, state }
             }
-            None => Self { id: hex(16, random), span, flags: "00".to_owned(), state: None },
+            None => Self { id: hex(16, random), span, flags: "00", state: None },
         }
     }
 
@@ -34,15 +35,14 @@ impl Trace {
         format!("00-{}-{}-{}", self.id, self.span, self.flags)
     }
 
-    /// The headers for origins, whose parent is this call.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
-        let state = self.state.iter().map(|state| ("tracestate".to_owned(), state.clone()));
-        std::iter::once(("traceparent".to_owned(), self.own())).chain(state).collect()
+    /// The trace as origins see it: each call to one is a child of it.
+    pub(super) fn for_origins(&self) -> flow::Trace {
+        flow::Trace { id: self.id.clone(), flags: self.flags, state: self.state.clone() }
     }
 }
 
 /// Trace id and flags of a valid `traceparent`. Later versions may be longer.
-fn parse(parent: &str) -> Option<(&str, &str)> {
+fn parse(parent: &str) -> Option<(&str, &'static str)> {
     let mut parts = parent.trim().split('-');
     let (version, trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let is_hex = |text: &str, length: usize| {
@@ -63,30 +63,38 @@ fn parse(parent: &str) -> Option<(&str, &str)> {
     valid.then_some((trace_id, flags))
 }
 
-/// At most 512 characters, 32 members, each `key=value` of printable ASCII.
+/// W3C Trace Context §3.3.1: at most 32 members, each `key=value`, no key twice. More than 512 characters need not be passed on.
 fn is_state(state: &str) -> bool {
-    let member = |member: &str| {
-        let member = member.trim();
-        member.is_empty() || member.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty())
-    };
-    state.len() <= 512
-        && state.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-        && state.split(',').count() <= 32
-        && state.split(',').all(member)
+    let mut keys: Vec<&str> = Vec::new();
+    for member in state.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
+        let Some((key, value)) = member.split_once('=') else { return false };
+        if !is_key(key) || !is_value(value) || keys.contains(&key) {
+            return false;
+        }
+        keys.push(key);
+    }
+    state.len() <= 512 && (1..=32).contains(&keys.len())
 }
 
-/// Random bytes as hexadecimal digits, never all zero.
-pub(super) fn hex(bytes: usize, random: &dyn Random) -> String {
-    use std::fmt::Write as _;
-    let mut buffer = vec![0_u8; bytes];
-    random.fill(&mut buffer);
-    if buffer.iter().all(|byte| *byte == 0) {
-        buffer.fill(1);
+/// `simple` or `tenant@system`.
+fn is_key(key: &str) -> bool {
+    let is_part = |part: &str, most: usize| {
+        let others =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'*' | b'/');
+        part.len() <= most
+            && part.bytes().next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
+            && part.bytes().all(others)
+    };
+    match key.split_once('@') {
+        Some((tenant, system)) => is_part(tenant, 241) && is_part(system, 14),
+        None => is_part(key, 256),
     }
-    buffer.iter().fold(String::with_capacity(bytes * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // OK because writing to a String cannot fail.
-        text
-    })
+}
+
+/// Printable ASCII without comma and equals sign. The blanks around it were taken off.
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len())
+        && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'='))
 }
 
 #[cfg(test)]
@@ -105,7 +113,7 @@ mod tests {
         let trace = trace(Some(VALID), Some("a=1,b=2"));
         assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(trace.own().ends_with("-01") && !trace.own().contains("00f067aa0ba902b7"));
-        assert_eq!(trace.headers().get(1), Some(&("tracestate".to_owned(), "a=1,b=2".to_owned())));
+        assert_eq!(trace.for_origins().state.as_deref(), Some("a=1,b=2"));
     }
 
     #[test]
@@ -119,13 +127,19 @@ mod tests {
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         let upper = VALID.to_uppercase();
         let long = format!("{VALID}-extra");
+        let many: String = (0..33).map(|number| format!("k{number}=1,")).collect();
         for bad in ["", "x", zero, &upper, &long, &VALID.replacen("00", "ff", 1), "00-4bf9\r\nx-y-01"] {
             let trace = trace(Some(bad), Some("a=1"));
             assert_ne!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736", "{bad}");
-            assert_eq!((trace.trace_id().len(), trace.headers().len()), (32, 1), "{bad}");
+            assert_eq!((trace.trace_id().len(), trace.for_origins().state), (32, None), "{bad}");
         }
-        for bad in ["a", "=1", "a=\r\n", &"a=1,".repeat(200)] {
-            assert_eq!(trace(Some(VALID), Some(bad)).headers().len(), 1, "{bad}");
+        for bad in
+            ["a", "=1", "a=", "A=1", "a=1,a=2", "a=\r\n", "a=1=2", "a b=1", "a@=1", " , ", &"x".repeat(600), &many]
+        {
+            assert_eq!(trace(Some(VALID), Some(bad)).for_origins().state, None, "{bad}");
+        }
+        for good in ["a=1", "a=1,,b= x y ", "t/1@s=~!", "0*_-=1"] {
+            assert_eq!(trace(Some(VALID), Some(good)).for_origins().state.as_deref(), Some(good));
         }
     }
 }

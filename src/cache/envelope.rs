@@ -92,6 +92,14 @@ impl Envelope {
         u64::from(self.ttl_s) + u64::from(self.stale_s.max(self.error_s))
     }
 
+    /// Bytes of what it holds, about.
+    pub fn bytes(&self) -> usize {
+        match &self.stored {
+            Stored::Present { public, .. } => public.get().len(),
+            Stored::Absent => 0,
+        }
+    }
+
     /// The stored text.
     pub fn encode(&self) -> String {
         let (public, withheld) = match &self.stored {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::envelope::{Envelope, Freshness};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market};
-use crate::ports::{DbValue, Ports, Statement};
+use crate::ports::{DbValue, Ports, Rows, Statement};
 use crate::telemetry::{Event, Level, field};
 
 /// KV forgets no earlier than this.
@@ -33,8 +33,9 @@ impl FacetStore {
         Self { ports: ports.clone(), market: Rc::clone(market), vehicle: vehicle.to_owned() }
     }
 
-    /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
-    pub async fn read(&self, facets: &[FacetName]) -> Map<FacetName, Envelope> {
+    /// What is stored of these facets. A store that fails counts as empty: the origins are asked. Where the record (D1) is read
+    /// too, `rider` goes with it, and its rows come back.
+    pub async fn read(&self, facets: &[FacetName], rider: Statement) -> (Map<FacetName, Envelope>, Rows) {
         let keys = facets.iter().map(|facet| self.key(*facet)).collect();
         let values = self.ports.cache.get_many(keys).await.unwrap_or_else(|_| {
             self.warn("the facet cache (KV) could not be read");
@@ -47,14 +48,17 @@ impl FacetStore {
         let now = self.ports.clock.now();
         let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
         let lacking: Vec<FacetName> = facets.iter().copied().filter(|f| !found.get(f).is_some_and(good)).collect();
+        let mut ridden = Rows::new();
         if !lacking.is_empty() {
-            for (facet, recorded) in self.read_record(&lacking).await {
+            let (recorded, rows) = self.read_record(&lacking, rider).await;
+            ridden = rows;
+            for (facet, recorded) in recorded {
                 if found.get(&facet).is_none_or(|cached| cached.stored_at < recorded.stored_at) {
                     found.insert(facet, recorded);
                 }
             }
         }
-        found
+        (found, ridden)
     }
 
     /// Stores a facet. An older one never replaces a newer one.
@@ -93,7 +97,7 @@ impl FacetStore {
         }
     }
 
-    async fn read_record(&self, facets: &[FacetName]) -> Vec<(FacetName, Envelope)> {
+    async fn read_record(&self, facets: &[FacetName], rider: Statement) -> (Vec<(FacetName, Envelope)>, Rows) {
         let statement = Statement {
             sql: "SELECT facet, envelope FROM facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
                 .to_owned(),
@@ -103,16 +107,17 @@ impl FacetStore {
                 DbValue::Integer(self.ports.clock.now().0),
             ],
         };
-        let Ok(mut results) = self.ports.db.batch(vec![statement]).await else {
+        let Ok(mut results) = self.ports.db.batch(vec![statement, rider]).await else {
             self.warn("the facet record (D1) could not be read");
-            return Vec::new();
+            return (Vec::new(), Rows::new());
         };
+        let ridden = results.pop().unwrap_or_default();
         let rows = results.pop().unwrap_or_default();
         let read = rows.iter().filter_map(|row| {
             let facet = row.get("facet").and_then(Value::as_str).and_then(FacetName::parse)?;
             Some((facet, self.decode(facet, row.get("envelope").and_then(Value::as_str)?)?))
         });
-        read.filter(|(facet, _)| facets.contains(facet)).collect()
+        (read.filter(|(facet, _)| facets.contains(facet)).collect(), ridden)
     }
 
     /// An envelope that was stored under the present description and disclosure of its facet.

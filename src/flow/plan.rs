@@ -34,3 +34,17 @@ pub(super) fn needs(market: &Market, facet: FacetName) -> impl Iterator<Item = F
     let needs = market.facets.get(&facet).map(|description| description.needs.as_slice()).unwrap_or_default();
     needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?))
 }
+
+/// Whether a required facet's request uses a facet, by way of others too.
+pub(super) fn is_needed_by_required(market: &Market, facet: FacetName) -> bool {
+    let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
+    let mut known: Vec<FacetName> = Vec::new();
+    let mut due: Vec<FacetName> = required.collect();
+    while let Some(next) = due.pop() {
+        if !known.contains(&next) {
+            known.push(next);
+            due.extend(needs(market, next));
+        }
+    }
+    known.contains(&facet)
+}

@@ -1,6 +1,7 @@
 //! Flows over scripted origins and a clock that jumps.
 
 use super::*;
+use crate::disclosure;
 use crate::market::compile;
 use crate::origin::ErrorToken;
 use crate::ports::OriginHttpError;
@@ -66,7 +67,7 @@ impl Case {
             facets: facets.to_vec(),
             tier: Tier::Public,
             started: ports.clock.now(),
-            trace: Vec::new(),
+            trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
         };
         self.world.run(run(&ports, &self.memory, request))
     }
@@ -287,6 +288,8 @@ fn ok_stores_that_fail_cost_speed_only() {
     case.world.stores_fail.set(true);
     assert_eq!(states(&case.run()), ["fetched", "fetched", "fetched"]);
     case.world.run_background();
+    assert_eq!(states(&case.run()), ["hit", "hit", "hit"], "the isolate remembers for seconds");
+    case.world.advance_s(5);
     assert_eq!(states(&case.run()), ["fetched", "fetched", "fetched"]);
 }
 

@@ -1,55 +1,79 @@
 //! The calls of one request: each origin is asked once, as soon as what it needs is there, and every answer is stored.
+//!
+//! One loop looks at every call in turn and starts what can start; between two looks it waits for an answer, or for the next time
+//! at which something is due. Whether a call may go out is decided by what the isolate remembers of its origin ([`Memory`]).
 
+mod ending;
+
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use serde_json::value::RawValue;
 
-use super::{Memory, Request, plan};
-use crate::cache::{self, Envelope, FacetStore, Freshness, Stored};
-use crate::disclosure;
+use super::advice::{self, Lease};
+use super::board::Board;
+use super::breaker::Gate;
+use super::call::{Call, Phase};
+use super::collapse::{CarKey, Landed, Sequence};
+use super::memory::Memory;
+use super::settle::{self, Outcome};
+use super::slots::{Place, Ticket};
+use super::{Request, Via, plan};
+use crate::cache::{self, Envelope, FacetStore, Freshness};
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
-use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
+use crate::origin::{self, Answer, ErrorToken, Failure, Question};
 use crate::ports::{Ports, Timestamp};
-use crate::telemetry::{Event, Level, field};
 
 /// The platform lets six connections wait for their answers; the seventh would queue unseen.
 const MOST_CALLS: usize = 6;
+/// After the answer the platform lets work go on for 30 s; what is late must be stored in that time too.
+const AFTER_ANSWER_MS: u32 = 29_000;
+/// A mark or a slot outlives the call that it stands for by this much.
+const GRACE_MS: u32 = 1_000;
 
-/// What became of one facet.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    /// What is stored of it, or why there is nothing.
-    pub(super) result: Result<Envelope, Failure>,
-    /// What the caller sees, where their tier sees more than the public projection.
-    pub(super) projected: Option<(Box<RawValue>, Vec<String>)>,
-    /// Milliseconds that the call took.
-    pub(super) took_ms: i64,
-}
-
-/// The calls of one request, running and waiting. Owns all it needs, so that it can end after the answer.
+/// The calls of one request. Owns all it needs, so that it can end after the answer.
 pub(super) struct Work {
     ports: Ports,
     memory: Memory,
     market: Rc<Market>,
     tier: Tier,
+    car: CarKey,
     store: FacetStore,
+    trace: super::Trace,
+    /// When all must have ended.
+    end: Timestamp,
     question: Question,
-    trace: Vec<(String, String)>,
     /// Facets that are there or have failed: what needs them can start.
     settled: Vec<FacetName>,
-    fallbacks: Vec<FacetName>,
-    waiting: Vec<OriginName>,
-    asked: Vec<OriginName>,
-    running: FuturesUnordered<LocalBoxFuture<'static, Done>>,
+    calls: Vec<Call>,
+    running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
+    board: Board,
+    /// The car does not exist: nothing else about it matters.
+    is_over: bool,
 }
 
-struct Done {
-    origin: OriginName,
-    answer: Result<Answer, Failure>,
-    took_ms: i64,
+/// Something that the loop waited for.
+enum Ended {
+    /// A try, and what came of it.
+    Try(Try, Result<Answer, Failure>),
+    /// The answer of D1 to who may probe.
+    Lease { call: usize, lease: Lease },
+    /// Something was written.
+    Written,
+}
+
+/// One try of a call.
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    call: usize,
+    /// The slot that it holds.
+    ticket: Ticket,
+    sent: Timestamp,
+    is_first: bool,
+    is_probe: bool,
 }
 
 impl Work {
@@ -60,222 +84,334 @@ impl Work {
         request: &Request,
         store: &FacetStore,
         cached: &Map<FacetName, Envelope>,
+        board: &Board,
     ) -> Self {
         let now = ports.clock.now();
-        let mut this = Self::idle(ports, memory, request, store);
-        let needed: Vec<FacetName> =
-            request.market.facets.keys().flat_map(|facet| plan::needs(&request.market, *facet)).collect();
+        let market = &request.market;
+        let needed: Vec<FacetName> = market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
+        let mut question = Question { vin: request.vin.clone(), market: market.code.clone(), fields: Map::new() };
+        let mut settled = Vec::new();
         for (facet, envelope) in cached {
             let freshness = envelope.freshness(now);
-            if freshness == Freshness::Expired {
-                continue;
-            }
-            this.fallbacks.push(*facet);
             if matches!(freshness, Freshness::Fresh | Freshness::Stale) {
-                this.settled.push(*facet);
+                settled.push(*facet);
             }
-            if let (Stored::Present { public, .. }, true) = (&envelope.stored, needed.contains(facet)) {
-                let value = serde_json::from_str(public.get()).unwrap_or_default();
-                this.question.fields.extend(origin::usable_fields(*facet, &value));
+            if freshness != Freshness::Expired && needed.contains(facet) {
+                question.fields.extend(settle::stored_fields(*facet, envelope));
             }
         }
-        this
-    }
-
-    fn idle(ports: &Ports, memory: &Memory, request: &Request, store: &FacetStore) -> Self {
-        let question = Question { vin: request.vin.clone(), market: request.market.code.clone(), fields: Map::new() };
         Self {
             ports: ports.clone(),
             memory: memory.clone(),
-            market: Rc::clone(&request.market),
+            market: Rc::clone(market),
             tier: request.tier,
+            car: request.car(),
             store: store.clone(),
-            question,
             trace: request.trace.clone(),
-            settled: Vec::new(),
-            fallbacks: Vec::new(),
-            waiting: Vec::new(),
-            asked: Vec::new(),
+            end: request.started.plus_ms(market.deadline_ms).plus_ms(AFTER_ANSWER_MS),
+            question,
+            settled,
+            calls: Vec::new(),
             running: FuturesUnordered::new(),
+            board: board.clone(),
+            is_over: false,
         }
     }
 
-    /// Adds the calls that these facets take. An origin is asked once, however many facets it feeds.
+    /// Adds the calls that these facets take, those that feed a required facet first. An origin is asked once, however many
+    /// facets it feeds.
     pub(super) fn add(&mut self, facets: &[FacetName]) {
+        let now = self.ports.clock.now();
         for facet in facets {
             let Some(description) = self.market.facets.get(facet) else { continue };
             self.settled.retain(|settled| settled != facet);
-            if self.asked.contains(&description.origin) {
+            if self.calls.iter().any(|call| call.origin == description.origin) {
                 continue;
             }
-            self.asked.push(description.origin.clone());
-            let feeds_required = self.market.facets.values().any(|f| f.required && f.origin == description.origin);
-            let at = if feeds_required { 0 } else { self.waiting.len() };
-            self.waiting.insert(at, description.origin.clone());
+            let call = Call::new(&self.market, &description.origin, self.memory.ticket(), now);
+            self.calls.push(call);
         }
-        self.start();
     }
 
-    /// Whether nothing runs and nothing waits.
-    pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.waiting.is_empty()
-    }
-
-    /// Whether something older can stand in for a facet.
-    pub(super) fn has_fallback(&self, facet: FacetName) -> bool {
-        self.fallbacks.contains(&facet)
-    }
-
-    /// The outcomes of the next call that ends; nothing when all have.
-    pub(super) async fn next(&mut self) -> Option<Map<FacetName, Outcome>> {
-        self.start();
-        let done = self.running.next().await?;
-        let outcomes = self.settle(done);
-        self.start();
-        Some(outcomes)
-    }
-
-    fn start(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for name in waiting {
-            if self.running.len() < MOST_CALLS && self.is_ready(&name) {
-                self.running.push(self.call(name));
-            } else {
-                self.waiting.push(name);
+    /// Runs until every call has ended and the answer is out.
+    pub(super) async fn run(mut self) {
+        loop {
+            let later = self.board.take_later();
+            self.add(&later);
+            let now = self.ports.clock.now();
+            self.advance(now);
+            let is_settled = self.calls.iter().all(Call::is_settled);
+            self.board.settle(is_settled);
+            if is_settled && self.running.is_empty() && self.board.is_closed() {
+                return;
             }
-        }
-        if self.running.is_empty() && !self.waiting.is_empty() {
-            // Nothing can come that these wait for: ask all the same; a field that is not stated then fails the call.
-            let name = self.waiting.remove(0);
-            self.running.push(self.call(name));
+            self.wait(now).await;
         }
     }
 
-    fn is_ready(&self, name: &OriginName) -> bool {
-        self.fed_by(name)
-            .into_iter()
-            .all(|facet| plan::needs(&self.market, facet).all(|needed| self.settled.contains(&needed)))
-    }
-
-    fn fed_by(&self, name: &OriginName) -> Vec<FacetName> {
-        self.market.facets.iter().filter(|(_, facet)| facet.origin == *name).map(|(facet, _)| *facet).collect()
-    }
-
-    fn call(&self, name: OriginName) -> LocalBoxFuture<'static, Done> {
-        let (ports, memory, market) = (self.ports.clone(), self.memory.clone(), Rc::clone(&self.market));
-        let (question, trace) = (self.question.clone(), self.trace.clone());
-        async move {
-            let started = ports.clock.now();
-            let answer = origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, u32::MAX).await;
-            let took_ms = ports.clock.now().since_ms(started);
-            Done { origin: name, answer, took_ms }
+    /// Waits for whatever ends first, or for the next time at which something is due.
+    async fn wait(&mut self, now: Timestamp) {
+        let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now)).min();
+        let mut timer = due_ms.map(|milliseconds| self.ports.timer.sleep(milliseconds));
+        let (running, board) = (&mut self.running, &self.board);
+        let was_closed = board.is_closed();
+        let ended = poll_fn(|context| {
+            if let Poll::Ready(Some(ended)) = running.poll_next_unpin(context) {
+                return Poll::Ready(Some(ended));
+            }
+            let is_due = timer.as_mut().is_some_and(|timer| timer.poll_unpin(context).is_ready());
+            if is_due || board.poll_closed(context, was_closed) { Poll::Ready(None) } else { Poll::Pending }
+        });
+        match ended.await {
+            Some(Ended::Try(attempt, result)) => self.tried(attempt, result),
+            Some(Ended::Lease { call, lease }) => self.leased(call, lease),
+            Some(Ended::Written) | None => {}
         }
-        .boxed_local()
     }
 
-    /// Turns an answer into facets, stores them after the answer, and tells the operator of failures once.
-    fn settle(&mut self, done: Done) -> Map<FacetName, Outcome> {
-        let Done { origin, answer, took_ms } = done;
-        if let Err(failure) = &answer {
-            self.report(&origin, failure);
-        }
-        let now = self.ports.clock.now();
-        let mut outcomes = Map::new();
-        for facet in self.fed_by(&origin) {
-            let outcome = self.settle_facet(facet, &origin, &answer, took_ms, now);
-            self.settled.push(facet);
-            outcomes.insert(facet, outcome);
-        }
-        outcomes
-    }
-
-    fn settle_facet(
-        &mut self,
-        facet: FacetName,
-        origin: &OriginName,
-        answer: &Result<Answer, Failure>,
-        took_ms: i64,
-        now: Timestamp,
-    ) -> Outcome {
-        let mapped = match answer {
-            Err(failure) => Err(failure.clone()),
-            Ok(Answer::NotFound) => Ok(Mapped::Absent),
-            Ok(Answer::Tree(tree)) => origin::map(&self.market, facet, tree, &self.question.vin).map_err(|error| {
-                let failure = Failure::new(ErrorToken::HttpProtocolError, error.cause);
-                let failure = Failure { place: Some(error.pointer), ..failure };
-                self.report_mapping(origin, facet, &failure);
-                failure
-            }),
-        };
-        let mut projected = None;
-        let result = mapped.and_then(|mapped| {
-            if let Mapped::Present(value) = &mapped {
-                self.question.fields.extend(origin::usable_fields(facet, value));
-                if self.tier > Tier::Public {
-                    projected = raw_projection(disclosure::project(facet, value, self.tier, &self.market));
+    /// Starts and ends whatever can be, until nothing moves.
+    fn advance(&mut self, now: Timestamp) {
+        loop {
+            let mut has_moved = false;
+            // Required facets first, then in the order in which they were asked for.
+            for is_required in [true, false] {
+                for at in 0..self.calls.len() {
+                    let is_due = self.calls.get(at).is_some_and(|call| call.is_required == is_required);
+                    has_moved |= is_due && self.look(at, now);
                 }
             }
-            self.envelope(facet, origin, mapped, now)
-        });
-        if let Ok(envelope) = &result {
-            self.store_later(facet, envelope.clone());
-        }
-        Outcome { result, projected, took_ms }
-    }
-
-    fn envelope(
-        &self,
-        facet: FacetName,
-        origin: &OriginName,
-        mapped: Mapped,
-        now: Timestamp,
-    ) -> Result<Envelope, Failure> {
-        let unwritable = Failure::new(ErrorToken::HttpProtocolError, "the facet cannot be written");
-        let description = self.market.facets.get(&facet).ok_or_else(|| unwritable.clone())?;
-        let (ttl_s, stale_s, error_s, stored) = match mapped {
-            Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
-            Mapped::Present(value) => {
-                let public = raw_projection(disclosure::project(facet, &value, Tier::Public, &self.market));
-                let (public, withheld) = public.ok_or(unwritable)?;
-                let stored = Stored::Present { public, withheld };
-                (description.ttl_s, description.stale_s, description.error_s, stored)
+            if !has_moved && !self.break_deadlock(now) {
+                return;
             }
+        }
+    }
+
+    /// Looks at one call; says whether that changed anything for others.
+    fn look(&mut self, at: usize, now: Timestamp) -> bool {
+        let Some(call) = self.calls.get(at) else { return false };
+        match call.phase {
+            Phase::Waiting if self.is_ready(at) => self.join(at, now),
+            Phase::Following(sequence) => self.follow(at, sequence, now),
+            Phase::Queued => self.enter(at, now),
+            Phase::Pausing(until) if now >= until => {
+                self.set(at, Phase::Queued);
+                self.enter(at, now)
+            }
+            Phase::Flying if call.hedge_at.is_some_and(|due| now >= due) => {
+                self.hedge(at, now);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Nothing can come that the waiting calls wait for: ask all the same; a field that is not stated then fails the call.
+    fn break_deadlock(&mut self, now: Timestamp) -> bool {
+        let is_stuck = self.calls.iter().all(|call| matches!(call.phase, Phase::Waiting | Phase::Settled));
+        let first = self.calls.iter().position(|call| matches!(call.phase, Phase::Waiting));
+        match first {
+            Some(at) if is_stuck => self.join(at, now),
+            _ => false,
+        }
+    }
+
+    fn is_ready(&self, at: usize) -> bool {
+        let facets = self.calls.get(at).map(|call| call.facets.as_slice()).unwrap_or_default();
+        facets.iter().all(|facet| plan::needs(&self.market, *facet).all(|needed| self.settled.contains(&needed)))
+    }
+
+    /// Becomes the one that asks, or follows the one that does.
+    fn join(&mut self, at: usize, now: Timestamp) -> bool {
+        let Some(call) = self.calls.get_mut(at) else { return false };
+        let timeout_ms = self.market.origins.get(&call.origin).map_or(0, |origin| origin.timeout_ms);
+        call.ready_at = now;
+        call.give_up_at = now.plus_ms(timeout_ms).min(self.end);
+        // It may wait for a slot as long as it may take.
+        let until = now.plus_ms(timeout_ms).plus_ms(timeout_ms).plus_ms(GRACE_MS);
+        let mut cars = self.memory.cars();
+        if cars.lead(&self.car, &call.origin, until, now) {
+            call.leads = true;
+            call.phase = Phase::Queued;
+        } else {
+            call.phase = Phase::Following(cars.sequence());
+        }
+        true
+    }
+
+    /// Takes what the one that asks has brought.
+    fn follow(&mut self, at: usize, sequence: Sequence, now: Timestamp) -> bool {
+        let Some(call) = self.calls.get(at) else { return false };
+        let (origin, facets, took_ms) = (call.origin.clone(), call.facets.clone(), now.since_ms(call.ready_at));
+        let mut landed = Vec::new();
+        for facet in &facets {
+            let policy = cache::policy(*facet, &self.market);
+            match self.memory.cars().since(&self.car, *facet, policy, sequence) {
+                Some(Landed::Envelope(envelope)) => landed.push((*facet, Ok(envelope))),
+                Some(Landed::Failed(failure)) => landed.push((*facet, Err(failure))),
+                Some(Landed::Nothing) | None => {}
+            }
+        }
+        if landed.len() == facets.len() {
+            for (facet, result) in landed {
+                if let Ok(envelope) = &result {
+                    self.question.fields.extend(settle::stored_fields(facet, envelope));
+                }
+                self.publish(facet, Outcome { result, projected: None, via: Via::Collapsed, took_ms });
+            }
+            self.finish(at);
+            return true;
+        }
+        if self.memory.cars().is_led(&self.car, &origin, now) {
+            // The other one stores it; here somebody may still wait for what needs it.
+            let is_awaited = self.calls.iter().any(|call| matches!(call.phase, Phase::Waiting));
+            let is_over = (self.board.is_closed() && !is_awaited) || now >= self.end;
+            if is_over {
+                self.finish(at);
+            }
+            return is_over;
+        }
+        self.join(at, now)
+    }
+
+    /// Sends a call where its origin, its slot and the platform's limit let it.
+    fn enter(&mut self, at: usize, now: Timestamp) -> bool {
+        let Some(call) = self.calls.get(at) else { return false };
+        let Some(origin) = self.market.origins.get(&call.origin) else {
+            return self.refuse(at, Failure::new(ErrorToken::DestinationUnavailable, "origin not described"));
         };
-        let policy = cache::policy(facet, &self.market);
-        Ok(Envelope { stored_at: now, source: origin.to_string(), policy, ttl_s, stale_s, error_s, stored })
-    }
-
-    fn store_later(&self, facet: FacetName, envelope: Envelope) {
-        let store = self.store.clone();
-        self.ports.background.spawn(async move { store.write(facet, &envelope).await }.boxed_local());
-    }
-
-    fn report(&self, origin: &OriginName, failure: &Failure) {
-        self.ports.events.emit(&self.event("an origin gave no usable answer", origin, failure));
-    }
-
-    fn report_mapping(&self, origin: &OriginName, facet: FacetName, failure: &Failure) {
-        let event = self.event("an origin's answer does not satisfy the market's mapping", origin, failure);
-        self.ports.events.emit(&event.with(field::FACET, facet));
-    }
-
-    fn event(&self, message: &'static str, origin: &OriginName, failure: &Failure) -> Event {
-        let mut event = Event::new(Level::Warn, message)
-            .with(field::MARKET, &self.market.code)
-            .with(field::ORIGIN, origin)
-            .with(field::ERROR, failure.token.as_str())
-            .with(field::CAUSE, failure.cause);
-        if let Some(status) = failure.status {
-            event = event.with(field::ORIGIN_STATUS, status);
+        let (free, concurrency, timeout_ms) = (origin.breaker.failures, origin.concurrency, origin.timeout_ms);
+        let mut known = self.memory.origin(&self.market, &call.origin);
+        let gate = known.breaker.gate(now);
+        if let Gate::Open(until) = gate {
+            drop(known);
+            return self.refuse(at, left_alone("the breaker is open", until.since_ms(now)));
         }
-        if let Some(place) = &failure.place {
-            event.fields.push((field::POINTER, crate::telemetry::Field::Word(place.clone())));
+        if now.plus_ms(known.latency.quickest_ms()) >= call.give_up_at {
+            drop(known);
+            return self.refuse(at, Failure::new(ErrorToken::ConnectionLimitReached, "there is no time left for it"));
         }
-        event
+        if self.running.len() >= MOST_CALLS {
+            return false;
+        }
+        let until = now.plus_ms(timeout_ms).plus_ms(GRACE_MS);
+        match known.slots.enter(call.ticket, call.is_required, concurrency, until, now) {
+            Place::Waits => return false,
+            Place::Full => {
+                drop(known);
+                let failure = Failure::new(ErrorToken::ConnectionLimitReached, "too many calls wait for this origin");
+                return self.refuse(at, Failure { retry_after_s: Some(1), ..failure });
+            }
+            Place::Held => {}
+        }
+        if gate == Gate::HalfOpen {
+            known.breaker.probe(until);
+            drop(known);
+            self.ask_for_lease(at, until);
+            return false;
+        }
+        if known.throttle.refuses(free, self.chance(), now) {
+            drop(known);
+            return self.refuse(at, left_alone("most of its latest calls failed", 1000));
+        }
+        drop(known);
+        self.send(at, false, now);
+        false
+    }
+
+    fn ask_for_lease(&mut self, at: usize, until: Timestamp) {
+        let (ports, market, origin) = (self.ports.clone(), self.market.code.to_string(), self.origin_of(at));
+        self.set(at, Phase::Leasing);
+        let lease = async move { Ended::Lease { call: at, lease: advice::lease(ports, market, origin, until).await } };
+        self.running.push(lease.boxed_local());
+    }
+
+    fn leased(&mut self, at: usize, lease: Lease) {
+        let now = self.ports.clock.now();
+        match lease {
+            Lease::Won => self.send(at, true, now),
+            Lease::Lost(until) => {
+                let origin = self.origin_of(at);
+                self.memory.origin(&self.market, &origin).breaker.learn(until, now);
+                self.refuse(at, left_alone("another one probes it", until.since_ms(now)));
+            }
+        }
+    }
+
+    /// Sends one try.
+    fn send(&mut self, at: usize, is_probe: bool, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let Some(origin) = self.market.origins.get(&call.origin) else { return };
+        let known = self.memory.origin(&self.market, &call.origin);
+        if call.tries == 0 {
+            // What it waited for its slot is not taken from the origin's time.
+            call.give_up_at = now.plus_ms(origin.timeout_ms).min(self.end);
+            let may_hedge = origin.hedge && !is_probe;
+            call.hedge_at = known.latency.p95_ms().filter(|_| may_hedge).map(|p95_ms| now.plus_ms(p95_ms));
+        }
+        drop(known);
+        call.tries = call.tries.saturating_add(1);
+        call.phase = Phase::Flying;
+        let ticket = call.ticket;
+        self.push_try(at, ticket, is_probe, now);
+    }
+
+    /// A second try beside the first, where that takes unusually long, a slot is free and the budget allows it.
+    fn hedge(&mut self, at: usize, now: Timestamp) {
+        let ticket = self.memory.ticket();
+        let Some(call) = self.calls.get_mut(at) else { return };
+        call.hedge_at = None;
+        let Some(origin) = self.market.origins.get(&call.origin) else { return };
+        let mut known = self.memory.origin(&self.market, &call.origin);
+        let until = call.give_up_at.plus_ms(GRACE_MS);
+        let is_open = known.breaker.gate(now) == Gate::Closed && self.running.len() < MOST_CALLS;
+        if !is_open || known.slots.enter(ticket, false, origin.concurrency, until, now) != Place::Held {
+            known.slots.leave(ticket);
+            return;
+        }
+        if !known.budget.spend() {
+            known.slots.leave(ticket);
+            return;
+        }
+        drop(known);
+        self.push_try(at, ticket, false, now);
+    }
+
+    fn push_try(&mut self, at: usize, ticket: Ticket, is_probe: bool, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        call.in_flight += 1;
+        let left_ms = u32::try_from(call.give_up_at.since_ms(now)).unwrap_or(u32::MAX);
+        let (ports, memory) = (self.ports.clone(), self.memory.clone());
+        let (market, name) = (Rc::clone(&self.market), call.origin.clone());
+        let (question, trace) = (self.question.clone(), self.trace.child(ports.random.as_ref()));
+        let is_first = call.tries == 1 && ticket == call.ticket;
+        let attempt = Try { call: at, ticket, sent: now, is_first, is_probe };
+        let ended = async move {
+            let result = origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms).await;
+            Ended::Try(attempt, result)
+        };
+        self.running.push(ended.boxed_local());
+    }
+
+    fn set(&mut self, at: usize, phase: Phase) {
+        if let Some(call) = self.calls.get_mut(at) {
+            call.phase = phase;
+        }
+    }
+
+    fn origin_of(&self, at: usize) -> OriginName {
+        #[expect(clippy::indexing_slicing, reason = "OK because calls are only ever added")]
+        self.calls[at].origin.clone()
+    }
+
+    /// Random, 0 to 65535.
+    fn chance(&self) -> u16 {
+        let mut bytes = [0; 2];
+        self.ports.random.fill(&mut bytes);
+        u16::from_be_bytes(bytes)
     }
 }
 
-fn raw_projection(projection: disclosure::Projection) -> Option<(Box<RawValue>, Vec<String>)> {
-    let raw = serde_json::value::to_raw_value(&projection.value).ok()?;
-    Some((raw, projection.withheld))
+fn left_alone(cause: &'static str, for_ms: i64) -> Failure {
+    let seconds = u32::try_from((for_ms + 999) / 1000).unwrap_or(u32::MAX).max(1);
+    Failure { retry_after_s: Some(seconds), ..Failure::new(ErrorToken::DestinationUnavailable, cause) }
 }

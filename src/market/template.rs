@@ -135,24 +135,7 @@ impl From<Template> for String {
 }
 
 fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
-    let part = |piece| match piece {
-        Piece::Literal(literal) => Ok(Part::Literal(literal)),
-        Piece::Inside(inside) => placeholder(inside),
-    };
-    split(text)?.into_iter().map(part).collect()
-}
-
-/// A piece of a text with braces.
-pub(super) enum Piece<'t> {
-    /// Text outside of braces.
-    Literal(String),
-    /// What stands between two braces.
-    Inside(&'t str),
-}
-
-/// Takes a text apart at its braces.
-pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
-    let mut pieces = Vec::new();
+    let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -167,9 +150,9 @@ pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
         } else if let Some(inside) = from_brace.strip_prefix('{') {
             let (name, after) = inside.split_once('}').ok_or(TemplateError::Unclosed)?;
             if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
-            pieces.push(Piece::Inside(name));
+            parts.push(placeholder(name)?);
             rest = after;
         } else {
             return Err(TemplateError::Unopened);
@@ -177,9 +160,9 @@ pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
     }
     literal.push_str(rest);
     if !literal.is_empty() {
-        pieces.push(Piece::Literal(literal));
+        parts.push(Part::Literal(literal));
     }
-    Ok(pieces)
+    Ok(parts)
 }
 
 fn placeholder(inside: &str) -> Result<Part, TemplateError> {
@@ -196,7 +179,7 @@ fn shown(name: &str) -> String {
     name.chars().take(40).collect()
 }
 
-pub(super) fn variable(name: &str) -> Result<Variable, TemplateError> {
+fn variable(name: &str) -> Result<Variable, TemplateError> {
     let unknown = || TemplateError::Unknown { name: shown(name) };
     match name {
         "vin" => Ok(Variable::Vin),

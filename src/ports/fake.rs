@@ -67,7 +67,7 @@ pub struct World {
     now_ms: Cell<i64>,
     sleepers: RefCell<BTreeMap<(i64, u64), Waker>>,
     next_sleeper: Cell<u64>,
-    background: RefCell<VecDeque<LocalBoxFuture<'static, ()>>>,
+    background: RefCell<VecDeque<(LocalBoxFuture<'static, ()>, Arc<Flag>)>>,
     script: RefCell<Option<Box<Script>>>,
     requests: RefCell<Vec<OriginRequest>>,
     /// What lies in the facet cache.
@@ -133,14 +133,15 @@ impl World {
     /// Where everything waits and no timer is set: the future can never end.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
+        let flag = Arc::new(Flag::new());
+        let waker = Waker::from(Arc::clone(&flag));
         loop {
-            let flag = Arc::new(Flag::default());
-            let waker = Waker::from(Arc::clone(&flag));
-            if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            if flag.take()
+                && let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
                 return value;
             }
-            let background = self.poll_background();
-            if !background && !flag.0.load(Ordering::Relaxed) {
+            if !self.poll_background() && !flag.is_set() {
                 assert!(self.jump(), "everything waits and no timer is set");
             }
         }
@@ -155,18 +156,16 @@ impl World {
         }
     }
 
-    /// Polls all background work once; says whether any of it moved.
+    /// Polls the background work that was woken; says whether there was any.
     fn poll_background(&self) -> bool {
         let work: Vec<_> = self.background.borrow_mut().drain(..).collect();
         let mut moved = false;
-        for mut future in work {
-            let flag = Arc::new(Flag::default());
+        for (mut future, flag) in work {
+            let is_woken = flag.take();
+            moved |= is_woken;
             let waker = Waker::from(Arc::clone(&flag));
-            if future.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
-                moved |= flag.0.load(Ordering::Relaxed);
-                self.background.borrow_mut().push_back(future);
-            } else {
-                moved = true;
+            if !is_woken || future.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
+                self.background.borrow_mut().push_back((future, flag));
             }
         }
         moved
@@ -181,8 +180,22 @@ impl World {
     }
 }
 
-#[derive(Default)]
+/// Whether a future was woken since it was polled.
 struct Flag(AtomicBool);
+
+impl Flag {
+    fn new() -> Self {
+        Self(AtomicBool::new(true))
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
@@ -325,6 +338,6 @@ impl Events for Handle {
 
 impl Background for Handle {
     fn spawn(&self, work: LocalBoxFuture<'static, ()>) {
-        self.0.background.borrow_mut().push_back(work);
+        self.0.background.borrow_mut().push_back((work, Arc::new(Flag::new())));
     }
 }

@@ -13,6 +13,7 @@ use futures::future::LocalBoxFuture;
 use kerbside::api::{Answer, App, BodyError, Call, Config, Incoming, handle};
 use kerbside::cache::Memory;
 use kerbside::market::published::{self, DirectoryEntry};
+use kerbside::ports::Ports;
 use kerbside::ports::fake::{self, World};
 use serde_json::{Value, json};
 
@@ -76,6 +77,18 @@ impl TestApp {
         this
     }
 
+    /// The same with other ports, made of this one's.
+    #[must_use]
+    pub fn with_ports(mut self, change: impl FnOnce(Ports) -> Ports) -> Self {
+        self.app.ports = change(self.app.ports);
+        self
+    }
+
+    /// Answers a GET as the Worker does; what is left to the background stays there.
+    pub async fn answer(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+        handle(&self.app, call("GET", target, headers, &[])).await
+    }
+
     /// Publishes the market `de`.
     pub fn publish(&self, text: &str) {
         let compiled = kerbside::market::compile("market.toml", text).expect("a valid market");
@@ -120,15 +133,7 @@ impl TestApp {
 
     /// Sends a call; lets what is left to the background end.
     pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let call = Call {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            incoming: Box::new(Sent { headers, body: body.to_vec() }),
-        };
-        let answer = self.world.run(handle(&self.app, call));
+        let answer = self.world.run(handle(&self.app, call(method, target, headers, body)));
         self.world.run_background();
         answer
     }
@@ -148,6 +153,17 @@ impl TestApp {
     pub fn href(&self, vin: &str) -> String {
         let found = body(&self.look_up(vin));
         found.pointer("/vehicle/href").and_then(Value::as_str).expect("an address").to_owned()
+    }
+}
+
+fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Call {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Call {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        incoming: Box::new(Sent { headers, body: body.to_vec() }),
     }
 }
 

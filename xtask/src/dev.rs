@@ -58,6 +58,7 @@ fn options(args: &Args) -> Result<Options> {
         legacy: !args.has("--no-legacy"),
         secrets: args.value("--secrets").map(PathBuf::from),
         state: args.value("--state").map(PathBuf::from),
+        patient: false,
         watch: true,
     })
 }

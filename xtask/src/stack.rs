@@ -49,6 +49,8 @@ pub struct Options {
     pub secrets: Option<PathBuf>,
     /// The folder to keep state in; else a temporary one.
     pub state: Option<PathBuf>,
+    /// Whether breakers hardly open: tests make origins fail on purpose, and one must not find what another left.
+    pub patient: bool,
     /// Whether the Worker is built anew when its source changes. Otherwise it stays what it was at the start.
     pub watch: bool,
 }
@@ -57,7 +59,16 @@ impl Options {
     /// What tests and benchmarks run against.
     pub fn for_tests() -> Self {
         let markets = crate::files::root().join("markets");
-        Self { port: Port::Free, region: None, markets, legacy: true, secrets: None, state: None, watch: false }
+        Self {
+            port: Port::Free,
+            region: None,
+            markets,
+            legacy: true,
+            secrets: None,
+            state: None,
+            patient: true,
+            watch: false,
+        }
     }
 }
 
@@ -86,6 +97,7 @@ impl Stack {
     /// Market files with errors, a missing tool, a taken port, or a part that does not start; what had started is ended.
     pub fn start(options: &Options) -> Result<Self> {
         let files = Files::of_folder(&options.markets)?;
+        let files = if options.patient { files.patient() } else { files };
         let compiled = files.compile(&BTreeMap::new())?;
         let regions = options.region.as_deref().map_or_else(|| REGIONS.to_vec(), |region| vec![region]);
         let served = |region: &str| regions.contains(&region);

@@ -49,6 +49,28 @@ impl Files {
         Ok(Self(texts.collect::<Result<_>>()?))
     }
 
+    /// The same markets with breakers that hardly open, for tests that make origins fail on purpose, one test after the other.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        let is_origin = |line: &str| {
+            let name = line.trim_end().strip_prefix("[origins.").and_then(|rest| rest.strip_suffix(']'));
+            name.is_some_and(|name| !name.contains('.'))
+        };
+        let patient = |text: String| -> String {
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with("breaker = "));
+            lines.fold(String::new(), |mut text, line| {
+                text.push_str(line);
+                text.push_str(if is_origin(line.split('#').next().unwrap_or_default()) {
+                    "\nbreaker = { failures = 1000, open_s = 1 }\n"
+                } else {
+                    "\n"
+                });
+                text
+            })
+        };
+        Self(self.0.into_iter().map(|(name, text)| (name, patient(text))).collect())
+    }
+
     /// Compiles all of them as they are.
     ///
     /// # Errors
@@ -120,6 +142,14 @@ mod tests {
         check("\"identity.colour\" = \"owner\"")?;
         assert!(check("\"identity.vin\" = \"public\"").is_err());
         assert!(check("\"identity.colr\" = \"owner\"").is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn ok_patient_markets_are_good_and_their_breakers_hardly_open() -> Result<()> {
+        let compiled = Files::of_folder(&crate::files::root().join("markets"))?.patient().compile_plain()?;
+        let origins = || compiled.iter().flat_map(|one| one.market.origins.values());
+        assert!(origins().count() > 3 && origins().all(|origin| origin.breaker.failures == 1000));
         Ok(())
     }
 

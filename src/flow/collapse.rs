@@ -1,0 +1,292 @@
+//! What is being done for which car in this isolate, and what came of it a moment ago: so that many requests for one car make
+//! one read and one call to each origin.
+//!
+//! Marks are plain data with an expiry: who follows looks again by its own timer, and a leader that was cancelled, which never
+//! says so, is replaced once its mark is over. (Isolates do not know each other's marks.)
+
+use crate::cache::Envelope;
+use crate::market::{FacetName, MarketCode, OriginName};
+use crate::origin::Failure;
+use crate::ports::Timestamp;
+
+/// What landed is served for so long without asking the stores, which may not show it yet.
+const RECENT_MS: i64 = 3_000;
+/// A read of the stores that takes longer is done again by the next one.
+const READ_MS: u32 = 300;
+const MOST_CARS: usize = 512;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// A car in a market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CarKey {
+    pub(super) market: MarketCode,
+    /// The keyed hash that stands for the car.
+    pub(super) vehicle: String,
+}
+
+/// The number of what landed last. Times are too coarse: in production they stand still between input and output.
+pub(super) type Sequence = u64;
+
+/// What came of a facet.
+#[derive(Debug, Clone)]
+pub(super) enum Landed {
+    /// It is stored, or about to be.
+    Envelope(Envelope),
+    /// The stores have none.
+    Nothing,
+    /// Its origin failed.
+    Failed(Failure),
+}
+
+#[derive(Debug)]
+struct Entry {
+    facet: FacetName,
+    at: Timestamp,
+    sequence: Sequence,
+    landed: Landed,
+}
+
+#[derive(Debug)]
+struct Car {
+    key: CarKey,
+    used_at: Timestamp,
+    reading: Option<(Vec<FacetName>, Timestamp)>,
+    flights: Vec<(OriginName, Timestamp)>,
+    entries: Vec<Entry>,
+}
+
+/// The cars of an isolate.
+#[derive(Debug, Default)]
+pub(super) struct Cars {
+    cars: Vec<Car>,
+    sequence: Sequence,
+    bytes: usize,
+    swept_at: Timestamp,
+}
+
+impl Cars {
+    /// What has landed so far: pass it to [`Cars::since`].
+    pub(super) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// What landed a moment ago of a facet, made under this policy.
+    pub(super) fn recent(&self, key: &CarKey, facet: FacetName, policy: u32, now: Timestamp) -> Option<Envelope> {
+        let entry = self.entry(key, facet).filter(|entry| now.since_ms(entry.at) < RECENT_MS)?;
+        match &entry.landed {
+            Landed::Envelope(envelope) if envelope.policy == policy => Some(envelope.clone()),
+            _ => None,
+        }
+    }
+
+    /// What landed of a facet after that. A failure, or that there is nothing, is news for those who waited only.
+    pub(super) fn since(&self, key: &CarKey, facet: FacetName, policy: u32, sequence: Sequence) -> Option<Landed> {
+        let entry = self.entry(key, facet).filter(|entry| entry.sequence > sequence)?;
+        match &entry.landed {
+            Landed::Envelope(envelope) if envelope.policy != policy => None,
+            landed => Some(landed.clone()),
+        }
+    }
+
+    /// Marks facets of a car as being read; says whether somebody else reads them already.
+    pub(super) fn read(&mut self, key: &CarKey, facets: &[FacetName], now: Timestamp) -> bool {
+        let car = self.car(key, now);
+        let is_read = car
+            .reading
+            .as_ref()
+            .is_some_and(|(read, until)| now < *until && facets.iter().all(|facet| read.contains(facet)));
+        if !is_read {
+            car.reading = Some((facets.to_vec(), now.plus_ms(READ_MS)));
+        }
+        is_read
+    }
+
+    /// A read has ended.
+    pub(super) fn has_read(&mut self, key: &CarKey, now: Timestamp) {
+        self.car(key, now).reading = None;
+    }
+
+    /// Makes the caller the one that asks an origin about a car, until then; `false` where another one does.
+    pub(super) fn lead(&mut self, key: &CarKey, origin: &OriginName, until: Timestamp, now: Timestamp) -> bool {
+        let car = self.car(key, now);
+        car.flights.retain(|(_, until)| now < *until);
+        let is_free = car.flights.iter().all(|(other, _)| other != origin);
+        if is_free {
+            car.flights.push((origin.clone(), until));
+        }
+        is_free
+    }
+
+    /// Whether somebody asks an origin about a car.
+    pub(super) fn is_led(&self, key: &CarKey, origin: &OriginName, now: Timestamp) -> bool {
+        let flights = self.find(key).map(|car| car.flights.as_slice()).unwrap_or_default();
+        flights.iter().any(|(other, until)| other == origin && now < *until)
+    }
+
+    /// The caller no longer asks an origin about a car.
+    pub(super) fn leave(&mut self, key: &CarKey, origin: &OriginName) {
+        if let Some(car) = self.cars.iter_mut().find(|car| car.key == *key) {
+            car.flights.retain(|(other, _)| other != origin);
+        }
+    }
+
+    /// Remembers for a moment what came of a facet.
+    pub(super) fn land(&mut self, key: &CarKey, facet: FacetName, landed: Landed, now: Timestamp) {
+        self.sweep(now);
+        self.sequence += 1;
+        let entry = Entry { facet, at: now, sequence: self.sequence, landed };
+        let added = entry.bytes();
+        let car = self.car(key, now);
+        let mut removed = 0;
+        car.entries.retain(|old| {
+            removed += if old.facet == facet { old.bytes() } else { 0 };
+            old.facet != facet
+        });
+        car.entries.push(entry);
+        self.bytes = (self.bytes + added).saturating_sub(removed);
+        while self.bytes > MOST_BYTES && self.cars.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    fn find(&self, key: &CarKey) -> Option<&Car> {
+        self.cars.iter().find(|car| car.key == *key)
+    }
+
+    fn entry(&self, key: &CarKey, facet: FacetName) -> Option<&Entry> {
+        self.find(key)?.entries.iter().find(|entry| entry.facet == facet)
+    }
+
+    fn car(&mut self, key: &CarKey, now: Timestamp) -> &mut Car {
+        let place = self.cars.iter().position(|car| car.key == *key).unwrap_or_else(|| {
+            self.sweep(now);
+            if self.cars.len() >= MOST_CARS {
+                self.forget_oldest();
+            }
+            let car = Car { key: key.clone(), used_at: now, reading: None, flights: Vec::new(), entries: Vec::new() };
+            self.cars.push(car);
+            self.cars.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
+        let car = &mut self.cars[place];
+        car.used_at = now;
+        car
+    }
+
+    /// Once a second: forgets what is over.
+    fn sweep(&mut self, now: Timestamp) {
+        if now.since_ms(self.swept_at) < 1_000 {
+            return;
+        }
+        self.swept_at = now;
+        for car in &mut self.cars {
+            car.entries.retain(|entry| now.since_ms(entry.at) < RECENT_MS);
+            car.flights.retain(|(_, until)| now < *until);
+            car.reading.take_if(|(_, until)| now >= *until);
+        }
+        self.cars.retain(|car| !car.entries.is_empty() || !car.flights.is_empty() || car.reading.is_some());
+        self.bytes = self.cars.iter().flat_map(|car| &car.entries).map(Entry::bytes).sum();
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.cars.iter().enumerate().min_by_key(|(_, car)| car.used_at).map(|(place, _)| place);
+        if let Some(place) = oldest {
+            let car = self.cars.swap_remove(place);
+            self.bytes = self.bytes.saturating_sub(car.entries.iter().map(Entry::bytes).sum());
+        }
+    }
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        match &self.landed {
+            Landed::Envelope(envelope) => 256 + envelope.bytes(),
+            Landed::Nothing | Landed::Failed(_) => 256,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Stored;
+    use crate::origin::ErrorToken;
+
+    fn key(vehicle: &str) -> CarKey {
+        CarKey { market: MarketCode::new("de").expect("a code"), vehicle: vehicle.to_owned() }
+    }
+
+    fn origin(name: &str) -> OriginName {
+        OriginName::try_from(name.to_owned()).expect("a name")
+    }
+
+    fn envelope(now: i64, bytes: usize) -> Landed {
+        let public = serde_json::value::to_raw_value(&"x".repeat(bytes)).expect("JSON");
+        Landed::Envelope(Envelope {
+            stored_at: Timestamp(now),
+            source: "master".into(),
+            policy: 7,
+            ttl_s: 10,
+            stale_s: 0,
+            error_s: 0,
+            stored: Stored::Present { public, withheld: Vec::new() },
+        })
+    }
+
+    #[test]
+    fn ok_what_landed_is_recent_for_seconds() {
+        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        cars.land(&key("a"), facet, envelope(1_000, 5), Timestamp(1_000));
+        let recent = |policy, now| cars.recent(&key("a"), facet, policy, Timestamp(now)).is_some();
+        assert_eq!([recent(7, 3_999), recent(7, 4_000), recent(8, 2_000)], [true, false, false]);
+        assert!(cars.recent(&key("b"), facet, 7, Timestamp(1_000)).is_none());
+    }
+
+    #[test]
+    fn ok_a_failure_is_news_for_those_who_waited() {
+        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        let before = cars.sequence();
+        let failed = Landed::Failed(Failure::new(ErrorToken::ConnectionRefused, "x"));
+        cars.land(&key("a"), facet, failed, Timestamp(1_000));
+        assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(Landed::Failed(_))));
+        assert!(cars.since(&key("a"), facet, 7, cars.sequence()).is_none(), "even in the same millisecond");
+        assert!(cars.recent(&key("a"), facet, 7, Timestamp(1_000)).is_none());
+    }
+
+    #[test]
+    fn ok_one_leads_and_who_was_cancelled_is_replaced() {
+        let mut cars = Cars::default();
+        let mut lead = |name: &str, now| cars.lead(&key("a"), &origin(name), Timestamp(now + 100), Timestamp(now));
+        assert_eq!([lead("master", 0), lead("master", 99), lead("recalls", 99)], [true, false, true]);
+        assert!(lead("master", 100), "the mark is over");
+        cars.leave(&key("a"), &origin("master"));
+        assert!(cars.lead(&key("a"), &origin("master"), Timestamp(300), Timestamp(101)));
+    }
+
+    #[test]
+    fn ok_one_reads_and_another_that_wants_more_reads_too() {
+        let mut cars = Cars::default();
+        let (one, two) = ([FacetName::Identity], [FacetName::Identity, FacetName::Recalls]);
+        assert!(!cars.read(&key("a"), &one, Timestamp(0)));
+        assert!(cars.read(&key("a"), &one, Timestamp(100)));
+        assert!(!cars.read(&key("a"), &two, Timestamp(100)));
+        assert!(cars.read(&key("a"), &one, Timestamp(399)) && !cars.read(&key("a"), &one, Timestamp(400)));
+        cars.has_read(&key("a"), Timestamp(401));
+        assert!(!cars.read(&key("a"), &one, Timestamp(401)));
+    }
+
+    #[test]
+    fn ok_it_stays_small() {
+        let mut cars = Cars::default();
+        for number in 0..2_000 {
+            cars.land(&key(&number.to_string()), FacetName::Identity, envelope(0, 100), Timestamp(0));
+        }
+        assert_eq!(cars.cars.len(), MOST_CARS);
+        for number in 0..100 {
+            cars.land(&key(&number.to_string()), FacetName::Recalls, envelope(0, 200_000), Timestamp(1));
+            assert!(cars.bytes <= MOST_BYTES, "{}", cars.bytes);
+        }
+        cars.land(&key("last"), FacetName::Identity, envelope(0, 1), Timestamp(10_000));
+        assert_eq!(cars.cars.len(), 1, "what is over is swept");
+    }
+}

@@ -1,0 +1,102 @@
+//! From what is stored and what has come to the answer of a flow.
+
+use serde_json::value::RawValue;
+
+use super::settle::Outcome;
+use super::{FacetResult, Flow, Missing, Provenance, Request, State, Via};
+use crate::cache::{Envelope, Freshness, Stored};
+use crate::disclosure;
+use crate::market::{FacetName, Map};
+use crate::origin::Failure;
+use crate::ports::Timestamp;
+
+pub(super) fn withheld(request: &Request, facet: FacetName) -> FacetResult {
+    let needs = disclosure::least_tier(facet, &request.market);
+    FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 }
+}
+
+/// The state of a facet: what has come of it, else what is stored.
+pub(super) fn result(
+    request: &Request,
+    fetched: Option<&Outcome>,
+    cached: Option<&Envelope>,
+    now: Timestamp,
+    read_ms: i64,
+) -> FacetResult {
+    let fallback = cached.filter(|envelope| envelope.freshness(now) != Freshness::Expired);
+    match (fetched, fallback) {
+        (Some(Outcome { result: Ok(envelope), projected, via, took_ms }), _) => {
+            let state = from_envelope(envelope, projected.clone(), None, now);
+            FacetResult { state, via: *via, took_ms: *took_ms }
+        }
+        (Some(Outcome { result: Err(failure), took_ms, .. }), Some(envelope)) => {
+            let state = from_envelope(envelope, None, Some(failure.clone()), now);
+            FacetResult { state, via: Via::Stale, took_ms: *took_ms }
+        }
+        (Some(Outcome { result: Err(failure), took_ms, .. }), None) => {
+            FacetResult { state: State::Unavailable(failure.clone()), via: Via::Nothing, took_ms: *took_ms }
+        }
+        (None, Some(envelope)) => {
+            let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
+            FacetResult { state: from_envelope(envelope, None, None, now), via, took_ms: read_ms }
+        }
+        (None, None) => {
+            FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) }
+        }
+    }
+}
+
+/// The state of what is stored; `projected` is what the caller sees beyond the public projection.
+fn from_envelope(
+    envelope: &Envelope,
+    projected: Option<(Box<RawValue>, Vec<String>)>,
+    failure: Option<Failure>,
+    now: Timestamp,
+) -> State {
+    let age_s = envelope.age_s(now);
+    let provenance = Provenance {
+        source: envelope.source.clone(),
+        as_of: envelope.stored_at,
+        age_s,
+        ttl_s: i64::from(envelope.ttl_s) - age_s,
+        stale_s: envelope.stale_s,
+        error_s: envelope.error_s,
+    };
+    match (&envelope.stored, projected) {
+        (Stored::Absent, _) => State::Absent(provenance),
+        (Stored::Present { .. }, Some((value, withheld))) => {
+            State::Present { value, withheld, stored: provenance, failure }
+        }
+        (Stored::Present { public, withheld }, None) => {
+            State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance, failure }
+        }
+    }
+}
+
+/// Whether the required facets are there; leaves out what was fetched for them but not asked for.
+pub(super) fn verdict(
+    request: &Request,
+    mut facets: Map<FacetName, FacetResult>,
+    answered: Timestamp,
+    mut unknown_vehicle: bool,
+) -> Flow {
+    let mut missing = Vec::new();
+    for facet in request.required() {
+        match facets.get(&facet).map(|result| &result.state) {
+            Some(State::Pending) => missing.push((facet, Missing::Pending)),
+            // A failure says more than that another one had not answered when it came.
+            Some(State::Unavailable(failure)) => missing.insert(0, (facet, Missing::Failed(failure.clone()))),
+            Some(State::Absent(_)) => unknown_vehicle = true,
+            _ => {}
+        }
+    }
+    facets.retain(|facet| request.facets.contains(facet));
+    // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing of it.
+    for facet in &request.facets {
+        let is_above = disclosure::least_tier(*facet, &request.market) > request.tier;
+        if is_above && facets.contains_key(facet) {
+            facets.insert(*facet, withheld(request, *facet));
+        }
+    }
+    Flow { facets, missing, unknown_vehicle, answered }
+}

@@ -1,0 +1,270 @@
+//! A flow at work: read what is stored, start what must be asked, look at what has come.
+
+use futures::FutureExt as _;
+use futures::future::{Either, LocalBoxFuture, select};
+
+use super::board::Board;
+use super::collapse::Landed;
+use super::settle::Outcome;
+use super::work::Work;
+use super::{Flow, Memory, Request, advice, merge, plan};
+use crate::cache::{self, Envelope, FacetStore, Freshness, Stored};
+use crate::market::{FacetName, Map};
+use crate::ports::{Ports, Timestamp};
+
+/// How often a request looks whether another one has read the stores.
+const LOOK_MS: u32 = 5;
+
+/// A flow at work. Where it is dropped its calls go on, and what they bring is stored.
+pub struct Running {
+    ports: Ports,
+    memory: Memory,
+    request: Request,
+    plan: plan::Plan,
+    store: FacetStore,
+    cached: Map<FacetName, Envelope>,
+    /// Served stale: refreshed after the answer.
+    stale: Vec<FacetName>,
+    /// What the calls bring; nothing where none was needed.
+    board: Option<Board>,
+    /// How many outcomes have been looked at.
+    seen: u32,
+    read_at: Timestamp,
+    /// The record says that there is no such car.
+    is_unknown: bool,
+    deadline: Deadline,
+}
+
+impl Running {
+    /// Reads what is stored and starts the calls for what is missing, which run in the background from the start.
+    pub async fn start(ports: &Ports, memory: &Memory, request: Request) -> Self {
+        let plan = plan::plan(&request.market, &request.facets, request.tier);
+        let store = FacetStore::new(ports, &request.market, &request.lookup);
+        let passed_ms = ports.clock.now().since_ms(request.started);
+        let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
+        let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
+        let mut this = Self {
+            ports: ports.clone(),
+            memory: memory.clone(),
+            deadline: Deadline::new(ports, left_ms),
+            read_at: request.started,
+            request,
+            plan,
+            store,
+            cached: Map::new(),
+            stale: Vec::new(),
+            board: None,
+            seen: 0,
+            is_unknown: false,
+        };
+        this.cached = this.read().await;
+        this.begin();
+        this
+    }
+
+    /// Starts what must be asked.
+    fn begin(&mut self) {
+        let now = self.ports.clock.now();
+        self.read_at = now;
+        let freshness =
+            |facet: &FacetName| self.cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now));
+        let of = |wanted: &dyn Fn(Freshness) -> bool| -> Vec<FacetName> {
+            self.plan.wanted.iter().copied().filter(|facet| wanted(freshness(facet))).collect()
+        };
+        // Of a car that is known not to exist nothing else is asked.
+        let known_absent = |facet: FacetName| {
+            let envelope = self.cached.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
+            envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
+        };
+        self.is_unknown = self.request.required().any(known_absent);
+        if self.is_unknown {
+            return;
+        }
+        let missing = of(&|freshness| matches!(freshness, Freshness::Failing | Freshness::Expired));
+        self.stale = of(&|freshness| freshness == Freshness::Stale);
+        if !missing.is_empty() {
+            self.board = Some(self.spawn(&missing));
+        }
+    }
+
+    fn spawn(&self, facets: &[FacetName]) -> Board {
+        let board = Board::default();
+        let mut work = Work::new(&self.ports, &self.memory, &self.request, &self.store, &self.cached, &board);
+        work.add(facets);
+        self.ports.background.spawn(work.run().boxed_local());
+        board
+    }
+
+    /// What is stored; or what landed a moment ago in this isolate, or is just being read by another request of it.
+    async fn read(&mut self) -> Map<FacetName, Envelope> {
+        let car = self.request.car();
+        let joined = self.memory.cars().sequence();
+        if let Some(recent) = self.recent() {
+            return recent;
+        }
+        while self.memory.cars().read(&car, &self.plan.wanted, self.ports.clock.now()) {
+            let pause = self.ports.timer.sleep(LOOK_MS);
+            if self.deadline.bound(pause).await.is_none() {
+                return Map::new();
+            }
+            if let Some(read) = self.read_by_another(joined) {
+                return read;
+            }
+        }
+        let rider = advice::open_ones(&self.request.market, self.ports.clock.now());
+        // Stores that hang cost what is in them, not the answer.
+        let read = self.store.read(&self.plan.wanted, rider);
+        let (found, rows) = self.deadline.bound(read.boxed_local()).await.unwrap_or_default();
+        let now = self.ports.clock.now();
+        for (origin, until) in advice::read(&rows) {
+            if let Some(name) = self.request.market.origins.keys().find(|name| name.as_str() == origin) {
+                self.memory.origin(&self.request.market, name).breaker.learn(until, now);
+            }
+        }
+        let mut cars = self.memory.cars();
+        let mut newest = Map::new();
+        for facet in &self.plan.wanted {
+            // The stores may not show yet what landed a moment ago.
+            let recent = cars.recent(&car, *facet, cache::policy(*facet, &self.request.market), now);
+            let stored = found.get(facet).cloned();
+            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.stored_at < recent.stored_at);
+            match recent.filter(is_newer) {
+                Some(recent) => drop(newest.insert(*facet, recent)),
+                None => {
+                    let landed = stored.clone().map_or(Landed::Nothing, Landed::Envelope);
+                    cars.land(&car, *facet, landed, now);
+                    newest.extend(stored.map(|stored| (*facet, stored)));
+                }
+            }
+        }
+        cars.has_read(&car, now);
+        newest
+    }
+
+    /// What landed a moment ago, where that is all that is wanted.
+    fn recent(&self) -> Option<Map<FacetName, Envelope>> {
+        let (car, now) = (self.request.car(), self.ports.clock.now());
+        let cars = self.memory.cars();
+        let recent = |facet: &FacetName| {
+            let policy = cache::policy(*facet, &self.request.market);
+            Some((*facet, cars.recent(&car, *facet, policy, now)?))
+        };
+        self.plan.wanted.iter().map(recent).collect()
+    }
+
+    /// What another request has read since, where that is all that is wanted.
+    fn read_by_another(&self, joined: u64) -> Option<Map<FacetName, Envelope>> {
+        let car = self.request.car();
+        let cars = self.memory.cars();
+        let mut read = Map::new();
+        for facet in &self.plan.wanted {
+            let policy = cache::policy(*facet, &self.request.market);
+            if let Landed::Envelope(envelope) = cars.since(&car, *facet, policy, joined)? {
+                read.insert(*facet, envelope);
+            }
+        }
+        Some(read)
+    }
+
+    /// Waits until all is there, the deadline passes, or a required facet cannot be had any more.
+    pub async fn by_deadline(&mut self) {
+        let Some(board) = self.board.clone() else { return };
+        while !self.is_hopeless() {
+            let mut seen = self.seen;
+            let changed = self.deadline.bound(board.changed(&mut seen).boxed_local()).await;
+            self.seen = seen;
+            if changed != Some(true) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until more has come; `false` where nothing more will come.
+    pub async fn changed(&mut self) -> bool {
+        match self.board.clone() {
+            Some(board) => board.changed(&mut self.seen).await,
+            None => false,
+        }
+    }
+
+    fn is_hopeless(&self) -> bool {
+        let now = self.ports.clock.now();
+        let Some(board) = &self.board else { return false };
+        let outcomes = board.outcomes();
+        let has_fallback = |facet: &FacetName| {
+            self.cached.get(facet).is_some_and(|envelope| envelope.freshness(now) != Freshness::Expired)
+        };
+        self.request.required().any(|facet| match outcomes.get(&facet).map(|outcome| &outcome.result) {
+            Some(Err(_)) => !has_fallback(&facet),
+            Some(Ok(envelope)) => matches!(envelope.stored, Stored::Absent),
+            None => false,
+        })
+    }
+
+    /// What there is now.
+    pub fn answer(&self) -> Flow {
+        let now = self.ports.clock.now();
+        if self.is_unknown {
+            return merge::verdict(&self.request, Map::new(), now, true);
+        }
+        let none = Map::new();
+        let outcomes = self.board.as_ref().map(Board::outcomes);
+        let outcomes: &Map<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
+        let read_ms = self.read_at.since_ms(self.request.started);
+        let mut facets = Map::new();
+        for facet in &self.plan.wanted {
+            let (outcome, cached) = (outcomes.get(facet), self.cached.get(facet));
+            facets.insert(*facet, merge::result(&self.request, outcome, cached, now, read_ms));
+        }
+        for facet in &self.plan.withheld {
+            facets.insert(*facet, merge::withheld(&self.request, *facet));
+        }
+        merge::verdict(&self.request, facets, now, false)
+    }
+}
+
+impl Drop for Running {
+    /// The answer is out, or nobody waits for it: calls go on, and what was served stale is refreshed.
+    fn drop(&mut self) {
+        let stale = std::mem::take(&mut self.stale);
+        match &self.board {
+            Some(board) => {
+                let due = stale.into_iter().filter(|facet| !board.outcomes().contains_key(facet)).collect();
+                board.close(due);
+            }
+            None if stale.is_empty() => {}
+            None => self.spawn(&stale).close(Vec::new()),
+        }
+    }
+}
+
+/// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.
+fn reserve_ms(deadline_ms: u32) -> u32 {
+    (deadline_ms / 20).min(25)
+}
+
+/// The instant by which the answer goes out.
+struct Deadline {
+    timer: LocalBoxFuture<'static, ()>,
+    has_passed: bool,
+}
+
+impl Deadline {
+    fn new(ports: &Ports, left_ms: u32) -> Self {
+        Self { timer: ports.timer.sleep(left_ms), has_passed: false }
+    }
+
+    /// A future's value, or nothing where the deadline passes first.
+    async fn bound<T>(&mut self, work: LocalBoxFuture<'_, T>) -> Option<T> {
+        if self.has_passed {
+            return None;
+        }
+        match select(work, &mut self.timer).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => {
+                self.has_passed = true;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! W3C Trace Context towards origins: each call to one is a span of its own, a child of the caller's trace.
+
+use crate::ports::Random;
+
+/// The trace that a request belongs to. Valid by construction: `api` replaces what is malformed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// `00`, or `01` where the caller records.
+    pub flags: &'static str,
+    /// `tracestate`, passed on as it came.
+    pub state: Option<String>,
+}
+
+impl Trace {
+    /// The headers of one call to an origin, with a span id that no other call has.
+    pub(super) fn child(&self, random: &dyn Random) -> Vec<(String, String)> {
+        let parent = format!("00-{}-{}-{}", self.id, hex(8, random), self.flags);
+        let state = self.state.iter().map(|state| ("tracestate".to_owned(), state.clone()));
+        std::iter::once(("traceparent".to_owned(), parent)).chain(state).collect()
+    }
+}
+
+/// Random bytes as hexadecimal digits, never all zero.
+pub fn hex(bytes: usize, random: &dyn Random) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut buffer = vec![0_u8; bytes];
+    random.fill(&mut buffer);
+    if buffer.iter().all(|byte| *byte == 0) {
+        buffer.fill(1);
+    }
+    let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
+    buffer.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

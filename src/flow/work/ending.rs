@@ -1,0 +1,196 @@
+//! How a call ends: what is learned from each try, whether there is another one, and what becomes of the answer.
+
+use futures::FutureExt as _;
+
+use super::{Ended, Try, Work};
+use crate::cache::{Envelope, Stored};
+use crate::flow::Via;
+use crate::flow::advice;
+use crate::flow::breaker::{Change, Verdict};
+use crate::flow::call::Phase;
+use crate::flow::collapse::Landed;
+use crate::flow::retry;
+use crate::flow::settle::{self, Outcome};
+use crate::market::{FacetName, OriginName};
+use crate::origin::{Answer, Failure};
+use crate::ports::Timestamp;
+use crate::telemetry::{Event, Level, field};
+
+impl Work {
+    /// Takes the end of one try.
+    pub(super) fn tried(&mut self, attempt: Try, result: Result<Answer, Failure>) {
+        let (now, at) = (self.ports.clock.now(), attempt.call);
+        self.learn(attempt, &result, now);
+        let Some(call) = self.calls.get_mut(at) else { return };
+        call.in_flight = call.in_flight.saturating_sub(1);
+        // Of two tries that run at the same time the first good one counts.
+        if call.is_settled() || (result.is_err() && call.in_flight > 0) {
+            return;
+        }
+        if let Err(failure) = &result
+            && !attempt.is_probe
+            && let Some(until) = self.next_try(at, failure, now)
+        {
+            let failure = failure.clone();
+            self.set(at, Phase::Pausing(until));
+            if let Some(call) = self.calls.get_mut(at) {
+                call.failure = Some(failure);
+            }
+            return;
+        }
+        if let Err(failure) = &result {
+            self.report(at, failure);
+        }
+        self.settle(at, &result, now);
+    }
+
+    /// When a failed call is tried again, if it is: paid for, and with time enough for an answer.
+    fn next_try(&self, at: usize, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
+        let call = self.calls.get(at)?;
+        let origin = self.market.origins.get(&call.origin)?;
+        if call.tries > origin.retries || !retry::is_worth_another_try(failure) {
+            return None;
+        }
+        let until = now.plus_ms(retry::pause_ms(call.tries, failure, self.chance()));
+        let mut known = self.memory.origin(&self.market, &call.origin);
+        let is_in_time = until.plus_ms(known.latency.quickest_ms()) < call.give_up_at;
+        (is_in_time && known.budget.spend()).then_some(until)
+    }
+
+    /// Remembers what a try says about its origin, and tells others what changed.
+    fn learn(&mut self, attempt: Try, result: &Result<Answer, Failure>, now: Timestamp) {
+        let name = self.origin_of(attempt.call);
+        let Some(origin) = self.market.origins.get(&name) else { return };
+        let took_ms = now.since_ms(attempt.sent);
+        let mut known = self.memory.origin(&self.market, &name);
+        known.slots.leave(attempt.ticket);
+        let is_slow = origin.breaker.slow_ms.is_some_and(|slow_ms| took_ms >= i64::from(slow_ms));
+        let verdict = match result {
+            Ok(_) => {
+                known.latency.observe(took_ms);
+                known.throttle.accepted(now);
+                if is_slow { Verdict::Bad } else { Verdict::Good }
+            }
+            Err(failure) => {
+                let Some(verdict) = retry::verdict(failure) else {
+                    // No request was made; another call may be the probe.
+                    if attempt.is_probe {
+                        known.breaker.probe(now);
+                    }
+                    return;
+                };
+                if verdict == Verdict::Good {
+                    known.throttle.accepted(now);
+                }
+                verdict
+            }
+        };
+        if attempt.is_first {
+            known.budget.earn();
+        }
+        let change = known.breaker.ended(verdict, attempt.is_probe, &origin.breaker, now);
+        drop(known);
+        if let Some(change) = change {
+            self.tell(name, change);
+        }
+    }
+
+    fn tell(&self, origin: OriginName, change: Change) {
+        let (level, message) = match change {
+            Change::Opened(_) => (Level::Warn, "an origin is left alone: its breaker opened"),
+            Change::Closed => (Level::Info, "an origin is asked again: its breaker closed"),
+        };
+        let event = Event::new(level, message).with(field::MARKET, &self.market.code).with(field::ORIGIN, &origin);
+        self.ports.events.emit(&event);
+        let (ports, market) = (self.ports.clone(), self.market.code.to_string());
+        let told = async move {
+            match change {
+                Change::Opened(until) => advice::opened(ports, market, origin, until).await,
+                Change::Closed => advice::closed(ports, market, origin).await,
+            }
+            Ended::Written
+        };
+        self.running.push(told.boxed_local());
+    }
+
+    /// Ends a call for which no request went out, or no further one.
+    pub(super) fn refuse(&mut self, at: usize, failure: Failure) -> bool {
+        let earlier = self.calls.get_mut(at).and_then(|call| call.failure.take());
+        if let Some(failure) = &earlier {
+            self.report(at, failure);
+        }
+        self.settle(at, &Err(earlier.unwrap_or(failure)), self.ports.clock.now());
+        true
+    }
+
+    fn report(&self, at: usize, failure: &Failure) {
+        let event = settle::event("an origin gave no usable answer", &self.market, &self.origin_of(at), failure);
+        self.ports.events.emit(&event);
+    }
+
+    /// Turns the end of a call into facets and stores them.
+    fn settle(&mut self, at: usize, answer: &Result<Answer, Failure>, now: Timestamp) {
+        let Some(call) = self.calls.get(at) else { return };
+        let (origin, facets, took_ms) = (call.origin.clone(), call.facets.clone(), now.since_ms(call.ready_at));
+        let mut envelopes = Vec::new();
+        for facet in facets {
+            let (result, projected) = settle::facet(&self.market, self.tier, &mut self.question, facet, answer, now);
+            let landed = match &result {
+                Ok(envelope) => {
+                    envelopes.push((facet, envelope.clone()));
+                    Landed::Envelope(envelope.clone())
+                }
+                Err(failure) => {
+                    if answer.is_ok() {
+                        let message = "an origin's answer does not satisfy the market's mapping";
+                        let event = settle::event(message, &self.market, &origin, failure);
+                        self.ports.events.emit(&event.with(field::FACET, facet));
+                    }
+                    Landed::Failed(failure.clone())
+                }
+            };
+            self.memory.cars().land(&self.car, facet, landed, now);
+            self.publish(facet, Outcome { result, projected, via: Via::Fetched, took_ms });
+        }
+        self.finish(at);
+        self.store(envelopes);
+    }
+
+    fn store(&mut self, envelopes: Vec<(FacetName, Envelope)>) {
+        if envelopes.is_empty() {
+            return;
+        }
+        let store = self.store.clone();
+        let written = async move {
+            for (facet, envelope) in &envelopes {
+                store.write(*facet, envelope).await;
+            }
+            Ended::Written
+        };
+        self.running.push(written.boxed_local());
+    }
+
+    /// Shows the answer what came of a facet.
+    pub(super) fn publish(&mut self, facet: FacetName, outcome: Outcome) {
+        let is_absent = matches!(&outcome.result, Ok(envelope) if matches!(envelope.stored, Stored::Absent));
+        self.is_over |= is_absent && self.market.facets.get(&facet).is_some_and(|facet| facet.required);
+        self.settled.push(facet);
+        self.board.put(facet, outcome);
+    }
+
+    /// A call has ended. Of a car that does not exist nothing else is asked, kept or awaited.
+    pub(super) fn finish(&mut self, at: usize) {
+        for (place, call) in self.calls.iter_mut().enumerate() {
+            if place != at && !self.is_over {
+                continue;
+            }
+            call.phase = Phase::Settled;
+            if std::mem::take(&mut call.leads) {
+                self.memory.cars().leave(&self.car, &call.origin);
+            }
+            if call.in_flight == 0 {
+                self.memory.origin(&self.market, &call.origin).slots.leave(call.ticket);
+            }
+        }
+    }
+}
