@@ -9,5 +9,7 @@ mod lookups;
 mod markets;
 #[path = "api/pages.rs"]
 mod pages;
+#[path = "api/simulation.rs"]
+mod simulation;
 #[path = "api/vehicles.rs"]
 mod vehicles;
