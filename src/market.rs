@@ -9,6 +9,8 @@ mod check;
 pub mod codes;
 mod compile;
 mod condition;
+mod csv;
+mod encoding;
 mod file;
 mod map;
 mod mapping;
@@ -16,6 +18,8 @@ mod names;
 mod pointer;
 pub mod published;
 mod read;
+mod record;
+mod request;
 mod template;
 mod unit;
 mod vocabulary;
@@ -23,6 +27,8 @@ mod vocabulary;
 pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 pub use compile::{Compiled, MarketError, compile, compile_with};
 pub use condition::Match;
+pub use csv::Csv;
+pub use encoding::{Codec, Encoding};
 pub use file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
     SoapPassword, SoapVersion, Tier,
@@ -31,6 +37,8 @@ pub use map::Map;
 pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
+pub use record::{Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown};
+pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
 pub use template::{LITERALS, Part, Template, TemplateError, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};
 pub use vocabulary::{Field, Kind, Shape, shape};

@@ -5,6 +5,7 @@
 
 mod answer;
 mod convert;
+mod csv;
 mod decimal;
 mod escape;
 mod failure;
@@ -14,6 +15,7 @@ mod literal;
 mod mapping;
 mod money;
 mod odata;
+mod record;
 mod request;
 mod retry_after;
 mod scalar;
@@ -25,11 +27,13 @@ mod xml;
 use serde_json::Value;
 
 pub use answer::{Answer, read};
+pub use csv::{CsvError, csv_tree};
 pub use escape::EscapeError;
 pub use failure::{ErrorToken, Failure};
 pub use json::{JsonError, tree as json_tree};
 pub use literal::literal;
 pub use mapping::{Mapped, MappingError, map};
+pub use record::{RecordCause, RecordError, record_tree};
 pub use request::{RequestError, build};
 pub use text::TextError;
 pub use token::Tokens;

@@ -1,8 +1,11 @@
 //! What a market file must satisfy beyond its shape. Every finding names the key, the cause and the fix.
 
 mod address;
+mod csv;
 mod facet;
+mod layout;
 mod origin;
+mod record;
 
 use super::file::Market;
 use super::names::FacetName;

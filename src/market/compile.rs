@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
@@ -101,7 +102,9 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
         // How long a facet is good is no part of what it says.
         let asked = market.origins.get(&facet.origin).map(|origin| {
             let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } = origin;
-            serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found])
+            let Origin { encoding, request, length, short, layout, groups, records, csv, .. } = origin;
+            let flat = serde_json::json!([encoding, request, length, short, layout, groups, records, csv]);
+            serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found, flat])
         });
         // Sums without a currency of their own are in the market's.
         let Facet { each, when, map, .. } = facet;
@@ -157,10 +160,20 @@ impl Source<'_> {
         let Ok(document) = DeTable::parse(self.text) else { return 0 };
         let mut table = document.get_ref();
         let mut offset = 0;
-        for key in path {
+        let mut path = path.iter();
+        while let Some(key) = path.next() {
             let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else { break };
             offset = name.span().start;
-            let DeValue::Table(inner) = value.get_ref() else { break };
+            let inner = match value.get_ref() {
+                DeValue::Table(inner) => inner,
+                // An entry of a list is known by its `name`.
+                DeValue::Array(entries) => {
+                    let Some(named) = path.next().and_then(|name| entry_of(entries, name)) else { break };
+                    offset = named.0;
+                    named.1
+                }
+                _ => break,
+            };
             table = inner;
         }
         offset
@@ -176,12 +189,35 @@ impl Source<'_> {
     }
 }
 
+/// The table of a list whose `name` this is, and where it stands.
+fn entry_of<'d, 'i>(entries: &'d [Spanned<DeValue<'i>>], wanted: &str) -> Option<(usize, &'d DeTable<'i>)> {
+    entries.iter().find_map(|entry| match entry.get_ref() {
+        DeValue::Table(table) if name_of(table) == Some(wanted) => Some((entry.span().start, table)),
+        _ => None,
+    })
+}
+
+fn name_of<'d>(table: &'d DeTable<'_>) -> Option<&'d str> {
+    table.iter().find(|(key, _)| key.get_ref() == "name").and_then(|(_, value)| value.get_ref().as_str())
+}
+
 /// Pushes the keys that lead to a place; says whether there was one.
 fn walk(table: &DeTable<'_>, place: &Range<usize>, path: &mut Vec<String>) -> bool {
     for (name, value) in table {
         path.push(name.get_ref().to_string());
         let deeper = match value.get_ref() {
             DeValue::Table(inner) => walk(inner, place, path),
+            DeValue::Array(entries) => entries.iter().any(|entry| match entry.get_ref() {
+                DeValue::Table(inner) => {
+                    path.extend(name_of(inner).map(ToOwned::to_owned));
+                    let found = walk(inner, place, path);
+                    if !found && name_of(inner).is_some() {
+                        path.pop();
+                    }
+                    found
+                }
+                _ => false,
+            }),
             _ => false,
         };
         if deeper || covers(&name.span(), place) || covers(&value.span(), place) {

@@ -10,10 +10,14 @@ use serde_json::Value;
 
 use super::auth::Auth;
 use super::condition::{Match, one_or_many_matches};
+use super::csv::Csv;
+use super::encoding::Encoding;
 use super::map::Map;
 use super::mapping::Leaf;
 use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
 use super::pointer::Pointer;
+use super::record::{Group, LayoutField, Records};
+use super::request::RequestTemplate;
 use super::template::Template;
 
 /// One market, as its file says.
@@ -185,6 +189,30 @@ pub struct Origin {
     /// Only for `soap`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soap: Option<Soap>,
+    /// How text is written as bytes (`record`, `csv`). It counts more than what the answer says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// What is sent (`record`, `csv`). Without it the origin is asked with `GET`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestTemplate>,
+    /// Only for `record`: the bytes of one record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length: Option<u32>,
+    /// Only for `record`: a record may end before its layout does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short: bool,
+    /// Only for `record`: the fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layout: Vec<LayoutField>,
+    /// Only for `record`: the repeated fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Only for `record`: a body of several records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Records>,
+    /// Only for `csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<Csv>,
     /// The answer that means: there is no such car. HTTP 404 and 410 do where the address names the car: in REST, and in
     /// `OData` with a key in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +229,10 @@ pub enum Protocol {
     Soap,
     /// `OData` v2 or v4, as JSON.
     Odata,
+    /// Fixed-width records, as mainframe gateways speak.
+    Record,
+    /// A CSV file.
+    Csv,
 }
 
 /// `OData` versions.

@@ -99,6 +99,12 @@ mod structures;
 
 read_number!(u8, u16, u32);
 
+impl Read for i8 {
+    fn read(tree: &Value) -> Option<Self> {
+        Self::try_from(tree.as_i64()?).ok()
+    }
+}
+
 impl Read for bool {
     fn read(tree: &Value) -> Option<Self> {
         tree.as_bool()
@@ -159,6 +165,7 @@ mod tests {
         let mut texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).expect("readable")).collect();
         texts.push(include_str!("../../tests/fixtures/market.toml").to_owned());
         texts.push(include_str!("../../tests/fixtures/protocols.toml").to_owned());
+        texts.push(include_str!("../../tests/fixtures/flat.toml").to_owned());
         let market = |text: &String| compile("market.toml", text).expect("valid").market;
         texts.iter().map(|text| serde_json::to_value(market(text)).expect("JSON")).collect()
     }

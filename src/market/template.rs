@@ -135,7 +135,24 @@ impl From<Template> for String {
 }
 
 fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
-    let mut parts = Vec::new();
+    let part = |piece| match piece {
+        Piece::Literal(literal) => Ok(Part::Literal(literal)),
+        Piece::Inside(inside) => placeholder(inside),
+    };
+    split(text)?.into_iter().map(part).collect()
+}
+
+/// A piece of a text with braces.
+pub(super) enum Piece<'t> {
+    /// Text outside of braces.
+    Literal(String),
+    /// What stands between two braces.
+    Inside(&'t str),
+}
+
+/// Takes a text apart at its braces.
+pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+    let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -150,9 +167,9 @@ fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         } else if let Some(inside) = from_brace.strip_prefix('{') {
             let (name, after) = inside.split_once('}').ok_or(TemplateError::Unclosed)?;
             if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal)));
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
-            parts.push(placeholder(name)?);
+            pieces.push(Piece::Inside(name));
             rest = after;
         } else {
             return Err(TemplateError::Unopened);
@@ -160,9 +177,9 @@ fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     }
     literal.push_str(rest);
     if !literal.is_empty() {
-        parts.push(Part::Literal(literal));
+        pieces.push(Piece::Literal(literal));
     }
-    Ok(parts)
+    Ok(pieces)
 }
 
 fn placeholder(inside: &str) -> Result<Part, TemplateError> {
@@ -179,7 +196,7 @@ fn shown(name: &str) -> String {
     name.chars().take(40).collect()
 }
 
-fn variable(name: &str) -> Result<Variable, TemplateError> {
+pub(super) fn variable(name: &str) -> Result<Variable, TemplateError> {
     let unknown = || TemplateError::Unknown { name: shown(name) };
     match name {
         "vin" => Ok(Variable::Vin),

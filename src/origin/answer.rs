@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
 use super::json::{self, JsonError};
-use super::{soap, speaks_xml, text, xml};
+use super::{csv, record, soap, speaks_xml, text, xml};
 use crate::market::{Match, Origin, Part, Protocol, Template, Variable};
 use crate::ports::OriginResponse;
 
@@ -42,7 +42,11 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         300..=399 => return Err(Failure::protocol("a redirect, which is never followed", status)),
         _ => return Err(Failure::protocol(of_status(status), status)),
     }
-    let tree = parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?;
+    let tree = match origin.protocol {
+        Protocol::Record => of_record(origin, response)?,
+        Protocol::Csv => of_csv(origin, response)?,
+        _ => parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?,
+    };
     if speaks_xml(origin) && soap::asks_too_much(&tree) {
         return Err(Failure::protocol("a SOAP header that must be understood and is not known", status));
     }
@@ -102,15 +106,41 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
     })
 }
 
+/// Records say nothing of themselves, so the market's encoding is the only one. An answer that means "no such car" need not fill
+/// the layout.
+fn of_record(origin: &Origin, response: &OriginResponse) -> Result<Value, Failure> {
+    let error = match record::record_tree(origin, &response.body) {
+        Ok(tree) => return Ok(tree),
+        Err(error) => error,
+    };
+    let not_found = origin.not_found.as_ref().filter(|condition| !condition.is.is_empty());
+    let part = not_found.and_then(|_| record::readable_part(origin, &response.body));
+    match (not_found, part) {
+        (Some(condition), Some(part)) if holds(condition, &part, true) => Ok(part),
+        _ => {
+            let place = Some(error.place).filter(|place| !place.is_empty());
+            Err(Failure { place, ..Failure::protocol(error.cause.as_str(), response.status) })
+        }
+    }
+}
+
+fn of_csv(origin: &Origin, response: &OriginResponse) -> Result<Value, Failure> {
+    let charset = text::charset(response.content_type.as_deref().unwrap_or_default());
+    csv::csv_tree(origin, &response.body, charset).map_err(|error| {
+        let place = error.row().map(|row| format!("row {row}"));
+        Failure { place, ..Failure::protocol(error.as_str(), response.status) }
+    })
+}
+
 /// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST where a value stands in path or
-/// query, in `OData` where a key stands in the path. A SOAP service or an entity set that is not found is down.
+/// query, elsewhere where a key stands in the path. A SOAP service, an entity set, a gateway or a file that is not found is down.
 fn names_the_car(origin: &Origin) -> bool {
     let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
     let path = || origin.url.parts().iter().take_while(|part| !is_query(part));
     let is_key = |part: &Part| matches!(part, Part::Placeholder { variable, .. } if *variable != Variable::Market);
     match origin.protocol {
         Protocol::Rest => origin.url.parts().iter().chain(origin.query.values().flat_map(Template::parts)).any(is_key),
-        Protocol::Odata => path().any(is_key),
+        Protocol::Odata | Protocol::Record | Protocol::Csv => path().any(is_key),
         Protocol::Soap => false,
     }
 }

@@ -24,6 +24,12 @@ pub enum EscapeError {
     /// Values are names and numbers, not documents.
     #[error("the value is longer than 200 characters")]
     Long,
+    /// A record's fields have a width.
+    #[error("a record cannot hold the value: it is longer than its field")]
+    Width,
+    /// A record is written in a code page.
+    #[error("a record cannot hold the value: it has a character that the encoding lacks, or a control character")]
+    Encoding,
     /// Header fields hold visible ASCII and blanks.
     #[error("a header cannot hold the value: it has a character that is not visible ASCII")]
     Header,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::escape::{self, EscapeError, fill};
-use super::{Question, literal, soap};
+use super::{Question, literal, record, soap};
 use crate::market::{Auth, FacetName, Method, OData, Origin, Part, Protocol, Rest, SecretName, Template, Variable};
 use crate::ports::{OriginRequest, Ports};
 
@@ -57,6 +57,7 @@ pub fn build(origin: &Origin, question: &Question, ports: &Ports) -> Result<Orig
     match origin.protocol {
         Protocol::Rest => rest(origin.rest.as_ref(), question, &mut request)?,
         Protocol::Odata => odata(origin, &mut request),
+        Protocol::Record | Protocol::Csv => record::request(origin, question, &mut request)?,
         Protocol::Soap => {
             let description = origin.soap.as_ref().ok_or(RequestError::Shape)?;
             soap::envelope(description, question, ports, &mut request)?;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::market::Encoding;
+
 /// Why bytes are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
@@ -16,13 +18,11 @@ pub enum TextError {
 /// Decodes a body: UTF-8 unless `charset` says otherwise.
 pub(super) fn decode(body: &[u8], charset: Option<&str>) -> Result<String, TextError> {
     if let Some(rest) = body.strip_prefix(b"\xef\xbb\xbf") {
-        return utf8(rest);
+        return Encoding::Utf8.decode(rest).ok_or(TextError::Bytes);
     }
-    match charset.map(|charset| charset.trim_matches('"').to_ascii_lowercase()).as_deref() {
-        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => utf8(body),
-        Some("iso-8859-1" | "latin1") => Ok(body.iter().map(|byte| char::from(*byte)).collect()),
-        Some(_) => Err(TextError::Charset),
-    }
+    let label = charset.map_or("utf-8", |charset| charset.trim_matches(['"', '\'']));
+    let encoding = Encoding::of_label(label).ok_or(TextError::Charset)?;
+    encoding.decode(body).ok_or(TextError::Bytes)
 }
 
 /// The text of a JSON or XML body. What is UTF-8 by its bytes is UTF-8, whatever single-byte charset the server's default says: texts
@@ -43,8 +43,9 @@ pub(super) fn charset(content_type: &str) -> Option<&str> {
     })
 }
 
-fn utf8(body: &[u8]) -> Result<String, TextError> {
-    String::from_utf8(body.to_vec()).map_err(|_| TextError::Bytes)
+/// Whether a character shows that bytes were read as what they are not: a control character other than blanks and line ends.
+pub(super) fn is_stray_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }
 
 #[cfg(test)]
@@ -55,8 +56,12 @@ mod tests {
     fn ok_and_err_by_charset() {
         assert_eq!(decode("ü".as_bytes(), None).as_deref(), Ok("ü"));
         assert_eq!(decode(b"\xfc", Some("ISO-8859-1")).as_deref(), Ok("ü"));
+        assert_eq!(decode(b"\xa4", Some("\"iso-8859-15\"")).as_deref(), Ok("€"));
+        assert_eq!(decode(b"\x80", Some("Windows-1252")).as_deref(), Ok("€"));
+        assert_eq!(decode(b"\xc1\xd0", Some("IBM273")).as_deref(), Ok("Aü"));
         assert_eq!(decode(b"\xef\xbb\xbfa", Some("iso-8859-1")).as_deref(), Ok("a"));
         assert_eq!(decode(b"\xfc", None), Err(TextError::Bytes));
+        assert_eq!(decode(b"\x81", Some("windows-1252")), Err(TextError::Bytes));
         assert_eq!(decode(b"a", Some("utf-7")), Err(TextError::Charset));
         assert_eq!(charset("text/xml; Charset=\"utf-8\""), Some("\"utf-8\""));
         assert_eq!(charset("text/xml"), None);

@@ -8,6 +8,7 @@ use crate::market::auth::{Auth, OAuth2};
 use crate::market::condition::Match;
 use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
+use crate::market::request::RequestTemplate;
 use crate::market::template::{LITERALS, Part, Template, Variable};
 
 pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
@@ -25,6 +26,8 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
     findings.range(&at("concurrency"), origin.concurrency.into(), 1, 6, "calls (the platform waits for six at a time)");
     check_breaker(name, origin, findings);
     check_protocol_tables(name, origin, findings);
+    super::record::check_flat(name, origin, market, findings);
+    super::csv::check_csv(name, origin, findings);
     check_headers(name, origin, findings);
     check_specs(name, origin, findings);
     if let Some(auth) = &origin.auth {
@@ -223,6 +226,8 @@ pub(super) fn placeholders(origin: &Origin) -> BTreeSet<String> {
     for (_, template) in templates(origin) {
         names.extend(template.fields().map(|(facet, field)| format!("{facet}.{field}")));
     }
+    let of_request = origin.request.iter().flat_map(RequestTemplate::fields);
+    names.extend(of_request.map(|(facet, field)| format!("{facet}.{field}")));
     names
 }
 

@@ -5,6 +5,8 @@ use serde_json::Value;
 use super::{Keys, Read};
 use crate::market::auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 use crate::market::condition::Match;
+use crate::market::csv::{self, Csv};
+use crate::market::encoding::Encoding;
 use crate::market::file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
     SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
@@ -15,9 +17,11 @@ use crate::market::mapping::{Conversion, Leaf};
 use crate::market::names::{BindingName, FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
 use crate::market::pointer::Pointer;
 use crate::market::published::DirectoryEntry;
+use crate::market::record::{Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown};
+use crate::market::request::RequestTemplate;
 use crate::market::template::Template;
 
-read_text!(BindingName, Locale, MarketCode, OriginName, Pointer, RegionCode, SecretName, Template);
+read_text!(BindingName, Locale, MarketCode, OriginName, Pointer, RegionCode, RequestTemplate, SecretName, Template);
 
 impl Read for FacetName {
     fn read(tree: &Value) -> Option<Self> {
@@ -81,9 +85,17 @@ read_structure!(Origin {
     max_pages = None,
     rest = None,
     soap = None,
+    encoding = None,
+    request = None,
+    length = None,
+    short = false,
+    layout = Vec::new(),
+    groups = Vec::new(),
+    records = None,
+    csv = None,
     not_found = None,
 });
-read_words!(Protocol { "rest" => Rest, "soap" => Soap, "odata" => Odata });
+read_words!(Protocol { "rest" => Rest, "soap" => Soap, "odata" => Odata, "record" => Record, "csv" => Csv });
 
 impl Read for OData {
     fn read(tree: &Value) -> Option<Self> {
@@ -118,6 +130,64 @@ read_structure!(Soap {
 });
 read_words!(SoapVersion { "1.1" => V1_1, "1.2" => V1_2 });
 read_words!(SoapPassword { "text" => Text, "digest" => Digest });
+
+read_words!(Encoding {
+    "utf-8" => Utf8,
+    "iso-8859-1" => Latin1,
+    "iso-8859-15" => Latin9,
+    "windows-1252" => Windows1252,
+    "cp037" => Cp037,
+    "cp273" => Cp273,
+    "cp500" => Cp500,
+    "cp1140" => Cp1140,
+});
+
+read_structure!(LayoutField {
+    name,
+    at,
+    len,
+    kind as "type" = FieldType::default(),
+    scale = 0,
+    signed = None,
+    sign = SignPlace::default(),
+    endian = Endian::default(),
+    format = None,
+    count = None,
+    counted_by = None,
+    redefines = None,
+    not_stated = Vec::new(),
+});
+read_words!(FieldType {
+    "text" => Text,
+    "number" => Number,
+    "zoned" => Zoned,
+    "packed" => Packed,
+    "binary" => Binary,
+    "date" => Date,
+    "hex" => Hex,
+});
+read_words!(SignPlace { "leading" => Leading, "trailing" => Trailing });
+read_words!(Endian { "big" => Big, "little" => Little });
+read_structure!(Group { name, at = None, len, count, counted_by = None, layout, groups = Vec::new() });
+read_structure!(Records {
+    separator = None,
+    selector as "type" = None,
+    types = Map::new(),
+    unknown = Unknown::default(),
+});
+read_structure!(Selector { at, len });
+read_structure!(RecordType { is, layout, groups = Vec::new() });
+read_words!(Unknown { "refuse" => Refuse, "ignore" => Ignore });
+
+read_structure!(Csv {
+    separator = csv::comma(),
+    quote = csv::double_quote(),
+    header = csv::yes(),
+    columns = Vec::new(),
+    skip = 0,
+    comment = None,
+    ragged = false,
+});
 
 read_structure!(Match { at, is = Vec::new(), not = Vec::new(), missing = None });
 

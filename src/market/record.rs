@@ -1,0 +1,178 @@
+//! Layouts of fixed-width records: what stands at which byte, in the words of a COBOL copybook where it has one.
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::one_or_many;
+use super::map::Map;
+
+/// One field of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayoutField {
+    /// Its name in the tree.
+    pub name: String,
+    /// Bytes before it: in the record, or in one occurrence of its group.
+    pub at: u32,
+    /// Its bytes; of one value, where it has several.
+    pub len: u32,
+    /// What its bytes are.
+    #[serde(rename = "type", default)]
+    pub kind: FieldType,
+    /// For numbers: digits behind the implied point; below zero, the zeros that are left out at the end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scale: i8,
+    /// For numbers: `false` refuses a sign. A `binary` one must say whether its first bit is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
+    /// For `zoned`: the digit that carries the sign.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sign: SignPlace,
+    /// For `binary`: which byte comes first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub endian: Endian,
+    /// For `date`: how it is written; `%Y%m%d` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// How often it stands there, one after the other. Makes a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// The field that says how many of `count` are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_by: Option<String>,
+    /// The field whose bytes these are too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redefines: Option<String>,
+    /// Values that mean: not stated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub not_stated: Vec<String>,
+}
+
+/// What the bytes of a field are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Characters of the encoding (`PIC X`).
+    #[default]
+    Text,
+    /// Digits as characters, a sign before or behind them (`PIC 9`, `SIGN SEPARATE`).
+    Number,
+    /// Digits as characters, the sign in one of them (`PIC S9`).
+    Zoned,
+    /// Two digits a byte, the sign in the last half (`COMP-3`).
+    Packed,
+    /// Two's complement (`COMP`, `COMP-5`).
+    Binary,
+    /// A day as characters.
+    Date,
+    /// Any bytes, as hexadecimal digits.
+    Hex,
+}
+
+impl FieldType {
+    /// Whether its values are numbers.
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::Zoned | Self::Packed | Self::Binary)
+    }
+}
+
+/// The digit that carries the sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignPlace {
+    /// The first (`SIGN LEADING`).
+    Leading,
+    /// The last.
+    #[default]
+    Trailing,
+}
+
+/// Which byte of a binary number comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endian {
+    /// The highest, as on mainframes.
+    #[default]
+    Big,
+    /// The lowest.
+    Little,
+}
+
+/// Fields that come several times, one occurrence after the other (`OCCURS`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Its name in the tree, where it is a list.
+    pub name: String,
+    /// Bytes before the first occurrence. Without it, the first stands right behind the last of the group before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u32>,
+    /// The bytes of one occurrence.
+    pub len: u32,
+    /// How many there are, or how many at the most.
+    pub count: u32,
+    /// The field that says how many there are (`DEPENDING ON`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_by: Option<String>,
+    /// The fields of one occurrence, `at` counted from its beginning.
+    pub layout: Vec<LayoutField>,
+    /// Groups in an occurrence, once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+/// A body of several records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// What stands between two. Without it each has the origin's `length`; without that too, the body is one record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Where a record says what it is.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// The kinds of records, by their name in the tree.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub types: Map<String, RecordType>,
+    /// What becomes of a record whose kind is not described.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unknown: Unknown,
+}
+
+/// The bytes in which a record says what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// Bytes before them.
+    pub at: u32,
+    /// How many.
+    pub len: u32,
+}
+
+/// One kind of record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordType {
+    /// What it says it is.
+    #[serde(deserialize_with = "one_or_many")]
+    pub is: Vec<String>,
+    /// Its fields.
+    pub layout: Vec<LayoutField>,
+    /// Its repeated fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+/// What becomes of a record whose kind is not described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// The answer is refused.
+    #[default]
+    Refuse,
+    /// It is left out.
+    Ignore,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
