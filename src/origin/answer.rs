@@ -43,6 +43,7 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         _ => return Err(Failure::protocol(of_status(status), status)),
     }
     let tree = match origin.protocol {
+        Protocol::Record | Protocol::Csv if is_page(response) => return Err(Failure::protocol("an HTML page", status)),
         Protocol::Record => of_record(origin, response)?,
         Protocol::Csv => of_csv(origin, response)?,
         _ => parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?,
@@ -104,6 +105,12 @@ fn parse(origin: &Origin, response: &OriginResponse) -> Result<Value, &'static s
         JsonError::Markup => "markup instead of JSON",
         JsonError::Malformed => "not JSON",
     })
+}
+
+/// A gateway's page, which text of a record or a file could be taken for.
+fn is_page(response: &OriginResponse) -> bool {
+    let kind = response.content_type.as_deref().unwrap_or_default().trim_start().to_ascii_lowercase();
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
 }
 
 /// Records say nothing of themselves, so the market's encoding is the only one. An answer that means "no such car" need not fill

@@ -96,7 +96,7 @@ impl RecordCause {
         match self {
             Self::Shape => "a layout without an encoding",
             Self::Empty => "an empty body",
-            Self::Page => "a page, not a record",
+            Self::Page => "HTML or XML, not a record",
             Self::Blank => "a record that states nothing",
             Self::Short => "a record that ends before its layout does",
             Self::Length => "a body that is not of the record's length",

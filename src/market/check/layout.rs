@@ -130,7 +130,7 @@ fn check_place(
             );
         }
         None if span.1 > 8_388_608 => {
-            findings.add(path, "stands beyond what an answer can hold; correct `at` and `len`")
+            findings.add(path, "stands beyond what an answer can hold; correct `at` and `len`");
         }
         _ => {}
     }
@@ -141,8 +141,7 @@ fn check_type(path: &[&str], field: &LayoutField, findings: &mut Findings) {
         FieldType::Packed => 16,
         FieldType::Binary => 8,
         FieldType::Zoned => 31,
-        FieldType::Number => 40,
-        FieldType::Date => 40,
+        FieldType::Number | FieldType::Date => 40,
         FieldType::Text | FieldType::Hex => u32::MAX,
     };
     if field.len > most {

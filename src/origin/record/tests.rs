@@ -60,6 +60,80 @@ fn ok_and_err_by_fixture() {
     assert!(cases > 150, "only {cases} cases were found");
 }
 
+/// What an origin of `flat.toml` comes to with an answer: the tree, nothing for "no such car", or the cause and the place.
+fn read(origin: &str, status: u16, content_type: &str, body: &[u8]) -> Result<Option<Value>, (&'static str, String)> {
+    let text = include_str!("../../../tests/fixtures/flat.toml");
+    let market = crate::market::compile("flat.toml", text).expect("the fixture is valid").market;
+    let response = crate::ports::OriginResponse {
+        status,
+        content_type: Some(content_type.to_owned()),
+        body: body.to_vec(),
+        ..crate::ports::OriginResponse::default()
+    };
+    match crate::origin::read(market.origins.get(origin).expect("described"), &response) {
+        Ok(crate::origin::Answer::Tree(tree)) => Ok(Some(tree)),
+        Ok(crate::origin::Answer::NotFound) => Ok(None),
+        Err(failure) => Err((failure.cause, failure.place.unwrap_or_default())),
+    }
+}
+
+/// A record of `registry` in EBCDIC: status, plate and first registration, then kilometres and no keepers.
+fn registry(text: &str) -> Vec<u8> {
+    let mut body = Encoding::Cp273.encode(text).expect("encodable");
+    body.extend([0x00, 0x12, 0x34, 0x5c, 0, 0]);
+    body.resize(80, 0x40);
+    body
+}
+
+#[test]
+fn ok_answers_of_a_record_origin() {
+    let bytes = "application/octet-stream";
+    let tree =
+        json!({"status": "00", "plate": "S-KB 911", "first_reg": "1996-03-15", "km": 12345, "n": 0, "keepers": []});
+    assert_eq!(read("registry", 200, bytes, &registry("00S-KB 911  19960315")), Ok(Some(tree.clone())));
+    // The market's word counts more than the answer's.
+    let lies = "text/plain; charset=utf-8";
+    assert_eq!(read("registry", 200, lies, &registry("00S-KB 911  19960315")), Ok(Some(tree)));
+    // "No such car" in full, alone, and with a message where the fields would be.
+    for body in [registry("04                  "), vec![0xf0, 0xf4], registry("04NO SUCH VEHICLE   ")] {
+        assert_eq!(read("registry", 200, bytes, &body), Ok(None));
+        assert_eq!(read("registry", 404, bytes, &body), Ok(None));
+    }
+}
+
+#[test]
+fn err_answers_of_a_record_origin() {
+    let bytes = "application/octet-stream";
+    let fails = |cause: &'static str, place: &str| Err((cause, place.to_owned()));
+    let short = "a body that is not of the record's length";
+    assert_eq!(read("registry", 200, bytes, &[0xf0, 0xf0]), fails(short, ""));
+    assert_eq!(
+        read("registry", 200, bytes, &registry("00S-KB 911  19961332")),
+        fails("text that is not a date of the format", "/first_reg")
+    );
+    assert_eq!(read("registry", 200, bytes, b""), fails("an empty body", ""));
+    assert_eq!(read("registry", 200, "text/html", &registry("00S-KB 911  19960315")), fails("an HTML page", ""));
+    let found = registry("00S-KB 911  19960315");
+    assert_eq!(read("registry", 500, bytes, &found), fails("a status that is no answer", ""));
+    // A gateway that is not found says nothing of the car, unless its path names the car.
+    assert_eq!(read("registry", 404, "text/html", b"<html>"), fails("an HTML page", ""));
+    assert_eq!(read("feed", 404, "text/plain", b"none"), fails("a status that is no answer", ""));
+    assert_eq!(read("journal", 404, "text/plain", b"none"), Ok(None));
+}
+
+#[test]
+fn ok_and_err_answers_of_a_csv_origin() {
+    let row = json!({"rows": [{"vin": "WP0ZZZ99ZTS390000", "name": "Sitz \u{2013} Leder"}]});
+    let body = b"vin;name\nWP0ZZZ99ZTS390000;Sitz \x96 Leder\n";
+    assert_eq!(read("feed", 200, "text/csv; charset=utf-8", body), Ok(Some(row)));
+    let length = "a row of another length than the header";
+    assert_eq!(read("feed", 200, "text/csv", b"vin;name\na;b\nc"), Err((length, "row 2".into())));
+    assert_eq!(
+        read("feed", 200, "text/csv", b"vin,name\na,b\n"),
+        Err(("a column that must be there is not", String::new()))
+    );
+}
+
 fn question(model: &str, year: &str) -> Question {
     let field = |name: &str, value: &str| ((FacetName::Identity, name.to_owned()), value.to_owned());
     Question {
