@@ -2,8 +2,10 @@
 
 mod address;
 mod csv;
+mod currency;
 mod facet;
 mod layout;
+mod leaf;
 mod origin;
 mod record;
 
@@ -57,7 +59,7 @@ fn check_general(market: &Market, findings: &mut Findings) {
     if market.locales.is_empty() {
         findings.add(&["locales"], "is empty; name at least one, like [\"de-DE\"]: the first is the default");
     }
-    if market.currency.len() != 3 || !market.currency.chars().all(|c| c.is_ascii_uppercase()) {
+    if !currency::is_currency(&market.currency) {
         findings.add(&["currency"], "is not an ISO 4217 code; write three capital letters, like \"EUR\"");
     }
     findings.range(&["deadline_ms"], market.deadline_ms, 50, 25_000, "milliseconds");

@@ -164,6 +164,7 @@ mod tests {
         let files = std::fs::read_dir(folder).expect("the markets").map(|entry| entry.expect("readable").path());
         let mut texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).expect("readable")).collect();
         texts.push(include_str!("../../tests/fixtures/market.toml").to_owned());
+        texts.push(include_str!("../../tests/fixtures/mapping.toml").to_owned());
         texts.push(include_str!("../../tests/fixtures/protocols.toml").to_owned());
         texts.push(include_str!("../../tests/fixtures/flat.toml").to_owned());
         let market = |text: &String| compile("market.toml", text).expect("valid").market;

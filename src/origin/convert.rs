@@ -23,10 +23,10 @@ pub(super) fn convert(
         return Ok(None);
     }
     if let Some(codes) = &leaf.codes {
-        return match codes.get(text) {
+        return match codes.get(text).or(leaf.default.as_ref().filter(|_| !text.is_empty())) {
+            Some(meaning) => Ok(Some(word(meaning))),
             None if text.is_empty() => Ok(None),
-            None => leaf.default.as_ref().map(word).ok_or(WrongKind { found: "a code that is not listed" }),
-            Some(meaning) => Ok(word(meaning)),
+            None => Err(WrongKind { found: "a code that is not listed" }),
         };
     }
     let conversion = leaf.conversion.unwrap_or(usual(kind));
@@ -36,8 +36,13 @@ pub(super) fn convert(
     if text.is_empty() {
         return Ok(None);
     }
+    let value = plain(value).unwrap_or(value);
+    if value.is_boolean() && !matches!(conversion, Conversion::String | Conversion::Boolean) {
+        return Err(WrongKind { found: "a truth value" });
+    }
     // A number is a number already: the decimal sign is about text.
-    let point = if plain(value).is_some_and(Value::is_number) { '.' } else { leaf.decimal.unwrap_or('.') };
+    let is_number = value.is_number();
+    let point = if is_number { '.' } else { leaf.decimal.unwrap_or('.') };
     let found = |found| WrongKind { found };
     match conversion {
         Conversion::String => Ok(Some(Value::String(text.to_owned()))),
@@ -46,7 +51,8 @@ pub(super) fn convert(
         }
         Conversion::Integer => {
             let number = Decimal::parse(text, point).filter(|number| number.integer().is_some());
-            quantity(leaf, kind, number.ok_or(found("text that is not a whole number"))?)
+            let wrong = if is_number { "a number that is not whole" } else { "text that is not a whole number" };
+            quantity(leaf, kind, number.ok_or(found(wrong))?)
         }
         Conversion::Number => {
             quantity(leaf, kind, Decimal::parse(text, point).ok_or(found("text that is not a number"))?)
@@ -85,8 +91,8 @@ fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
     text.trim_end_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_end, c))
 }
 
-fn word(text: &String) -> Option<Value> {
-    Some(Value::String(text.clone()))
+fn word(text: &str) -> Value {
+    Value::String(text.to_owned())
 }
 
 /// A truth value by the market's own words. Empty text is *not stated*, unless it is one of them.

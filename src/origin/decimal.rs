@@ -92,7 +92,7 @@ impl Decimal {
             if is_negative && self.scale < MOST_DECIMALS {
                 self.scale += 1;
             } else if is_negative {
-                self.is_cut |= self.digits % 10 > 0;
+                self.is_cut |= !self.digits.is_multiple_of(10);
                 self.digits /= 10;
             } else if self.scale > 0 {
                 self.scale -= 1;
@@ -330,6 +330,11 @@ mod tests {
         assert_eq!(minor("0.00000000000000000001", 2), None);
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "compared with slack")]
+    fn float(number: u64) -> f64 {
+        number as f64
+    }
+
     /// The factors back.
     fn back(unit: &Unit) -> Unit {
         let (numerator, denominator) = unit.factor;
@@ -423,9 +428,9 @@ mod tests {
             let there = stated.converted(unit, family.places).expect("a value");
             prop_assume!(there.digits > 0);
             let back = there.converted(&back(unit), 6).expect("a value");
-            let value = |number: Decimal| number.digits as f64 / 10_f64.powi(number.scale.cast_signed());
+            let value = |number: Decimal| float(number.digits) / 10_f64.powi(number.scale.cast_signed());
             let half = 0.5 / 10_f64.powi(family.places.into());
-            let factor = unit.factor.0 as f64 / unit.factor.1 as f64;
+            let factor = float(unit.factor.0) / float(unit.factor.1);
             let (least, most) = if unit.is_inverse {
                 (factor / (value(there) + half), factor / (value(there) - half))
             } else {

@@ -94,7 +94,12 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
         }
         Value::Object(record.fields)
     };
-    typed(facet, value).map(Mapped::Present).map_err(|error| fail(error.field().to_owned(), error.cause()))
+    typed(facet, value).map(Mapped::Present).map_err(|error| {
+        let ends = |name: &str| name.rsplit('.').next() == Some(error.field());
+        let leaf = leaves.iter().find(|(field, _)| field.name == error.field() || ends(field.name));
+        let at = leaf.and_then(|(_, leaf)| leaf.at.as_ref());
+        fail(at.map_or_else(|| error.field().to_owned(), |at| place(each, None, Some(at))), error.cause())
+    })
 }
 
 /// The elements of a list, and whether it is one. XML cannot tell an empty list from none, so there it is enough that the
@@ -181,97 +186,4 @@ fn set_vin(record: &mut serde_json::Map<String, Value>, asked: &Vin) -> Result<(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn market() -> Market {
-        let text = include_str!("../../tests/fixtures/market.toml");
-        crate::market::compile("market.toml", text).expect("the fixture is valid").market
-    }
-
-    fn vin() -> Vin {
-        Vin::parse("WP0ZZZ99ZTS390000").expect("valid")
-    }
-
-    fn vehicle(fields: &Value) -> Value {
-        json!({"Envelope": {"Body": {"GetVehicleResponse": {"Vehicle": fields}}}})
-    }
-
-    fn check(facet: FacetName, tree: &Value, expect: Result<Value, (&str, &str)>) {
-        let found = map(&market(), facet, tree, &vin());
-        let found = found.as_ref().map_err(|error| (error.pointer.as_str(), error.cause));
-        assert_eq!(found, expect.map(Mapped::Present).as_ref().map_err(|error| *error), "{tree}");
-    }
-
-    #[test]
-    fn ok_record() {
-        let tree =
-            vehicle(&json!({"Brand": "Porsche", "Model": "911", "ModelYear": "1996", "Fuel": "01", "KW": "210,0"}));
-        let expect = json!({"make": "Porsche", "model": "911", "model_year": 1996, "fuel": "petrol",
-            "power": {"value": 210, "unit": "kW"}, "vin": "WP0ZZZ99ZTS390000"});
-        check(FacetName::Identity, &tree, Ok(expect));
-    }
-
-    #[test]
-    fn ok_lists_of_none_one_and_many() {
-        let recall = json!({"Campaign": "R1", "Announced": "/Date(0)/", "Status": "O"});
-        let item = json!({"reference": "R1", "announced_on": "1970-01-01", "status": "open"});
-        let tree = |results: Value| json!({"d": {"results": results}});
-        check(FacetName::Recalls, &tree(json!([])), Ok(json!({"open": false, "items": []})));
-        check(FacetName::Recalls, &tree(json!(null)), Ok(json!({"open": false, "items": []})));
-        check(FacetName::Recalls, &tree(recall.clone()), Ok(json!({"open": true, "items": [item]})));
-        check(FacetName::Recalls, &tree(json!([recall, recall])), Ok(json!({"open": true, "items": [item, item]})));
-    }
-
-    #[test]
-    fn err_an_answer_without_the_list_is_not_an_empty_list() {
-        for tree in [json!({}), json!({"error": "x"}), json!({"d": {}}), json!({"d": {"results": 7}})] {
-            check(FacetName::Recalls, &tree, Err(("/d/results", "no list")));
-        }
-    }
-
-    #[test]
-    fn ok_a_system_that_knows_only_what_the_list_comes_to() {
-        let text = include_str!("../../tests/fixtures/market.toml");
-        let (before, _) = text.split_once("each = \"/d/results\"").expect("the recalls come last");
-        let open = "map = { open = { at = \"/d/Indicator\", as = \"boolean\" } }";
-        let market = crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
-        let open = |tree: &Value| map(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause);
-        let present = |open| Ok(Mapped::Present(json!({"open": open})));
-        assert_eq!(open(&json!({"d": {"Indicator": "Nein"}})), present(false));
-        assert_eq!(open(&json!({"d": {"Indicator": true}})), present(true));
-        assert_eq!(open(&json!({"d": {}})), Ok(Mapped::Absent));
-        assert_eq!(open(&json!({"d": {"Indicator": "perhaps"}})), Err("text that is neither true nor false"));
-    }
-
-    #[test]
-    fn err_a_part_of_a_list_is_not_the_list() {
-        let tree = json!({"d": {"results": [], "__next": "https://sap.example.com/next"}});
-        check(FacetName::Recalls, &tree, Err(("/d/results", "the list goes on in another page")));
-        let expanded = json!({"d": {"results": [], "results@odata.nextLink": "next"}});
-        check(FacetName::Recalls, &expanded, Err(("/d/results", "the list goes on in another page")));
-        let whole = json!({"d": {"results": [], "__next": null}});
-        check(FacetName::Recalls, &whole, Ok(json!({"open": false, "items": []})));
-    }
-
-    #[test]
-    fn err_wrong_kind_names_the_pointer() {
-        let year = "/Envelope/Body/GetVehicleResponse/Vehicle/ModelYear";
-        let tree = vehicle(&json!({"Brand": "a", "Model": "b", "ModelYear": "MCMXCVI"}));
-        check(FacetName::Identity, &tree, Err((year, "text that is not a whole number")));
-        let tree = vehicle(&json!({"Model": "b"}));
-        check(FacetName::Identity, &tree, Err(("", "a required field is missing")));
-    }
-
-    #[test]
-    fn err_another_cars_answer_is_refused() {
-        let mut market = market();
-        let at = Pointer::new("/Envelope/Body/GetVehicleResponse/Vehicle/Vin").expect("a pointer");
-        market.facets.get_mut(&FacetName::Identity).expect("described").map.insert("vin".into(), Leaf::at(at));
-        let tree = |vin: &str| vehicle(&json!({"Brand": "a", "Model": "b", "Vin": vin}));
-        assert!(map(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
-        let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin()).expect_err("another car");
-        assert_eq!(error.cause, "the answer is about another car");
-    }
-}
+mod tests;

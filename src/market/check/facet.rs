@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::leaf::{check_conditions, check_leaf};
 use super::origin::placeholders;
 use super::{Findings, nearest};
 use crate::market::file::{Facet, Market};
-use crate::market::mapping::{Conversion, Leaf};
 use crate::market::names::{FacetName, OriginName};
-use crate::market::vocabulary::{Field, Kind, Shape, shape};
+use crate::market::vocabulary::{Kind, Shape, shape};
 
 pub(super) fn check_facet(name: FacetName, facet: &Facet, market: &Market, findings: &mut Findings) {
     let at = |key: &'static str| ["facets", name.as_str(), key];
@@ -30,6 +30,7 @@ pub(super) fn check_facet(name: FacetName, facet: &Facet, market: &Market, findi
         }
         _ => {}
     }
+    check_conditions(&at("when"), &facet.when, findings);
     check_map(name, facet, findings);
     check_needs(name, facet, market, findings);
 }
@@ -55,80 +56,6 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
     }
 }
 
-fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
-    for alternative in &leaf.first_of {
-        check_leaf(path, field, alternative, findings);
-    }
-    if leaf.constant.is_some() || !leaf.first_of.is_empty() {
-        return;
-    }
-    match field.kind {
-        Kind::Code(words) => match &leaf.codes {
-            None => findings.add(path, format!("needs `codes` that lead to one of {}", words.join(", "))),
-            Some(codes) => {
-                if codes.is_empty() && leaf.default.is_none() {
-                    findings.add(path, "has no `codes`, so every value would be refused; list them or add a `default`");
-                }
-                for word in codes.values().chain(&leaf.default).filter(|word| !words.contains(&word.as_str())) {
-                    findings.add(
-                        path,
-                        format!("{word:?} is not a word of this field; {}", nearest(word, words.iter().copied())),
-                    );
-                }
-            }
-        },
-        Kind::Quantity(unit) if leaf.unit.as_deref() != Some(unit) => {
-            findings.add(path, format!("is a quantity; add `as = \"number\"` and `unit = \"{unit}\"`"));
-        }
-        Kind::Integer if leaf.conversion != Some(Conversion::Integer) => {
-            findings.add(path, "is a whole number; write { at = \"…\", as = \"integer\" }");
-        }
-        Kind::Boolean if leaf.conversion != Some(Conversion::Boolean) => {
-            findings.add(path, "is true or false; write { at = \"…\", as = \"boolean\" }");
-        }
-        Kind::Date if !matches!(leaf.conversion, Some(Conversion::Date | Conversion::OdataDate)) => {
-            findings.add(
-                path,
-                "is a date; write { at = \"…\", as = \"date\", format = \"%d.%m.%Y\" } or as = \"odata_date\"",
-            );
-        }
-        _ => {}
-    }
-    check_conversion(path, field, leaf, findings);
-    if leaf.unit.is_some() && !matches!(field.kind, Kind::Quantity(_)) {
-        findings.add(path, "has a `unit` but is no quantity; remove it");
-    }
-    if leaf.format.is_some() && leaf.conversion != Some(Conversion::Date) {
-        findings.add(path, "has a `format`, which goes with as = \"date\"");
-    }
-    if leaf.format.as_deref().is_some_and(|format| crate::calendar::Format::new(format).is_none()) {
-        findings.add(path, "has a `format` that says no day; use %Y, %y, %m, %d, %j, %H, %M, %S and literal text");
-    }
-    if leaf.default.is_some() && leaf.codes.is_none() {
-        findings.add(path, "has a `default`, which goes with `codes`");
-    }
-    if leaf.decimal.is_some_and(|sign| sign != ',' && sign != '.') {
-        findings.add(path, "has a `decimal` that is neither \",\" nor \".\"");
-    }
-}
-
-/// Conversions that no value of the field's kind can come from.
-fn check_conversion(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
-    use Conversion::{Boolean, Integer, Number};
-    match (field.kind, leaf.conversion) {
-        (Kind::Text, Some(Integer | Number | Boolean)) => {
-            findings.add(path, "is a text; remove `as`: numbers are written out");
-        }
-        (Kind::Quantity(_), Some(other)) if !matches!(other, Integer | Number) => {
-            findings.add(path, "is a quantity; write as = \"number\"");
-        }
-        _ => {}
-    }
-    if leaf.codes.is_some() && !matches!(field.kind, Kind::Text | Kind::Code(_)) {
-        findings.add(path, "has `codes` but is no text; remove them");
-    }
-}
-
 fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut Findings) {
     let at = ["facets", name.as_str(), "needs"];
     for need in &facet.needs {
@@ -136,7 +63,9 @@ fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut F
         match known {
             Some((needed, field)) if market.facets.get(&needed).is_some_and(|f| f.map.contains_key(field)) => {
                 let kind = shape(needed).fields(false).iter().find(|known| known.name == field).map(|known| known.kind);
-                if matches!(shape(needed), Shape::List { .. }) || matches!(kind, Some(Kind::Quantity(_))) {
+                if matches!(shape(needed), Shape::List { .. })
+                    || matches!(kind, Some(Kind::Quantity(_) | Kind::Money | Kind::Boolean))
+                {
                     findings.add(&at, format!("{need:?} is no single text or number; only such a field can be used"));
                 }
             }

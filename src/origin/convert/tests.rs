@@ -110,7 +110,9 @@ fn ok_numbers() {
             (json!("19,96"), wrong()),
             (json!("99999999999999999999"), wrong()),
             (json!("NaN"), wrong()),
-            (json!(true), wrong()),
+            (json!(true), Err("a truth value")),
+            (json!(1996.5), Err("a number that is not whole")),
+            (json!(1e300), Err("a number that is not whole")),
             (json!(""), Ok(json!(null))),
         ],
     );
