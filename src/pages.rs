@@ -17,13 +17,18 @@ mod market;
 pub mod message;
 pub mod plural;
 mod problem;
+mod timeline;
 mod vehicle;
+mod verdict;
+mod written;
 
 #[cfg(test)]
 mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
-pub use facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict, facet_fragment};
+pub use facet::{
+    AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tier, Tone, Verdict, facet_fragment,
+};
 pub use from_document::{Context, facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};
 pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName};

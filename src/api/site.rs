@@ -6,7 +6,7 @@ use super::document;
 use super::problem::{Problem, Slug};
 use crate::cache;
 use crate::disclosure;
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Locale, Market, Tier};
 use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
 use crate::vehicle::{Vin, VinError};
 
@@ -17,7 +17,7 @@ const CACHE_CONTROL: &str = "public, max-age=30";
 
 /// `GET /`
 pub(super) async fn home(context: &Context<'_>) -> Answer {
-    let mut view = HomeView::new(frame(context, "/", None));
+    let mut view = HomeView::new(frame(context, "/", &[]));
     let directory = cache::directory(&context.ports, &context.app.memory).await;
     for entry in directory.iter() {
         if context.serves(entry) {
@@ -58,8 +58,9 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
         }
         Err(error) => {
             let mut frame = market_frame(context, &market, "");
-            if let Some(language) = chosen {
+            if let Some(language) = chosen.filter(|language| frame.offered.contains(language)) {
                 let plain = Frame::new(language, &frame.path).with_chosen_language(true);
+                let plain = plain.with_languages(frame.offered);
                 frame = plain.with_market(market.code.as_str(), &market.name);
             }
             let html = pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
@@ -87,10 +88,13 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
     let wire = document::document_value(&market, id, &flow);
     let frame = market_frame(context, &market, &format!("vehicles/{id}"));
     let locale = locale(&market, frame.t.language);
+    let today = context.ports.clock.now().to_string();
     let view = pages::vehicle_view(
         &pages::Context {
             frame: &frame,
             locale: &locale,
+            distance: market.distance.as_str(),
+            today: today.get(..10).unwrap_or_default(),
             format: context.ports.format.as_ref(),
             floor: &|facet, field| floor(&market, facet, field),
             sign_in: None,
@@ -106,13 +110,13 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
 
 /// `GET /problems/`
 pub(super) fn problems(context: &Context<'_>) -> Answer {
-    page(200, pages::render_problem_index(&frame(context, "/problems/", None)))
+    page(200, pages::render_problem_index(&frame(context, "/problems/", &[])))
 }
 
 /// `GET /problems/{slug}`
 pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, Problem> {
     let known = pages::SLUGS.iter().find(|(known, _)| *known == slug).ok_or_else(|| Problem::new(Slug::NotFound))?;
-    let frame = frame(context, &format!("/problems/{}", known.0), None);
+    let frame = frame(context, &format!("/problems/{}", known.0), &[]);
     let html = pages::render_problem_type(&frame, known.0).ok_or_else(|| Problem::new(Slug::NotFound))?;
     Ok(page(200, html))
 }
@@ -122,11 +126,13 @@ pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, 
 pub(super) async fn problem(context: &Context<'_>, market: Option<&str>, problem: &Problem) -> Answer {
     let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
     let may_reload = problem.status >= 500 && context.call.path.chars().all(own);
-    let mut frame = frame(context, if may_reload { &context.call.path } else { "/" }, None);
+    let path = if may_reload { &context.call.path } else { "/" };
     let directory = cache::directory(&context.ports, &context.app.memory).await;
-    if let Some(entry) = directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry)) {
-        frame = frame.with_market(entry.code.as_str(), &entry.name);
-    }
+    let entry = directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry));
+    let frame = match entry {
+        Some(entry) => frame(context, path, &entry.locales).with_market(entry.code.as_str(), &entry.name),
+        None => frame(context, path, &[]),
+    };
     let mut view = ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
     if let Some(home) = &problem.home {
         view = view.with_home(home);
@@ -141,18 +147,22 @@ fn page(status: u16, html: String) -> Answer {
     Answer::html(status, html).with("vary", VARY).with("cache-control", CACHE_CONTROL)
 }
 
-fn frame(context: &Context<'_>, path: &str, market: Option<&Market>) -> Frame {
+/// The frame of a page in the best of its languages: the market's, or all where it belongs to none.
+fn frame(context: &Context<'_>, path: &str, locales: &[Locale]) -> Frame {
+    let offered = match locales {
+        [] => Language::all(),
+        locales => Language::offered(locales.iter().map(Locale::as_str)),
+    };
     let chosen = context.call.parameter("lang");
-    let known = chosen.as_deref().and_then(Language::from_code);
     let accept = context.call.incoming.header("accept-language");
-    let fallback = market.and_then(|market| market.locales.first()).map(crate::market::Locale::as_str);
-    let language = Language::choose(chosen.as_deref(), accept.as_deref(), fallback);
-    Frame::new(language, path).with_chosen_language(known.is_some())
+    let language = Language::choose(chosen.as_deref(), accept.as_deref(), &offered);
+    let is_chosen = chosen.as_deref().and_then(Language::from_code) == Some(language);
+    Frame::new(language, path).with_chosen_language(is_chosen).with_languages(offered)
 }
 
 fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -> Frame {
     let path = format!("/{}/{rest}", market.code);
-    frame(context, &path, Some(market)).with_market(market.code.as_str(), &market.name)
+    frame(context, &path, &market.locales).with_market(market.code.as_str(), &market.name)
 }
 
 /// The market's locale in a language, or the language alone where the market has none in it.

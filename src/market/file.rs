@@ -66,6 +66,16 @@ pub enum Distance {
     Mile,
 }
 
+impl Distance {
+    /// The unit in documents and market files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kilometre => "km",
+            Self::Mile => "mi",
+        }
+    }
+}
+
 /// How far a caller is known. The order is the order of rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

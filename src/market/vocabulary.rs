@@ -1,4 +1,4 @@
-//! The facets' fields as a market file may map them. `vehicle` holds the Rust types; a test there proves that both agree.
+//! The facets' fields as a market file may map them, in the order in which pages show them. `vehicle` holds the Rust types; a test there proves that both agree.
 
 use super::codes::{self, Code};
 use super::names::FacetName;
@@ -68,18 +68,18 @@ const fn code<C: Code>() -> Kind {
 const IDENTITY: &[Field] = &[
     required("make", Kind::Text),
     optional("model", Kind::Text),
-    optional("model_code", Kind::Text),
     optional("trim", Kind::Text),
-    optional("body", code::<codes::Body>()),
-    optional("fuel", code::<codes::Fuel>()),
     optional("model_year", Kind::Integer),
+    optional("model_code", Kind::Text),
+    optional("body", code::<codes::Body>()),
+    optional("doors", Kind::Integer),
+    optional("seats", Kind::Integer),
+    optional("fuel", code::<codes::Fuel>()),
     optional("power", Kind::Quantity("kW")),
     optional("displacement", Kind::Quantity("cm3")),
     optional("cylinders", Kind::Integer),
     optional("transmission", code::<codes::Transmission>()),
     optional("drive", code::<codes::Drive>()),
-    optional("doors", Kind::Integer),
-    optional("seats", Kind::Integer),
     optional("colour", Kind::Text),
     optional("first_registered", Kind::Date),
     optional("vin", Kind::Text),

@@ -97,11 +97,6 @@ impl Tone {
             Self::Plain => "plain",
         }
     }
-
-    /// The icon of an entry of a list: what needs nothing more is ticked off.
-    pub fn entry_icon(self) -> &'static str {
-        if self == Self::Plain { "good" } else { self.as_str() }
-    }
 }
 
 /// A sentence that answers the facet's main question.
@@ -120,6 +115,44 @@ pub struct Row {
     pub label: String,
     /// The value, or `None` for *not stated*.
     pub value: Option<String>,
+    /// The class on a label that the value says, for its badge.
+    pub grade: Option<String>,
+}
+
+impl Row {
+    /// The badge's shade: `a` to `g`; what comes after is as the last.
+    pub fn shade(&self) -> char {
+        let letter =
+            self.grade.as_ref().and_then(|grade| grade.chars().next()).map(|letter| letter.to_ascii_lowercase());
+        letter.filter(|letter| ('a'..='g').contains(letter)).unwrap_or('g')
+    }
+}
+
+/// A list as a table: short entries that are read against each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The headings of its columns; the first column names its row.
+    pub head: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<TableRow>,
+    /// The same as a picture. Ornament: it says nothing that the table does not.
+    pub line: Option<Line>,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// Its cells; `None` for *not stated*.
+    pub cells: Vec<Option<String>>,
+    /// What to notice about it.
+    pub note: Option<&'static str>,
+}
+
+/// A line through points of a picture of 600 by 96.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The points, from left to right.
+    pub points: Vec<(i64, i64)>,
 }
 
 /// An entry of a list facet.
@@ -182,6 +215,10 @@ pub struct FacetView {
     pub items_label: String,
     /// The entries of its list.
     pub items: Vec<Item>,
+    /// Its list as a table, instead of entries.
+    pub table: Option<Table>,
+    /// The tier that it needs, where it is withheld.
+    pub needs: Tier,
     /// One sentence for each tier that would show more.
     pub withheld: Vec<String>,
     /// Where to sign in, when that helps.
@@ -210,6 +247,8 @@ impl FacetView {
             verdict: None,
             rows: Vec::new(),
             items: Vec::new(),
+            table: None,
+            needs: Tier::Owner,
             withheld: Vec::new(),
             sign_in: None,
             pending: None,

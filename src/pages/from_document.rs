@@ -1,24 +1,32 @@
-//! From the vehicle document (`docs/`, the API contract) to the views of the vehicle page.
+//! From the vehicle document (the API contract) to the views of the vehicle page.
 //!
-//! Generic over facets: known fields get their label, order and format from `label`, unknown ones are shown under their own
-//! name made readable, so a facet that joins later has a page at once. Takes the document as it was projected for the viewer
-//! and decides nothing about who may see what.
+//! Driven by the vocabulary: its order is the order of a page, its kinds say how a value is written. So a facet has no template
+//! of its own; what is particular to one stands in `verdict`, `timeline` and `label`. Takes the document as it was projected
+//! for the viewer and decides nothing about who may see what.
 
 use serde_json::{Map, Value};
 
 use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict};
-use super::label::{self, Kind};
+use super::label;
 use super::layout::{Frame, web_address};
-use super::message::Messages;
+use super::timeline;
 use super::vehicle::VehicleView;
+use super::verdict::{has_ended, verdict};
+use super::written::written;
+use crate::market::{FacetName, Field, Kind, Shape, shape};
 use crate::ports::Format;
 
 /// What the conversion needs beside the document.
+#[derive(Clone, Copy)]
 pub struct Context<'c> {
     /// The frame of the vehicle page; its path is the page's.
     pub frame: &'c Frame,
     /// The locale of numbers and dates, `de-DE`.
     pub locale: &'c str,
+    /// The market's unit of distance, `km` or `mi`.
+    pub distance: &'c str,
+    /// Today, `2026-11-20`: what ended before it has ended.
+    pub today: &'c str,
     /// Formats numbers and dates.
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
@@ -27,40 +35,42 @@ pub struct Context<'c> {
     pub sign_in: Option<&'c str>,
 }
 
+/// Fields that can name an entry of a list, the best first.
+const HEADINGS: [&str; 6] = ["title", "name", "kind", "area", "reference", "code"];
+
 /// The vehicle page of a whole document.
 pub fn vehicle_view(context: &Context<'_>, document: &Value) -> VehicleView {
-    let none = Map::new();
-    let metas = document.pointer("/meta/facets").and_then(Value::as_object).unwrap_or(&none);
-    let known = label::FACETS.iter().filter_map(|name| metas.get_key_value(*name));
-    let others = metas.iter().filter(|(name, _)| !label::FACETS.contains(&name.as_str()));
-    let value = |name: &str| document.pointer(&format!("/facets/{name}"));
-    let views = known.chain(others).map(|(name, meta)| facet_view(context, name, value(name), meta)).collect();
-    let identity = document.pointer("/facets/identity").unwrap_or(&Value::Null);
-    let as_of = document.pointer("/meta/facets/identity/as_of").and_then(Value::as_str);
+    let meta = |facet: &FacetName| document.pointer("/meta/facets")?.get(facet.as_str());
+    let value = |facet: &FacetName| document.get("facets")?.get(facet.as_str());
+    let known = FacetName::ALL.iter().filter_map(|facet| Some((facet, meta(facet)?)));
+    let views = known.map(|(facet, meta)| facet_view(context, *facet, value(facet), meta)).collect();
+    let identity = value(&FacetName::Identity).unwrap_or(&Value::Null);
+    let as_of = meta(&FacetName::Identity).and_then(|meta| meta.get("as_of")).and_then(Value::as_str);
     VehicleView::new(context.frame.clone(), identity, as_of, views)
 }
 
 /// One facet: its projected value, if the document holds one, and its entry in `meta.facets`.
-pub fn facet_view(context: &Context<'_>, name: &str, value: Option<&Value>, meta: &Value) -> FacetView {
+pub fn facet_view(context: &Context<'_>, facet: FacetName, value: Option<&Value>, meta: &Value) -> FacetView {
     let t = context.frame.t;
     let state = FacetState::from_word(text_of(meta, "state").unwrap_or_default());
-    let mut view = FacetView::new(t, name, state);
+    let mut view = FacetView::new(t, facet.as_str(), state);
     view.source = text_of(meta, "source").map(|source| label::source_name(t, source));
     view.as_of = text_of(meta, "as_of")
         .map(|iso| AsOf { iso: iso.to_owned(), text: context.format.instant(context.locale, iso) });
-    view.note = note(context, state, meta);
+    view.needs = Tier::from_word(text_of(meta, "needs").unwrap_or_default());
+    view.note = note(context, state, view.needs, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
-    view.withheld = withheld(context, name, meta);
+    view.withheld = withheld(context, facet, meta);
     if state == FacetState::Withheld || !view.withheld.is_empty() {
         view.sign_in = context.sign_in.and_then(web_address);
     }
     if let (FacetState::Fresh | FacetState::Stale, Some(Value::Object(fields))) = (state, value) {
-        fill(context, &mut view, fields);
+        fill(context, &mut view, facet, fields, meta);
     }
     view
 }
 
-fn note(context: &Context<'_>, state: FacetState, meta: &Value) -> Option<String> {
+fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> Option<String> {
     let t = context.frame.t;
     match state {
         FacetState::Fresh => None,
@@ -73,7 +83,7 @@ fn note(context: &Context<'_>, state: FacetState, meta: &Value) -> Option<String
                 t.note_unavailable(t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default()),
             )
         }
-        FacetState::Withheld => match Tier::from_word(text_of(meta, "needs").unwrap_or_default()) {
+        FacetState::Withheld => match needs {
             Tier::Public | Tier::Member => Some(t.note_withheld_member().to_owned()),
             Tier::Owner => Some(t.note_withheld_owner().to_owned()),
         },
@@ -97,15 +107,17 @@ fn pending(context: &Context<'_>, view: &FacetView, meta: &Value) -> Pending {
     }
 }
 
-fn withheld(context: &Context<'_>, facet: &str, meta: &Value) -> Vec<String> {
+/// The names of what the viewer's tier does not see of a facet.
+fn names_withheld(meta: &Value) -> impl Iterator<Item = &str> + Clone {
+    meta.get("withheld").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn withheld(context: &Context<'_>, facet: FacetName, meta: &Value) -> Vec<String> {
     let t = context.frame.t;
-    let names: Vec<&str> =
-        meta.get("withheld").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let of_tier = |owner: bool| -> Option<String> {
-        let labels: Vec<String> = names
-            .iter()
-            .filter(|name| ((context.floor)(facet, name) == Tier::Owner) == owner)
-            .map(|name| label::field_name(t, facet, name))
+        let labels: Vec<String> = names_withheld(meta)
+            .filter(|name| ((context.floor)(facet.as_str(), name) == Tier::Owner) == owner)
+            .map(|name| label::field_name(t, facet.as_str(), name))
             .collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
@@ -114,111 +126,101 @@ fn withheld(context: &Context<'_>, facet: &str, meta: &Value) -> Vec<String> {
     member.into_iter().chain(owner).collect()
 }
 
-/// Facts, verdict and entries out of the facet's fields.
-fn fill(context: &Context<'_>, view: &mut FacetView, fields: &Map<String, Value>) {
-    let facet = view.name.clone();
-    let known = label::FIELDS.iter().filter(|(of, _, _)| *of == facet);
-    for (_, field, _) in known.clone() {
-        view.rows.push(row(context, &facet, field, fields.get(*field).unwrap_or(&Value::Null)));
+/// Verdict, facts and entries out of the facet's fields.
+fn fill(context: &Context<'_>, view: &mut FacetView, facet: FacetName, fields: &Map<String, Value>, meta: &Value) {
+    let (own, element) = match shape(facet) {
+        Shape::Record(fields) => (fields, &[][..]),
+        Shape::List { element, summary } => (summary, element),
+    };
+    let mut said = "";
+    if let Some((verdict, field)) = verdict(context, facet, fields) {
+        view.verdict = Some(verdict);
+        said = field;
     }
-    if facet == "recalls" {
-        view.verdict = Some(recalls_verdict(context.frame.t, fields.get("open")));
-    }
-    for (field, value) in fields {
-        if known.clone().any(|(_, name, _)| name == field) || (facet == "recalls" && field == "open") {
+    for field in own.iter().filter(|field| field.name != said) {
+        let value = find(fields, field.name);
+        // Above the viewer's tier: said below, in one sentence.
+        let is_withheld = names_withheld(meta)
+            .any(|name| field.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+        if value.is_null() && (is_withheld || label::is_quiet(field.name) || has_substitute(field.name, fields)) {
             continue;
         }
-        match value {
-            Value::Array(entries) if entries.iter().any(Value::is_object) => {
-                view.items_label = label::field_name(context.frame.t, &facet, field);
-                view.items.extend(entries.iter().filter_map(Value::as_object).map(|e| item(context, &facet, e)));
-            }
-            Value::Object(parts) if quantity(parts).is_none() && money(parts).is_none() => {
-                for (part, value) in parts {
-                    view.rows.push(row(context, &facet, &format!("{field}_{part}"), value));
-                }
-            }
-            _ => view.rows.push(row(context, &facet, field, value)),
-        }
+        view.rows.push(row(context, facet, field, value));
+    }
+    let Some(Value::Array(items)) = fields.get("items") else { return };
+    if facet == FacetName::Mileage {
+        view.table = (!items.is_empty()).then(|| timeline::table(context, items));
+    } else {
+        let entries = items.iter().filter_map(Value::as_object);
+        view.items = entries.map(|entry| item(context, facet, element, entry)).collect();
     }
 }
 
-fn recalls_verdict(t: Messages, open: Option<&Value>) -> Verdict {
-    let (tone, text) = match open.and_then(Value::as_bool) {
-        Some(true) => (Tone::Attention, t.recalls_open()),
-        Some(false) => (Tone::Good, t.recalls_none()),
-        None => (Tone::Plain, t.recalls_unstated()),
+/// The value of a field, of a nested one too: `range.low`.
+fn find<'f>(fields: &'f Map<String, Value>, name: &str) -> &'f Value {
+    let found = match name.split_once('.') {
+        Some((outer, inner)) => fields.get(outer).and_then(|value| value.get(inner)),
+        None => fields.get(name),
     };
-    Verdict { tone, text: text.to_owned() }
+    found.unwrap_or(&Value::Null)
 }
 
-/// One entry of a list. Its heading is the first of title, name, reference and code that it has.
-fn item(context: &Context<'_>, facet: &str, fields: &Map<String, Value>) -> Item {
-    let heading =
-        ["title", "name", "reference", "code"].into_iter().find(|key| fields.get(*key).is_some_and(Value::is_string));
-    let title = heading.and_then(|key| fields.get(key)?.as_str()).map(str::to_owned);
-    let status = fields.get("status").and_then(Value::as_str).map(|code| Verdict {
-        tone: if code == "open" { Tone::Attention } else { Tone::Plain },
-        text: label::code_name(context.frame.t, "status", code),
-    });
-    let shown = fields
-        .iter()
-        .filter(|(field, _)| Some(field.as_str()) != heading && (field.as_str() != "status" || status.is_none()));
-    // Long text last, so that the short facts stay in one line.
-    let (long, short): (Vec<_>, Vec<_>) = shown.partition(|(field, _)| field.as_str() == "description");
-    let shown = short.into_iter().chain(long);
-    let rows = shown.map(|(field, value)| row(context, facet, field, value));
-    Item { title, status, rows: rows.filter(|row| row.value.is_some()).collect() }
+/// A car that runs on electricity or gas has no consumption of liquid fuel that somebody forgot to state.
+fn has_substitute(field: &str, fields: &Map<String, Value>) -> bool {
+    field == "consumption"
+        && ["electric_consumption", "gas_consumption"].iter().any(|other| fields.contains_key(*other))
 }
 
-fn row(context: &Context<'_>, facet: &str, field: &str, value: &Value) -> Row {
-    Row {
-        label: label::field_name(context.frame.t, facet, field),
-        value: written(context, kind_of(facet, field), field, value),
-    }
-}
-
-/// The kind of a field: from the tables, else from its name. A value that does not fit its kind is written by its shape.
-fn kind_of(facet: &str, field: &str) -> Kind {
-    let known = label::FIELDS.iter().find(|(of, name, _)| *of == facet && *name == field).map(|(_, _, kind)| *kind);
-    let entry = || label::ENTRY_FIELDS.iter().find(|(name, _)| *name == field).map(|(_, kind)| *kind);
-    let by_name = || match field.rsplit('_').next() {
-        Some("on" | "date" | "from" | "until") => Kind::Date,
-        Some("year") => Kind::Year,
-        _ => Kind::Text,
+/// One entry of a list: its heading, its mark, and what else is stated; long text last, so that the short facts stay together.
+fn item(context: &Context<'_>, facet: FacetName, element: &[Field], fields: &Map<String, Value>) -> Item {
+    let value = |field: &Field| fields.get(field.name).unwrap_or(&Value::Null);
+    let words = |field: &Field| written(context, field.kind, field.name, value(field));
+    let by_name = |name: &str| element.iter().find(|field| field.name == name && !value(field).is_null());
+    let heading = HEADINGS.iter().find_map(|name| by_name(name));
+    let status = mark(context, facet, fields);
+    let has_mark = status.is_some();
+    let is_said = |field: &Field| {
+        heading.is_some_and(|heading| heading.name == field.name)
+            || has_mark && ["status", "result", "repaired"].contains(&field.name)
     };
-    known.or_else(entry).unwrap_or_else(by_name)
+    let shown = || element.iter().filter(|field| !is_said(field) && !value(field).is_null());
+    let short = shown().filter(|field| field.name != "description");
+    let long = shown().filter(|field| field.name == "description");
+    let rows = short.chain(long).map(|field| row(context, facet, field, value(field)));
+    Item { title: heading.and_then(words), status, rows: rows.filter(|row| row.value.is_some()).collect() }
 }
 
-/// The value in words, or `None` for *not stated*.
-fn written(context: &Context<'_>, kind: Kind, field: &str, value: &Value) -> Option<String> {
-    let (t, format, locale) = (context.frame.t, context.format, context.locale);
-    match value {
-        Value::Null => None,
-        Value::Bool(yes) => Some(if *yes { t.yes() } else { t.no() }.to_owned()),
-        Value::Number(number) if kind == Kind::Year => Some(number.to_string()),
-        Value::Number(number) => number.as_f64().map(|number| format.number(locale, number)),
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(code) if kind == Kind::Code => Some(label::code_name(t, field, code)),
-        Value::String(iso) if kind == Kind::Date => Some(format.date(locale, iso)),
-        Value::String(text) => Some(text.clone()),
-        Value::Array(values) => {
-            let texts: Vec<String> = values.iter().filter_map(|value| written(context, kind, field, value)).collect();
-            (!texts.is_empty()).then(|| texts.join(", "))
-        }
-        Value::Object(parts) => quantity(parts)
-            .map(|(number, unit)| format.quantity(locale, number, label::unit_name(t, unit)))
-            .or_else(|| money(parts).map(|(minor, currency)| format.money(locale, minor, currency)))
-            .or_else(|| Some(value.to_string())),
+/// What an entry's own state asks of the reader.
+fn mark(context: &Context<'_>, facet: FacetName, fields: &Map<String, Value>) -> Option<Verdict> {
+    let t = context.frame.t;
+    if let Some(repaired) = fields.get("repaired").and_then(Value::as_bool) {
+        let (tone, text) =
+            if repaired { (Tone::Good, t.damage_repaired()) } else { (Tone::Attention, t.damage_unrepaired()) };
+        return Some(Verdict { tone, text: text.to_owned() });
     }
+    let field = ["status", "result"].into_iter().find(|name| fields.contains_key(*name));
+    let (field, code) = match field {
+        Some(field) => (field, fields.get(field).and_then(Value::as_str)?),
+        None if facet == FacetName::Warranty && has_ended(context, fields) => ("status", "expired"),
+        None => return None,
+    };
+    let tone = match code {
+        "open" | "failed" | "void" => Tone::Attention,
+        "completed" | "passed" | "active" => Tone::Good,
+        _ => Tone::Plain,
+    };
+    Some(Verdict { tone, text: label::code_name(t, field, code) })
 }
 
-fn quantity(parts: &Map<String, Value>) -> Option<(f64, &str)> {
-    Some((parts.get("value")?.as_f64()?, parts.get("unit")?.as_str()?))
-}
-
-fn money(parts: &Map<String, Value>) -> Option<(i64, &str)> {
-    Some((parts.get("amount_minor")?.as_i64()?, parts.get("currency")?.as_str()?))
+fn row(context: &Context<'_>, facet: FacetName, field: &Field, value: &Value) -> Row {
+    let label = label::field_name(context.frame.t, facet.as_str(), field.name);
+    let is_grade = facet == FacetName::Energy && matches!(field.kind, Kind::Code(_)) && field.name.starts_with("label");
+    let grade = value.as_str().filter(|_| is_grade).map(str::to_owned);
+    let value = match &grade {
+        Some(letter) => Some(context.frame.t.energy_class(letter)),
+        None => written(context, field.kind, field.name, value),
+    };
+    Row { label, value, grade }
 }
 
 fn text_of<'v>(object: &'v Value, key: &str) -> Option<&'v str> {
@@ -229,9 +231,10 @@ fn text_of<'v>(object: &'v Value, key: &str) -> Option<&'v str> {
 mod tests {
     use serde_json::json;
 
-    use super::super::samples::{complete, floor, hostile, member, states, vehicle};
-    use super::super::{Language, PlainFormat, facet_fragment, render_vehicle};
+    use super::super::samples::{VIN, complete, hostile, plug_in, seen_by, states, vehicle, with_context};
+    use super::super::{Language, facet_fragment, render_vehicle};
     use super::*;
+    use crate::market::Tier as MarketTier;
 
     fn page(language: Language, document: &Value) -> String {
         render_vehicle(&vehicle(language, document))
@@ -243,16 +246,11 @@ mod tests {
         }
     }
 
-    fn facet(language: Language, name: &str, value: Option<&Value>, meta: &Value) -> FacetView {
-        let frame = Frame::new(language, "/de/vehicles/x").with_market("de", "Deutschland");
-        let context = Context {
-            frame: &frame,
-            locale: "de-DE",
-            format: &PlainFormat,
-            floor: &floor,
-            sign_in: Some("/auth/de/sign-in"),
-        };
-        facet_view(&context, name, value, meta)
+    fn facet(language: Language, facet: FacetName, value: Option<&Value>, meta: &Value) -> FacetView {
+        with_context(language, |context| {
+            let context = Context { sign_in: Some("/auth/de/sign-in"), ..*context };
+            facet_view(&context, facet, value, meta)
+        })
     }
 
     #[test]
@@ -269,7 +267,7 @@ mod tests {
                 "<dd>Fahrzeugstamm</dd>",
                 "<time datetime=\"2026-11-20T08:00:00Z\">20. November 2026, 08:00\u{a0}UTC</time>",
                 "Aus unserem Bestand vom 2. November 2026; die Quelle wird gerade neu gefragt.",
-                "Nur mit Eigentumsnachweis sichtbar: FIN",
+                "Nur mit Eigentumsnachweis sichtbar: Erstzulassung, FIN",
                 "Nach der Anmeldung sichtbar: Rückrufe im Einzelnen",
                 "Für dieses Auto ist mindestens ein Rückruf offen.",
             ],
@@ -277,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn ok_every_state_has_its_words_in_both_languages() {
+    fn ok_every_state_has_its_words() {
         check(
             &page(Language::De, &states()),
             &[
@@ -285,8 +283,10 @@ mod tests {
                 "Die Seite ergänzt diesen Teil von selbst",
                 "Aus unserem Bestand vom 1. Oktober 2026; die Quelle war eben nicht zu erreichen.",
                 "Die Quelle hat die Verbindung abgelehnt. Über das Auto sagt das nichts",
-                "Dieser Teil ist nur mit Eigentumsnachweis sichtbar.",
-                "Dieser Teil ist nach der Anmeldung sichtbar.",
+                "Nur für die Eigentümerin oder den Eigentümer, mit Nachweis",
+                "<dt>Wartung</dt><dd>Wann zuletzt gewartet und was gemacht wurde</dd>",
+                "Für Mitglieder, nach der Anmeldung",
+                "<dt>Bewertung</dt><dd>Was vergleichbare Autos kosten</dd>",
                 "Die Quelle wurde gefragt und hat dazu nichts verzeichnet.",
                 "Für dieses Auto ist kein Rückruf offen.",
             ],
@@ -297,38 +297,127 @@ mod tests {
                 "This page fills the part in by itself",
                 "From our records of 1 October 2026; the source could not be asked just now.",
                 "The source refused the connection. That says nothing about the car",
-                "Only the owner sees this part",
-                "This part is shown after sign-in.",
+                "For the owner alone, after proof of ownership",
+                "For members, after sign-in",
                 "The source was asked and holds nothing on this.",
             ],
         );
     }
 
     #[test]
-    fn ok_facets_come_in_the_order_of_the_page_and_unknown_ones_last() {
-        let html = page(Language::En, &states());
-        let places: Vec<_> =
-            ["identity", "equipment", "recalls", "warranty", "service_history", "damage", "valuation", "tyre_pressure"]
-                .map(|name| html.find(&format!("id=\"{name}\"")))
-                .into();
+    fn ok_facets_come_in_the_order_of_the_product_and_those_withheld_once_at_the_end() {
+        let owner = page(Language::En, &seen_by(MarketTier::Owner));
+        let places: Vec<_> = FacetName::ALL.iter().map(|name| owner.find(&format!("id=\"{name}\""))).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+        assert!(!owner.contains("id=\"withheld\""));
+        let public = page(Language::En, &seen_by(MarketTier::Public));
+        for name in FacetName::ALL {
+            assert_eq!(public.matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
+        }
+        assert_eq!(public.matches("<section class=\"facet\"").count(), 5, "four facets, and one part about the others");
         check(
-            &html,
+            &public,
             &[
-                "<dt>Front</dt><dd>2.5\u{a0}bar</dd>",
-                "<dt>Checked on</dt><dd>1 March 2026</dd>",
-                "<dt>Spare wheel</dt><dd>No</dd>",
-                "<dt>Set</dt><dd>summer, winter</dd>",
-                "<dt>Price</dt><dd>1,299.00\u{a0}EUR</dd>",
-                "<dt>Note</dt><dd class=\"field__missing\">not stated</dd>",
+                "More about this car",
+                "For members, after sign-in",
+                "<dt>Mileage</dt><dd>Whether the recorded readings agree</dd>",
             ],
         );
     }
 
     #[test]
+    fn ok_the_owner_reads_all_ten_in_german() {
+        check(
+            &page(Language::De, &seen_by(MarketTier::Owner)),
+            &[
+                "<dt>Erstzulassung</dt><dd>15. März 1996</dd>",
+                "<span class=\"grade grade--f\" aria-hidden=\"true\">F</span> Klasse F",
+                "<dt>Verbrauch</dt><dd>11,4\u{a0}l/100 km</dd>",
+                "Für dieses Auto ist mindestens ein Rückruf offen.",
+                "Die Garantie ist am 15. März 2006 abgelaufen.",
+                "<dt>Dauer</dt> <dd>24 Monate</dd>",
+                "<dt>Letzter Eintrag</dt><dd>22. April 2024</dd>",
+                "<dt>Rechnungsbetrag</dt> <dd>1.284,50\u{a0}EUR</dd>",
+                "Die Kilometerstände passen nicht zusammen",
+                "<th scope=\"row\">1. September 2013</th><td>98.700\u{a0}km</td><td>Angabe des Halters <span class=\"table__note\">",
+                "<dt>Kennzeichen</dt><dd>M-US 1234</dd>",
+                "Für dieses Auto ist ein Schaden gemeldet.",
+                "Nicht repariert",
+                "<dt>Preis von</dt><dd>64.500,00\u{a0}EUR</dd>",
+                "Nicht bewertet: Es gibt zu wenige vergleichbare Autos.",
+                VIN,
+            ],
+        );
+    }
+
+    #[test]
+    fn ok_the_owner_reads_all_ten_in_english_miles_and_in_french() {
+        check(
+            &page(Language::En, &seen_by(MarketTier::Owner)),
+            &[
+                "<td>101,619\u{a0}mi</td>",
+                "<dt>Distance limit</dt> <dd>124,274\u{a0}mi</dd>",
+                "The warranty expired on 15 March 2006.",
+                "Passed with defects",
+            ],
+        );
+        check(
+            &page(Language::Fr, &seen_by(MarketTier::Owner)),
+            &[
+                "<html lang=\"fr\">",
+                "<td>163\u{202f}540\u{a0}km</td>",
+                "La garantie a expiré le 15 mars 2006.",
+                "Les relevés ne concordent pas\u{a0}: au moins un",
+                "<dt>Prix à partir de</dt><dd>64\u{202f}500,00\u{a0}EUR</dd>",
+            ],
+        );
+    }
+
+    #[test]
+    fn ok_a_member_reads_summaries_and_what_the_owner_would_see_beside() {
+        let html = page(Language::En, &seen_by(MarketTier::Member));
+        check(
+            &html,
+            &[
+                "Only the owner sees: Service entries",
+                "Only the owner sees: Readings",
+                "Only the owner sees: Damage in detail",
+                "<dt>Registration</dt><dd>Plate, keeper and dates on record with the authority</dd>",
+            ],
+        );
+        for mark in ["M-US 1234", "Mustermann", "2024-0815", "Musterstadt", "163,540", "101,619", VIN] {
+            assert!(!html.contains(mark), "{mark}");
+        }
+        check(
+            &page(Language::En, &plug_in()),
+            &[
+                "grade--b",
+                "<dt>Label, battery discharged</dt>",
+                "This car is under warranty until 31 May 2031.",
+                "The readings agree",
+                "Whether damage has been reported is not stated.",
+                "<dt>Electric range</dt><dd>51\u{a0}mi</dd>",
+            ],
+        );
+    }
+
+    #[test]
+    fn ok_what_is_of_some_cars_only_is_no_gap_of_the_others() {
+        let energy = |value: Value| {
+            let view = facet(Language::En, FacetName::Energy, Some(&value), &json!({"state": "fresh"}));
+            view.rows.into_iter().map(|row| (row.label, row.value)).collect::<Vec<_>>()
+        };
+        let petrol = energy(json!({"label": "C"}));
+        assert_eq!(petrol.len(), 5, "{petrol:?}");
+        assert!(petrol.contains(&("Consumption".into(), None)));
+        let electric = energy(json!({"electric_consumption": {"value": 16.2, "unit": "kWh/100km"}}));
+        assert!(!electric.iter().any(|(label, _)| label == "Consumption"), "{electric:?}");
+    }
+
+    #[test]
     fn ok_entries_of_lists_have_heading_status_and_rows() {
         check(
-            &page(Language::En, &member()),
+            &page(Language::En, &seen_by(MarketTier::Member)),
             &[
                 "Fuel pump may leak",
                 "Announced on</dt> <dd>1 March 2019",
@@ -341,15 +430,15 @@ mod tests {
 
     #[test]
     fn ok_a_pending_facet_tells_script_and_reader_how_to_go_on() {
-        let view = facet(Language::En, "recalls", None, &json!({"state": "pending", "retry_after_s": 3}));
+        let view = facet(Language::En, FacetName::Recalls, None, &json!({"state": "pending", "retry_after_s": 3}));
         check(
             &facet_fragment(&view),
             &[
                 "<section class=\"facet\" id=\"recalls\"",
                 "data-state=\"pending\"",
-                "data-fragment=\"/de/vehicles/x?fragment=recalls&#38;lang=en\"",
+                "data-fragment=\"/de/vehicles/AZJ3bm9wZXE?fragment=recalls&#38;lang=en\"",
                 "data-retry-after=\"3\"",
-                "<a href=\"/de/vehicles/x\">Reload page</a>",
+                "<a href=\"/de/vehicles/AZJ3bm9wZXE?lang=en\">Reload page</a>",
             ],
         );
     }
@@ -358,16 +447,18 @@ mod tests {
     fn ok_a_value_without_its_state_is_not_shown() {
         let secret = json!({"plate": "HH-AB 123"});
         for state in ["withheld", "pending", "absent", "unavailable", "of a later version"] {
-            let view = facet(Language::De, "registration", Some(&secret), &json!({"state": state, "needs": "owner"}));
+            let view =
+                facet(Language::De, FacetName::Registration, Some(&secret), &json!({"state": state, "needs": "owner"}));
             assert!(!facet_fragment(&view).contains("HH-AB"), "{state}");
         }
     }
 
     #[test]
     fn ok_sign_in_is_offered_where_it_helps() {
-        let withheld = facet(Language::En, "valuation", None, &json!({"state": "withheld", "needs": "member"}));
+        let withheld =
+            facet(Language::En, FacetName::Valuation, None, &json!({"state": "withheld", "needs": "member"}));
         check(&facet_fragment(&withheld), &["<a href=\"/auth/de/sign-in\">Sign in</a>"]);
-        let fresh = facet(Language::En, "recalls", Some(&json!({"open": false})), &json!({"state": "fresh"}));
+        let fresh = facet(Language::En, FacetName::Recalls, Some(&json!({"open": false})), &json!({"state": "fresh"}));
         assert_eq!(fresh.sign_in, None);
     }
 

@@ -1,64 +1,31 @@
-//! What facets, fields, codes and sources are called, and of which kind a field is.
-//!
-//! [`FIELDS`] lists the known fields of the known facets in the order in which a page shows them. What is not in it is shown
-//! all the same, after the known ones, under its name in the document made readable.
+//! What facets, fields, codes, sources and units are called, and which fields a page leaves out while nobody stated them.
 
 use super::message::Messages;
 
-/// How a text or number is written. Yes and no, quantities and amounts are known by their shape instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// As it is.
-    Text,
-    /// One of the codes that `code-<field>-<value>` names.
-    Code,
-    /// A count or a quantity, with separators.
-    Number,
-    /// A number without separators: a year.
-    Year,
-    /// A calendar day.
-    Date,
+/// Fields that a page shows only where they are stated: they are of some cars, or of use to other systems.
+const QUIET: [&str; 7] = [
+    "model_code",
+    "label_discharged",
+    "consumption_discharged",
+    "gas_consumption",
+    "electric_consumption",
+    "electric_range",
+    "battery_capacity",
+];
+
+/// Whether a page leaves a field out that nobody stated.
+pub fn is_quiet(field: &str) -> bool {
+    QUIET.contains(&field)
 }
-
-/// Facets in the order of a page.
-pub const FACETS: [&str; 10] = [
-    "identity",
-    "equipment",
-    "energy",
-    "recalls",
-    "warranty",
-    "service_history",
-    "mileage",
-    "registration",
-    "damage",
-    "valuation",
-];
-
-/// Facet, field and kind, in the order of a page. A field listed here that a document does not hold is *not stated*.
-pub const FIELDS: [(&str, &str, Kind); 14] = [
-    ("identity", "make", Kind::Text),
-    ("identity", "model", Kind::Text),
-    ("identity", "trim", Kind::Text),
-    ("identity", "model_year", Kind::Year),
-    ("identity", "body", Kind::Code),
-    ("identity", "doors", Kind::Number),
-    ("identity", "fuel", Kind::Code),
-    ("identity", "power", Kind::Number),
-    ("identity", "displacement", Kind::Number),
-    ("identity", "cylinders", Kind::Number),
-    ("identity", "transmission", Kind::Code),
-    ("identity", "drive", Kind::Code),
-    ("identity", "colour", Kind::Text),
-    ("equipment", "item_count", Kind::Number),
-];
-
-/// The fields of list entries that are no plain text: name and kind, whatever the facet.
-pub const ENTRY_FIELDS: [(&str, Kind); 3] =
-    [("announced_on", Kind::Date), ("performed_on", Kind::Date), ("status", Kind::Code)];
 
 /// The heading of a facet.
 pub fn facet_name(t: Messages, facet: &str) -> String {
     t.named("facet-", facet).map_or_else(|| humanised(facet), str::to_owned)
+}
+
+/// What a facet is about, in a sentence.
+pub fn facet_meaning(t: Messages, facet: &str) -> &'static str {
+    t.named("facet-", &format!("{facet}-meaning")).unwrap_or_default()
 }
 
 /// The label of a field: the facet's own word for it, else the common one, else its name made readable.
@@ -68,7 +35,7 @@ pub fn field_name(t: Messages, facet: &str, field: &str) -> String {
         .map_or_else(|| humanised(field), str::to_owned)
 }
 
-/// A code in words.
+/// A code in words. A code without words is shown as it is: a class on a label.
 pub fn code_name(t: Messages, field: &str, value: &str) -> String {
     t.named("code-", &format!("{field}-{value}")).map_or_else(|| humanised(value), str::to_owned)
 }
@@ -97,16 +64,39 @@ pub fn humanised(name: &str) -> String {
 mod tests {
     use super::super::message::Language;
     use super::*;
+    use crate::market::{FacetName, Field, Kind, Shape, shape};
+
+    fn check_field(t: Messages, facet: FacetName, field: &Field) {
+        let own = t.named("field-", &format!("{facet}-{}", field.name));
+        assert!(own.or_else(|| t.named("field-", field.name)).is_some(), "field {facet} {}", field.name);
+        match field.kind {
+            // A class is a letter in every language.
+            Kind::Code(words) if !field.name.starts_with("label") => {
+                for word in words {
+                    let name = format!("{}-{word}", field.name);
+                    assert!(t.named("code-", &name).is_some(), "code {name} in {:?}", t.language);
+                }
+            }
+            Kind::Quantity(unit) if unit != "month" => {
+                assert!(t.named("unit-", unit).is_some(), "unit {unit} in {:?}", t.language)
+            }
+            _ => {}
+        }
+    }
 
     #[test]
-    fn ok_every_known_name_has_a_text_in_every_language() {
+    fn ok_every_field_code_and_unit_has_a_text_in_every_language() {
         for t in Language::ALL.map(Messages::new) {
-            for facet in FACETS {
-                assert!(t.named("facet-", facet).is_some(), "{facet}");
+            for facet in FacetName::ALL {
+                assert!(t.named("facet-", facet.as_str()).is_some(), "{facet}");
+                assert!(!facet_meaning(t, facet.as_str()).is_empty(), "{facet}");
+                let (own, items) = match shape(*facet) {
+                    Shape::Record(fields) => (fields, &[][..]),
+                    Shape::List { element, summary } => (summary, element),
+                };
+                own.iter().chain(items).for_each(|field| check_field(t, *facet, field));
             }
-            for field in FIELDS.map(|(_, field, _)| field).into_iter().chain(ENTRY_FIELDS.map(|(field, _)| field)) {
-                assert!(t.named("field-", field).is_some(), "{field}");
-            }
+            assert_eq!(unit_name(t, "mi"), "mi");
         }
     }
 
@@ -116,8 +106,9 @@ mod tests {
         assert_eq!(facet_name(t, "tyre_pressure"), "Tyre pressure");
         assert_eq!(field_name(t, "equipment", "items"), "Liste der Ausstattung");
         assert_eq!(code_name(t, "fuel", "wood_gas"), "Wood gas");
+        assert_eq!(code_name(t, "label", "A++"), "A++");
         assert_eq!(unit_name(t, "cm3"), "cm³");
-        assert_eq!(unit_name(t, "kWh"), "kWh");
+        assert_eq!(unit_name(t, "furlong"), "furlong");
         assert_eq!(humanised(""), "");
     }
 }

@@ -31,12 +31,20 @@ pub struct Frame {
     pub chosen: bool,
     /// The market that the page belongs to.
     pub market: Option<MarketName>,
+    /// The languages that the page is offered in.
+    pub offered: Vec<Language>,
 }
 
 impl Frame {
     /// The frame of the page at `path` in `language`.
     pub fn new(language: Language, path: &str) -> Self {
-        Self { t: Messages::new(language), path: path.to_owned(), chosen: false, market: None }
+        Self {
+            t: Messages::new(language),
+            path: path.to_owned(),
+            chosen: false,
+            market: None,
+            offered: Language::all(),
+        }
     }
 
     /// Keeps the language in links, because the visitor chose it.
@@ -50,6 +58,13 @@ impl Frame {
     #[must_use]
     pub fn with_market(mut self, code: &str, name: &str) -> Self {
         self.market = Some(MarketName { code: code.to_owned(), name: name.to_owned() });
+        self
+    }
+
+    /// Offers the page in these languages only.
+    #[must_use]
+    pub fn with_languages(mut self, offered: Vec<Language>) -> Self {
+        self.offered = offered;
         self
     }
 
@@ -68,15 +83,15 @@ impl Frame {
         self.market.as_ref().map_or_else(|| self.href("/"), |market| self.href(&format!("/{}/", market.code)))
     }
 
-    /// The page in each language.
+    /// The page in each language that it is offered in.
     pub fn languages(&self) -> Vec<LanguageLink> {
-        Language::ALL
-            .into_iter()
+        self.offered
+            .iter()
             .map(|language| LanguageLink {
                 code: language.code(),
-                name: Messages::new(language).language_name(),
+                name: Messages::new(*language).language_name(),
                 href: format!("{}?lang={}", self.path, language.code()),
-                current: language == self.t.language,
+                current: *language == self.t.language,
             })
             .collect()
     }

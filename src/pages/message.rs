@@ -22,7 +22,7 @@ impl Messages {
         Self { language }
     }
 
-    /// The message whose key is `prefix` and `name` joined, or `None`. `_` and `.` in `name` read as `-`, capitals as small
+    /// The message whose key is `prefix` and `name` joined, or `None`. `_`, `.` and `/` in `name` read as `-`, capitals as small
     /// letters, so names from documents need no preparation: `named("field-", "model_year")`.
     pub fn named(self, prefix: &str, name: &str) -> Option<&'static str> {
         let key: String = prefix.chars().chain(name.chars()).map(key_character).collect();
@@ -33,7 +33,7 @@ impl Messages {
 
 fn key_character(character: char) -> char {
     match character {
-        '_' | '.' | ' ' => '-',
+        '_' | '.' | ' ' | '/' => '-',
         other => other.to_ascii_lowercase(),
     }
 }

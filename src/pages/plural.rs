@@ -1,7 +1,8 @@
 //! Plural categories of whole numbers (Unicode CLDR, `plurals.xml`), for the languages of `site/messages`.
 //!
 //! `build.rs` reads this file too: a language without a rule here stops the build, and so does a message that
-//! names a category its language does not have. Gap: whole numbers only, no ordinals.
+//! names a category its language does not have. Gaps: whole numbers only, no ordinals; French has
+//! a category `many` for whole millions, which no message counts.
 
 /// A plural category of CLDR. Grows with the languages: Polish will bring `Few` and `Many`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub enum Category {
 pub fn category(language: &str, count: i64) -> Option<Category> {
     match language {
         "de" | "en" => Some(if count == 1 { Category::One } else { Category::Other }),
+        "fr" => Some(if matches!(count, 0 | 1) { Category::One } else { Category::Other }),
         _ => None,
     }
 }
@@ -24,7 +26,7 @@ pub fn category(language: &str, count: i64) -> Option<Category> {
 #[allow(dead_code, reason = "asked by the build only")]
 pub fn names(language: &str) -> &'static [&'static str] {
     match language {
-        "de" | "en" => &["one", "other"],
+        "de" | "en" | "fr" => &["one", "other"],
         _ => &[],
     }
 }
@@ -40,6 +42,13 @@ mod tests {
             for count in [0, 2, 11, 21, 101, -1] {
                 assert_eq!(category(language, count), Some(Category::Other));
             }
+        }
+    }
+
+    #[test]
+    fn ok_none_is_singular_in_french() {
+        for (count, expected) in [(0, Category::One), (1, Category::One), (2, Category::Other), (17, Category::Other)] {
+            assert_eq!(category("fr", count), Some(expected), "{count}");
         }
     }
 

@@ -5,74 +5,145 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::disclosure;
+use crate::market::{FacetName, Market, Tier as MarketTier};
+use crate::vehicle::typed;
 
 /// The path that sample vehicles have.
 pub const PATH: &str = "/de/vehicles/AZJ3bm9wZXE";
 
-/// A complete public document.
-pub fn complete() -> Value {
+/// What the systems of a market hold on one car: all ten facets, as mappings would fill them.
+fn holdings(facet: FacetName) -> Value {
+    match facet {
+        FacetName::Identity => json!({
+            "make": "Porsche", "model": "911 Carrera", "trim": "Targa 4S", "model_year": 1996, "fuel": "petrol", "body": "coupe",
+            "power": {"value": 210, "unit": "kW"}, "displacement": {"value": 3600, "unit": "cm3"}, "cylinders": 6,
+            "transmission": "manual", "drive": "rear", "doors": 2, "first_registered": "1996-03-15", "vin": VIN
+        }),
+        FacetName::Equipment => json!({"items": [
+            {"code": "249", "name": "Tiptronic S", "category": "Transmission"},
+            {"code": "650", "name": "Sliding roof", "category": "Body"}
+        ]}),
+        FacetName::Energy => json!({
+            "label": "F", "cycle": "nedc", "consumption": {"value": 11.4, "unit": "l/100km"}, "co2": {"value": 274, "unit": "g/km"}
+        }),
+        FacetName::Recalls => json!({"items": [
+            {"reference": "19V123000", "title": "Fuel pump may leak", "announced_on": "2019-03-01", "status": "open",
+             "description": "A seal in the fuel pump may harden with age and let fuel escape near the exhaust. Remedy: the workshop replaces the seal, which takes about two hours."},
+            {"reference": "15V045000", "title": "Seat belt anchor", "announced_on": "2015-02-11", "status": "completed"}
+        ]}),
+        FacetName::Warranty => json!({"items": [
+            {"kind": "factory", "starts_on": "1996-03-15", "duration": {"value": 24, "unit": "month"}, "provider": "Porsche AG"},
+            {"kind": "corrosion", "starts_on": "1996-03-15", "ends_on": "2006-03-15", "status": "expired"},
+            {"kind": "extended", "starts_on": "2020-05-01", "ends_on": "2022-04-30", "mileage_limit": {"value": 200_000, "unit": "km"}, "status": "void"}
+        ]}),
+        FacetName::ServiceHistory => json!({"items": [
+            {"performed_on": "2019-06-03", "kind": "inspection", "result": "passed_with_defects", "mileage": {"value": 141_200, "unit": "km"}},
+            {"performed_on": "2024-04-22", "kind": "service", "mileage": {"value": 163_540, "unit": "km"}, "workshop": "Porsche Zentrum Musterstadt",
+             "invoice_number": "2024-0815", "invoice_total": {"amount_minor": 128_450, "currency": "EUR"},
+             "description": "Oil and filters, spark plugs, brake fluid. Front discs at the limit of wear."}
+        ]}),
+        FacetName::Mileage => json!({"items": [
+            {"read_on": "1999-03-02", "distance": {"value": 61_250, "unit": "km"}, "source": "inspection"},
+            {"read_on": "2008-05-11", "distance": {"value": 118_000, "unit": "km"}, "source": "service"},
+            {"read_on": "2013-09-01", "distance": {"value": 98_700, "unit": "km"}, "source": "owner"},
+            {"read_on": "2019-06-03", "distance": {"value": 141_200, "unit": "km"}, "source": "inspection"},
+            {"read_on": "2024-04-22", "distance": {"value": 163_540, "unit": "km"}}
+        ]}),
+        FacetName::Registration => json!({
+            "plate": "M-US 1234", "first_registered_on": "1996-03-15", "registered_on": "2018-07-01", "country": "D", "status": "registered",
+            "usage": "private", "keeper_count": 3, "inspection_due_on": "2027-06-01", "keeper_name": "Erika Mustermann",
+            "keeper_address": "Beispielweg 1, 12345 Musterstadt"
+        }),
+        FacetName::Damage => json!({"items": [
+            {"occurred_on": "2011-01-09", "area": "rear", "severity": "minor", "repaired": true, "repair_cost": {"amount_minor": 184_000, "currency": "EUR"}},
+            {"area": "left", "severity": "cosmetic", "repaired": false, "description": "Scratch along both doors"}
+        ]}),
+        FacetName::Valuation => json!({
+            "range": {"low": {"amount_minor": 6_450_000, "currency": "EUR"}, "high": {"amount_minor": 8_100_000, "currency": "EUR"}},
+            "valued_at": "2026-11-19T09:30:00Z", "basis": "retail", "comparable_count": 2
+        }),
+    }
+}
+
+/// The VIN of the samples: of nobody's car.
+pub const VIN: &str = "WP0ZZZ99ZTS390000";
+
+/// The fixture market, whose disclosure raises nothing.
+fn fixture() -> Market {
+    let text = include_str!("../../tests/fixtures/market.toml");
+    crate::market::compile("market.toml", text).expect("the fixture is valid").market
+}
+
+/// The document of the sample car as a tier sees it: through types and disclosure, like one of the Worker.
+pub fn seen_by(tier: MarketTier) -> Value {
+    let market = fixture();
+    let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
+    for facet in FacetName::ALL {
+        let needs = disclosure::least_tier(*facet, &market);
+        if needs > tier {
+            metas.insert(facet.to_string(), json!({"state": "withheld", "needs": needs.as_str()}));
+            continue;
+        }
+        let value = typed(*facet, holdings(*facet)).expect("of the type");
+        let seen = disclosure::project(*facet, &value, tier, &market);
+        let source = if *facet == FacetName::Identity { "master" } else { facet.as_str() };
+        metas.insert(
+            facet.to_string(),
+            json!({"state": "fresh", "source": source, "as_of": "2026-11-20T08:00:00Z", "age_s": 12, "ttl_s": 86388, "withheld": seen.withheld}),
+        );
+        facets.insert(facet.to_string(), seen.value);
+    }
     json!({
-        "id": "AZJ3bm9wZXE", "market": "de", "tier": "public",
-        "facets": {
-            "identity": {
-                "make": "Porsche", "model": "911 Carrera", "trim": "Targa 4S", "model_year": 1996, "fuel": "petrol", "body": "coupe",
-                "power": {"value": 210, "unit": "kW"}, "displacement": {"value": 3600, "unit": "cm3"}, "cylinders": 6,
-                "transmission": "manual", "drive": "rear", "doors": 2
-            },
-            "equipment": {"item_count": 42},
-            "recalls": {"open": true}
-        },
-        "meta": {"complete": true, "facets": {
-            "identity": {"state": "fresh", "source": "master", "as_of": "2026-11-20T08:00:00Z", "age_s": 12, "ttl_s": 86388, "withheld": ["vin"]},
-            "equipment": {"state": "stale", "source": "equipment", "as_of": "2026-11-02T17:45:10Z", "withheld": ["items"]},
-            "recalls": {"state": "fresh", "source": "recalls", "as_of": "2026-11-20T08:00:00Z", "withheld": ["items"]}
-        }},
-        "links": {"self": PATH}
+        "id": "AZJ3bm9wZXE", "market": "de", "tier": tier.as_str(), "facets": facets,
+        "meta": {"complete": true, "facets": metas}, "links": {"self": PATH}
     })
 }
 
-/// A document in which every state occurs, with facets this version does not know.
+/// What everybody sees, with one part that is being refreshed.
+pub fn complete() -> Value {
+    let mut document = seen_by(MarketTier::Public);
+    if let Some(meta) = document.pointer_mut("/meta/facets/equipment") {
+        *meta =
+            json!({"state": "stale", "source": "equipment", "as_of": "2026-11-02T17:45:10Z", "withheld": ["items"]});
+    }
+    document
+}
+
+/// A document in which every state occurs.
 pub fn states() -> Value {
     let mut document = complete();
     let facets = json!({
         "identity": {"state": "fresh", "source": "master", "as_of": "2026-11-20T08:00:00Z", "withheld": ["vin"]},
         "equipment": {"state": "pending", "retry_after_s": 2},
+        "energy": {"state": "absent", "source": "claims_2", "as_of": "2026-11-20T08:00:00Z"},
         "recalls": {"state": "stale", "source": "recalls", "as_of": "2026-10-01T06:00:00Z", "error": "http_response_timeout"},
         "warranty": {"state": "unavailable", "error": "connection_refused"},
         "service_history": {"state": "withheld", "needs": "owner"},
-        "valuation": {"state": "withheld", "needs": "member"},
-        "damage": {"state": "absent", "source": "claims_2", "as_of": "2026-11-20T08:00:00Z"},
-        "tyre_pressure": {"state": "fresh", "source": "workshop", "as_of": "2026-11-20T08:00:00Z"}
+        "valuation": {"state": "withheld", "needs": "member"}
     });
     if let Some(meta) = document.pointer_mut("/meta/facets") {
         *meta = facets;
     }
     if let Some(values) = document.pointer_mut("/facets").and_then(Value::as_object_mut) {
         values.insert("recalls".into(), json!({"open": false}));
-        values.insert("tyre_pressure".into(), json!({
-            "front": {"value": 2.5, "unit": "bar"}, "checked_on": "2026-03-01", "spare_wheel": false, "set": ["summer", "winter"],
-            "price": {"amount_minor": 129_900, "currency": "EUR"}, "note": null
-        }));
     }
     document
 }
 
-/// What a signed-in member sees.
-pub fn member() -> Value {
-    let mut document = complete();
+/// A plug-in hybrid of a signed-in member: the label of two states of charge, and little else on record.
+pub fn plug_in() -> Value {
+    let mut document = seen_by(MarketTier::Member);
     if let Some(values) = document.pointer_mut("/facets").and_then(Value::as_object_mut) {
-        values.insert(
-            "equipment".into(),
-            json!({"item_count": 2, "items": [
-                {"code": "249", "name": "Tiptronic S", "category": "Transmission"},
-                {"code": "650", "name": "Sliding roof", "category": "Body"}
-            ]}),
-        );
-        values.insert("recalls".into(), json!({"open": true, "items": [
-            {"reference": "19V123000", "title": "Fuel pump may leak", "announced_on": "2019-03-01", "status": "open",
-             "description": "A seal in the fuel pump may harden with age and let fuel escape near the exhaust. Remedy: the workshop replaces the seal, which takes about two hours."},
-            {"reference": "15V045000", "title": "Seat belt anchor", "announced_on": "2015-02-11", "status": "completed"}
-        ]}));
+        values.insert("energy".into(), json!({
+            "label": "B", "label_discharged": "G", "cycle": "wltp", "consumption": {"value": 1.4, "unit": "l/100km"},
+            "consumption_discharged": {"value": 7.9, "unit": "l/100km"}, "electric_consumption": {"value": 24.3, "unit": "kWh/100km"},
+            "co2": {"value": 32, "unit": "g/km"}, "electric_range": {"value": 82, "unit": "km"},
+            "battery_capacity": {"value": 25.9, "unit": "kWh"}, "emission_standard": "Euro 6d"
+        }));
+        values.insert("warranty".into(), json!({"valid_until": "2031-05-31", "items": []}));
+        values.insert("mileage".into(), json!({"verdict": "consistent"}));
+        values.insert("damage".into(), json!({}));
     }
     document
 }
@@ -83,28 +154,47 @@ pub fn hostile() -> Value {
     json!({
         "facets": {
             "identity": {"make": markup, "model": markup, "trim": markup, "fuel": markup, "power": {"value": 1, "unit": markup}, "unknown<i>": markup},
+            "energy": {"label": markup, "co2": {"value": markup, "unit": markup}},
+            "warranty": {"valid_until": markup, "items": [{"kind": markup, "status": markup, "provider": markup}, markup]},
+            "mileage": {"verdict": markup, "items": [{"read_on": markup, "distance": {"value": 1, "unit": markup}, "source": markup}, 7]},
+            "valuation": {"range": markup, "rating": markup},
             "recalls": {"open": markup, "items": [{"title": markup, "status": markup, "announced_on": markup, markup: markup}]}
         },
         "meta": {"facets": {
             "identity": {"state": "fresh", "source": markup, "as_of": markup, "withheld": [markup]},
             "recalls": {"state": "stale", "source": markup, "as_of": markup, "error": markup},
-            "warranty": {"state": markup, "error": markup},
+            "energy": {"state": "fresh"},
+            "warranty": {"state": "fresh", "withheld": markup},
+            "mileage": {"state": "fresh"},
+            "damage": {"state": markup, "error": markup},
+            "valuation": {"state": "fresh", "withheld": [7, markup]},
             markup: {"state": "pending", "retry_after_s": 1_000_000}
         }}
     })
 }
 
-/// The floor of the tests: the VIN is the owner's, lists are the members'.
-pub fn floor(_facet: &str, field: &str) -> Tier {
-    if field == "vin" { Tier::Owner } else { Tier::Member }
+/// The floor of the tests: the table's.
+pub fn floor(facet: &str, field: &str) -> Tier {
+    let tier = FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, &fixture()));
+    Tier::from_word(tier.map_or("owner", MarketTier::as_str))
+}
+
+/// What the pages of the tests are made in: German kilometres, 20 November 2026.
+pub fn with_context<R>(language: Language, use_it: impl FnOnce(&Context<'_>) -> R) -> R {
+    let frame = Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
+    let locale = match language {
+        Language::De => "de-DE",
+        Language::En => "en-GB",
+        Language::Fr => "fr-FR",
+    };
+    let format = &PlainFormat;
+    let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
+    use_it(&Context { frame: &frame, locale, distance, today, format, floor: &floor, sign_in: None })
 }
 
 /// The vehicle page of `document`.
 pub fn vehicle(language: Language, document: &Value) -> VehicleView {
-    let frame = Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
-    let locale = if language == Language::De { "de-DE" } else { "en-GB" };
-    let context = Context { frame: &frame, locale, format: &PlainFormat, floor: &floor, sign_in: None };
-    vehicle_view(&context, document)
+    with_context(language, |context| vehicle_view(context, document))
 }
 
 /// The look-up page.
@@ -137,7 +227,9 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         ("market-short", render_market(&market(language).with_fault("WP0ZZZ", &VinFault::Length(6)))),
         ("vehicle", render_vehicle(&vehicle(language, &complete()))),
         ("vehicle-states", render_vehicle(&vehicle(language, &states()))),
-        ("vehicle-member", render_vehicle(&vehicle(language, &member()))),
+        ("vehicle-member", render_vehicle(&vehicle(language, &seen_by(MarketTier::Member)))),
+        ("vehicle-owner", render_vehicle(&vehicle(language, &seen_by(MarketTier::Owner)))),
+        ("vehicle-plug-in", render_vehicle(&vehicle(language, &plug_in()))),
         ("vehicle-hostile", render_vehicle(&vehicle(language, &hostile()))),
         ("problem", render_problem(&problem)),
         ("problem-misdirected", render_problem(&elsewhere)),

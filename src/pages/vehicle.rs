@@ -3,12 +3,22 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::facet::{FacetState, FacetView};
+use super::facet::{FacetState, FacetView, Tier};
+use super::label;
 use super::layout::{Files, Frame, page};
 use super::message::Messages;
 
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
 const ZONE_WIDTH: usize = 44;
+
+/// The facets that need one tier more than the viewer has: named together, so that a page is not a row of locked doors.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// Who sees them.
+    pub sentence: &'static str,
+    /// Name, heading and what it is about, of each.
+    pub facets: Vec<(String, String, &'static str)>,
+}
 
 /// The page of one vehicle.
 #[derive(Clone, Debug)]
@@ -17,6 +27,8 @@ pub struct VehicleView {
     make_model: String,
     subtitle: Vec<String>,
     facets: Vec<FacetView>,
+    withheld: Vec<Withheld>,
+    sign_in: Option<String>,
     pending: bool,
     zone: [String; 2],
 }
@@ -40,8 +52,25 @@ impl VehicleView {
             zone_line(&["V", market, text("make").unwrap_or_default(), "", text("model").unwrap_or_default()]),
             zone_line(&[year.as_deref().unwrap_or_default(), &day, "", text("trim").unwrap_or_default()]),
         ];
+        let needing = |needs: &dyn Fn(Tier) -> bool, sentence: &'static str| {
+            let facets = facets.iter().filter(|facet| facet.state == FacetState::Withheld && needs(facet.needs));
+            let facets =
+                facets.map(|f| (f.name.clone(), f.heading.clone(), label::facet_meaning(t, &f.name))).collect();
+            Withheld { sentence, facets }
+        };
+        let mut withheld = vec![
+            needing(&|tier| tier != Tier::Owner, t.withheld_facets_member()),
+            needing(&|tier| tier == Tier::Owner, t.withheld_facets_owner()),
+        ];
+        withheld.retain(|group| !group.facets.is_empty());
+        let sign_in = facets.iter().find(|f| f.state == FacetState::Withheld).and_then(|facet| facet.sign_in.clone());
         let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
-        Self { frame, make_model, subtitle, facets, pending, zone }
+        Self { frame, make_model, subtitle, facets, withheld, sign_in, pending, zone }
+    }
+
+    /// The facets that have a section of their own.
+    fn shown(&self) -> impl Iterator<Item = &FacetView> {
+        self.facets.iter().filter(|facet| facet.state != FacetState::Withheld)
     }
 
     /// The facet called `name`, for [`super::facet_fragment`].

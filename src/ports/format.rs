@@ -1,7 +1,7 @@
 //! Numbers, dates and amounts as people write them.
 //!
-//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale; [`PlainFormat`] knows German and English
-//! and serves native tests. Both get values as the document has them and give back text. What cannot be read comes back as it
+//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale; [`PlainFormat`] knows German, English
+//! and French and serves native tests. Both get values as the document has them and give back text. What cannot be read comes back as it
 //! came, so that a fact is never lost to its format.
 
 /// Formats values of the document for a locale (BCP 47, `de-DE`).
@@ -21,7 +21,7 @@ pub trait Format {
     fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String;
 }
 
-/// Formats for German and English without `Intl`. Every other locale is written as English.
+/// Formats for German, English and French without `Intl`. Every other locale is written as English.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainFormat;
 
@@ -30,6 +30,9 @@ impl Format for PlainFormat {
         let Some((year, month, day)) = date_parts(iso) else { return iso.to_owned() };
         if is_german(locale) {
             return month_name(&GERMAN_MONTHS, month).map_or(iso.to_owned(), |name| format!("{day}. {name} {year}"));
+        }
+        if is_french(locale) {
+            return month_name(&FRENCH_MONTHS, month).map_or(iso.to_owned(), |name| format!("{day} {name} {year}"));
         }
         let Some(name) = month_name(&ENGLISH_MONTHS, month) else { return iso.to_owned() };
         if locale.ends_with("US") { format!("{name} {day}, {year}") } else { format!("{day} {name} {year}") }
@@ -45,7 +48,7 @@ impl Format for PlainFormat {
     fn number(&self, locale: &str, value: f64) -> String {
         let text = format!("{value:.2}");
         let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-        let (group, point) = if is_german(locale) { ('.', ',') } else { (',', '.') };
+        let (group, point) = separators(locale);
         let decimals = decimals.trim_end_matches('0');
         let whole = grouped(whole, group);
         if decimals.is_empty() { whole } else { format!("{whole}{point}{decimals}") }
@@ -53,7 +56,7 @@ impl Format for PlainFormat {
 
     fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String {
         let digits = if matches!(currency, "JPY" | "KRW" | "VND" | "CLP") { 0 } else { 2 };
-        let (group, point) = if is_german(locale) { ('.', ',') } else { (',', '.') };
+        let (group, point) = separators(locale);
         let text = format!("{:0width$}", amount_minor.unsigned_abs(), width = digits + 1);
         let (whole, decimals) = text.split_at(text.len().saturating_sub(digits));
         let sign = if amount_minor < 0 { "−" } else { "" };
@@ -91,8 +94,36 @@ const ENGLISH_MONTHS: [&str; 12] = [
     "December",
 ];
 
+const FRENCH_MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
 fn is_german(locale: &str) -> bool {
     locale.starts_with("de")
+}
+
+fn is_french(locale: &str) -> bool {
+    locale.starts_with("fr")
+}
+
+/// Between thousands, and before decimals. French parts thousands with a narrow no-break space.
+fn separators(locale: &str) -> (char, char) {
+    match locale.get(..2) {
+        Some("de") => ('.', ','),
+        Some("fr") => ('\u{202f}', ','),
+        _ => (',', '.'),
+    }
 }
 
 fn month_name(names: &'static [&'static str; 12], month: usize) -> Option<&'static str> {
@@ -133,6 +164,7 @@ mod tests {
         check("de-DE", "2026-03-01", "1. März 2026");
         check("en-GB", "2026-03-01", "1 March 2026");
         check("en-US", "2026-03-01T10:00:00Z", "March 1, 2026");
+        check("fr-FR", "2026-08-01", "1 août 2026");
         assert_eq!(PlainFormat.instant("de-DE", "2026-11-20T08:05:59Z"), "20. November 2026, 08:05\u{a0}UTC");
     }
 

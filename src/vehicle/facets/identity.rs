@@ -14,16 +14,20 @@ record! {
         make: String,
         /// The model as the manufacturer calls it.
         model: Option<String>,
-        /// The manufacturer's code of the type, which other systems are asked by.
-        model_code: Option<String>,
         /// The version of the model.
         trim: Option<String>,
-        /// The shape of the body.
-        body: Option<Body>,
-        /// What it runs on.
-        fuel: Option<Fuel>,
         /// The model year.
         model_year: Option<Year>,
+        /// The manufacturer's code of the type, which other systems are asked by.
+        model_code: Option<String>,
+        /// The shape of the body.
+        body: Option<Body>,
+        /// Number of doors.
+        doors: Option<Parts>,
+        /// Number of seats, the driver's among them.
+        seats: Option<Parts>,
+        /// What it runs on.
+        fuel: Option<Fuel>,
         /// Rated power.
         power: Option<Quantity<Kilowatt>>,
         /// Engine displacement.
@@ -34,10 +38,6 @@ record! {
         transmission: Option<Transmission>,
         /// The driven wheels.
         drive: Option<Drive>,
-        /// Number of doors.
-        doors: Option<Parts>,
-        /// Number of seats, the driver's among them.
-        seats: Option<Parts>,
         /// The colour in the manufacturer's words.
         colour: Option<String>,
         /// The day of the first registration anywhere. Owner tier.

@@ -210,7 +210,10 @@ fn ok_warranties_end_on_the_latest_day() {
     let of = |end: &str, status: &str| json!({"kind": "other", "ends_on": end, "status": status});
     check(json!([of("2024-01-01", "active"), of("2023-01-01", "active")]), json!("2024-01-01"));
     check(json!([of("2024-01-01", "active"), of("2030-01-01", "void")]), json!("2024-01-01"));
-    check(json!([of("2024-01-01", "active"), of("2030-01-01", "expired")]), json!("2024-01-01"));
+    check(json!([of("2024-01-01", "active"), of("2026-01-01", "expired")]), json!("2026-01-01"));
+    let run_out = json!({"kind": "factory", "ends_on": "2030-01-01", "status": "expired", "mileage_limit": {"value": 1, "unit": "km"}});
+    check(json!([of("2024-01-01", "active"), run_out]), json!("2024-01-01"));
+    check(json!([run_out]), json!("2030-01-01"));
     check(json!([of("2021-01-01", "expired"), of("2022-01-01", "expired")]), json!("2022-01-01"));
     check(json!([of("2030-01-01", "void")]), json!(null));
     assert_eq!(derived(FacetName::Warranty, json!({"valid_until": "2024-01-01"}), "valid_until"), json!("2024-01-01"));

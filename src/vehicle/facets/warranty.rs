@@ -9,7 +9,7 @@ record! {
     /// The warranties of this car.
     pub struct Warranty {
         /// The latest day on which any of them ends, those that are void apart. Derived where they are known. It lies in the
-        /// past where all have ended, and a limit of distance may end one earlier.
+        /// past where all have ended; a limit of distance may end one earlier.
         valid_until: Option<Date>,
         /// All of them, ended or not, where the origin states them.
         items: Option<Vec<WarrantyItem>>,
@@ -26,10 +26,12 @@ record! {
         let latest = |wanted: &dyn Fn(&WarrantyItem) -> bool| {
             items.iter().filter(|item| wanted(item)).filter_map(|item| item.ends_on).max()
         };
-        // One that has run out, by distance say, tells of the end only where none is left.
-        let may_hold = |item: &WarrantyItem| !matches!(item.status, Some(WarrantyStatus::Expired | WarrantyStatus::Void));
-        let has_ended = |item: &WarrantyItem| item.status == Some(WarrantyStatus::Expired);
-        self.valid_until = latest(&may_hold).or_else(|| latest(&has_ended));
+        let is_void = |item: &WarrantyItem| item.status == Some(WarrantyStatus::Void);
+        // One that has run out may have done so by distance, before its day: that day counts only where there is no other.
+        let by_distance =
+            |item: &WarrantyItem| item.status == Some(WarrantyStatus::Expired) && item.mileage_limit.is_some();
+        self.valid_until =
+            latest(&|item| !is_void(item) && !by_distance(item)).or_else(|| latest(&by_distance));
         Ok(())
     }
 }

@@ -1,0 +1,453 @@
+### Tous les textes des pages en français. build.rs compile ce fichier dans le Worker et le refuse
+### si ses clés ou ses arguments diffèrent de ceux des autres langues (site/README.md).
+
+-brand = Kerbside
+
+brand = { -brand }
+language-name = Français
+language-label = Langue
+skip-link = Aller au contenu
+page-title = { $page } – { -brand }
+title-error = Erreur : { $title }
+footer-official = { -brand } transmet ce qui figure dans les systèmes du constructeur. Ce n’est pas un document officiel et n’en remplace aucun.
+footer-label = À propos de ce service
+footer-problems = Les messages d’erreur expliqués
+yes = Oui
+no = Non
+
+## Accueil
+
+home-title = Ce que les registres disent d’une voiture
+home-lead = Saisissez un numéro d’identification du véhicule et lisez ce que les systèmes du constructeur savent de cette voiture : chaque information avec le système dont elle provient et sa date.
+home-markets = Choisir un marché
+home-markets-hint = Choisissez le pays où la voiture a été vendue ou est immatriculée.
+home-market-here = Rechercher une voiture
+home-market-elsewhere = Ouvre { $host }
+home-market-elsewhere-heading = Dans d’autres régions
+home-market-elsewhere-hint = Les données de ces marchés sont conservées dans leur propre région, à leur propre adresse.
+home-markets-none = Aucun marché n’est ouvert ici pour le moment. Veuillez revenir plus tard.
+home-legend = Comment lire les marques
+home-legend-lead = Chaque partie d’une fiche porte une marque qui dit d’où elle vient et si elle est à jour.
+home-legend-not-stated = « { not-stated } » signifie que personne ne l’a indiqué. Cela ne veut jamais dire « non ».
+
+## Marché : le formulaire de recherche
+
+market-title = Rechercher une voiture : { $market }
+market-lead = Il vous faut le numéro d’identification du véhicule (VIN). Il désigne une seule voiture et n’apparaît ni dans les adresses ni dans les journaux : le lien vers la fiche s’en passe.
+vin-label = Numéro d’identification du véhicule (VIN)
+vin-hint = 17 caractères, chiffres et lettres, par exemple WP0ZZZ99ZTS842360. Les espaces et les tirets ne gênent pas.
+vin-count = { $count } caractères sur 17
+vin-ioq = Les lettres I, O et Q ne figurent jamais dans un VIN. Il s’agit sans doute du chiffre 1 ou 0.
+vin-submit = Afficher la fiche
+vin-help = Où trouver le VIN ?
+vin-help-windscreen = En bas du pare-brise, côté conducteur, lisible de l’extérieur.
+vin-help-door = Sur l’étiquette de l’encadrement de la portière du conducteur.
+vin-help-document = Sur le certificat d’immatriculation (carte grise), rubrique E.
+vin-help-body = Frappé sur la carrosserie, souvent sous le capot ou près du siège avant.
+vin-help-what = Le VIN est normalisé dans le monde entier (ISO 3779). Les trois premiers caractères désignent le constructeur. Les lettres I, O et Q sont exclues, car elles ressemblent à 1 et 0.
+vin-error-summary = La fiche n’a pas pu être affichée
+vin-error-empty = Saisissez le numéro d’identification du véhicule.
+vin-error-length = { $count ->
+    [one] Un VIN compte 17 caractères ; vous n’en avez saisi que { $count }. Comparez avec le certificat d’immatriculation.
+   *[other] Un VIN compte 17 caractères ; vous en avez saisi { $count }. Comparez avec le certificat d’immatriculation.
+}
+vin-error-letters = Un VIN ne contient jamais { $found }. Les lettres I, O et Q sont exclues, car elles ressemblent à 1 et 0 : essayez le chiffre.
+vin-error-character = Un VIN ne contient que les lettres A à Z et des chiffres. Supprimez tous les autres caractères ; des lettres d’autres alphabets peuvent se ressembler.
+
+## Véhicule
+
+vehicle-heading = Fiche du véhicule
+vehicle-title = { $make } { $model }
+vehicle-model-year = Année-modèle { $year }
+vehicle-pending = Certains systèmes n’ont pas encore répondu.
+vehicle-complete = Tous les systèmes ont répondu.
+vehicle-copy = Copier le lien
+vehicle-copied = Lien copié.
+vehicle-copy-failed = Le lien n’a pas pu être copié. Copiez-le depuis la barre d’adresse.
+vehicle-again = Rechercher une autre voiture
+vehicle-note-vin = Cette page et son lien ne montrent pas le VIN. Vous pouvez transmettre le lien.
+not-stated = non indiqué
+source = Source
+as-of = Au
+reload = Recharger la page
+arrived = { $facet } : la réponse est arrivée.
+gave-up = { $facet } : la source n’a toujours pas répondu. Rechargez la page dans un instant pour vérifier.
+note-stale = D’après nos données du { $date } ; la source est de nouveau interrogée.
+note-stale-error = D’après nos données du { $date } ; la source n’a pas pu être jointe à l’instant.
+note-stale-undated = D’après nos données ; la source est de nouveau interrogée.
+note-pending = La source n’a pas encore répondu. La page complète cette partie d’elle-même ; sans JavaScript, rechargez-la dans un instant.
+note-absent = La source a été interrogée et n’a rien à ce sujet.
+note-unavailable = { $reason } Cela ne dit rien de la voiture ; veuillez réessayer plus tard.
+note-withheld-member = Cette partie est visible après connexion.
+note-withheld-owner = Cette partie n’est visible que sur preuve de propriété.
+withheld-member = Visible après connexion : { $fields }
+withheld-owner = Visible uniquement sur preuve de propriété : { $fields }
+sign-in = Se connecter
+recalls-open = Au moins un rappel est en cours pour cette voiture. Un atelier du constructeur s’en charge gratuitement.
+recalls-none = Aucun rappel n’est en cours pour cette voiture.
+recalls-unstated = Il n’est pas indiqué si un rappel est en cours.
+withheld-facets = Plus d’informations sur cette voiture
+withheld-facets-member = Pour les membres, après connexion
+withheld-facets-owner = Pour le ou la propriétaire uniquement, sur preuve
+energy-class = Classe { $letter }
+months = { $count ->
+    [one] { $count } mois
+   *[other] { $count } mois
+}
+warranty-until = Cette voiture est sous garantie jusqu’au { $date }.
+warranty-expired = La garantie a expiré le { $date }.
+warranty-ended = La garantie a pris fin.
+warranty-undated = Il y a une garantie ; son échéance n’est pas indiquée.
+warranty-none = Aucune garantie n’est enregistrée.
+warranty-unstated = Il n’est pas indiqué s’il y a une garantie.
+mileage-consistent = Les relevés concordent : aucun n’est inférieur à un relevé antérieur.
+mileage-inconsistent = Les relevés ne concordent pas : au moins un est inférieur à un relevé antérieur. Demandez pourquoi avant d’acheter.
+mileage-not-rated = Non évalué : il y a trop peu de relevés à comparer.
+mileage-unstated = Il n’est pas indiqué si les relevés concordent.
+mileage-lower = inférieur à un relevé antérieur
+damage-reported = Un dommage a été signalé pour cette voiture.
+damage-none = Aucun dommage n’a été signalé pour cette voiture.
+damage-unstated = Il n’est pas indiqué si un dommage a été signalé.
+damage-repaired = Réparé
+damage-unrepaired = Non réparé
+registration-stolen = Cette voiture est déclarée volée.
+valuation-not-rated = Non évalué : il y a trop peu de voitures comparables.
+
+## États d’une partie
+
+state-fresh = À jour
+state-stale = D’après nos données
+state-pending = En attente
+state-absent = Rien d’enregistré
+state-unavailable = Indisponible
+state-withheld = Non public
+state-fresh-meaning = Le système source a été interrogé récemment ; voici sa réponse.
+state-stale-meaning = Cela provient de nos données. La source est de nouveau interrogée ou n’a pas pu être jointe à l’instant.
+state-pending-meaning = La source n’a pas encore répondu. La page complète cette partie d’elle-même.
+state-absent-meaning = La source a été interrogée et n’a rien à ce sujet.
+state-unavailable-meaning = La source n’a pas pu être jointe. Cela ne dit rien de la voiture.
+state-withheld-meaning = Il y a ici quelque chose qui n’est pas montré à tout le monde.
+
+## Pourquoi une source n’a pas pu être interrogée (RFC 9209)
+
+error-http-response-timeout = La source n’a pas répondu à temps.
+error-connection-refused = La source a refusé la connexion.
+error-http-protocol-error = La réponse de la source était illisible.
+error-destination-unavailable = La source est tombée en panne plusieurs fois et bénéficie d’une pause.
+error-connection-limit-reached = La source est trop sollicitée en ce moment.
+error-other = La source n’a pas pu être interrogée.
+
+## Parties
+
+facet-identity = Identité
+facet-equipment = Équipement
+facet-energy = Énergie
+facet-recalls = Rappels
+facet-warranty = Garantie
+facet-service-history = Entretien
+facet-mileage = Kilométrage
+facet-registration = Immatriculation
+facet-damage = Dommages
+facet-valuation = Estimation
+facet-identity-meaning = Marque, modèle et données techniques
+facet-equipment-meaning = De quoi cette voiture est équipée
+facet-energy-meaning = Consommation, émissions et étiquette énergie
+facet-recalls-meaning = S’il y a un rappel en cours, et lequel
+facet-warranty-meaning = Ce qui est couvert, et jusqu’à quand
+facet-service-history-meaning = Le dernier entretien et les travaux effectués
+facet-mileage-meaning = Si les relevés enregistrés concordent
+facet-registration-meaning = Plaque, titulaire et dates enregistrées par l’administration
+facet-damage-meaning = Si un dommage a été signalé
+facet-valuation-meaning = Ce que coûtent des voitures comparables
+
+## Systèmes sources
+
+source-master = Référentiel des véhicules
+source-equipment = Registre des équipements
+source-recalls = Registre des rappels
+source-workshop = Ordres de réparation
+source-registry = Registre des immatriculations
+source-crm = Fichier clients
+
+## Champs
+
+field-make = Marque
+field-model = Modèle
+field-trim = Finition
+field-body = Carrosserie
+field-fuel = Carburant
+field-model-year = Année-modèle
+field-power = Puissance
+field-displacement = Cylindrée
+field-cylinders = Cylindres
+field-transmission = Boîte de vitesses
+field-drive = Roues motrices
+field-doors = Portes
+field-colour = Couleur
+field-vin = VIN
+field-item-count = Éléments enregistrés
+field-items = Détails
+field-equipment-items = Liste des équipements
+field-recalls-items = Rappels en détail
+field-open = Rappel en cours
+field-code = Code
+field-name = Nom
+field-category = Catégorie
+field-reference = Référence
+field-title = Titre
+field-description = Description
+field-announced-on = Annoncé le
+field-status = Statut
+field-mileage = Kilométrage
+field-performed-on = Effectué le
+field-first-registered = Première immatriculation
+field-model-code = Code du type
+field-seats = Places
+field-label = Étiquette énergie
+field-label-discharged = Étiquette, batterie déchargée
+field-cycle = Méthode de mesure
+field-consumption = Consommation
+field-consumption-discharged = Consommation, batterie déchargée
+field-gas-consumption = Consommation de gaz
+field-electric-consumption = Consommation électrique
+field-co2 = Émissions de CO₂
+field-electric-range = Autonomie électrique
+field-battery-capacity = Capacité de la batterie
+field-emission-standard = Norme antipollution
+field-valid-until = Valable jusqu’au
+field-warranty-items = Garanties en détail
+field-kind = Nature
+field-starts-on = Du
+field-ends-on = Au
+field-duration = Durée
+field-mileage-limit = Limite de kilométrage
+field-provider = Garant
+field-last-performed-on = Dernière intervention
+field-entry-count = Interventions enregistrées
+field-service-history-items = Interventions en détail
+field-result = Résultat
+field-workshop = Atelier
+field-invoice-number = Numéro de facture
+field-invoice-total = Montant de la facture
+field-verdict = Concordance des relevés
+field-mileage-items = Relevés
+field-read-on = Relevé le
+field-distance = Kilométrage
+field-source = À l’occasion de
+field-plate = Plaque d’immatriculation
+field-first-registered-on = Première immatriculation
+field-registered-on = Immatriculée au nom du titulaire actuel
+field-country = Pays
+field-registration-status = Statut
+field-usage = Usage
+field-keeper-count = Titulaires
+field-inspection-due-on = Prochain contrôle technique
+field-keeper-name = Titulaire
+field-keeper-address = Adresse du titulaire
+field-reported = Dommages signalés
+field-damage-items = Dommages en détail
+field-occurred-on = Date
+field-area = Endroit
+field-severity = Gravité
+field-repaired = Réparé
+field-repair-cost = Coût de réparation
+field-range = Fourchette de prix
+field-range-low = Prix à partir de
+field-range-high = Prix jusqu’à
+field-valued-at = Estimé le
+field-basis = Type de vente
+field-comparable-count = Voitures comparables
+field-rating = Évaluation
+
+## Codes
+
+code-fuel-petrol = Essence
+code-fuel-diesel = Diesel
+code-fuel-electric = Électricité
+code-fuel-hybrid-petrol = Hybride (essence)
+code-fuel-hybrid-diesel = Hybride (diesel)
+code-fuel-plug-in-hybrid = Hybride rechargeable
+code-fuel-cng = Gaz naturel (GNV)
+code-fuel-lpg = Gaz de pétrole liquéfié (GPL)
+code-fuel-hydrogen = Hydrogène
+code-fuel-ethanol = Éthanol
+code-fuel-other = Autre
+code-body-saloon = Berline
+code-body-hatchback = Berline à hayon
+code-body-estate = Break
+code-body-suv = SUV
+code-body-coupe = Coupé
+code-body-convertible = Cabriolet
+code-body-pickup = Pick-up
+code-body-van = Fourgon
+code-body-minivan = Monospace
+code-body-truck = Camion
+code-body-motorcycle = Moto
+code-body-other = Autre
+code-transmission-manual = Manuelle
+code-transmission-automatic = Automatique
+code-transmission-automated-manual = Manuelle robotisée
+code-transmission-cvt = À variation continue (CVT)
+code-transmission-other = Autre
+code-drive-front = Roues avant
+code-drive-rear = Roues arrière
+code-drive-all = Quatre roues
+code-status-open = En cours
+code-status-completed = Effectué
+code-status-active = En vigueur
+code-status-expired = Expirée
+code-status-void = Annulée
+code-status-registered = Immatriculée
+code-status-deregistered = Retirée de la circulation
+code-status-scrapped = Détruite
+code-status-stolen = Déclarée volée
+code-status-exported = Exportée
+code-status-other = Autre
+code-cycle-wltp = WLTP
+code-cycle-nedc = NEDC
+code-cycle-epa = EPA
+code-cycle-other = Autre méthode
+code-kind-factory = Garantie constructeur
+code-kind-extended = Extension de garantie
+code-kind-powertrain = Groupe motopropulseur
+code-kind-corrosion = Corrosion
+code-kind-paint = Peinture
+code-kind-battery = Batterie de traction
+code-kind-emissions = Système antipollution
+code-kind-mobility = Assistance dépannage
+code-kind-service = Entretien
+code-kind-inspection = Contrôle technique
+code-kind-repair = Réparation
+code-kind-recall = Travaux de rappel
+code-kind-tyres = Pneus
+code-kind-bodywork = Carrosserie
+code-kind-other = Autre
+code-result-passed = Favorable
+code-result-passed-with-defects = Favorable avec défaillances
+code-result-failed = Défavorable
+code-source-service = Entretien
+code-source-inspection = Contrôle technique
+code-source-registration = Immatriculation
+code-source-owner = Indiqué par le propriétaire
+code-source-telematics = Transmis par la voiture
+code-source-other = Autre
+code-verdict-consistent = Ils concordent
+code-verdict-inconsistent = Ils ne concordent pas
+code-verdict-not-rated = Non évalué
+code-usage-private = Particulier
+code-usage-commercial = Professionnel
+code-usage-taxi = Taxi
+code-usage-rental = Location
+code-usage-other = Autre
+code-area-front = Avant
+code-area-rear = Arrière
+code-area-left = Côté gauche
+code-area-right = Côté droit
+code-area-roof = Toit
+code-area-underbody = Soubassement
+code-area-interior = Habitacle
+code-area-engine = Moteur
+code-area-other = Autre endroit
+code-severity-cosmetic = Esthétique
+code-severity-minor = Léger
+code-severity-major = Important
+code-severity-structural = Structurel
+code-severity-total-loss = Perte totale
+code-basis-trade-in = Reprise
+code-basis-private-sale = Vente entre particuliers
+code-basis-retail = Vente par un professionnel
+code-basis-auction = Vente aux enchères
+code-basis-other = Autre
+code-rating-rated = Évalué
+code-rating-not-rated = Non évalué
+
+## Unités
+
+unit-kw = kW
+unit-cm3 = cm³
+unit-km = km
+unit-mi = mi
+unit-l-100km = l/100 km
+unit-kg-100km = kg/100 km
+unit-kwh-100km = kWh/100 km
+unit-g-km = g/km
+unit-kwh = kWh
+
+## Problèmes : titre, signification, remède
+
+problems-heading = Les messages d’erreur expliqués
+problems-lead = Quand quelque chose ne va pas, les pages et l’API désignent le problème par l’un de ces mots. Chacun a une page qui dit ce qu’il signifie et ce qui aide.
+problems-todo = Ce que vous pouvez faire
+problems-means = Ce que cela signifie
+problems-status = Statut HTTP
+problems-name = Nom
+problems-request = Numéro de la demande
+problems-request-hint = Veuillez indiquer ce numéro si vous demandez de l’aide.
+problems-home = Vers la page d’accueil
+problems-market = Retour à la recherche
+problems-elsewhere = Continuer sur { $host }
+problems-explained = En savoir plus sur cette erreur
+
+problem-invalid-vin-title = Ce n’est pas un numéro d’identification de véhicule
+problem-invalid-vin-text = Un VIN compte 17 caractères : des chiffres et les lettres A à Z sans I, O ni Q. La saisie n’y correspond pas.
+problem-invalid-vin-todo = Comparez le numéro avec le certificat d’immatriculation, caractère par caractère. Là où vous lisez I, O ou Q, il s’agit de 1 ou de 0.
+problem-invalid-request-title = La demande n’a pas pu être comprise
+problem-invalid-request-text = Il manque quelque chose à la demande, ou elle contient quelque chose qui n’y a pas sa place.
+problem-invalid-request-todo = Revenez au formulaire et envoyez-le de nouveau. Si vous utilisez l’API, la liste « errors » de la réponse indique chaque endroit.
+problem-unknown-vehicle-title = Cette voiture n’existe pas ici
+problem-unknown-vehicle-text = Soit l’adresse est incomplète ou endommagée, soit les systèmes du marché ne connaissent pas cette voiture.
+problem-unknown-vehicle-todo = Vérifiez que vous avez copié le lien en entier. Sinon, recherchez la voiture par son VIN, au besoin dans un autre marché.
+problem-unknown-market-title = Ce marché n’existe pas
+problem-unknown-market-text = Il n’y a pas de marché à cette adresse.
+problem-unknown-market-todo = Choisissez votre marché sur la page d’accueil.
+problem-not-found-title = Page introuvable
+problem-not-found-text = Il n’y a rien à cette adresse.
+problem-not-found-todo = Vérifiez l’adresse ou commencez par la page d’accueil.
+problem-sign-in-required-title = Veuillez vous connecter
+problem-sign-in-required-text = Ce que vous avez demandé n’est visible qu’après connexion.
+problem-sign-in-required-todo = Connectez-vous et réessayez.
+problem-ownership-required-title = Sur preuve de propriété uniquement
+problem-ownership-required-text = Ce que vous avez demandé n’est montré qu’à la personne qui a prouvé que la voiture est à elle.
+problem-ownership-required-todo = Commencez la preuve de propriété sur la page de la voiture.
+problem-wrong-proof-title = La preuve ne correspond pas
+problem-wrong-proof-text = Le code ou les données saisis ne correspondent pas à ce qui est enregistré.
+problem-wrong-proof-todo = Vérifiez votre saisie et réessayez. Le nombre d’essais est limité.
+problem-claim-expired-title = La preuve a expiré
+problem-claim-expired-text = Trop de temps s’est écoulé entre le début de la preuve et la réponse.
+problem-claim-expired-todo = Recommencez la preuve de propriété.
+problem-claim-locked-title = La preuve est bloquée
+problem-claim-locked-text = Il y a eu trop d’essais infructueux pour cette voiture.
+problem-claim-locked-todo = Attendez un jour et réessayez, ou choisissez un autre type de preuve.
+problem-claim-conflict-title = Il existe une autre preuve
+problem-claim-conflict-text = Une autre personne a prouvé que cette voiture est à elle, ou est en train de le faire.
+problem-claim-conflict-todo = Les deux parties ont été informées. Attendez le résultat ou adressez-vous au service clients.
+problem-rate-limited-title = Trop de demandes
+problem-rate-limited-text = Votre connexion a envoyé en peu de temps plus de demandes que nous ne pouvons en traiter.
+problem-rate-limited-todo = Attendez une minute et réessayez.
+problem-origin-timeout-title = La source n’a pas répondu à temps
+problem-origin-timeout-text = Le système qui connaît cette voiture n’a pas encore répondu. Sans lui, la fiche serait vide.
+problem-origin-timeout-todo = Rechargez la page dans un instant : une réponse tardive est conservée et affichée alors.
+problem-origin-failed-title = La réponse de la source est inutilisable
+problem-origin-failed-text = Le système qui connaît cette voiture a donné une réponse illisible.
+problem-origin-failed-todo = Vous n’y êtes pour rien. Réessayez plus tard.
+problem-origin-unavailable-title = La source est indisponible
+problem-origin-unavailable-text = Le système qui connaît cette voiture est en panne en ce moment et bénéficie d’une pause.
+problem-origin-unavailable-todo = Réessayez dans quelques minutes.
+problem-market-unavailable-title = Le marché est indisponible
+problem-market-unavailable-text = Le marché existe, mais ses paramètres n’ont pas pu être chargés.
+problem-market-unavailable-todo = Réessayez dans quelques minutes.
+problem-payload-too-large-title = L’envoi est trop volumineux
+problem-payload-too-large-text = Ce qui a été envoyé dépasse toute demande valable.
+problem-payload-too-large-todo = Saisissez uniquement le VIN : 17 caractères.
+problem-unsupported-media-type-title = Format inconnu
+problem-unsupported-media-type-text = Le contenu a été envoyé dans un format qui n’est pas compris ici.
+problem-unsupported-media-type-todo = Utilisez le formulaire de recherche. Si vous utilisez l’API, envoyez du JSON avec « Content-Type: application/json ».
+problem-method-not-allowed-title = Ce n’est pas possible à cette adresse
+problem-method-not-allowed-text = L’adresse existe, mais pas pour ce type de demande.
+problem-method-not-allowed-todo = Commencez par la page d’accueil. Si vous utilisez l’API, l’en-tête « Allow » indique les méthodes possibles.
+problem-misdirected-title = Ce marché se trouve dans une autre région
+problem-misdirected-text = Les données de chaque marché restent dans sa région. Cette adresse en dessert une autre.
+problem-misdirected-todo = Continuez à l’adresse de la région d’origine du marché.
+problem-internal-title = Une erreur s’est produite ici
+problem-internal-text = L’erreur vient de nous. Votre saisie n’est pas en cause.
+problem-internal-todo = Réessayez. Si l’erreur persiste, indiquez-nous le numéro de la demande.
