@@ -168,6 +168,14 @@ source-recalls = Rückrufregister
 source-workshop = Werkstattaufträge
 source-registry = Zulassungsregister
 source-crm = Kundendaten
+source-valuation = Bewertungsdienst
+source-energy = Energielabel-Register
+source-damage = Schadenregister
+source-register = Fahrzeugregister
+source-inspections = Prüfberichte
+source-data = Technische Daten
+source-warranty = Garantieregister
+source-mileage = Kilometerstandsregister
 
 ## Felder
 

@@ -169,6 +169,14 @@ source-recalls = Recall register
 source-workshop = Workshop orders
 source-registry = Registration register
 source-crm = Customer records
+source-valuation = Valuation service
+source-energy = Energy label register
+source-damage = Damage register
+source-register = Vehicle register
+source-inspections = Inspection records
+source-data = Technical data
+source-warranty = Warranty register
+source-mileage = Odometer register
 
 ## Fields, looked up by name
 

@@ -68,7 +68,7 @@ vehicle-again = Rechercher une autre voiture
 vehicle-note-vin = Cette page et son lien ne montrent pas le VIN. Vous pouvez transmettre le lien.
 not-stated = non indiqué
 source = Source
-as-of = Au
+as-of = État au
 reload = Recharger la page
 arrived = { $facet } : la réponse est arrivée.
 gave-up = { $facet } : la source n’a toujours pas répondu. Rechargez la page dans un instant pour vérifier.
@@ -168,6 +168,14 @@ source-recalls = Registre des rappels
 source-workshop = Ordres de réparation
 source-registry = Registre des immatriculations
 source-crm = Fichier clients
+source-valuation = Service d’estimation
+source-energy = Registre des étiquettes énergie
+source-damage = Registre des sinistres
+source-register = Registre des véhicules
+source-inspections = Procès-verbaux de contrôle
+source-data = Données techniques
+source-warranty = Registre des garanties
+source-mileage = Registre des kilométrages
 
 ## Champs
 
