@@ -89,7 +89,7 @@ recalls-unstated = Ob ein Rückruf offen ist, ist nicht angegeben.
 withheld-facets = Mehr über dieses Auto
 withheld-facets-member = Für Mitglieder, nach der Anmeldung
 withheld-facets-owner = Nur für die Eigentümerin oder den Eigentümer, mit Nachweis
-energy-class = Klasse { $letter }
+energy-class = Klasse { $letter }
 months = { $count ->
     [one] { $count } Monat
    *[other] { $count } Monate
@@ -241,6 +241,7 @@ field-verdict = Ob die Stände zusammenpassen
 field-mileage-items = Abgelesene Kilometerstände
 field-read-on = Abgelesen am
 field-distance = Kilometerstand
+field-mileage-distance = Stand
 field-source = Anlass
 field-plate = Kennzeichen
 field-first-registered-on = Erstzulassung
@@ -334,7 +335,7 @@ code-result-passed = Bestanden
 code-result-passed-with-defects = Bestanden mit Mängeln
 code-result-failed = Nicht bestanden
 code-source-service = Wartung
-code-source-inspection = Hauptuntersuchung
+code-source-inspection = Haupt­unter­suchung
 code-source-registration = Zulassung
 code-source-owner = Angabe des Halters
 code-source-telematics = Vom Auto gesendet

@@ -90,7 +90,7 @@ recalls-unstated = Whether a recall is open is not stated.
 withheld-facets = More about this car
 withheld-facets-member = For members, after sign-in
 withheld-facets-owner = For the owner alone, after proof of ownership
-energy-class = Class { $letter }
+energy-class = Class { $letter }
 months = { $count ->
     [one] { $count } month
    *[other] { $count } months
@@ -242,6 +242,7 @@ field-verdict = Do the readings agree
 field-mileage-items = Readings
 field-read-on = Read on
 field-distance = Mileage
+field-mileage-distance = Reading
 field-source = Occasion
 field-plate = Number plate
 field-first-registered-on = First registered

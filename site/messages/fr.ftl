@@ -89,7 +89,7 @@ recalls-unstated = Il n’est pas indiqué si un rappel est en cours.
 withheld-facets = Plus d’informations sur cette voiture
 withheld-facets-member = Pour les membres, après connexion
 withheld-facets-owner = Pour le ou la propriétaire uniquement, sur preuve
-energy-class = Classe { $letter }
+energy-class = Classe { $letter }
 months = { $count ->
     [one] { $count } mois
    *[other] { $count } mois
@@ -241,6 +241,7 @@ field-verdict = Concordance des relevés
 field-mileage-items = Relevés
 field-read-on = Relevé le
 field-distance = Kilométrage
+field-mileage-distance = Relevé
 field-source = À l’occasion de
 field-plate = Plaque d’immatriculation
 field-first-registered-on = Première immatriculation

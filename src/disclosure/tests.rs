@@ -1,6 +1,8 @@
 //! The properties of privacy-and-auth: monotone, default deny, total; and the market's raises.
 
 use super::*;
+use crate::market::Kind;
+use crate::vehicle::{Content, Member};
 use serde_json::json;
 
 fn market(disclosure: &[(&str, Tier)]) -> Market {
@@ -175,4 +177,56 @@ fn a_market_raises_and_never_lowers() {
     assert_eq!(misused_disclosure(&lowered).len(), 2);
     assert_eq!(misused_disclosure(&market(&[("identity.colr", Tier::Owner)])).len(), 1);
     assert!(misused_disclosure(&raised).is_empty());
+}
+
+/// The contract against types and table: each field is there, of its kind, and says its tier.
+#[test]
+fn the_contract_describes_every_field_with_its_tier() {
+    let contract: Value =
+        serde_json::from_str(include_str!("../../site/public/api/v1/openapi.json")).expect("the contract is JSON");
+    let schemas = contract.pointer("/components/schemas").expect("schemas");
+    let names = |pointer: &str| {
+        let list = contract.pointer(pointer).and_then(Value::as_array).expect("a list");
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let known: Vec<&str> = FacetName::ALL.iter().map(|facet| facet.as_str()).collect();
+    assert_eq!(names("/components/schemas/FacetName/enum"), known);
+    for facet in FacetName::ALL {
+        let at = format!("/components/schemas/Vehicle/properties/facets/properties/{facet}/$ref");
+        let name = contract.pointer(&at).and_then(Value::as_str).expect("the facet has a schema");
+        let schema = schemas.get(name.trim_start_matches("#/components/schemas/")).expect("the schema is there");
+        check_members(*facet, crate::vehicle::members(*facet), schema, "");
+    }
+}
+
+fn check_members(facet: FacetName, members: &[Member], schema: &Value, before: &str) {
+    assert_eq!(schema.get("additionalProperties"), Some(&json!(false)), "{facet}.{before}");
+    let properties = schema.get("properties").and_then(Value::as_object).expect("properties");
+    assert_eq!(properties.len(), members.len(), "{facet}.{before}");
+    for member in members {
+        let path = format!("{before}{}", member.name);
+        let property = properties.get(member.name).unwrap_or_else(|| panic!("{facet}.{path} is not in the contract"));
+        match member.content {
+            Content::Record(inner) => check_members(facet, inner, property, &format!("{path}.")),
+            Content::List(inner) => check_members(facet, inner, &property["items"], &format!("{path}.")),
+            Content::Leaf(kind) => check_leaf(facet, &path, kind, property),
+        }
+    }
+}
+
+fn check_leaf(facet: FacetName, path: &str, kind: Kind, property: &Value) {
+    let is_of_kind = match kind {
+        Kind::Text => property["type"] == "string",
+        Kind::Code(words) => property["enum"] == json!(words),
+        Kind::Integer => property["type"] == "integer",
+        Kind::Boolean => property["type"] == "boolean",
+        Kind::Date => property["format"] == "date",
+        Kind::Instant => property["format"] == "date-time",
+        Kind::Quantity(unit) => property["properties"]["unit"]["const"] == unit,
+        Kind::Money => property["$ref"] == "#/components/schemas/Money",
+    };
+    assert!(is_of_kind, "{facet}.{path} is {kind:?}: {property}");
+    let floor = leaves(facet).iter().find(|leaf| leaf.path == path).map(|leaf| leaf.floor.as_str()).expect("a row");
+    let said = property["description"].as_str().unwrap_or_default().to_lowercase();
+    assert!(said.ends_with(&format!("{floor} tier.")), "{facet}.{path} is {floor}: {said}");
 }

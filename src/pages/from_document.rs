@@ -331,7 +331,7 @@ mod tests {
             &page(Language::De, &seen_by(MarketTier::Owner)),
             &[
                 "<dt>Erstzulassung</dt><dd>15. März 1996</dd>",
-                "<span class=\"grade grade--f\" aria-hidden=\"true\">F</span> Klasse F",
+                "<span class=\"grade grade--f\" aria-hidden=\"true\">F</span> Klasse\u{a0}F",
                 "<dt>Verbrauch</dt><dd>11,4\u{a0}l/100 km</dd>",
                 "Für dieses Auto ist mindestens ein Rückruf offen.",
                 "Die Garantie ist am 15. März 2006 abgelaufen.",

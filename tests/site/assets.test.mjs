@@ -48,7 +48,7 @@ test("modules import files that exist", () => {
 });
 
 test("every message is used", () => {
-  const rust = ["facet", "from_document", "home", "label", "language", "layout", "market", "problem", "vehicle"]
+  const rust = ["facet", "from_document", "home", "label", "language", "layout", "market", "problem", "timeline", "vehicle", "verdict", "written"]
     .map((name) => readFileSync(new URL(`../../src/pages/${name}.rs`, import.meta.url), "utf8"));
   const used = [...rust, ...templates.map(([, text]) => text), read("messages/en.ftl")].join("\n");
   const named = /^(code|error|facet|field|problem|source|state|unit)-/;
