@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::leaf::{self, Misfit, Read, Surroundings, elements, object, place};
-use super::scalar::hold;
+use super::scalar::{about, hold};
 use super::speaks_xml;
 use crate::market::{FacetName, Field, Leaf, Map, Market, Pointer, Shape, shape};
 use crate::vehicle::{Vin, typed};
@@ -61,7 +61,8 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
         let record = record(&leaves, element, around);
         record.map_err(|misfit| fail(place(each, index, None) + &misfit.place, misfit.cause))
     };
-    let mut counted = items.iter().enumerate().filter(|(_, element)| hold(&description.when, element));
+    let when = about(&description.when, vin);
+    let mut counted = items.iter().enumerate().filter(|(_, element)| hold(&when, element));
     let value = if let (Shape::List { .. }, true) = (shape, each.is_some()) {
         if let Some(list) = goes_on() {
             return Err(fail(list, "the list goes on in another page"));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::market::Match;
+use crate::vehicle::Vin;
 
 /// A value that is not of the kind that the mapping says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,21 @@ pub(super) fn text_of(value: &Value) -> Result<Option<Cow<'_, str>>, WrongKind> 
         Value::Array(_) => return Err(WrongKind { found: "a list" }),
         Value::Object(_) => return Err(WrongKind { found: "an object" }),
     }))
+}
+
+/// The conditions with the car's VIN, in capitals or not, where they say `{vin}`: the rows of one car in a file of many.
+pub(super) fn about(conditions: &[Match], vin: &Vin) -> Vec<Match> {
+    let fill = |texts: &mut Vec<String>| {
+        if texts.iter().any(|text| text == "{vin}") {
+            texts.extend([vin.expose().to_owned(), vin.expose().to_ascii_lowercase()]);
+        }
+    };
+    let mut conditions = conditions.to_vec();
+    for condition in &mut conditions {
+        fill(&mut condition.is);
+        fill(&mut condition.not);
+    }
+    conditions
 }
 
 /// Whether all conditions hold of an element.

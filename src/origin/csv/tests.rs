@@ -85,6 +85,25 @@ fn ok_and_err_requests() {
     assert_eq!(text(&semicolon, "a\nb"), None);
 }
 
+#[test]
+fn ok_the_rows_of_one_car_in_a_file_of_many() {
+    let text = include_str!("../../../tests/fixtures/flat.toml");
+    let market = crate::market::compile("flat.toml", text).expect("the fixture is valid").market;
+    let origin = market.origins.get("feed").expect("described");
+    let body = b"vin;name\nWP0ZZZ99ZTS390001;Other\nWP0ZZZ99ZTS390000;One\nwp0zzz99zts390000;Two\n";
+    let tree = csv_tree(origin, body, None).expect("readable");
+    let items = |vin: &str| {
+        let vin = crate::vehicle::Vin::parse(vin).expect("valid");
+        match crate::origin::map(&market, crate::market::FacetName::Equipment, &tree, &vin).expect("mapped") {
+            crate::origin::Mapped::Present(value) => value["items"].clone(),
+            crate::origin::Mapped::Absent => Value::Null,
+        }
+    };
+    assert_eq!(items("WP0ZZZ99ZTS390000"), json!([{"name": "One"}, {"name": "Two"}]));
+    assert_eq!(items("WP0ZZZ99ZTS390001"), json!([{"name": "Other"}]));
+    assert_eq!(items("WP0ZZZ99ZTS390002"), json!([]));
+}
+
 proptest! {
     // A file is read dozens of times in one case.
     #![proptest_config(ProptestConfig::with_cases(64))]

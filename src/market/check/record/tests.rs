@@ -195,7 +195,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "each = \"/recall\"",
         "each = \"/recal\"",
-        "m.toml:76: facets.recalls.each: \"/recal\" is nothing of the layout; did you mean \"recall\"?",
+        "m.toml:77: facets.recalls.each: \"/recal\" is nothing of the layout; did you mean \"recall\"?",
     ),
     (
         "separator = \";\"",
