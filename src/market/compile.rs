@@ -311,6 +311,13 @@ model = { at = "/model" }
     }
 
     #[test]
+    fn ok_the_designs_own_market() {
+        let text = include_str!("../../tests/fixtures/design.toml");
+        let errors = compile("design.toml", text).err().unwrap_or_default();
+        assert_eq!(errors, []);
+    }
+
+    #[test]
     fn ok_compiles_and_reads_back() {
         let compiled = compile("m.toml", GOOD).expect("valid");
         let (market, hash) = published::read(&compiled.json).expect("readable");
@@ -346,7 +353,7 @@ model = { at = "/model" }
                 "timeout_ms = \"2500\"",
                 "m.toml:12: origins.master.timeout_ms: holds a text; write a whole number that is not negative, without quotes",
             ),
-            ("timeout_ms = 2500\n", "", "m.toml:9: origins.master: `timeout_ms` is missing; add it"),
+            ("protocol = \"rest\"\n", "", "m.toml:9: origins.master: `protocol` is missing; add it"),
             (
                 "2500",
                 "0",

@@ -162,6 +162,7 @@ pub struct Origin {
     /// Where it is. Placeholders are percent-encoded.
     pub url: Template,
     /// Milliseconds until a call is given up. May exceed the deadline: the answer then lands in the cache.
+    #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u32,
     /// Bytes of an answer's body at the most.
     #[serde(default = "default_max_bytes")]
@@ -377,6 +378,7 @@ pub struct Facet {
     #[serde(default)]
     pub required: bool,
     /// Seconds that it is fresh.
+    #[serde(default = "default_ttl_s")]
     pub ttl_s: u32,
     /// Further seconds that it is served while it is refreshed.
     #[serde(default)]
@@ -444,6 +446,14 @@ pub(super) const fn default_max_bytes() -> u32 {
 
 pub(super) const fn default_concurrency() -> u8 {
     4
+}
+
+pub(super) const fn default_timeout_ms() -> u32 {
+    2500
+}
+
+pub(super) const fn default_ttl_s() -> u32 {
+    3600
 }
 
 pub(super) const fn default_absent_s() -> u32 {

@@ -10,7 +10,7 @@ use crate::market::encoding::Encoding;
 use crate::market::file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
     SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
-    default_concurrency, default_max_age_s, default_max_bytes, default_scopes,
+    default_concurrency, default_max_age_s, default_max_bytes, default_scopes, default_timeout_ms, default_ttl_s,
 };
 use crate::market::map::Map;
 use crate::market::mapping::{Conversion, Leaf};
@@ -72,7 +72,7 @@ read_words!(OwnershipMethod {
 read_structure!(Origin {
     protocol,
     url,
-    timeout_ms,
+    timeout_ms = default_timeout_ms(),
     max_bytes = default_max_bytes(),
     retries = 0,
     concurrency = default_concurrency(),
@@ -201,7 +201,7 @@ impl Read for Facet {
         Some(Self {
             origin: keys.get("origin")?,
             required: keys.get_or("required", || false)?,
-            ttl_s: keys.get("ttl_s")?,
+            ttl_s: keys.get_or("ttl_s", default_ttl_s)?,
             stale_s: keys.get_or("stale_s", || 0)?,
             error_s: keys.get_or("error_s", || 0)?,
             absent_s: keys.get_or("absent_s", default_absent_s)?,
