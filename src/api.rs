@@ -11,12 +11,13 @@ mod json;
 pub mod problem;
 mod router;
 mod site;
+mod stream;
 mod trace;
 mod v1;
 
 use std::rc::Rc;
 
-pub use call::{Answer, BodyError, Call, Incoming};
+pub use call::{Answer, BodyError, Call, Events, Incoming};
 pub use config::{Config, ConfigError};
 pub use router::{Route, route};
 

@@ -11,5 +11,7 @@ mod markets;
 mod pages;
 #[path = "api/simulation.rs"]
 mod simulation;
+#[path = "api/stream.rs"]
+mod stream;
 #[path = "api/vehicles.rs"]
 mod vehicles;

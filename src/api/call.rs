@@ -1,6 +1,9 @@
 //! One call and one answer, free of any platform's types.
 
+use std::fmt;
+
 use futures::future::LocalBoxFuture;
+use futures::stream::LocalBoxStream;
 
 use crate::pages::CONTENT_SECURITY_POLICY;
 
@@ -45,8 +48,17 @@ impl Call {
     }
 }
 
+/// A body that comes in parts: server-sent events.
+pub struct Events(pub LocalBoxStream<'static, String>);
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
+
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -54,6 +66,8 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// UTF-8. Sent for every verb but `HEAD`.
     pub body: String,
+    /// What follows the body as it comes. Where it is dropped, work that others can use goes on.
+    pub events: Option<Events>,
     /// The problem's slug, for telemetry.
     pub problem: Option<&'static str>,
 }
@@ -61,7 +75,14 @@ pub struct Answer {
 impl Answer {
     /// An answer with a body.
     pub fn new(status: u16, content_type: &str, body: String) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body, problem: None }
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body, events: None, problem: None }
+    }
+
+    /// Server-sent events.
+    pub fn events(events: LocalBoxStream<'static, String>) -> Self {
+        let mut answer = Self::new(200, "text/event-stream", String::new());
+        answer.events = Some(Events(events));
+        answer.with("cache-control", "private, no-store")
     }
 
     /// A page.
@@ -79,7 +100,7 @@ impl Answer {
     /// Sends the caller elsewhere with GET.
     pub fn see_other(location: String) -> Self {
         let headers = vec![("location", location), ("cache-control", "no-store".to_owned())];
-        Self { status: 303, headers, body: String::new(), problem: None }
+        Self { status: 303, headers, body: String::new(), events: None, problem: None }
     }
 
     /// Sets a header, replacing one of the same name.

@@ -57,6 +57,17 @@ impl<'a> Context<'a> {
         accept.contains("json") && !accept.contains("text/html")
     }
 
+    /// Whether the caller asks for server-sent events.
+    pub(super) fn wants_events(&self) -> bool {
+        let accept = self.call.incoming.header("accept").unwrap_or_default();
+        accept.split(',').any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_refused = |part: &str| part.trim_start_matches("q=").trim_end_matches(['0', '.']).is_empty();
+            parts.next().is_some_and(|range| range.eq_ignore_ascii_case("text/event-stream"))
+                && !parts.any(|part| part.starts_with("q=") && is_refused(part))
+        })
+    }
+
     /// The market of a path segment.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
         let code = MarketCode::new(segment).map_err(|_| Problem::new(Slug::UnknownMarket))?;
@@ -108,7 +119,21 @@ impl<'a> Context<'a> {
         vin: &Vin,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        let request = flow::Request {
+        Ok(flow::run(&self.ports, &self.app.flow, self.question(market, vin, facets)?).await)
+    }
+
+    /// Begins the flow for facets of a car.
+    pub(super) async fn start_flow(
+        &self,
+        market: &Rc<Market>,
+        vin: &Vin,
+        facets: Vec<FacetName>,
+    ) -> Result<flow::Running, Problem> {
+        Ok(flow::Running::start(&self.ports, &self.app.flow, self.question(market, vin, facets)?).await)
+    }
+
+    fn question(&self, market: &Rc<Market>, vin: &Vin, facets: Vec<FacetName>) -> Result<flow::Request, Problem> {
+        Ok(flow::Request {
             market: Rc::clone(market),
             vin: vin.clone(),
             lookup: self.keys()?.lookup(vin),
@@ -116,8 +141,7 @@ impl<'a> Context<'a> {
             tier: Tier::Public,
             started: self.started,
             trace: self.trace.for_origins(),
-        };
-        Ok(flow::run(&self.ports, &self.app.flow, request).await)
+        })
     }
 
     /// The body, where it is of the media type and not too long.

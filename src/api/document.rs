@@ -85,13 +85,12 @@ pub(super) fn document<'f>(market: &'f Market, id: &'f str, flow: &'f Flow) -> D
         State::Present { value, .. } => Some((*name, value.as_ref())),
         _ => None,
     });
-    let metas = flow.facets.iter().map(|(name, result)| (*name, meta(&result.state)));
     Document {
         id,
         market: market.code.as_str(),
         tier: Tier::Public.as_str(),
         facets: present.collect(),
-        meta: Meta { complete: is_complete(flow), facets: metas.collect() },
+        meta: metas(flow),
         links: Links {
             this: format!("/api/v1/{}/vehicles/{id}", market.code),
             page: format!("/{}/vehicles/{id}", market.code),
@@ -114,6 +113,20 @@ pub(super) fn facet(name: FacetName, flow: &Flow) -> Option<String> {
     };
     let wire = FacetDocument { name, value, meta: meta(&result.state) };
     Some(serde_json::to_string(&wire).unwrap_or_default()) // OK because it holds texts and numbers only.
+}
+
+/// The last event of a stream.
+pub(super) fn done(flow: &Flow) -> String {
+    #[derive(Serialize)]
+    struct Done<'f> {
+        meta: Meta<'f>,
+    }
+    serde_json::to_string(&Done { meta: metas(flow) }).unwrap_or_default() // OK because it holds texts and numbers only.
+}
+
+fn metas(flow: &Flow) -> Meta<'_> {
+    let facets = flow.facets.iter().map(|(name, result)| (*name, meta(&result.state))).collect();
+    Meta { complete: is_complete(flow), facets }
 }
 
 /// Whether nothing is pending or unavailable.

@@ -1,17 +1,24 @@
 //! The handlers of pages: the same flows and documents as the API, rendered by `pages`.
 
+use std::rc::Rc;
+
 use super::call::Answer;
 use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
+use super::stream::{self, Part};
 use crate::cache;
 use crate::disclosure;
+use crate::flow::Flow;
 use crate::market::{FacetName, Locale, Market, Tier};
 use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
+use crate::ports::Format;
 use crate::vehicle::{Vin, VinError};
 
 /// Pages differ by language, and will by who looks at them.
 const VARY: &str = "Cookie, Accept-Language";
+/// The address of a car's page is that of its events too.
+const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
 /// How long pages without facts may be kept.
 const CACHE_CONTROL: &str = "public, max-age=30";
 
@@ -71,41 +78,71 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
     }
 }
 
-/// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that fills pending ones in.
+/// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that fills pending ones in. As a stream
+/// of events, `?fragment=a,b` is each of these as soon as it is there.
 pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
     let vin = context.vehicle(id)?;
     let fragment = context.call.parameter("fragment");
     let facets = match &fragment {
-        Some(name) => {
-            let name = FacetName::parse(name).filter(|name| market.facets.contains_key(name));
-            vec![name.ok_or_else(|| Problem::new(Slug::NotFound))?]
+        Some(names) => {
+            let known = |name| FacetName::parse(name).filter(|name| market.facets.contains_key(name));
+            let facets: Option<Vec<FacetName>> = names.split(',').map(known).collect();
+            facets.ok_or_else(|| Problem::new(Slug::NotFound))?
         }
         None => market.facets.keys().copied().collect(),
     };
+    let frame = market_frame(context, &market, &format!("vehicles/{id}"));
+    if context.wants_events() {
+        return vehicle_events(context, &market, id, &vin, facets, frame).await;
+    }
     let flow = context.flow(&market, &vin, facets).await?;
     document::required(&market, &flow)?;
-    let wire = document::document_value(&market, id, &flow);
-    let frame = market_frame(context, &market, &format!("vehicles/{id}"));
-    let locale = locale(&market, frame.t.language);
-    let today = context.ports.clock.now().to_string();
-    let view = pages::vehicle_view(
-        &pages::Context {
-            frame: &frame,
-            locale: &locale,
-            distance: market.distance.as_str(),
-            today: today.get(..10).unwrap_or_default(),
-            format: context.ports.format.as_ref(),
-            floor: &|facet, field| floor(&market, facet, field),
-            sign_in: None,
-        },
-        &wire,
-    );
+    let view = vehicle_view(context.ports.format.as_ref(), &market, id, &frame, &flow);
     let html = match &fragment {
         Some(name) => view.facet(name).map(pages::facet_fragment).ok_or_else(|| Problem::new(Slug::NotFound))?,
         None => pages::render_vehicle(&view),
     };
-    Ok(document::headers(page(200, html), &market, &flow))
+    Ok(document::headers(page(200, html), &market, &flow).with("vary", VEHICLE_VARY))
+}
+
+/// Each facet as the section of the page that shows it, `{"name", "html"}`, and the end.
+async fn vehicle_events(
+    context: &Context<'_>,
+    market: &Rc<Market>,
+    id: &str,
+    vin: &Vin,
+    facets: Vec<FacetName>,
+    frame: Frame,
+) -> Result<Answer, Problem> {
+    let (market_here, id, format) = (Rc::clone(market), id.to_owned(), Rc::clone(&context.ports.format));
+    let write = move |part: &Part, flow: &Flow| match part {
+        Part::Document => None,
+        Part::Facet(name) => {
+            let view = vehicle_view(format.as_ref(), &market_here, &id, &frame, flow);
+            let html = pages::facet_fragment(view.facet(name.as_str())?);
+            Some(("facet", serde_json::json!({"name": name.as_str(), "html": html}).to_string()))
+        }
+        Part::Done => Some(("done", "{}".to_owned())),
+    };
+    let answer = stream::answer(context, market, vin, facets, Box::new(write), true).await?;
+    Ok(answer.with("vary", VEHICLE_VARY))
+}
+
+fn vehicle_view(format: &dyn Format, market: &Market, id: &str, frame: &Frame, flow: &Flow) -> pages::VehicleView {
+    let wire = document::document_value(market, id, flow);
+    let locale = locale(market, frame.t.language);
+    let today = flow.answered.to_string();
+    let context = pages::Context {
+        frame,
+        locale: &locale,
+        distance: market.distance.as_str(),
+        today: today.get(..10).unwrap_or_default(),
+        format,
+        floor: &|facet, field| floor(market, facet, field),
+        sign_in: None,
+    };
+    pages::vehicle_view(&context, &wire)
 }
 
 /// `GET /problems/`

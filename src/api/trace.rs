@@ -127,7 +127,7 @@ mod tests {
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         let upper = VALID.to_uppercase();
         let long = format!("{VALID}-extra");
-        let many: String = (0..33).map(|number| format!("k{number}=1,")).collect();
+        let many = (0..33).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join(",");
         for bad in ["", "x", zero, &upper, &long, &VALID.replacen("00", "ff", 1), "00-4bf9\r\nx-y-01"] {
             let trace = trace(Some(bad), Some("a=1"));
             assert_ne!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736", "{bad}");

@@ -58,7 +58,7 @@ struct Car {
 /// The cars of an isolate.
 #[derive(Debug, Default)]
 pub(super) struct Cars {
-    cars: Vec<Car>,
+    at_work: Vec<Car>,
     sequence: Sequence,
     bytes: usize,
     swept_at: Timestamp,
@@ -125,7 +125,7 @@ impl Cars {
 
     /// The caller no longer asks an origin about a car.
     pub(super) fn leave(&mut self, key: &CarKey, origin: &OriginName) {
-        if let Some(car) = self.cars.iter_mut().find(|car| car.key == *key) {
+        if let Some(car) = self.at_work.iter_mut().find(|car| car.key == *key) {
             car.flights.retain(|(other, _)| other != origin);
         }
     }
@@ -144,13 +144,13 @@ impl Cars {
         });
         car.entries.push(entry);
         self.bytes = (self.bytes + added).saturating_sub(removed);
-        while self.bytes > MOST_BYTES && self.cars.len() > 1 {
+        while self.bytes > MOST_BYTES && self.at_work.len() > 1 {
             self.forget_oldest();
         }
     }
 
     fn find(&self, key: &CarKey) -> Option<&Car> {
-        self.cars.iter().find(|car| car.key == *key)
+        self.at_work.iter().find(|car| car.key == *key)
     }
 
     fn entry(&self, key: &CarKey, facet: FacetName) -> Option<&Entry> {
@@ -158,17 +158,17 @@ impl Cars {
     }
 
     fn car(&mut self, key: &CarKey, now: Timestamp) -> &mut Car {
-        let place = self.cars.iter().position(|car| car.key == *key).unwrap_or_else(|| {
+        let place = self.at_work.iter().position(|car| car.key == *key).unwrap_or_else(|| {
             self.sweep(now);
-            if self.cars.len() >= MOST_CARS {
+            if self.at_work.len() >= MOST_CARS {
                 self.forget_oldest();
             }
             let car = Car { key: key.clone(), used_at: now, reading: None, flights: Vec::new(), entries: Vec::new() };
-            self.cars.push(car);
-            self.cars.len() - 1
+            self.at_work.push(car);
+            self.at_work.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
-        let car = &mut self.cars[place];
+        let car = &mut self.at_work[place];
         car.used_at = now;
         car
     }
@@ -179,19 +179,19 @@ impl Cars {
             return;
         }
         self.swept_at = now;
-        for car in &mut self.cars {
+        for car in &mut self.at_work {
             car.entries.retain(|entry| now.since_ms(entry.at) < RECENT_MS);
             car.flights.retain(|(_, until)| now < *until);
             car.reading.take_if(|(_, until)| now >= *until);
         }
-        self.cars.retain(|car| !car.entries.is_empty() || !car.flights.is_empty() || car.reading.is_some());
-        self.bytes = self.cars.iter().flat_map(|car| &car.entries).map(Entry::bytes).sum();
+        self.at_work.retain(|car| !car.entries.is_empty() || !car.flights.is_empty() || car.reading.is_some());
+        self.bytes = self.at_work.iter().flat_map(|car| &car.entries).map(Entry::bytes).sum();
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.cars.iter().enumerate().min_by_key(|(_, car)| car.used_at).map(|(place, _)| place);
+        let oldest = self.at_work.iter().enumerate().min_by_key(|(_, car)| car.used_at).map(|(place, _)| place);
         if let Some(place) = oldest {
-            let car = self.cars.swap_remove(place);
+            let car = self.at_work.swap_remove(place);
             self.bytes = self.bytes.saturating_sub(car.entries.iter().map(Entry::bytes).sum());
         }
     }
@@ -281,12 +281,12 @@ mod tests {
         for number in 0..2_000 {
             cars.land(&key(&number.to_string()), FacetName::Identity, envelope(0, 100), Timestamp(0));
         }
-        assert_eq!(cars.cars.len(), MOST_CARS);
+        assert_eq!(cars.at_work.len(), MOST_CARS);
         for number in 0..100 {
             cars.land(&key(&number.to_string()), FacetName::Recalls, envelope(0, 200_000), Timestamp(1));
             assert!(cars.bytes <= MOST_BYTES, "{}", cars.bytes);
         }
         cars.land(&key("last"), FacetName::Identity, envelope(0, 1), Timestamp(10_000));
-        assert_eq!(cars.cars.len(), 1, "what is over is swept");
+        assert_eq!(cars.at_work.len(), 1, "what is over is swept");
     }
 }

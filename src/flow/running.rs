@@ -128,14 +128,12 @@ impl Running {
             let recent = cars.recent(&car, *facet, cache::policy(*facet, &self.request.market), now);
             let stored = found.get(facet).cloned();
             let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.stored_at < recent.stored_at);
-            match recent.filter(is_newer) {
-                Some(recent) => drop(newest.insert(*facet, recent)),
-                None => {
-                    let landed = stored.clone().map_or(Landed::Nothing, Landed::Envelope);
-                    cars.land(&car, *facet, landed, now);
-                    newest.extend(stored.map(|stored| (*facet, stored)));
-                }
+            if let Some(recent) = recent.filter(is_newer) {
+                newest.insert(*facet, recent);
+                continue;
             }
+            cars.land(&car, *facet, stored.clone().map_or(Landed::Nothing, Landed::Envelope), now);
+            newest.extend(stored.map(|stored| (*facet, stored)));
         }
         cars.has_read(&car, now);
         newest

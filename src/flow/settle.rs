@@ -10,13 +10,16 @@ use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
 use crate::ports::Timestamp;
 use crate::telemetry::{Event, Level, field};
 
+/// What the caller sees of a facet, and the names of what they do not.
+pub(super) type Projected = (Box<RawValue>, Vec<String>);
+
 /// What became of one facet.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     /// What is stored of it, or why there is nothing.
     pub(super) result: Result<Envelope, Failure>,
     /// What the caller sees, where their tier sees more than the public projection.
-    pub(super) projected: Option<(Box<RawValue>, Vec<String>)>,
+    pub(super) projected: Option<Projected>,
     /// How it came.
     pub(super) via: Via,
     /// Milliseconds that it took.
@@ -31,7 +34,7 @@ pub(super) fn facet(
     facet: FacetName,
     answer: &Result<Answer, Failure>,
     now: Timestamp,
-) -> (Result<Envelope, Failure>, Option<(Box<RawValue>, Vec<String>)>) {
+) -> (Result<Envelope, Failure>, Option<Projected>) {
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
         Ok(Answer::NotFound) => Ok(Mapped::Absent),

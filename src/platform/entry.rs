@@ -3,14 +3,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, event};
+use futures::{FutureExt as _, StreamExt as _};
+use js_sys::Uint8Array;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::ReadableStream;
+use worker::{Context, Env, Headers, Request, Response, ResponseBody, ResponseBuilder, event};
 
 use super::fetch::read_capped;
-use crate::api::{Answer, App, BodyError, Call, Config, Incoming, handle};
+use crate::api::{Answer, App, BodyError, Call, Config, Events, Incoming, handle};
 use crate::cache::Memory;
 use crate::flow;
+use crate::ports::Ports;
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
@@ -27,7 +31,10 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
     let call = call(&request);
     let is_head = call.method == "HEAD";
-    respond(handle(&app, call).await, is_head)
+    let mut answer = handle(&app, call).await;
+    let events = answer.events.take().filter(|_| !is_head);
+    let parts = events.map(|events| stream(events, &app.ports)).transpose()?;
+    respond(answer, parts, is_head)
 }
 
 /// Read once an isolate: variables change with a deployment only.
@@ -84,12 +91,34 @@ impl Incoming for Received {
     }
 }
 
-fn respond(answer: Answer, is_head: bool) -> worker::Result<Response> {
+/// A readable stream that gets each part as it comes. Where nobody reads any more the parts are dropped, and with them the last
+/// that holds on to them; what runs in the background goes on.
+fn stream(mut events: Events, ports: &Ports) -> worker::Result<ReadableStream> {
+    let pipe = web_sys::TransformStream::new()?;
+    let writer = pipe.writable().get_writer()?;
+    let pump = async move {
+        while let Some(text) = events.0.next().await {
+            let bytes = Uint8Array::from(text.as_bytes());
+            if JsFuture::from(writer.write_with_chunk(&bytes)).await.is_err() {
+                return;
+            }
+        }
+        // A reader that has left meanwhile needs no end.
+        let _ = JsFuture::from(writer.close()).await;
+    };
+    ports.background.spawn(pump.boxed_local());
+    Ok(pipe.readable())
+}
+
+fn respond(answer: Answer, parts: Option<ReadableStream>, is_head: bool) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in &answer.headers {
         headers.append(name, value)?;
     }
     let builder = ResponseBuilder::new().with_status(answer.status).with_headers(headers);
+    if let Some(parts) = parts {
+        return Ok(builder.body(ResponseBody::Stream(parts)));
+    }
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
     Ok(if has_body { builder.fixed(answer.body.into_bytes()) } else { builder.empty() })
 }

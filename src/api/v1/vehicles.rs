@@ -6,6 +6,7 @@ use crate::api::call::Answer;
 use crate::api::context::Context;
 use crate::api::document;
 use crate::api::problem::{Problem, Slug};
+use crate::api::stream;
 use crate::flow::Flow;
 use crate::market::{FacetName, Market};
 
@@ -17,6 +18,9 @@ pub(in crate::api) async fn document(context: &Context<'_>, market: &str, id: &s
     let market = context.market(market).await?;
     let vin = context.vehicle(id)?;
     let facets = selected(context, &market)?;
+    if context.wants_events() {
+        return stream::document(context, &market, id, &vin, facets).await;
+    }
     let flow = context.flow(&market, &vin, facets).await?;
     document::required(&market, &flow)?;
     let wire = document::document(&market, id, &flow);
@@ -48,7 +52,7 @@ fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: S
         let tag = document::entity_tag(flow, id);
         let asked = context.call.incoming.header("if-none-match");
         if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
-            answer = Answer { status: 304, headers: Vec::new(), body: String::new(), problem: None };
+            answer = Answer { status: 304, headers: Vec::new(), body: String::new(), events: None, problem: None };
         }
         answer.header("etag", tag);
     }
