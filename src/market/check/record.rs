@@ -135,8 +135,22 @@ fn check_kinds(name: &OriginName, encoding: Encoding, records: &Records, finding
     }
 }
 
+/// Texts of `not_found` that a number of the layout, which it looks at, is never written as.
+fn numbers_never_read_as(origin: &Origin) -> impl Iterator<Item = (&str, &str)> {
+    let condition = origin.not_found.iter();
+    condition.flat_map(|condition| {
+        let name = condition.at.as_str().trim_start_matches('/');
+        let field = origin.layout.iter().find(|field| field.name == name && field.kind.is_number() && field.scale == 0);
+        let texts = condition.is.iter().filter(move |text| {
+            field.is_some() && text.parse::<i64>().is_ok_and(|number| number.to_string() != **text)
+        });
+        texts.filter_map(move |text| Some((field?.name.as_str(), text.as_str())))
+    })
+}
+
 /// Pointers that can lead to nothing.
 fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
+    let at = |key: &'static str| ["origins", name.as_str(), key];
     let mut known: Vec<&str> = match &origin.records {
         Some(records) if !records.types.is_empty() => records.types.keys().map(String::as_str).collect(),
         Some(_) => vec!["records"],
@@ -150,7 +164,13 @@ fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &
             .then(|| format!("\"/{first}\" is nothing of the layout; {}", nearest(&first, known.iter().copied())))
     };
     if let Some(message) = origin.not_found.as_ref().and_then(|condition| wrong(&condition.at)) {
-        findings.add(&["origins", name.as_str(), "not_found"], message);
+        findings.add(&at("not_found"), message);
+    }
+    for (name, text) in numbers_never_read_as(origin) {
+        findings.add(
+            &at("not_found"),
+            format!("{text:?} is never what the number \"{name}\" reads as: numbers have no leading zeros; correct one of them, or read the field as text"),
+        );
     }
     for (facet, description) in market.facets.iter().filter(|(_, facet)| facet.origin == *name) {
         if let Some(message) = description.each.as_ref().and_then(wrong) {

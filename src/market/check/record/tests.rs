@@ -188,6 +188,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "m.toml:26: origins.registry.groups.keepers.layout.since: has bytes 12 to 19, beyond its group's `len` of 18 bytes; correct `at`, `len` or `count`",
     ),
     (
+        "at = \"/status\", is = \"04\"",
+        "at = \"/n\", is = \"04\"",
+        "m.toml:29: origins.registry.not_found: \"04\" is never what the number \"n\" reads as: numbers have no leading zeros; correct one of them, or read the field as text",
+    ),
+    (
         "at = \"/status\", is",
         "at = \"/stauts\", is",
         "m.toml:29: origins.registry.not_found: \"/stauts\" is nothing of the layout; did you mean \"status\"?",
