@@ -3,6 +3,8 @@
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "api/facets.rs"]
+mod facets;
 #[path = "api/lookups.rs"]
 mod lookups;
 #[path = "api/markets.rs"]

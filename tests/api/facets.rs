@@ -1,0 +1,147 @@
+//! All ten facets from an origin's answer to documents and pages, at every tier.
+
+use std::rc::Rc;
+
+use crate::support::{CAR, TestApp, body};
+use kerbside::disclosure;
+use kerbside::flow::{self, State};
+use kerbside::market::{FacetName, Market, Tier, compile};
+use kerbside::pages;
+use kerbside::ports::fake::Answer;
+use kerbside::vehicle::Vin;
+use serde_json::{Value, json};
+
+const MARKET: &str = include_str!("../fixtures/ten-facets.toml");
+/// Each value above the public tier carries a mark of its own.
+const ANSWER: &str = r#"{
+    "make": "Renault", "first": "1971-02-03", "equipment": ["MARK-EQUIPMENT"], "label": "1", "range": 420,
+    "recalls": [{"no": "MARK-RECALL", "state": "C"}],
+    "warranties": [{"kind": "F", "from": "1991-06-07", "months": 24}],
+    "services": [{"on": "2003-04-05", "by": "MARK-WORKSHOP", "invoice": "MARK-INVOICE"}],
+    "readings": [{"on": "2003-04-05", "km": 80467.2}, {"on": "1999-08-09", "km": 160934.4}],
+    "plate": "MARK-PLATE", "keeper": "MARK-KEEPER", "damaged": "nein",
+    "low": "4500.50", "high": 5200, "compared": 2
+}"#;
+/// What members see, and what owners see beside.
+const OF_MEMBERS: [&str; 6] = ["MARK-EQUIPMENT", "MARK-RECALL", "1993-06-07", "2003-04-05", "inconsistent", "450050"];
+const OF_OWNERS: [&str; 7] =
+    ["1971-02-03", CAR, "MARK-WORKSHOP", "MARK-INVOICE", "MARK-PLATE", "MARK-KEEPER", "160934.4"];
+
+fn app() -> TestApp {
+    let app = TestApp::new();
+    app.publish(MARKET);
+    app.world.origins(|_| Answer::ok("application/json", ANSWER));
+    app
+}
+
+/// The facets and what is said of them, as a caller of a tier gets them.
+fn seen_by(tier: Tier) -> Value {
+    let app = app();
+    let market: Rc<Market> = Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
+    let ports = app.world.ports();
+    let request = flow::Request {
+        market: Rc::clone(&market),
+        vin: Vin::parse(CAR).expect("valid"),
+        lookup: "x".into(),
+        facets: FacetName::ALL.to_vec(),
+        tier,
+        started: ports.clock.now(),
+        trace: flow::Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
+    };
+    let flow = app.world.run(flow::run(&ports, &flow::Memory::default(), request));
+    app.world.run_background();
+    let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
+    for (name, result) in &flow.facets {
+        let meta = match &result.state {
+            State::Present { value, withheld, .. } => {
+                facets.insert(name.to_string(), serde_json::from_str(value.get()).expect("JSON"));
+                json!({"state": "fresh", "withheld": withheld})
+            }
+            State::Withheld { needs } => json!({"state": "withheld", "needs": needs.as_str()}),
+            other => panic!("{name} is {other:?}"),
+        };
+        metas.insert(name.to_string(), meta);
+    }
+    json!({"facets": facets, "meta": {"facets": metas}})
+}
+
+fn page(document: &Value, language: pages::Language) -> String {
+    let frame = pages::Frame::new(language, "/fr/vehicles/x").with_market("fr", "France");
+    let market = compile("market.toml", MARKET).expect("a valid market").market;
+    let floor = |facet: &str, field: &str| {
+        let facet = FacetName::parse(facet).expect("a facet");
+        pages::Tier::from_word(disclosure::field_tier(facet, field, &market).as_str())
+    };
+    let context = pages::Context {
+        frame: &frame,
+        locale: language.code(),
+        distance: "mi",
+        today: "2026-11-20",
+        format: &pages::PlainFormat,
+        floor: &floor,
+        sign_in: None,
+    };
+    pages::render_vehicle(&pages::vehicle_view(&context, document))
+}
+
+#[test]
+fn ok_each_tier_sees_its_part_and_no_more() {
+    for (tier, seen, unseen) in [
+        (Tier::Public, vec![], [OF_MEMBERS.as_slice(), &OF_OWNERS].concat()),
+        (Tier::Member, OF_MEMBERS.to_vec(), OF_OWNERS.to_vec()),
+        (Tier::Owner, [OF_MEMBERS.as_slice(), &OF_OWNERS].concat(), vec![]),
+    ] {
+        let document = seen_by(tier);
+        let text = document.to_string();
+        for mark in seen {
+            assert!(text.contains(mark), "{tier:?} sees {mark}: {text}");
+        }
+        let pages = pages::Language::ALL.map(|language| page(&document, language)).concat();
+        for mark in unseen {
+            assert!(!text.contains(mark) && !pages.contains(mark), "{tier:?} does not see {mark}: {text}");
+        }
+    }
+}
+
+#[test]
+fn ok_the_public_document_and_page_name_all_ten() {
+    let app = app();
+    let href = app.href(CAR);
+    let answer = app.get(&href);
+    let document = body(&answer);
+    let facets = document.get("facets").and_then(Value::as_object).expect("facets");
+    assert_eq!(facets.keys().collect::<Vec<_>>(), ["energy", "equipment", "identity", "recalls"]);
+    assert_eq!(document.pointer("/facets/energy/label"), Some(&json!("B")));
+    assert_eq!(document.pointer("/meta/complete"), Some(&json!(true)), "what is withheld is not missing");
+    for (name, needs) in [("warranty", "member"), ("damage", "member"), ("registration", "owner")] {
+        let meta = document.pointer(&format!("/meta/facets/{name}"));
+        assert_eq!(meta, Some(&json!({"state": "withheld", "needs": needs})), "{name}");
+    }
+    let html = app.get(&href.replace("/api/v1", "")).body;
+    for part in ["<html lang=\"fr\">", "<h1>Renault</h1>", "Pour les membres, après connexion", "261\u{a0}mi"] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    assert!(!html.contains("Deutsch</a>"), "the market is in French and English");
+    assert!(app.get(&format!("{}?lang=de", href.replace("/api/v1", ""))).body.contains("<html lang=\"fr\">"));
+    assert!(app.get(&format!("{}?lang=en", href.replace("/api/v1", ""))).body.contains("<html lang=\"en\">"));
+    assert_eq!(app.world.requests().len(), 1, "one call feeds all");
+}
+
+#[test]
+fn ok_the_owner_reads_all_ten_in_words() {
+    let html = page(&seen_by(Tier::Owner), pages::Language::En);
+    for part in [
+        "Class\u{a0}B",
+        "No recall is open for this car.",
+        "The warranty expired on 7 June 1993.",
+        "The readings do not agree",
+        "<td>100,000\u{a0}mi</td>",
+        "lower than an earlier reading",
+        "No damage to this car has been reported.",
+        "Not rated: there are too few comparable cars.",
+        "4,500.50\u{a0}EUR",
+        "MARK-KEEPER",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+}
