@@ -261,7 +261,8 @@ fn ok_a_facet_above_the_callers_tier_is_withheld_even_where_it_is_required() {
     let (master, equipment, recalls) = good();
     let mut case = Case::new(&master, &equipment, &recalls);
     let public = disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
-    let raised = public.map(|leaf| format!("\"identity.{}\" = \"owner\"\n", leaf.path)).collect::<String>();
+    let raised = public.map(|leaf| format!("\"identity.{}\" = \"owner\"", leaf.path)).collect::<Vec<_>>();
+    let raised = raised.join("\n");
     let market = include_str!("../../tests/fixtures/market.toml");
     let text = format!("{market}\n[disclosure]\n{raised}");
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);

@@ -78,7 +78,7 @@ mod tests {
                 }
             }
             Kind::Quantity(unit) if unit != "month" => {
-                assert!(t.named("unit-", unit).is_some(), "unit {unit} in {:?}", t.language)
+                assert!(t.named("unit-", unit).is_some(), "unit {unit} in {:?}", t.language);
             }
             _ => {}
         }
