@@ -123,6 +123,50 @@ export function askRaw(text) {
   });
 }
 
+/** Opens a stream of events. Gives `{ status, headers, events, ended, leave }`: events as they come, `{ at, name, data }`. */
+export function openStream(path) {
+  const trace = randomBytes(16).toString("hex");
+  const headers = { accept: "text/event-stream", traceparent: `00-${trace}-${randomBytes(8).toString("hex")}-01` };
+  const started = performance.now();
+  return new Promise((done, failed) => {
+    const request = http.request({ host: portal.hostname, port: portal.port, path, headers }, (response) => {
+      const events = [];
+      let rest = "";
+      const ended = new Promise((over) => response.once("close", over));
+      response.setEncoding("utf8").on("data", (text) => {
+        const parts = (rest + text).split("\n\n");
+        rest = parts.pop();
+        for (const part of parts) {
+          const field = (name) => part.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+          if (field("event")) events.push({ at: performance.now() - started, name: field("event"), data: JSON.parse(field("data")) });
+        }
+      });
+      const leave = () => request.destroy();
+      done({ status: response.statusCode, headers: response.headers, events, ended, leave, trace });
+    });
+    request.once("error", failed).end();
+  });
+}
+
+/** Asks many times at the same moment, each on a connection of its own. Gives status, headers and text of each. */
+export async function flood(path, times) {
+  const crowd = new http.Agent({ keepAlive: false, maxSockets: times });
+  const one = () => new Promise((done, failed) => {
+    const request = http.request({ host: portal.hostname, port: portal.port, agent: crowd, path }, async (response) => {
+      const chunks = [];
+      for await (const chunk of response) chunks.push(chunk);
+      done({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString("utf8") });
+    });
+    request.setTimeout(60_000, () => request.destroy(new Error("no answer in the flood")));
+    request.once("error", failed).end();
+  });
+  return Promise.all(Array.from({ length: times }, one));
+}
+
+/** How many requests each origin of a market has had. */
+export const countsOf = async (market) => Object.fromEntries(Object.entries(await tell("GET", "/origins")).filter(([name]) => name.startsWith(`${market}.`))
+  .map(([name, { requests }]) => [name, requests]));
+
 // ---- The stand-ins -----------------------------------------------------------------------------------------------------
 
 async function tell(method, path, body) {
@@ -157,7 +201,7 @@ export async function until(what, get, good, limit_ms = 10_000) {
 const used = new Set();
 
 /** Rows of a market for each file, so that files run in any order over one cache. All of these cars have equipment on record. */
-const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97] };
+const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97], flow: [97, 107] };
 
 /** Gives a function that gives a car of a market that nobody has asked for: `{ vin, market, label }`. */
 export async function carsFor(file) {
