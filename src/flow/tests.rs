@@ -1,5 +1,7 @@
 //! Flows over scripted origins and a clock that jumps.
 
+mod limits;
+
 use super::*;
 use crate::disclosure;
 use crate::market::compile;

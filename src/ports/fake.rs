@@ -60,6 +60,7 @@ impl Answer {
 }
 
 type Script = dyn Fn(&OriginRequest) -> Answer;
+type Table = dyn Fn(&Statement) -> Option<Rows>;
 
 /// Everything outside the core, in memory. [`World::run`] drives futures with a clock that jumps to the next timer.
 #[derive(Default)]
@@ -70,6 +71,8 @@ pub struct World {
     background: RefCell<VecDeque<(LocalBoxFuture<'static, ()>, Arc<Flag>)>>,
     script: RefCell<Option<Box<Script>>>,
     requests: RefCell<Vec<OriginRequest>>,
+    table: RefCell<Option<Box<Table>>>,
+    statements: RefCell<Vec<Statement>>,
     /// What lies in the facet cache.
     pub cache: RefCell<BTreeMap<String, String>>,
     /// What lies in the markets' store.
@@ -80,6 +83,8 @@ pub struct World {
     pub events: RefCell<Vec<Event>>,
     /// With `true`, stores fail.
     pub stores_fail: Cell<bool>,
+    /// Milliseconds that a read of KV and a batch of the database take.
+    pub stores_take_ms: Cell<u32>,
     random: Cell<u64>,
 }
 
@@ -94,6 +99,21 @@ impl World {
     /// Says how origins answer.
     pub fn origins(&self, script: impl Fn(&OriginRequest) -> Answer + 'static) {
         *self.script.borrow_mut() = Some(Box::new(script));
+    }
+
+    /// Says which rows the database answers to a statement; nothing: what it would answer without this.
+    pub fn database(&self, table: impl Fn(&Statement) -> Option<Rows> + 'static) {
+        *self.table.borrow_mut() = Some(Box::new(table));
+    }
+
+    /// The statements that the database got so far.
+    pub fn statements(&self) -> Vec<Statement> {
+        self.statements.borrow().clone()
+    }
+
+    /// Ends all background work, as the platform does half a minute after the answer.
+    pub fn cancel_background(&self) {
+        self.background.borrow_mut().clear();
     }
 
     /// The requests that origins got so far.
@@ -169,6 +189,17 @@ impl World {
             }
         }
         moved
+    }
+
+    /// What a store answers, after the time that it takes.
+    fn later<T: 'static>(self: &Rc<Self>, value: T) -> LocalBoxFuture<'static, T> {
+        let until = self.now_ms.get() + i64::from(self.stores_take_ms.get());
+        let sleep = Sleep { world: Rc::clone(self), until, key: None };
+        async move {
+            sleep.await;
+            value
+        }
+        .boxed_local()
     }
 
     /// Moves the clock to the next timer and wakes it; says whether there was one.
@@ -281,7 +312,7 @@ impl Kv for Store {
         let values = (self.of)(&self.world).borrow();
         let found = keys.iter().map(|key| values.get(key).cloned()).collect();
         let result = if self.world.stores_fail.get() { Err(StoreError) } else { Ok(found) };
-        std::future::ready(result).boxed_local()
+        self.world.later(result)
     }
 
     fn put(&self, key: String, value: String, _ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>> {
@@ -296,14 +327,20 @@ impl Kv for Store {
 }
 
 impl Db for Handle {
-    /// Knows no SQL: a `RETURNING` answers with one row, everything else with none. The real database is tested in workerd.
+    /// Knows no SQL: but for what [`World::database`] says, a `RETURNING` answers with one row, everything else with none. The real
+    /// database is tested in workerd.
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+        self.0.statements.borrow_mut().extend(statements.iter().cloned());
+        let table = self.0.table.borrow();
         let rows = |statement: &Statement| {
+            if let Some(rows) = table.as_ref().and_then(|table| table(statement)) {
+                return rows;
+            }
             if statement.sql.contains("RETURNING") { vec![serde_json::Map::new()] } else { Vec::new() }
         };
         let rows = statements.iter().map(rows).collect();
         let result = if self.0.stores_fail.get() { Err(StoreError) } else { Ok(rows) };
-        std::future::ready(result).boxed_local()
+        self.0.later(result)
     }
 }
 
