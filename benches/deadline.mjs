@@ -46,8 +46,8 @@ function wrongWith({ status, headers, json }, late) {
   return null;
 }
 
-/** There, or known not to be there. */
-const isSettled = (state) => state === "fresh" || state === "absent";
+/** There, known not to be there, or above the public tier. */
+const isSettled = (state) => ["fresh", "absent", "withheld"].includes(state);
 
 /** How long the Worker says that it took. */
 function inside(headers) {

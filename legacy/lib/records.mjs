@@ -1,6 +1,7 @@
 /**
  * What happened to a car and what it is worth, all of it made up: service, odometer, warranty, registration, damage, value,
- * consumption. Everything hangs on the VIN and on fixed days, so that every run and every system says the same about a car.
+ * consumption. Each record says so itself (`synthetic`). Everything hangs on the VIN and on fixed days, so that every run and every
+ * system says the same about a car.
  * Leaves to others: which system calls it what (systems/).
  */
 import { createHash } from "node:crypto";
@@ -75,8 +76,8 @@ export function inspectionsOf(car, months) {
     const read_on = later(due, -pick(`early ${car.vin} ${due}`, 25));
     if (read_on >= TODAY) return readings;
     const passed = pick(`passed ${car.vin} ${due}`, 6) !== 0;
-    readings.push({ read_on, km: odometer(car, read_on), passed });
-    if (!passed) readings.push({ read_on: later(read_on, 3), km: odometer(car, later(read_on, 3)), passed: true });
+    readings.push({ synthetic: true, read_on, km: odometer(car, read_on), passed });
+    if (!passed) readings.push({ synthetic: true, read_on: later(read_on, 3), km: odometer(car, later(read_on, 3)), passed: true });
   }
 }
 
@@ -124,6 +125,7 @@ export function servicesOf(car) {
     const seed = `${car.vin} ${n}`;
     const kind = n % 3 ? "service" : oneOf(`kind ${seed}`, Object.keys(WORK));
     entries.push({
+      synthetic: true,
       performed_on,
       kind,
       km: pick(`km ${seed}`, 12) === 0 ? undefined : odometer(car, performed_on),
@@ -151,7 +153,7 @@ export function warrantiesOf(car) {
     const start = monthsOn(starts_on, after);
     const ends_on = monthsOn(start, warranty.months);
     const isVoid = warranty.kind === "powertrain" && pick(`void ${car.vin}`, 15) === 0;
-    return { ...warranty, starts_on: start, ends_on, status: isVoid ? "void" : ends_on < TODAY ? "expired" : "active" };
+    return { synthetic: true, ...warranty, starts_on: start, ends_on, status: isVoid ? "void" : ends_on < TODAY ? "expired" : "active" };
   });
 }
 
@@ -164,6 +166,8 @@ const PLATES = {
 };
 const STREETS = { de: "Musterstraße", gb: "Example Street" };
 const TOWNS = { de: "00000 Musterstadt", gb: "Testville ZZ0 0ZZ" };
+const USAGES = ["private", "private", "private", "private", "commercial", "rental"];
+const TAXIS = ["saloon", "estate", "minivan"];
 const INSPECTION_MONTHS = { de: 24, gb: 12 };
 
 /** The registration, or undefined where nobody stated a first one. Plate, keeper and address are obviously invented. */
@@ -176,11 +180,12 @@ export function registrationOf(car, market) {
   const status = oneOf(`status ${car.vin}`, ["registered", "registered", "registered", "registered", "registered", "registered", "deregistered", "exported"]);
   const number = pick(`keeper ${seed}`, 900);
   return {
+    synthetic: true,
     plate: PLATES[market](pick(`plate ${seed}`, 9000)),
     first_registered_on: first,
     registered_on: keepers === 1 ? first : later(first, Math.floor((days * (keepers - 1)) / keepers)),
     status,
-    usage: oneOf(`usage ${car.vin}`, ["private", "private", "private", "commercial", "rental", "taxi"]),
+    usage: oneOf(`usage ${car.vin}`, TAXIS.includes(car.identity.body) ? [...USAGES, "taxi"] : USAGES),
     keepers,
     inspection_due_on: inspectionDue(car, INSPECTION_MONTHS[market]),
     keeper_name: `Synthetic Keeper ${number}`,
@@ -203,6 +208,7 @@ export function damageOf(car) {
     const seed = `${car.vin} ${n}`;
     const repaired = [true, true, false, undefined][pick(`repaired ${seed}`, 4)];
     return {
+      synthetic: true,
       occurred_on: later(firstDay(car), 30 + Math.floor(((days - 30) * (count - n)) / (count + 1))),
       area: oneOf(`area ${seed}`, AREAS),
       severity: oneOf(`severity ${seed}`, SEVERITIES),
@@ -221,6 +227,7 @@ export function valuationOf(car) {
   const listPrice = 14_000 + (car.identity.power_kw ?? 80) * 190;
   const low = Math.round((listPrice * 0.86 ** Math.min(yearsOf(car), 16)) / 50) * 50;
   return {
+    synthetic: true,
     low_minor: low * 100,
     high_minor: Math.round((low * (1.08 + pick(`spread ${car.vin}`, 12) / 100)) / 10) * 1000,
     valued_at: `2026-08-${String(1 + pick(`valued ${car.vin}`, 28)).padStart(2, "0")}T${String(6 + pick(`hour ${car.vin}`, 12)).padStart(2, "0")}:15:00`,
@@ -239,7 +246,7 @@ export function energyOf(car) {
   const { fuel, power_kw = 90, model_year } = car.identity;
   if (!fuel || !model_year) return undefined;
   const tenths = (seed, from, count) => (from + pick(`${seed} ${car.vin}`, count)) / 10;
-  const stated = { cycle: model_year >= 2018 ? "wltp" : "nedc" };
+  const stated = { synthetic: true, cycle: model_year >= 2018 ? "wltp" : "nedc" };
   if (hasTractionBattery(car)) {
     stated.electric_consumption = tenths("kwh", 142, 80);
     stated.battery_capacity = isElectric(car) ? tenths("battery", 400, 550) : tenths("small battery", 98, 90);

@@ -52,7 +52,7 @@ function attributes(energy) {
     electric_mi_per_kwh: energy.electric_consumption && (100 / KM_PER_MILE / energy.electric_consumption).toFixed(2),
     electric_range_miles: energy.electric_range && miles(energy.electric_range),
     battery_kwh: energy.battery_capacity,
-    euro_status: energy.emission_standard?.replace("Euro ", ""),
+    euro_status: energy.emission_standard,
   };
   return Object.entries(facts).filter(([, value]) => value !== undefined).map(([key, value]) => ({ key, value: String(value) }));
 }

@@ -1,6 +1,6 @@
 /**
- * The British inspections: a CSV feed with a header row, in ISO 8859-15, with a bearer token. Odometers in miles, days as dd/mm/yyyy,
- * readings that nobody could take among them. An unknown car is a feed without rows.
+ * The British inspections: a CSV feed with a header row, in ISO 8859-15, with a bearer token. Odometers in miles, of
+ * some imported cars in km, days as dd/mm/yyyy, readings that nobody could take among them. An unknown car is a feed without rows.
  */
 import { carOf } from "../lib/cars.mjs";
 import { csv } from "../lib/csv.mjs";
@@ -25,14 +25,15 @@ function feed(method, vin) {
   if (method !== "GET" || !vin) return json(404, { error: "GET /trade/vehicles/tests.csv?vin=…" });
   const car = carOf("gb", vin);
   const tests = car ? inspectionsOf(car, 12).reverse() : [];
+  const isMetric = tests.length > 0 && pick(`metric ${car.vin}`, 8) === 0;
   const rows = tests.map(({ read_on, km, passed }, n) => {
     const isReadable = pick(`readable ${car.vin} ${n}`, 12) !== 0;
     return {
       vin: car.vin,
       completed_date: read_on.split("-").reverse().join("/"),
       test_result: passed ? "PASSED" : "FAILED",
-      odometer_value: isReadable ? miles(km) : "",
-      odometer_unit: isReadable ? "mi" : "",
+      odometer_value: isReadable ? (isMetric ? km : miles(km)) : "",
+      odometer_unit: isReadable ? (isMetric ? "km" : "mi") : "",
       odometer_result: isReadable ? "READ" : "UNREADABLE",
       station: 'Testville "Café", bay 2',
       fee: "£54.85",

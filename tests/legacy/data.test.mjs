@@ -90,6 +90,8 @@ test("each market has cars for every case that its systems can show", () => {
 test("made-up records say so, fit together and name no real person or place", () => {
   for (const car of vehicles) {
     const services = servicesOf(car);
+    const records = [services, inspectionsOf(car, 12), warrantiesOf(car), damageOf(car) ?? [], registrationOf(car, "de"), valuationOf(car), energyOf(car)];
+    for (const record of records.flat()) assert.ok(record === undefined || record.synthetic, car.vin);
     const first = car.first_registered?.value ?? "9999";
     for (const { performed_on, invoice, workshop } of services) {
       assert.ok(performed_on > first && invoice.startsWith("SYN-"), car.vin);

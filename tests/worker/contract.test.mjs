@@ -5,7 +5,7 @@ import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 import { contract, templateOf, verbsOf } from "./support/contract.mjs";
-import { MARKETS, ask } from "./support/portal.mjs";
+import { ALL_MARKETS, ask } from "./support/portal.mjs";
 
 const SAMPLE = { market: "de", id: "A".repeat(46), facet: "identity" };
 /** With a value for each placeholder. */
@@ -86,16 +86,24 @@ test("healthz is alive, readyz can serve", async () => {
 
 test("markets are listed, described, and name no origin, address or secret", async () => {
   const { json } = await ask("GET", "/api/v1/markets");
-  assert.deepEqual(json.markets.map((market) => market.code), MARKETS);
+  assert.deepEqual(json.markets.map((market) => market.code), ALL_MARKETS);
   const expected = {
     de: { region: "eu", currency: "EUR", units: { distance: "km" }, locales: ["de-DE", "en-GB"] },
     us: { region: "us", currency: "USD", units: { distance: "mi" }, locales: ["en-US", "de-DE"] },
+    gb: { region: "eu", currency: "GBP", units: { distance: "mi" }, locales: ["en-GB"] },
+    fr: { region: "eu", currency: "EUR", units: { distance: "km" }, locales: ["fr-FR", "en-GB"] },
+  };
+  const facets = {
+    de: ["identity", "equipment", "recalls", "service_history", "mileage", "registration", "valuation"],
+    us: ["identity", "equipment", "recalls", "warranty", "mileage", "valuation"],
+    gb: ["identity", "equipment", "energy", "recalls", "service_history", "mileage", "registration"],
+    fr: ["identity", "energy", "service_history", "damage", "valuation"],
   };
   for (const { code, links } of json.markets) {
     const market = await ask("GET", links.self);
     const { region, currency, units, locales } = market.json;
     assert.deepEqual({ region, currency, units, locales }, expected[code]);
-    assert.deepEqual(market.json.features.facets, ["identity", "equipment", "recalls"]);
+    assert.deepEqual(market.json.features.facets, facets[code]);
     assert.doesNotMatch(market.text, /master|_TOKEN|_BASIC|_SECRET|127\.0\.0\.1|soap|odata/i);
     assert.equal((await ask("GET", links.page)).status, 200);
   }

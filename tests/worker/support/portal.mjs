@@ -14,7 +14,9 @@ const portal = new URL(need("KERBSIDE_URL"));
 const control = need("KERBSIDE_CONTROL").replace(/\/$/, "");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
 
+/** The markets that most tests go through, and all that are served. */
 export const MARKETS = ["de", "us"];
+export const ALL_MARKETS = ["de", "fr", "gb", "us"];
 export const ROLES = ["master", "equipment", "recalls"];
 /** Nothing that is sent may come back: every answer is searched for this mark. */
 export const MARK = "alert(7)";
@@ -211,6 +213,16 @@ export async function carsFor(file) {
   return (market) => left[market].shift() ?? assert.fail(`${file} has no car left in ${market}`);
 }
 
+/** The VIN of a car that one test asks for by its name. */
+export async function vinOf(market, label) {
+  const row = (await tell("GET", "/vins")).find((row) => row.market === market && row.label === label);
+  return (row ?? assert.fail(`${market} knows no ${label}`)).vin;
+}
+
+/** The VINs of some cars of a market, from the nth on. */
+export const carsOf = async (market, from, count) =>
+  (await tell("GET", "/vins")).filter((row) => row.market === market && !row.synthetic).slice(from, from + count).map((row) => row.vin);
+
 /** A VIN of the right form that no system knows. */
 export const unknownVin = (number) => `KBSZZZ99ZFK9${String(number).padStart(5, "0")}`;
 
@@ -232,8 +244,12 @@ export const addressOf = async (market, vin) => `/api/v1/${market}/vehicles/${aw
 export const untilCached = (address) =>
   until(`${address} comes from the cache`, () => ask("GET", address), ({ headers }) => /^kerbside; hit/.test(headers["cache-status"]));
 
-/** The states of a document's facets. */
-export const statesOf = ({ json, text }) => Object.fromEntries(Object.entries(json?.meta?.facets ?? assert.fail(text)).map(([name, { state }]) => [name, state]));
+/** What a document says of its facets, without those of which the public tier sees nothing. */
+export const metasOf = ({ json, text }) =>
+  Object.fromEntries(Object.entries(json?.meta?.facets ?? assert.fail(text)).filter(([, { state }]) => state !== "withheld"));
+
+/** The states of these facets. */
+export const statesOf = (answer) => Object.fromEntries(Object.entries(metasOf(answer)).map(([name, { state }]) => [name, state]));
 
 /** A problem without what differs from one answer to the next. */
 export function problemOf({ json, text }) {
