@@ -96,17 +96,19 @@ impl Call<'_> {
         let Some(oauth2) = self.origin.auth.as_ref().and_then(|auth| auth.oauth2.as_ref()) else {
             return self.send_once(request, None).await;
         };
-        let token = self.tokens.get(oauth2, self.ports, self.until).await?;
-        let response = self.send_once(request, Some(&token.value)).await?;
-        if response.status != 401 {
-            return Ok(response);
+        let mut is_second = false;
+        loop {
+            let token = self.tokens.get(oauth2, self.ports, self.until).await?;
+            let response = self.send_once(request, Some(&token.value)).await?;
+            if response.status != 401 {
+                return Ok(response);
+            }
+            self.tokens.forget(oauth2, &token.value);
+            if is_second || !token.is_kept {
+                return Ok(response);
+            }
+            is_second = true;
         }
-        self.tokens.forget(oauth2, &token.value);
-        if !token.is_kept {
-            return Ok(response);
-        }
-        let token = self.tokens.get(oauth2, self.ports, self.until).await?;
-        self.send_once(request, Some(&token.value)).await
     }
 
     async fn send_once(&self, request: &OriginRequest, token: Option<&str>) -> Result<OriginResponse, Failure> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::failure::{ErrorToken, Failure};
 use super::json::{self, JsonError};
 use super::{csv, record, soap, speaks_xml, text, xml};
-use crate::market::{Match, Origin, Part, Protocol, Template, Variable};
+use crate::market::{Match, Origin, Part, Protocol, Variable};
 use crate::ports::OriginResponse;
 
 /// What an origin said.
@@ -42,11 +42,12 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         300..=399 => return Err(Failure::protocol("a redirect, which is never followed", status)),
         _ => return Err(Failure::protocol(of_status(status), status)),
     }
+    let cause_of = |cause| if status >= 300 { of_status(status) } else { cause };
     let tree = match origin.protocol {
         Protocol::Record | Protocol::Csv if is_page(response) => return Err(Failure::protocol("an HTML page", status)),
         Protocol::Record => of_record(origin, response)?,
         Protocol::Csv => of_csv(origin, response)?,
-        _ => parse(origin, response).map_err(|cause| Failure::protocol(cause, status))?,
+        _ => parse(origin, response).map_err(|cause| Failure::protocol(cause_of(cause), status))?,
     };
     if speaks_xml(origin) && soap::asks_too_much(&tree) {
         return Err(Failure::protocol("a SOAP header that must be understood and is not known", status));
@@ -58,7 +59,7 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         return Ok(Answer::NotFound);
     }
     if speaks_xml(origin) {
-        let body = tree.pointer("/Envelope/Body").ok_or(Failure::protocol("no SOAP envelope", status))?;
+        let body = tree.pointer("/Envelope/Body").ok_or(Failure::protocol(cause_of("no SOAP envelope"), status))?;
         if is_fault {
             return Err(Failure::protocol("a SOAP fault", status));
         }
@@ -139,14 +140,14 @@ fn of_csv(origin: &Origin, response: &OriginResponse) -> Result<Value, Failure> 
     })
 }
 
-/// Whether the request's address names the car, so that HTTP's "not found" is about the car: in REST where a value stands in path or
-/// query, elsewhere where a key stands in the path. A SOAP service, an entity set, a gateway or a file that is not found is down.
+/// Whether HTTP's "not found" is about the car: in REST it is, also where the car stands in a body (searches by `POST` answer 404 as
+/// well), elsewhere where a key stands in the path. A SOAP service, an entity set, a gateway or a file that is not found is down.
 fn names_the_car(origin: &Origin) -> bool {
     let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
     let path = || origin.url.parts().iter().take_while(|part| !is_query(part));
     let is_key = |part: &Part| matches!(part, Part::Placeholder { variable, .. } if *variable != Variable::Market);
     match origin.protocol {
-        Protocol::Rest => origin.url.parts().iter().chain(origin.query.values().flat_map(Template::parts)).any(is_key),
+        Protocol::Rest => true,
         Protocol::Odata | Protocol::Record | Protocol::Csv => path().any(is_key),
         Protocol::Soap => false,
     }
@@ -245,8 +246,10 @@ mod tests {
         check("equipment", 500, r#"{"items": []}"#, protocol("a status that is no answer"));
         check("equipment", 429, "", Err(("destination_unavailable", "the origin asks to be left alone")));
         check("master", 200, &soap("<e:Fault><faultcode>Server</faultcode></e:Fault>"), protocol("a SOAP fault"));
-        check("master", 500, "<html><p>oops</html>", protocol("not well-formed XML"));
-        check("master", 500, "<html><p>oops</p></html>", protocol("no SOAP envelope"));
+        check("master", 200, "<html><p>oops</html>", protocol("not well-formed XML"));
+        check("master", 500, "<html><p>oops</html>", protocol("a status that is no answer"));
+        check("master", 200, "<html><p>oops</p></html>", protocol("no SOAP envelope"));
+        check("master", 500, "<html><p>oops</p></html>", protocol("a status that is no answer"));
         check("master", 200, "<!DOCTYPE x><x/>", protocol("XML with a document type definition"));
     }
 }

@@ -13,6 +13,8 @@ use super::text::{self, TextError};
 
 /// Elements inside elements.
 const DEEPEST: usize = 64;
+/// Attributes of one element.
+const MOST_ATTRIBUTES: usize = 256;
 /// Elements and attributes of one answer.
 const MOST_NODES: usize = 100_000;
 
@@ -34,8 +36,8 @@ pub enum XmlError {
     /// Deeper than 64 elements.
     #[error("nested deeper than 64")]
     Depth,
-    /// More than 100 000 elements and attributes.
-    #[error("more than 100000 nodes")]
+    /// More than 100 000 elements and attributes, or 256 attributes at one element.
+    #[error("more than 100000 nodes or 256 attributes at one")]
     Nodes,
     /// Nothing, or something outside the one root element.
     #[error("not exactly one root element")]
@@ -105,7 +107,11 @@ impl Builder {
             return Err(XmlError::Malformed);
         }
         let mut open = Open { name: local(start.name().as_ref()), fields: Map::new(), text: String::new(), nil: false };
-        for attribute in start.attributes() {
+        for (index, attribute) in start.attributes().enumerate() {
+            // Each is compared with those before it.
+            if index >= MOST_ATTRIBUTES {
+                return Err(XmlError::Nodes);
+            }
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
             let name = attribute.key.as_ref();
             if !is_name(name) {
@@ -288,5 +294,7 @@ mod tests {
         check("<a x:b='1' b='2' y:b='3' xmlns:x='x' xmlns:y='y'/>", Ok(json!({"a": {"@b": "2"}})));
         check(&"<a>".repeat(100_000), Err(XmlError::Depth));
         check(&format!("<a>{}</a>", "<b/>".repeat(100_001)), Err(XmlError::Nodes));
+        let attributes: String = (0..1_000_000).map(|number| format!(" a{number}=''")).collect();
+        check(&format!("<a{attributes}/>"), Err(XmlError::Nodes));
     }
 }

@@ -66,6 +66,7 @@ The parts worker and browser, and benchmarks, find the stack that was started fo
 
   KERBSIDE_URL       the portal
   KERBSIDE_CONTROL   the control server of the stand-ins (legacy/README.md)
+  KERBSIDE_XTASK     this program, for tests that start a portal of their own
   KERBSIDE_STATE     the folder of everything that the stack keeps: KV and D1 (stores/), logs (logs/)
   KERBSIDE_LOG       the file of all that wrangler and the Worker print
 ";

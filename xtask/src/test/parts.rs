@@ -113,6 +113,8 @@ fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
     let mut command = node.command()?;
     command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
     command.envs(env.iter().copied());
+    // Tests that start a stack of their own run this same program.
+    command.env("KERBSIDE_XTASK", std::env::current_exe()?);
     process::run(&format!("node --test tests/{folder}"), &mut command, Output::Tee(&files::log(folder)))
 }
 
