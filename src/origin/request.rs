@@ -215,7 +215,7 @@ fn authenticate(auth: &Auth, ports: &Ports, request: &mut OriginRequest) -> Resu
         let value = escape::header(&secret(&header.secret, ports)?)?;
         set(request, &header.name.to_ascii_lowercase(), value);
     }
-    request.certificate = auth.certificate.as_ref().map(|name| name.to_string());
+    request.certificate = auth.certificate.as_ref().map(ToString::to_string);
     Ok(())
 }
 

@@ -57,12 +57,11 @@ struct Open {
 /// # Errors
 /// [`XmlError`] by what is wrong with it.
 pub fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
-    let document = match utf16(body) {
-        Some(text) => Cow::Owned(text?),
-        None => {
-            let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
-            text::markup(body, declared.as_deref())?
-        }
+    let document = if let Some(text) = utf16(body) {
+        Cow::Owned(text?)
+    } else {
+        let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
+        text::markup(body, declared.as_deref())?
     };
     if document.contains(is_forbidden) {
         return Err(XmlError::Malformed);
@@ -193,13 +192,14 @@ impl Open {
 
 /// UTF-16 with its byte-order mark, which every XML processor must read (XML 1.0 §4.3.3).
 fn utf16(body: &[u8]) -> Option<Result<String, TextError>> {
-    let (bytes, unit): (&[u8], fn([u8; 2]) -> u16) = match body {
-        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
-        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+    let (bytes, is_big) = match body {
+        [0xfe, 0xff, rest @ ..] => (rest, true),
+        [0xff, 0xfe, rest @ ..] => (rest, false),
         _ => return None,
     };
+    let unit = |pair: &[u8; 2]| if is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
     let (pairs, rest) = bytes.as_chunks::<2>();
-    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
     Some(text.ok().filter(|_| rest.is_empty()).ok_or(TextError::Bytes))
 }
 

@@ -175,7 +175,7 @@ fn check_auth(name: &OriginName, auth: &Auth, findings: &mut Findings) {
         }
         [] | [_] => {}
         ways => {
-            findings.add(&at, format!("shows who Kerbside is in several ways ({}); keep one of them", ways.join(", ")))
+            findings.add(&at, format!("shows who Kerbside is in several ways ({}); keep one of them", ways.join(", ")));
         }
     }
     if let Some(oauth2) = &auth.oauth2 {
