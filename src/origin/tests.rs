@@ -15,7 +15,7 @@ struct Case {
 }
 
 impl Case {
-    /// The origin `recalls`: OData v2, at most 3 pages, with OAuth 2.0.
+    /// The origin `recalls`: `OData` v2, at most 3 pages, with OAuth 2.0.
     fn new(script: impl Fn(&OriginRequest) -> Scripted + 'static) -> Self {
         let text = include_str!("../../tests/fixtures/protocols.toml");
         let world = World::new();
