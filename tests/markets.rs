@@ -39,8 +39,13 @@ fn folder() -> PathBuf {
 fn read_market(code: &str) -> Market {
     let name = format!("markets/{code}.toml");
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name)).expect("a market file");
-    let errors = |errors: Vec<market::MarketError>| errors.iter().map(|error| format!("{error}\n")).collect::<String>();
-    market::compile(&name, &text).map_err(errors).expect("a market without errors").market
+    let errors =
+        |errors: Vec<market::MarketError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let compiled = market::compile(&name, &text).map_err(errors).expect("a market without errors");
+    // As the Worker reads it.
+    let (market, _) = market::published::read(&compiled.json).expect("readable");
+    assert_eq!(market, compiled.market, "{code} is published as it is");
+    market
 }
 
 /// Asks all origins of a market for a car.
