@@ -2,14 +2,15 @@
 #![no_main]
 
 use kerbside::origin::{Answer, read};
-use kerbside_fuzz::{answer, origin};
+use kerbside_fuzz::{answer, chosen, soap};
 use libfuzzer_sys::fuzz_target;
+
+const CONTENT_TYPES: &[&str] =
+    &["", "text/xml", "text/xml; charset=iso-8859-1", "application/soap+xml; charset=\"utf-8\""];
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
-    let content_type = ["", "text/xml", "text/xml; charset=iso-8859-1", "application/soap+xml; charset=\"utf-8\""]
-        [usize::from(choice % 4)];
-    if let Ok(Answer::Tree(tree)) = read(origin("soap"), &answer(content_type, body)) {
+    if let Ok(Answer::Tree(tree)) = read(soap(), &answer(chosen::<&str>(CONTENT_TYPES, *choice), body)) {
         assert!(tree.pointer("/Envelope/Body").is_some(), "a SOAP answer has an envelope");
     }
 });

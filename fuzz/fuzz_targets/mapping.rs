@@ -1,0 +1,27 @@
+//! Any JSON text as an origin's answer, through a market whose mappings use every key: a facet that satisfies its type, nothing, or
+//! a misfit that says where and what kind. The first byte chooses the facet.
+#![no_main]
+
+use kerbside::market::{FacetName, shape};
+use kerbside::origin::{Mapped, json_tree, map};
+use kerbside::vehicle::Vin;
+use kerbside_fuzz::{MAPPING, chosen};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (u8, &str)| {
+    let facets: Vec<FacetName> = MAPPING.facets.keys().copied().collect();
+    let facet = *chosen(&facets, input.0);
+    let Ok(tree) = json_tree(input.1) else { return };
+    let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
+    match map(&MAPPING, facet, &tree, &vin) {
+        Ok(Mapped::Present(value)) => {
+            assert!(value.is_object());
+            // As it goes into the cache and comes out of it.
+            let text = value.to_string();
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
+            let _ = shape(facet);
+        }
+        Ok(Mapped::Absent) => {}
+        Err(error) => assert!(!error.cause.is_empty()),
+    }
+});
