@@ -1,8 +1,15 @@
 //! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that come together or leave. What
 //! must hold in each of them is asserted in `World::…` below. A seed makes a world; a failing one is named and can be run alone.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "what is drawn at random is small: counts, milliseconds"
+)]
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
@@ -233,11 +240,12 @@ impl Market {
             let required = if facet == FacetName::Identity { "required = true\n" } else { "" };
             let needs = if origin.needs_model { "needs = [\"identity.model\"]\n" } else { "" };
             let (ttl_s, stale_s, error_s) = (dice.between(1, 4), dice.between(0, 5), dice.between(0, 9));
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "[facets.{facet}]\norigin = \"{}\"\n{required}{needs}ttl_s = {ttl_s}\nstale_s = {stale_s}\n\
                  error_s = {error_s}\nabsent_s = 2\n{map}\n",
                 origin.name
-            ));
+            ); // OK because writing to a String cannot fail.
         }
         Self { text, deadline_ms, origins, facets }
     }
@@ -475,7 +483,7 @@ impl Db for Watched {
     }
 }
 
-/// SplitMix64: the same numbers for the same seed.
+/// `SplitMix64`: the same numbers for the same seed.
 struct Dice(u64);
 
 impl Dice {
