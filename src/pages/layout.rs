@@ -136,8 +136,19 @@ struct LayoutTemplate<'v> {
     main: Html,
 }
 
+/// The icon of a state or tone. Rendered by itself: included in the templates, all icons would be compiled into each place.
+pub fn icon(icon: &str) -> Html {
+    Html(rendered(&IconTemplate { icon }))
+}
+
+#[derive(Template)]
+#[template(path = "icon.html")]
+struct IconTemplate<'i> {
+    icon: &'i str,
+}
+
 /// What a template has rendered, with everything in it escaped: it is not escaped again.
-struct Html(String);
+pub struct Html(pub String);
 
 impl fmt::Display for Html {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,9 +3,9 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::facet::{FacetState, FacetView, Tier};
+use super::facet::{FacetState, FacetView, Tier, facet_fragment};
 use super::label;
-use super::layout::{Files, Frame, page};
+use super::layout::{Files, Frame, Html, page};
 use super::message::Messages;
 
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
@@ -68,11 +68,6 @@ impl VehicleView {
         Self { frame, make_model, subtitle, facets, withheld, sign_in, pending, zone }
     }
 
-    /// The facets that have a section of their own.
-    fn shown(&self) -> impl Iterator<Item = &FacetView> {
-        self.facets.iter().filter(|facet| facet.state != FacetState::Withheld)
-    }
-
     /// The facet called `name`, for [`super::facet_fragment`].
     pub fn facet(&self, name: &str) -> Option<&FacetView> {
         self.facets.iter().find(|facet| facet.name == name)
@@ -106,7 +101,10 @@ pub fn render_vehicle(view: &VehicleView) -> String {
         modules: &["facet.mjs", "copy-link.mjs"],
         noindex: true,
     };
-    page(&view.frame, &title, files, &VehicleTemplate { frame: &view.frame, view, t: view.frame.t })
+    // A facet alone has a template of its own: included here, it would be compiled twice.
+    let facets = view.facets.iter().filter(|facet| facet.state != FacetState::Withheld);
+    let facets = facets.map(|facet| Html(facet_fragment(facet))).collect();
+    page(&view.frame, &title, files, &VehicleTemplate { frame: &view.frame, view, facets, t: view.frame.t })
 }
 
 #[derive(Template)]
@@ -114,5 +112,7 @@ pub fn render_vehicle(view: &VehicleView) -> String {
 struct VehicleTemplate<'v> {
     frame: &'v Frame,
     view: &'v VehicleView,
+    /// The facets that have a section of their own.
+    facets: Vec<Html>,
     t: Messages,
 }

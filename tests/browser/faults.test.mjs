@@ -138,9 +138,9 @@ test("addresses that lead nowhere get a page that helps", async () => {
   await context.close();
 });
 
-test("every problem has a page that explains it, in both languages", async () => {
+test("every problem has a page that explains it, in every language", async () => {
   const { page, context, faults } = await openPage(browser);
-  for (const language of ["de", "en"]) {
+  for (const language of ["de", "en", "fr"]) {
     await page.goto(`${portal}/problems/?lang=${language}`);
     await checkAccessible(page, `problems in ${language}`);
     const links = await page.locator(".problem__list a").evaluateAll((all) => all.map((link) => link.href));

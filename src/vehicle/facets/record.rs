@@ -11,6 +11,8 @@ use crate::market::{FacetName, Kind};
 /// Elements that a list can have.
 const MOST_ELEMENTS: usize = 5000;
 
+const MISSING: Wrong = wrong("a required field is missing");
+
 /// What is wrong, and with which field; the field is empty until a record says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wrong {
@@ -88,15 +90,19 @@ pub struct Fields {
 }
 
 impl Fields {
-    fn new(object: Map<String, Value>) -> Self {
-        Self { object, taken: 0, wrong: None }
+    /// The object's fields.
+    fn of(value: Value) -> Result<Self, Wrong> {
+        match value {
+            Value::Object(object) => Ok(Self { object, taken: 0, wrong: None }),
+            _ => Err(wrong("it is no object")),
+        }
     }
 
-    /// The value of a field; `null` where there is none.
-    fn value(&mut self, name: &str) -> Value {
-        let Some(value) = self.object.get_mut(name) else { return Value::Null };
+    /// The value of a field, where it is stated.
+    fn stated(&mut self, name: &str) -> Option<Value> {
+        let value = self.object.get_mut(name)?;
         self.taken += 1;
-        value.take()
+        if value.is_null() { None } else { Some(value.take()) }
     }
 
     /// The first fault is told.
@@ -105,15 +111,18 @@ impl Fields {
         self.wrong.get_or_insert(Wrong { field, ..wrong });
     }
 
+    // Small, because it is compiled for every kind of field.
     fn part<T: Part>(&mut self, name: &'static str) -> Option<T> {
-        let value = self.value(name);
-        if value.is_null() {
-            return None;
+        match T::read(self.stated(name)?) {
+            Ok(part) => Some(part),
+            Err(wrong) => {
+                self.fail(name, wrong);
+                None
+            }
         }
-        T::read(value).map_err(|wrong| self.fail(name, wrong)).ok()
     }
 
-    fn finish(self) -> Result<(), Wrong> {
+    fn finish(&self) -> Result<(), Wrong> {
         match self.wrong {
             Some(wrong) => Err(wrong),
             None if self.taken < self.object.len() => Err(wrong("it has a field that the type does not")),
@@ -143,13 +152,13 @@ impl<T: Part> Slot for T {
     fn take(fields: &mut Fields, name: &'static str) -> Option<Self> {
         let part = fields.part(name);
         if part.is_none() {
-            fields.fail(name, wrong("a required field is missing"));
+            fields.fail(name, MISSING);
         }
         part
     }
 
     fn put(self, name: &'static str, object: &mut Map<String, Value>) {
-        object.insert(name.to_owned(), self.write());
+        insert(object, name, self.write());
     }
 }
 
@@ -163,7 +172,7 @@ impl<T: Part> Slot for Option<T> {
 
     fn put(self, name: &'static str, object: &mut Map<String, Value>) {
         if let Some(part) = self {
-            object.insert(name.to_owned(), part.write());
+            insert(object, name, part.write());
         }
     }
 }
@@ -203,13 +212,16 @@ macro_rules! record {
 }
 pub(super) use record;
 
+fn insert(object: &mut Map<String, Value>, name: &str, value: Value) {
+    object.insert(name.to_owned(), value);
+}
+
 /// Reads a record and adds what follows from it.
 pub(super) fn read<R: Record>(value: Value) -> Result<R, Wrong> {
-    let Value::Object(object) = value else { return Err(wrong("it is no object")) };
-    let mut fields = Fields::new(object);
+    let mut fields = Fields::of(value)?;
     let record = R::take(&mut fields);
     fields.finish()?;
-    let mut record = record.ok_or(wrong("a required field is missing"))?;
+    let mut record = record.ok_or(MISSING)?;
     record.derive()?;
     Ok(record)
 }
@@ -225,15 +237,29 @@ impl<R: Record> Part for Vec<R> {
     const CONTENT: Content = Content::List(R::MEMBERS);
 
     fn read(value: Value) -> Result<Self, Wrong> {
-        let Value::Array(elements) = value else { return Err(wrong("it is no list")) };
-        if elements.len() > MOST_ELEMENTS {
-            return Err(wrong("it has more than 5000 elements"));
+        // Loops rather than iterators: these are compiled for every record, and adapters with them.
+        let elements = elements_of(value)?;
+        let mut records = Self::with_capacity(elements.len());
+        for element in elements {
+            records.push(read(element)?);
         }
-        elements.into_iter().map(read).collect()
+        Ok(records)
     }
 
     fn write(self) -> Value {
-        Value::Array(self.into_iter().map(write).collect())
+        let mut elements = Vec::with_capacity(self.len());
+        for record in self {
+            elements.push(write(record));
+        }
+        Value::Array(elements)
+    }
+}
+
+fn elements_of(value: Value) -> Result<Vec<Value>, Wrong> {
+    match value {
+        Value::Array(elements) if elements.len() > MOST_ELEMENTS => Err(wrong("it has more than 5000 elements")),
+        Value::Array(elements) => Ok(elements),
+        _ => Err(wrong("it is no list")),
     }
 }
 

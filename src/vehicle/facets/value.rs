@@ -49,12 +49,17 @@ impl<C: Code> Part for C {
     const CONTENT: Content = Content::Leaf(Kind::Code(C::WORDS));
 
     fn read(value: Value) -> Result<Self, Wrong> {
-        value.as_str().and_then(C::of).ok_or(wrong("it is none of the field's words"))
+        place(&value, C::WORDS).and_then(|at| C::ALL.get(at).copied()).ok_or(wrong("it is none of the field's words"))
     }
 
     fn write(self) -> Value {
         Value::String(self.word().to_owned())
     }
+}
+
+fn place(value: &Value, words: &[&str]) -> Option<usize> {
+    let word = value.as_str()?;
+    words.iter().position(|known| *known == word)
 }
 
 impl Part for Date {
