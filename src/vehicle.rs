@@ -10,8 +10,8 @@ mod vin;
 #[cfg(test)]
 pub(crate) use facets::full;
 pub use facets::{
-    Content, Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, Identity, Instant, Member, Mileage, Money,
-    Parts, PriceRange, Quantity, Reading, Recall, Recalls, Record, Registration, ServiceEntry, ServiceHistory,
+    Content, Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, Identity, Instant, Limits, Member, Mileage,
+    Money, Parts, PriceRange, Quantity, Reading, Recall, Recalls, Record, Registration, ServiceEntry, ServiceHistory,
     ShapeError, Unit, Valuation, Warranty, WarrantyItem, Whole, Year, members, typed,
 };
 pub use id::{KeyRing, KeyRingError, VehicleId};

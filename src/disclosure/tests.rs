@@ -209,7 +209,7 @@ fn check_members(facet: FacetName, members: &[Member], schema: &Value, before: &
         match member.content {
             Content::Record(inner) => check_members(facet, inner, property, &format!("{path}.")),
             Content::List(inner) => check_members(facet, inner, &property["items"], &format!("{path}.")),
-            Content::Leaf(kind) => check_leaf(facet, &path, kind, property),
+            Content::Leaf(kind, _) => check_leaf(facet, &path, kind, property),
         }
     }
 }

@@ -17,7 +17,7 @@ mod valuation;
 mod value;
 mod warranty;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use damage::{Damage, DamageItem};
 pub use energy::Energy;
@@ -25,7 +25,7 @@ pub use equipment::{Equipment, EquipmentItem};
 pub use identity::Identity;
 pub use mileage::{Mileage, Reading};
 pub use recalls::{Recall, Recalls};
-pub use record::{Content, Member, Record};
+pub use record::{Content, Limits, Member, Record};
 pub use registration::Registration;
 pub use service_history::{ServiceEntry, ServiceHistory};
 pub use valuation::{PriceRange, Valuation};
@@ -33,7 +33,7 @@ pub use value::{Count, Instant, Money, Parts, Quantity, Unit, Whole, Year};
 pub use warranty::{Warranty, WarrantyItem};
 
 use crate::market::FacetName;
-use record::through;
+use record::{Wrong, check};
 use value::sort_by_date;
 
 /// Why a mapped value is no facet. Says which field, never its value.
@@ -41,7 +41,7 @@ use value::sort_by_date;
 #[error("{facet}.{} does not satisfy its type: {}", .wrong.field, .wrong.cause)]
 pub struct ShapeError {
     facet: FacetName,
-    wrong: record::Wrong,
+    wrong: Wrong,
 }
 
 impl ShapeError {
@@ -56,33 +56,39 @@ impl ShapeError {
     }
 }
 
-/// Checks a mapped value against the facet's Rust type and adds what is derived from it.
+/// Checks a mapped value against the declaration of the facet's Rust type, puts lists that have days into their order, and adds
+/// what follows from what is stated. What comes out reads as the type: `Mileage::of(&value)`.
 ///
 /// # Errors
 /// [`ShapeError`] where a required field is missing, a value is of the wrong kind or out of its range, fields contradict each
 /// other, or there is a field that the type does not have.
 pub fn typed(facet: FacetName, mut mapped: Value) -> Result<Value, ShapeError> {
+    let fail = |wrong| ShapeError { facet, wrong };
     match facet {
-        FacetName::Identity => through::<Identity>(facet, mapped),
-        FacetName::Equipment => through::<Equipment>(facet, mapped),
-        FacetName::Energy => through::<Energy>(facet, mapped),
-        FacetName::Recalls => through::<Recalls>(facet, mapped),
-        FacetName::Warranty => through::<Warranty>(facet, mapped),
-        FacetName::ServiceHistory => {
-            sort_by_date(&mut mapped, "performed_on", true);
-            through::<ServiceHistory>(facet, mapped)
-        }
-        FacetName::Mileage => {
-            sort_by_date(&mut mapped, "read_on", false);
-            through::<Mileage>(facet, mapped)
-        }
-        FacetName::Registration => through::<Registration>(facet, mapped),
-        FacetName::Damage => {
-            sort_by_date(&mut mapped, "occurred_on", true);
-            through::<Damage>(facet, mapped)
-        }
-        FacetName::Valuation => through::<Valuation>(facet, mapped),
+        FacetName::ServiceHistory => sort_by_date(&mut mapped, "performed_on", true),
+        FacetName::Mileage => sort_by_date(&mut mapped, "read_on", false),
+        FacetName::Damage => sort_by_date(&mut mapped, "occurred_on", true),
+        _ => {}
     }
+    check(&mapped, members(facet)).map_err(fail)?;
+    if let Value::Object(object) = &mut mapped {
+        derive(facet, object).map_err(fail)?;
+    }
+    Ok(mapped)
+}
+
+fn derive(facet: FacetName, object: &mut Map<String, Value>) -> Result<(), Wrong> {
+    match facet {
+        FacetName::Identity | FacetName::Energy | FacetName::Registration => {}
+        FacetName::Equipment => equipment::derive(object),
+        FacetName::Recalls => recalls::derive(object),
+        FacetName::Warranty => return warranty::derive(object),
+        FacetName::ServiceHistory => service_history::derive(object),
+        FacetName::Mileage => mileage::derive(object),
+        FacetName::Damage => damage::derive(object),
+        FacetName::Valuation => return valuation::derive(object),
+    }
+    Ok(())
 }
 
 /// The fields of a facet's type.

@@ -1,6 +1,8 @@
 //! Damage that was reported.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{items, record, state};
 use super::value::Money;
 use crate::calendar::Date;
 use crate::market::codes::{DamageArea, Severity};
@@ -13,12 +15,12 @@ record! {
         /// All of it, repaired or not, where the origin states it.
         items: Option<Vec<DamageItem>>,
     }
+}
 
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let Some(items) = &self.items {
-            self.reported = Some(!items.is_empty());
-        }
-        Ok(())
+/// Says whether there is any damage.
+pub(super) fn derive(object: &mut Map<String, Value>) {
+    if let Some(reported) = items(object).map(|items| !items.is_empty()) {
+        state(object, "reported", reported.into());
     }
 }
 

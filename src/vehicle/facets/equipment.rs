@@ -1,6 +1,8 @@
 //! What is fitted to the car.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{items, record, state};
 use super::value::Count;
 
 record! {
@@ -11,12 +13,12 @@ record! {
         /// The items, where the origin states them.
         items: Option<Vec<EquipmentItem>>,
     }
+}
 
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let Some(items) = &self.items {
-            self.item_count = Count::of(items);
-        }
-        Ok(())
+/// Counts the items.
+pub(super) fn derive(object: &mut Map<String, Value>) {
+    if let Some(count) = items(object).map(Vec::len) {
+        state(object, "item_count", count.into());
     }
 }
 

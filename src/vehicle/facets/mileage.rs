@@ -1,9 +1,11 @@
 //! Distances read, and whether they agree.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{items, record, state, text};
 use super::value::{Kilometre, Quantity};
 use crate::calendar::Date;
-use crate::market::codes::{MileageVerdict, ReadingSource};
+use crate::market::codes::{Code, MileageVerdict, ReadingSource};
 
 /// Kilometres by which a later reading may be lower: origins round, and miles are rounded again.
 const ROUNDING_KM: f64 = 1.0;
@@ -15,13 +17,6 @@ record! {
         verdict: Option<MileageVerdict>,
         /// The readings, where the origin states them.
         items: Option<Vec<Reading>>,
-    }
-
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let Some(items) = &self.items {
-            self.verdict = Some(verdict(items));
-        }
-        Ok(())
     }
 }
 
@@ -37,17 +32,23 @@ record! {
     }
 }
 
-/// Whether any reading is lower than one of an earlier day. Of readings of one day it is not known which came first, so they
-/// are not held against each other, and readings of one day alone say nothing.
-fn verdict(oldest_first: &[Reading]) -> MileageVerdict {
+/// Says whether the readings agree; they are in order. One that is lower than one of an earlier day does not. Of readings of one
+/// day it is not known which came first, so they are not held against each other, and readings of one day alone say nothing.
+pub(super) fn derive(object: &mut Map<String, Value>) {
+    if let Some(verdict) = items(object).map(|items| verdict(items)) {
+        state(object, "verdict", verdict.word().into());
+    }
+}
+
+fn verdict(oldest_first: &[Value]) -> MileageVerdict {
     let mut is_rated = false;
-    let mut day = None;
+    let mut day = "";
     let (mut before, mut today) = (0.0_f64, 0.0_f64);
     for reading in oldest_first {
-        let distance = reading.distance.value();
-        if day != Some(reading.read_on) {
-            is_rated = day.is_some();
-            day = Some(reading.read_on);
+        let (read_on, distance) = (text(reading, "read_on"), distance(reading));
+        if day != read_on {
+            is_rated = !day.is_empty();
+            day = read_on;
             before = before.max(today);
             today = 0.0;
         }
@@ -57,4 +58,9 @@ fn verdict(oldest_first: &[Reading]) -> MileageVerdict {
         today = today.max(distance);
     }
     if is_rated { MileageVerdict::Consistent } else { MileageVerdict::NotRated }
+}
+
+fn distance(reading: &Value) -> f64 {
+    let value = reading.get("distance").and_then(|distance| distance.get("value"));
+    value.and_then(Value::as_f64).unwrap_or_default() // OK because readings without a distance are refused.
 }

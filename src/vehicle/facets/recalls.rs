@@ -1,8 +1,10 @@
 //! Safety recalls.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{items, record, state, text};
 use crate::calendar::Date;
-use crate::market::codes::RecallStatus;
+use crate::market::codes::{Code, RecallStatus};
 
 record! {
     /// Safety recalls of this car.
@@ -12,12 +14,13 @@ record! {
         /// All of them, done or not, where the origin states them.
         items: Option<Vec<Recall>>,
     }
+}
 
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let Some(items) = &self.items {
-            self.open = Some(items.iter().any(|recall| recall.status == RecallStatus::Open));
-        }
-        Ok(())
+/// Says whether any recall is open.
+pub(super) fn derive(object: &mut Map<String, Value>) {
+    let is_open = |recall: &Value| text(recall, "status") == RecallStatus::Open.word();
+    if let Some(open) = items(object).map(|items| items.iter().any(is_open)) {
+        state(object, "open", open.into());
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was done to the car, and when.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{items, record, state};
 use super::value::{Count, Kilometre, Money, Quantity};
 use crate::calendar::Date;
 use crate::market::codes::{InspectionResult, ServiceKind};
@@ -15,13 +17,15 @@ record! {
         /// The entries, where the origin states them.
         items: Option<Vec<ServiceEntry>>,
     }
+}
 
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let Some(items) = &self.items {
-            self.last_performed_on = items.iter().map(|entry| entry.performed_on).max();
-            self.entry_count = Count::of(items);
-        }
-        Ok(())
+/// Counts the entries and says the newest day; they are in order.
+pub(super) fn derive(object: &mut Map<String, Value>) {
+    let Some(items) = items(object) else { return };
+    let (count, newest) = (items.len(), items.first().and_then(|entry| entry.get("performed_on")).cloned());
+    state(object, "entry_count", count.into());
+    if let Some(day) = newest {
+        state(object, "last_performed_on", day);
     }
 }
 

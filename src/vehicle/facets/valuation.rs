@@ -1,8 +1,10 @@
 //! What the car is worth.
 
-use super::record::{Content, Part, Record, Wrong, read, record, write};
+use serde_json::{Map, Value};
+
+use super::record::{Content, Part, Record, Wrong, record, state, text};
 use super::value::{Count, Instant, Money};
-use crate::market::codes::{Rating, ValuationBasis};
+use crate::market::codes::{Code, Rating, ValuationBasis};
 
 /// Comparable cars without which a price says nothing.
 const LEAST_COMPARABLE: i64 = 3;
@@ -21,16 +23,6 @@ record! {
         /// Whether there was enough to compare. Derived where the number is stated; a system's own "not rated" stands.
         rating: Option<Rating>,
     }
-
-    fn derive(&mut self) -> Result<(), Wrong> {
-        let has_price = self.range.as_ref().is_some_and(|range| range.low.is_some() || range.high.is_some());
-        if let Some(count) = self.comparable_count {
-            let is_enough = count.get() >= LEAST_COMPARABLE && has_price;
-            let stated = self.rating.unwrap_or(Rating::Rated);
-            self.rating = Some(if is_enough { stated } else { Rating::NotRated });
-        }
-        Ok(())
-    }
 }
 
 record! {
@@ -41,28 +33,40 @@ record! {
         /// The most.
         high: Option<Money>,
     }
-
-    fn derive(&mut self) -> Result<(), Wrong> {
-        if let (Some(low), Some(high)) = (&self.low, &self.high) {
-            if low.currency != high.currency {
-                return Err(Wrong { field: "range", cause: "its ends are in two currencies" });
-            }
-            if low.amount_minor > high.amount_minor {
-                return Err(Wrong { field: "range", cause: "its low end is above its high end" });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Part for PriceRange {
     const CONTENT: Content = Content::Record(Self::MEMBERS);
 
-    fn read(value: serde_json::Value) -> Result<Self, Wrong> {
-        read(value)
+    fn of(value: &Value) -> Option<Self> {
+        Record::of(value)
     }
+}
 
-    fn write(self) -> serde_json::Value {
-        write(self)
+/// Says whether there was enough to compare, where the number is stated.
+///
+/// # Errors
+/// [`Wrong`] where the ends of the range contradict each other.
+pub(super) fn derive(object: &mut Map<String, Value>) -> Result<(), Wrong> {
+    let range = object.get("range");
+    let end = |name: &str| range.and_then(|range| range.get(name));
+    check_range(end("low"), end("high")).map_err(|cause| Wrong { field: "range", cause })?;
+    let has_price = end("low").or_else(|| end("high")).is_some();
+    let Some(count) = object.get("comparable_count").and_then(Value::as_i64) else { return Ok(()) };
+    // A system's own "not rated" stands.
+    if count < LEAST_COMPARABLE || !has_price {
+        state(object, "rating", Rating::NotRated.word().into());
+    } else if !object.contains_key("rating") {
+        state(object, "rating", Rating::Rated.word().into());
     }
+    Ok(())
+}
+
+fn check_range(low: Option<&Value>, high: Option<&Value>) -> Result<(), &'static str> {
+    let (Some(low), Some(high)) = (low, high) else { return Ok(()) };
+    if text(low, "currency") != text(high, "currency") {
+        return Err("its ends are in two currencies");
+    }
+    let amount = |end: &Value| end.get("amount_minor").and_then(Value::as_i64);
+    if amount(low) > amount(high) { Err("its low end is above its high end") } else { Ok(()) }
 }

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use super::record::{Content, Part, Wrong, wrong};
+use super::record::{Content, Limits, Part};
 use crate::calendar::Date;
 use crate::market::Kind;
 use crate::market::codes::Code;
@@ -13,65 +13,103 @@ use crate::market::codes::Code;
 const MOST_CHARACTERS: usize = 2000;
 /// The largest whole number that every JSON reader keeps exact (RFC 8259 §6).
 const LARGEST_EXACT: i64 = 9_007_199_254_740_991;
+/// Of what is no number.
+const UNLIMITED: Limits = Limits { least: 0, most: 0 };
+
+/// Checks one value against its kind; what is wrong otherwise.
+pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<(), &'static str> {
+    let (is_good, cause) = match (kind, value) {
+        (Kind::Text, Value::String(text)) if text.is_empty() => (false, "it is an empty text"),
+        (Kind::Text, Value::String(text)) => {
+            (text.chars().count() <= MOST_CHARACTERS, "it is longer than 2000 characters")
+        }
+        (Kind::Text, _) => (false, "it is no text"),
+        (Kind::Boolean, value) => (value.is_boolean(), "it is neither true nor false"),
+        (Kind::Code(words), value) => {
+            (value.as_str().is_some_and(|word| words.contains(&word)), "it is none of the field's words")
+        }
+        (Kind::Date, value) => (day(value).is_some(), "it is no calendar date"),
+        (Kind::Instant, value) => (instant(value).is_some(), "it is no instant in UTC"),
+        (Kind::Integer, value) => return check_whole(value, limits),
+        (Kind::Quantity(unit), value) => return check_quantity(value, unit, limits),
+        (Kind::Money, value) => return check_money(value, limits),
+    };
+    if is_good { Ok(()) } else { Err(cause) }
+}
+
+fn check_whole(value: &Value, limits: Limits) -> Result<(), &'static str> {
+    let number = value.as_i64().ok_or("it is no whole number")?;
+    if (limits.least..=limits.most).contains(&number) { Ok(()) } else { Err("it is out of its range") }
+}
+
+fn check_quantity(value: &Value, unit: &str, limits: Limits) -> Result<(), &'static str> {
+    let (number, stated) = parts(value, "value", "unit").ok_or("it is no quantity")?;
+    if stated != unit {
+        return Err("it is in another unit");
+    }
+    let number = number.as_f64().ok_or("it is no number")?;
+    #[expect(clippy::cast_precision_loss, reason = "limits of quantities are small")]
+    let range = limits.least as f64..=limits.most as f64;
+    if range.contains(&number) { Ok(()) } else { Err("it is out of its range") }
+}
+
+fn check_money(value: &Value, limits: Limits) -> Result<(), &'static str> {
+    let (amount, currency) = parts(value, "amount_minor", "currency").ok_or("it is no amount of money")?;
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err("its currency is no ISO 4217 code");
+    }
+    check_whole(amount, limits)
+}
+
+/// The two fields of an object that has no other.
+fn parts<'v>(value: &'v Value, number: &str, text: &str) -> Option<(&'v Value, &'v str)> {
+    let object = value.as_object().filter(|object| object.len() == 2)?;
+    Some((object.get(number)?, object.get(text)?.as_str()?))
+}
+
+fn day(value: &Value) -> Option<Date> {
+    value.as_str().filter(|text| text.len() == 10).and_then(Date::parse_iso)
+}
+
+fn instant(value: &Value) -> Option<&str> {
+    let is_utc = |text: &&str| text.ends_with('Z') && text.get(10..11) == Some("T") && Date::parse_iso(text).is_some();
+    value.as_str().filter(is_utc)
+}
+
+/// Whether a value is what a part can hold.
+fn fits<P: Part>(value: &Value) -> bool {
+    matches!(P::CONTENT, Content::Leaf(kind, limits) if check_leaf(value, kind, limits).is_ok())
+}
 
 impl Part for String {
-    const CONTENT: Content = Content::Leaf(Kind::Text);
+    const CONTENT: Content = Content::Leaf(Kind::Text, UNLIMITED);
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        match value {
-            Value::String(text) if text.is_empty() => Err(wrong("it is an empty text")),
-            Value::String(text) if text.chars().count() > MOST_CHARACTERS => {
-                Err(wrong("it is longer than 2000 characters"))
-            }
-            Value::String(text) => Ok(text),
-            _ => Err(wrong("it is no text")),
-        }
-    }
-
-    fn write(self) -> Value {
-        Value::String(self)
+    fn of(value: &Value) -> Option<Self> {
+        fits::<Self>(value).then(|| value.as_str().map(str::to_owned))?
     }
 }
 
 impl Part for bool {
-    const CONTENT: Content = Content::Leaf(Kind::Boolean);
+    const CONTENT: Content = Content::Leaf(Kind::Boolean, UNLIMITED);
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        value.as_bool().ok_or(wrong("it is neither true nor false"))
-    }
-
-    fn write(self) -> Value {
-        Value::Bool(self)
+    fn of(value: &Value) -> Option<Self> {
+        value.as_bool()
     }
 }
 
 impl<C: Code> Part for C {
-    const CONTENT: Content = Content::Leaf(Kind::Code(C::WORDS));
+    const CONTENT: Content = Content::Leaf(Kind::Code(C::WORDS), UNLIMITED);
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        place(&value, C::WORDS).and_then(|at| C::ALL.get(at).copied()).ok_or(wrong("it is none of the field's words"))
+    fn of(value: &Value) -> Option<Self> {
+        <C as Code>::of(value.as_str()?)
     }
-
-    fn write(self) -> Value {
-        Value::String(self.word().to_owned())
-    }
-}
-
-fn place(value: &Value, words: &[&str]) -> Option<usize> {
-    let word = value.as_str()?;
-    words.iter().position(|known| *known == word)
 }
 
 impl Part for Date {
-    const CONTENT: Content = Content::Leaf(Kind::Date);
+    const CONTENT: Content = Content::Leaf(Kind::Date, UNLIMITED);
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        let day = value.as_str().filter(|text| text.len() == 10).and_then(Self::parse_iso);
-        day.ok_or(wrong("it is no calendar date"))
-    }
-
-    fn write(self) -> Value {
-        Value::String(self.to_string())
+    fn of(value: &Value) -> Option<Self> {
+        day(value)
     }
 }
 
@@ -87,21 +125,10 @@ impl Instant {
 }
 
 impl Part for Instant {
-    const CONTENT: Content = Content::Leaf(Kind::Instant);
+    const CONTENT: Content = Content::Leaf(Kind::Instant, UNLIMITED);
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        match value {
-            Value::String(text)
-                if text.ends_with('Z') && text.get(10..11) == Some("T") && Date::parse_iso(&text).is_some() =>
-            {
-                Ok(Self(text))
-            }
-            _ => Err(wrong("it is no instant in UTC")),
-        }
-    }
-
-    fn write(self) -> Value {
-        Value::String(self.0)
+    fn of(value: &Value) -> Option<Self> {
+        instant(value).map(|text| Self(text.to_owned()))
     }
 }
 
@@ -117,39 +144,18 @@ pub type Parts = Whole<0, 99>;
 pub type Count = Whole<0, 1_000_000>;
 
 impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
-    /// The number, where it lies in the range.
-    pub fn new(number: i64) -> Option<Self> {
-        (LEAST..=MOST).contains(&number).then_some(Self(number))
-    }
-
     /// The number.
     pub fn get(self) -> i64 {
         self.0
     }
 }
 
-impl Count {
-    /// How many elements there are.
-    pub(super) fn of<T>(elements: &[T]) -> Option<Self> {
-        i64::try_from(elements.len()).ok().and_then(Self::new)
-    }
-}
-
 impl<const LEAST: i64, const MOST: i64> Part for Whole<LEAST, MOST> {
-    const CONTENT: Content = Content::Leaf(Kind::Integer);
+    const CONTENT: Content = Content::Leaf(Kind::Integer, Limits { least: LEAST, most: MOST });
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        whole(&value, LEAST, MOST).map(Self)
+    fn of(value: &Value) -> Option<Self> {
+        fits::<Self>(value).then(|| value.as_i64().map(Self))?
     }
-
-    fn write(self) -> Value {
-        Value::Number(self.0.into())
-    }
-}
-
-fn whole(value: &Value, least: i64, most: i64) -> Result<i64, Wrong> {
-    let number = value.as_i64().ok_or(wrong("it is no whole number"))?;
-    if (least..=most).contains(&number) { Ok(number) } else { Err(wrong("it is out of its range")) }
 }
 
 /// A unit of measurement, and the most that a car can have of it.
@@ -157,7 +163,7 @@ pub trait Unit {
     /// As documents write it.
     const NAME: &'static str;
     /// The most that counts as a fact.
-    const MOST: u32;
+    const MOST: i64;
 }
 
 /// Declares units.
@@ -169,7 +175,7 @@ macro_rules! units {
 
         impl Unit for $name {
             const NAME: &'static str = $text;
-            const MOST: u32 = $most;
+            const MOST: i64 = $most;
         })+
     };
 }
@@ -207,34 +213,14 @@ impl<U: Unit> Quantity<U> {
     pub fn value(&self) -> f64 {
         self.value.as_f64().unwrap_or_default() // OK because it was read as finite.
     }
-
-    /// The number, where it is whole.
-    pub fn whole(&self) -> Option<u32> {
-        self.value.as_u64().and_then(|number| u32::try_from(number).ok())
-    }
 }
 
 impl<U: Unit> Part for Quantity<U> {
-    const CONTENT: Content = Content::Leaf(Kind::Quantity(U::NAME));
+    const CONTENT: Content = Content::Leaf(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        quantity(&value, U::NAME, U::MOST).map(|value| Self { value, unit: PhantomData })
-    }
-
-    fn write(self) -> Value {
-        pair("value", Value::Number(self.value), "unit", U::NAME.to_owned())
-    }
-}
-
-fn quantity(value: &Value, unit: &str, most: u32) -> Result<Number, Wrong> {
-    let (number, stated) = parts(value, "value", "unit").ok_or(wrong("it is no quantity"))?;
-    if stated != unit {
-        return Err(wrong("it is in another unit"));
-    }
-    let Value::Number(number) = number else { return Err(wrong("it is no number")) };
-    match number.as_f64() {
-        Some(amount) if (0.0..=f64::from(most)).contains(&amount) => Ok(number.clone()),
-        _ => Err(wrong("it is out of its range")),
+    fn of(value: &Value) -> Option<Self> {
+        let number = value.get("value")?.as_number()?;
+        fits::<Self>(value).then(|| Self { value: number.clone(), unit: PhantomData })
     }
 }
 
@@ -248,33 +234,12 @@ pub struct Money {
 }
 
 impl Part for Money {
-    const CONTENT: Content = Content::Leaf(Kind::Money);
+    const CONTENT: Content = Content::Leaf(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
 
-    fn read(value: Value) -> Result<Self, Wrong> {
-        let (amount, currency) = parts(&value, "amount_minor", "currency").ok_or(wrong("it is no amount of money"))?;
-        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(wrong("its currency is no ISO 4217 code"));
-        }
-        let amount_minor = whole(amount, -LARGEST_EXACT, LARGEST_EXACT)?;
-        Ok(Self { amount_minor, currency: currency.to_owned() })
+    fn of(value: &Value) -> Option<Self> {
+        let (amount, currency) = parts(value, "amount_minor", "currency").filter(|_| fits::<Self>(value))?;
+        Some(Self { amount_minor: amount.as_i64()?, currency: currency.to_owned() })
     }
-
-    fn write(self) -> Value {
-        pair("amount_minor", Value::Number(self.amount_minor.into()), "currency", self.currency)
-    }
-}
-
-/// The two fields of an object that has no other.
-fn parts<'v>(value: &'v Value, number: &str, text: &str) -> Option<(&'v Value, &'v str)> {
-    let object = value.as_object().filter(|object| object.len() == 2)?;
-    Some((object.get(number)?, object.get(text)?.as_str()?))
-}
-
-fn pair(number_name: &str, number: Value, text_name: &str, text: String) -> Value {
-    let mut object = Map::new();
-    object.insert(number_name.to_owned(), number);
-    object.insert(text_name.to_owned(), Value::String(text));
-    Value::Object(object)
 }
 
 /// Puts the elements of a list into the order of their dates; those without one stand at the end, and those of one day as they
@@ -293,16 +258,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Reads values; what is expected is what is written back, or the cause.
-    fn check<T: Part>(cases: &[(Value, Result<Value, &str>)]) {
+    /// Checks values; the type accepts the same as the check.
+    fn check<T: Part>(cases: &[(Value, Result<(), &str>)]) {
         for (value, expect) in cases {
-            let found = T::read(value.clone()).map(T::write).map_err(|wrong| wrong.cause);
-            assert_eq!(found, *expect, "{value}");
+            let Content::Leaf(kind, limits) = T::CONTENT else { continue };
+            assert_eq!(check_leaf(value, kind, limits), *expect, "{value}");
+            assert_eq!(T::of(value).is_some(), expect.is_ok(), "{value}");
         }
     }
 
-    fn same(value: Value) -> (Value, Result<Value, &'static str>) {
-        (value.clone(), Ok(value))
+    fn same(value: Value) -> (Value, Result<(), &'static str>) {
+        (value, Ok(()))
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What is covered, and until when.
 
-use super::record::{Wrong, record};
+use serde_json::{Map, Value};
+
+use super::record::{Wrong, record, state, text};
 use super::value::{Kilometre, Month, Quantity};
 use crate::calendar::Date;
-use crate::market::codes::{WarrantyKind, WarrantyStatus};
+use crate::market::codes::{Code, WarrantyKind, WarrantyStatus};
 
 record! {
     /// The warranties of this car.
@@ -13,26 +15,6 @@ record! {
         valid_until: Option<Date>,
         /// All of them, ended or not, where the origin states them.
         items: Option<Vec<WarrantyItem>>,
-    }
-
-    fn derive(&mut self) -> Result<(), Wrong> {
-        let Some(items) = &mut self.items else { return Ok(()) };
-        for item in items.iter_mut() {
-            item.ends_on = item.ends_on.or_else(|| end(item));
-            if item.starts_on > item.ends_on && item.ends_on.is_some() {
-                return Err(Wrong { field: "ends_on", cause: "it ends before it starts" });
-            }
-        }
-        let latest = |wanted: &dyn Fn(&WarrantyItem) -> bool| {
-            items.iter().filter(|item| wanted(item)).filter_map(|item| item.ends_on).max()
-        };
-        let is_void = |item: &WarrantyItem| item.status == Some(WarrantyStatus::Void);
-        // One that has run out may have done so by distance, before its day: that day counts only where there is no other.
-        let by_distance =
-            |item: &WarrantyItem| item.status == Some(WarrantyStatus::Expired) && item.mileage_limit.is_some();
-        self.valid_until =
-            latest(&|item| !is_void(item) && !by_distance(item)).or_else(|| latest(&by_distance));
-        Ok(())
     }
 }
 
@@ -56,8 +38,45 @@ record! {
     }
 }
 
+/// Says when each warranty ends and when the last of them does.
+///
+/// # Errors
+/// [`Wrong`] where one ends before it starts.
+pub(super) fn derive(object: &mut Map<String, Value>) -> Result<(), Wrong> {
+    let Some(Value::Array(items)) = object.get_mut("items") else { return Ok(()) };
+    for item in items.iter_mut() {
+        if text(item, "ends_on").is_empty()
+            && let (Some(end), Value::Object(fields)) = (end(item), &mut *item)
+        {
+            state(fields, "ends_on", end.to_string().into());
+        }
+        let (start, end) = (text(item, "starts_on"), text(item, "ends_on"));
+        if !end.is_empty() && start > end {
+            return Err(Wrong { field: "ends_on", cause: "it ends before it starts" });
+        }
+    }
+    if let Some(day) = valid_until(items).map(str::to_owned) {
+        state(object, "valid_until", day.into());
+    }
+    Ok(())
+}
+
+/// The latest last day of those that are not void. One that has run out may have done so by distance, before its day: that day
+/// counts only where there is no other.
+fn valid_until(items: &[Value]) -> Option<&str> {
+    let is = |item: &Value, status: WarrantyStatus| text(item, "status") == status.word();
+    let may_be_early = |item: &Value| is(item, WarrantyStatus::Expired) && item.get("mileage_limit").is_some();
+    let latest = |early: bool| {
+        let counting = items.iter().filter(|item| !is(item, WarrantyStatus::Void) && may_be_early(item) == early);
+        // Days as texts sort like days.
+        counting.map(|item| text(item, "ends_on")).max().filter(|day| !day.is_empty())
+    };
+    latest(false).or_else(|| latest(true))
+}
+
 /// The day of the same number, so many months on: 36 months from 15 March 2020 end on 15 March 2023, as where the day of the
 /// event does not count (section 188 (2) of the German Civil Code; Regulation (EEC, Euratom) 1182/71, article 3).
-fn end(item: &WarrantyItem) -> Option<Date> {
-    item.starts_on?.plus_months(item.duration.as_ref()?.whole()?)
+fn end(item: &Value) -> Option<Date> {
+    let months = item.get("duration")?.get("value")?.as_u64()?;
+    Date::parse_iso(text(item, "starts_on"))?.plus_months(u32::try_from(months).ok()?)
 }
