@@ -1,5 +1,7 @@
 //! All ten facets from an origin's answer to documents and pages, at every tier.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::rc::Rc;
 
 use crate::support::{CAR, TestApp, body};
