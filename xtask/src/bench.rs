@@ -6,18 +6,21 @@
 
 mod module;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::args::{Accepts, Args};
+use crate::build::{self, Profile};
 use crate::files;
+use crate::market::{self, Files};
 use crate::process::{self, Output};
 use crate::stack::{Options, Stack};
 use crate::tools::Node;
 
-const ACCEPTS: Accepts = Accepts { command: "bench", flags: &[], options: &[], positional: 1 };
+const ACCEPTS: Accepts = Accepts { command: "bench", flags: &["--soak"], options: &[], positional: 1 };
 
 /// `cargo xtask bench`.
 ///
@@ -29,7 +32,7 @@ pub fn command(words: &[String]) -> Result<()> {
     let mut results = serde_json::Map::new();
     let mut failed = Vec::new();
     for (name, path) in benches {
-        let (result, verdict) = run(&name, &path)?;
+        let (result, verdict) = run(&name, &path, args.has("--soak"))?;
         print!("{}", table(&name, &result));
         results.insert(name, result);
         failed.extend(verdict.err());
@@ -63,14 +66,22 @@ fn benches(chosen: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
 
 /// Each has a stack of its own: what one leaves in the caches is not the next one's start. Gives the result, and whether all
 /// limits were held.
-fn run(name: &str, path: &PathBuf) -> Result<(Value, Result<()>)> {
+fn run(name: &str, path: &Path, soak: bool) -> Result<(Value, Result<()>)> {
     let node = Node::ensure()?;
     let module = module::build(name, &node)?;
-    let stack = Stack::start(&Options::for_tests())?;
+    let markets = path.with_extension("").join("markets");
+    let stack = if markets.is_dir() { None } else { Some(Stack::start(&Options::for_tests())?) };
     let result = files::log(name).with_extension("json");
     let _ = std::fs::remove_file(&result);
-    let mut command = stack.node.command()?;
-    command.arg(path).envs(stack.variables()).env("KERBSIDE_RESULT", &result);
+    let mut command = node.command()?;
+    match &stack {
+        Some(stack) => drop(command.envs(stack.variables())),
+        None => alone(name, &markets, &node, &mut command)?,
+    }
+    command.arg(path).env("KERBSIDE_RESULT", &result);
+    if soak {
+        command.env("KERBSIDE_SOAK", "1");
+    }
     if let Some(folder) = module {
         command.env("KERBSIDE_MODULE", folder);
     }
@@ -82,6 +93,21 @@ fn run(name: &str, path: &PathBuf) -> Result<(Value, Result<()>)> {
     let result =
         serde_json::from_str(&text).with_context(|| format!("the result of benches/{name}.mjs does not read"))?;
     Ok((result, verdict))
+}
+
+/// A benchmark with markets of its own, `benches/<name>/markets/`, brings its own world: it gets the built Worker (`KERBSIDE_WORKER`)
+/// and these markets (`KERBSIDE_MARKETS`: a JSON list of `{"key", "value"}` as they lie in KV) instead of a stack.
+fn alone(name: &str, markets: &Path, node: &Node, command: &mut Command) -> Result<()> {
+    build::build(Profile::Release, node)?;
+    let compiled = Files::of_folder(markets)?.compile_plain()?;
+    let entries = market::entries(&compiled, |_| true, &market::now()?)?;
+    let entries: Vec<_> =
+        entries.iter().map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value })).collect();
+    let file = files::target().join(format!("{name}-markets.json"));
+    std::fs::write(&file, serde_json::to_string(&entries)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    command.env("KERBSIDE_WORKER", build::folder()).env("KERBSIDE_MARKETS", file);
+    Ok(())
 }
 
 fn table(name: &str, result: &Value) -> String {

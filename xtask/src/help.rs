@@ -72,10 +72,10 @@ The parts worker and browser, and benchmarks, find the stack that was started fo
 ";
 
 const BENCH: &str = "\
-cargo xtask bench [NAME]
+cargo xtask bench [NAME] [--soak]
 
 Runs benches/NAME.mjs, or all of them, against the same stack as `cargo xtask dev`, prints a table and writes
-target/bench.json.
+target/bench.json. With --soak, `flow` sends 100 000 requests and says what became of the memory.
 ";
 
 const FUZZ: &str = "\

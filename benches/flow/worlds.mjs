@@ -1,0 +1,118 @@
+/**
+ * One `workerd serve` process that holds both Workers, and beside it the process with everything outside of them. Stores are
+ * outside too, as in production: what they cost is not the Worker's.
+ */
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { createRequire } from "node:module";
+
+const here = new URL(".", import.meta.url);
+const TICK_MS = 10; // Linux counts processor time in hundredths of a second.
+
+const freePort = () => new Promise((done) => {
+  const probe = net.createServer().listen(0, "127.0.0.1", () => {
+    const { port } = probe.address();
+    probe.close(() => done(port));
+  });
+});
+
+/** The configuration of workerd: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
+function configuration({ worker, outside, ports }) {
+  const external = (name) => `(name = "${name}", external = (address = "127.0.0.1:${outside}", http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
+  const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
+  const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
+  const kv = (binding, service) => `(name = "${binding}", kvNamespace = "${service}")`;
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "kerbside", worker = .kerbside), (name = "plain", worker = .plain),
+    (name = "origins", external = (address = "127.0.0.1:${outside}", http = ())),
+    ${["kv-cache", "kv-markets", "d1", "assets"].map(external).join(",\n    ")}
+  ],
+  sockets = [
+    (name = "kerbside", address = "127.0.0.1:${ports.kerbside}", http = (), service = "kerbside"),
+    (name = "plain", address = "127.0.0.1:${ports.plain}", http = (), service = "plain")
+  ]
+);
+const kerbside :Workerd.Worker = (
+  modules = [(name = "index.js", esModule = embed "${join(worker, "index.js")}"), (name = "${wasm}", wasm = embed "${join(worker, wasm)}")],
+  compatibilityDate = "2026-11-01", globalOutbound = "origins",
+  bindings = [
+    ${kv("CACHE", "kv-cache")}, ${kv("MARKETS", "kv-markets")},
+    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")])),
+    (name = "ASSETS", service = "assets"),
+    ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
+    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)}, ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))}
+  ]
+);
+const plain :Workerd.Worker = (
+  modules = [(name = "plain.mjs", esModule = embed "${new URL("plain.mjs", here).pathname}")],
+  compatibilityDate = "2026-11-01", globalOutbound = "origins"
+);
+`;
+}
+
+/** Starts both processes. */
+export async function start() {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
+  const outside = spawn(process.execPath, [new URL("outside.mjs", here).pathname], { stdio: ["pipe", "pipe", "inherit"] });
+  const [port] = await once(createInterface(outside.stdout), "line");
+  const ports = { kerbside: await freePort(), plain: await freePort() };
+  const config = join(folder, "config.capnp");
+  writeFileSync(config, configuration({ worker: process.env.KERBSIDE_WORKER, outside: port, ports }));
+  const require = createRequire(import.meta.url);
+  const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], { stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"] });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+
+  /** Asks one of the two: `{ status, headers, text, ms }`. */
+  function ask(which, path, { method = "GET", body } = {}) {
+    const headers = body ? { "content-type": "application/json", "content-length": Buffer.byteLength(body) } : {};
+    return new Promise((done, failed) => {
+      const started = performance.now();
+      const request = http.request({ host: "127.0.0.1", port: ports[which] ?? which, agent, method, path, headers }, async (response) => {
+        try {
+          const chunks = [];
+          for await (const chunk of response) chunks.push(chunk);
+          done({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString("utf8"), ms: performance.now() - started });
+        } catch (error) {
+          failed(error);
+        }
+      });
+      request.setTimeout(20_000, () => request.destroy(new Error(`no answer: ${which} ${path}`)));
+      request.once("error", failed).end(body);
+    });
+  }
+
+  const stat = () => readFileSync(`/proc/${workerd.pid}/stat`, "utf8").split(") ").pop().split(" ");
+  const world = {
+    ask,
+    tell: async (change) => JSON.parse((await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text),
+    /** Milliseconds of processor time that workerd has used, all threads. */
+    cpuMs: () => (Number(stat()[11]) + Number(stat()[12])) * TICK_MS,
+    /** MiB that workerd holds. */
+    memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${workerd.pid}/status`, "utf8"))[1]) / 1024,
+    async end() {
+      workerd.kill();
+      outside.stdin.end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      if ((await ask("kerbside", "/healthz")).status === 200) return world;
+    } catch (error) {
+      if (attempt > 100 || workerd.exitCode !== null) {
+        await world.end();
+        throw new Error("workerd does not answer; KERBSIDE_BENCH_LOUD=1 shows why", { cause: error });
+      }
+      await new Promise((go) => setTimeout(go, 100));
+    }
+  }
+}
