@@ -38,7 +38,7 @@ export default {
       facets: Object.fromEntries(there.map(({ name, value }) => [name, value])),
       meta: { complete, facets: Object.fromEntries(facets.map(({ name, meta }) => [name, meta])) },
     };
-    const status = body.facets.identity ? 200 : 502;
+    const status = body.facets.identity && body.facets.warranty ? 200 : 502;
     return new Response(JSON.stringify(body), {
       status,
       headers: {

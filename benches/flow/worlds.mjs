@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -24,10 +24,9 @@ const freePort = () => new Promise((done) => {
 });
 
 /** The configuration of workerd: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
-function configuration({ worker, outside, ports }) {
+function configuration({ wasm, outside, ports }) {
   const external = (name) => `(name = "${name}", external = (address = "127.0.0.1:${outside}", http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
   const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
-  const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
   const kv = (binding, service) => `(name = "${binding}", kvNamespace = "${service}")`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -42,7 +41,7 @@ const config :Workerd.Config = (
   ]
 );
 const kerbside :Workerd.Worker = (
-  modules = [(name = "index.js", esModule = embed "${join(worker, "index.js")}"), (name = "${wasm}", wasm = embed "${join(worker, wasm)}")],
+  modules = [(name = "index.js", esModule = embed "index.js"), (name = "${wasm}", wasm = embed "${wasm}")],
   compatibilityDate = "2026-11-01", globalOutbound = "origins",
   bindings = [
     ${kv("CACHE", "kv-cache")}, ${kv("MARKETS", "kv-markets")},
@@ -53,7 +52,7 @@ const kerbside :Workerd.Worker = (
   ]
 );
 const plain :Workerd.Worker = (
-  modules = [(name = "plain.mjs", esModule = embed "${new URL("plain.mjs", here).pathname}")],
+  modules = [(name = "plain.mjs", esModule = embed "plain.mjs")],
   compatibilityDate = "2026-11-01", globalOutbound = "origins"
 );
 `;
@@ -66,7 +65,12 @@ export async function start() {
   const [port] = await once(createInterface(outside.stdout), "line");
   const ports = { kerbside: await freePort(), plain: await freePort() };
   const config = join(folder, "config.capnp");
-  writeFileSync(config, configuration({ worker: process.env.KERBSIDE_WORKER, outside: port, ports }));
+  const worker = process.env.KERBSIDE_WORKER;
+  const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
+  // workerd reads only what lies beside its configuration.
+  for (const name of ["index.js", wasm]) copyFileSync(join(worker, name), join(folder, name));
+  copyFileSync(new URL("plain.mjs", here), join(folder, "plain.mjs"));
+  writeFileSync(config, configuration({ wasm, outside: port, ports }));
   const require = createRequire(import.meta.url);
   const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], { stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"] });
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });

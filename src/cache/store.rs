@@ -61,11 +61,27 @@ impl FacetStore {
         (found, ridden)
     }
 
-    /// Stores a facet. An older one never replaces a newer one.
-    pub async fn write(&self, facet: FacetName, envelope: &Envelope) {
-        let text = envelope.encode();
+    /// Stores facets, in one transaction of the record and then near the reader. An older one never replaces a newer one.
+    pub async fn write(&self, facets: &[(FacetName, Envelope)]) {
+        let texts: Vec<String> = facets.iter().map(|(_, envelope)| envelope.encode()).collect();
+        let statements =
+            facets.iter().zip(&texts).map(|((facet, envelope), text)| self.statement(*facet, envelope, text)).collect();
+        let results = self.ports.db.batch(statements).await;
+        if results.is_err() {
+            self.warn("facets could not be recorded (D1)");
+        }
+        let results = results.unwrap_or_default();
+        for (place, ((facet, envelope), text)) in facets.iter().zip(texts).enumerate() {
+            // Where the record has a newer one KV must not go back behind it.
+            if results.get(place).is_none_or(|rows| !rows.is_empty()) {
+                self.write_kv(*facet, text, envelope.lifetime_s()).await;
+            }
+        }
+    }
+
+    fn statement(&self, facet: FacetName, envelope: &Envelope, text: &str) -> Statement {
         let expires_at = envelope.stored_at.0 + i64::try_from(envelope.lifetime_s() * 1000).unwrap_or(i64::MAX);
-        let statement = Statement {
+        Statement {
             sql: "INSERT INTO facet (market, vehicle, facet, stored_at_ms, expires_at_ms, envelope) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (market, vehicle, facet) DO UPDATE SET \
                   stored_at_ms = excluded.stored_at_ms, expires_at_ms = excluded.expires_at_ms, envelope = excluded.envelope \
@@ -77,17 +93,10 @@ impl FacetStore {
                 DbValue::Text(facet.as_str().to_owned()),
                 DbValue::Integer(envelope.stored_at.0),
                 DbValue::Integer(expires_at),
-                DbValue::Text(text.clone()),
+                DbValue::Text(text.to_owned()),
                 DbValue::Integer(self.ports.clock.now().0 + MOST_SKEW_MS),
             ],
-        };
-        match self.ports.db.batch(vec![statement]).await {
-            // The record has a newer one: KV must not go back behind it.
-            Ok(results) if results.iter().all(Vec::is_empty) => return,
-            Ok(_) => {}
-            Err(_) => self.warn("a facet could not be recorded (D1)"),
         }
-        self.write_kv(facet, text, envelope.lifetime_s()).await;
     }
 
     async fn write_kv(&self, facet: FacetName, text: String, lifetime_s: u64) {

@@ -31,6 +31,8 @@ use crate::ports::{Ports, Timestamp};
 const MOST_CALLS: usize = 6;
 /// After the answer the platform lets work go on for 30 s; what is late must be stored in that time too.
 const AFTER_ANSWER_MS: u32 = 29_000;
+/// What comes within this time is stored in one go: each write costs as much as a call.
+const SAVE_MS: u32 = 50;
 /// A mark or a slot outlives the call that it stands for by this much.
 const GRACE_MS: u32 = 1_000;
 
@@ -51,6 +53,9 @@ pub(super) struct Work {
     calls: Vec<Call>,
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     board: Board,
+    /// What has come and is not stored yet, and since when.
+    unsaved: Vec<(FacetName, Envelope)>,
+    unsaved_since: Timestamp,
     /// The car does not exist: nothing else about it matters.
     is_over: bool,
 }
@@ -114,6 +119,8 @@ impl Work {
             calls: Vec::new(),
             running: FuturesUnordered::new(),
             board: board.clone(),
+            unsaved: Vec::new(),
+            unsaved_since: now,
             is_over: false,
         }
     }
@@ -142,6 +149,7 @@ impl Work {
             self.advance(now);
             let is_settled = self.calls.iter().all(Call::is_settled);
             self.board.settle(is_settled);
+            self.save(is_settled, now);
             if is_settled && self.running.is_empty() && self.board.is_closed() {
                 return;
             }
@@ -151,7 +159,9 @@ impl Work {
 
     /// Waits for whatever ends first, or for the next time at which something is due.
     async fn wait(&mut self, now: Timestamp) {
-        let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now)).min();
+        let save_ms = SAVE_MS.saturating_sub(u32::try_from(now.since_ms(self.unsaved_since)).unwrap_or(SAVE_MS));
+        let save_ms = (!self.unsaved.is_empty()).then_some(save_ms);
+        let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now)).chain(save_ms).min();
         let mut timer = due_ms.map(|milliseconds| self.ports.timer.sleep(milliseconds));
         let (running, board) = (&mut self.running, &self.board);
         let was_closed = board.is_closed();

@@ -2,8 +2,8 @@
 
 use futures::FutureExt as _;
 
-use super::{Ended, Try, Work};
-use crate::cache::{Envelope, Stored};
+use super::{Ended, SAVE_MS, Try, Work};
+use crate::cache::Stored;
 use crate::flow::Via;
 use crate::flow::advice;
 use crate::flow::breaker::{Change, Verdict};
@@ -153,18 +153,21 @@ impl Work {
             self.publish(facet, Outcome { result, projected, via: Via::Fetched, took_ms });
         }
         self.finish(at);
-        self.store(envelopes);
+        if self.unsaved.is_empty() {
+            self.unsaved_since = now;
+        }
+        self.unsaved.extend(envelopes);
     }
 
-    fn store(&mut self, envelopes: Vec<(FacetName, Envelope)>) {
-        if envelopes.is_empty() {
+    /// Stores what has come, once nothing more comes soon.
+    pub(super) fn save(&mut self, is_settled: bool, now: Timestamp) {
+        let is_due = is_settled || now.since_ms(self.unsaved_since) >= i64::from(SAVE_MS);
+        if self.unsaved.is_empty() || !is_due {
             return;
         }
-        let store = self.store.clone();
+        let (store, envelopes) = (self.store.clone(), std::mem::take(&mut self.unsaved));
         let written = async move {
-            for (facet, envelope) in &envelopes {
-                store.write(*facet, envelope).await;
-            }
+            store.write(&envelopes).await;
             Ended::Written
         };
         self.running.push(written.boxed_local());
