@@ -1,0 +1,98 @@
+/**
+ * What does it cost to read an origin's answer of 100 KB and to map it to a facet: the Worker's own code, in wasm, beside the same
+ * job in plain JavaScript? Both are Workers of one workerd process and take turns; the operating system's accounting of that
+ * process counts.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
+
+import { CASES, VIN } from "./origin/cases.mjs";
+import { median, rounded, spread, table } from "./support/figures.mjs";
+import { serve } from "./support/workerd.mjs";
+
+const ROUNDS = 7;
+/** Jobs of one request. */
+const JOBS = 20;
+/** Requests of one turn. */
+const REQUESTS = 5;
+
+const path = (name) => fileURLToPath(new URL(`./origin/${name}`, import.meta.url));
+const folder = process.env.KERBSIDE_MODULE;
+const bundled = (name) =>
+  buildSync({
+    entryPoints: [path(name)],
+    alias: { "module.js": join(folder, "module.js") },
+    external: ["module_bg.wasm", "cloudflare:*"],
+    bundle: true,
+    format: "esm",
+    write: false,
+    minify: true,
+  }).outputFiles[0].text;
+
+const workers = await serve([
+  {
+    name: "wasm",
+    modules: [
+      { name: "main", kind: "esModule", text: bundled("wasm.mjs") },
+      { name: "module_bg.wasm", kind: "wasm", file: join(folder, "module_bg.wasm") },
+    ],
+  },
+  { name: "plain", modules: [{ name: "main", kind: "esModule", text: bundled("plain.mjs") }] },
+]);
+
+/** Has a Worker do a case's job `jobs` times; what it says. */
+async function ask(worker, { name, contentType, market, body }, jobs) {
+  const url = `${workers.urls[worker]}/?${new URLSearchParams({ case: name, jobs, contentType, market, vin: VIN })}`;
+  const answer = await fetch(url, { method: "POST", body });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${worker}, ${name}: ${answer.status} ${text}`);
+  return JSON.parse(text);
+}
+
+/** Milliseconds of processor time for one job. */
+async function turn(worker, task) {
+  const before = workers.cpuMs();
+  for (let request = 0; request < REQUESTS; request += 1) await ask(worker, task, JOBS);
+  return (workers.cpuMs() - before) / (REQUESTS * JOBS);
+}
+
+const figures = [];
+const rows = [["", "body", "elements", "wasm ms", "plain ms", "wasm ÷ plain"]];
+let missed = "";
+try {
+  for (const task of CASES.filter((c) => !process.env.ONLY || process.env.ONLY.split(",").includes(c.name))) {
+    const [wasm, plain] = [await ask("wasm", task, 0), await ask("plain", task, 0)];
+    if (JSON.stringify(sorted(wasm)) !== JSON.stringify(sorted(plain))) {
+      throw new Error(`${task.name}: the two do not come to the same facet\n${JSON.stringify(wasm).slice(0, 400)}\n${JSON.stringify(plain).slice(0, 400)}`);
+    }
+    const times = { wasm: [], plain: [] };
+    for (const worker of ["wasm", "plain"]) await turn(worker, task); // Warms up; JavaScript is compiled by now.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const worker of round % 2 ? ["plain", "wasm"] : ["wasm", "plain"]) times[worker].push(await turn(worker, task));
+    }
+    const ratios = times.wasm.map((time, round) => time / times.plain[round]);
+    const ratio = rounded(median(ratios), 2);
+    rows.push([task.name, task.body.length, wasm.items.length, rounded(median(times.wasm), 2), rounded(median(times.plain), 2), ratio]);
+    figures.push({ name: `${task.name}, wasm ÷ plain JavaScript`, value: ratio, unit: "ratio", spread: rounded(spread(ratios), 2) });
+    if (task.limit && ratio > task.limit) missed += `${task.name} takes ${ratio} of plain JavaScript's time, over ${task.limit}. `;
+  }
+} finally {
+  await workers.stop();
+}
+
+console.log(table(rows));
+const load = `${REQUESTS} requests of ${JOBS} jobs a turn, the two in alternation`;
+writeFileSync(process.env.KERBSIDE_RESULT, JSON.stringify({ load, rounds: ROUNDS, figures }));
+if (missed) {
+  console.error(missed);
+  process.exit(1);
+}
+
+/** The same value whatever the order of its keys. */
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+}

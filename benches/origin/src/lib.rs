@@ -1,0 +1,68 @@
+//! One origin's answer to one facet, as the Worker does it, for `benches/origin.mjs`.
+//!
+//! Owns nothing but the call: reading the answer and mapping it are the Worker's own functions, compiled with its own profile.
+
+use kerbside::market::{FacetName, Market, OriginName, compile};
+use kerbside::origin::{Answer, Mapped, map, read};
+use kerbside::ports::OriginResponse;
+use kerbside::vehicle::Vin;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A market with one facet, whose origin's answers are read.
+#[wasm_bindgen]
+pub struct Job {
+    market: Market,
+    origin: OriginName,
+    facet: FacetName,
+    vin: Vin,
+}
+
+#[wasm_bindgen]
+impl Job {
+    /// Compiles a market file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    #[wasm_bindgen(constructor)]
+    pub fn new(market: &str, vin: &str) -> Result<Job, String> {
+        let told = |errors: Vec<_>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let market = compile("market.toml", market).map_err(told)?.market;
+        let (facet, description) = market.facets.iter().next().ok_or("the market has no facet")?;
+        let (facet, origin) = (*facet, description.origin.clone());
+        let vin = Vin::parse(vin).map_err(|error| error.to_string())?;
+        Ok(Self { market, origin, facet, vin })
+    }
+
+    /// Reads an answer and maps it; how many elements the facet has.
+    ///
+    /// # Errors
+    /// Where the answer is none, or does not satisfy the mapping.
+    pub fn run(&self, content_type: &str, body: Vec<u8>) -> Result<usize, String> {
+        let value = self.value(content_type, body)?;
+        let items = value.get("items").and_then(serde_json::Value::as_array);
+        Ok(items.map_or(1, Vec::len))
+    }
+
+    /// The facet itself, as JSON.
+    ///
+    /// # Errors
+    /// As [`Job::run`].
+    pub fn facet(&self, content_type: &str, body: Vec<u8>) -> Result<String, String> {
+        Ok(self.value(content_type, body)?.to_string())
+    }
+}
+
+impl Job {
+    fn value(&self, content_type: &str, body: Vec<u8>) -> Result<serde_json::Value, String> {
+        let origin = self.market.origins.get(&self.origin).ok_or("no such origin")?;
+        let content_type = Some(content_type.to_owned());
+        let response = OriginResponse { status: 200, content_type, retry_after: None, body };
+        let Answer::Tree(tree) = read(origin, &response).map_err(|failure| failure.cause.to_owned())? else {
+            return Err("not found".to_owned());
+        };
+        match map(&self.market, self.facet, &tree, &self.vin).map_err(|error| error.cause.to_owned())? {
+            Mapped::Present(value) => Ok(value),
+            Mapped::Absent => Err("absent".to_owned()),
+        }
+    }
+}

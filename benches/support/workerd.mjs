@@ -1,0 +1,98 @@
+/**
+ * One `workerd serve` process with several Workers, and the processor time that it takes: what one Worker costs beside another
+ * is told by the operating system's accounting of the same process, whatever else the machine does.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "node:net";
+
+import workerd from "workerd";
+
+const COMPATIBILITY_DATE = "2026-11-01";
+/** Clock ticks a second of /proc's figures; Linux reports 100 to programs whatever the kernel counts. */
+const TICKS = 100;
+
+/**
+ * Starts Workers, each at a port of its own.
+ *
+ * `workers`: `[{ name, modules: [{ name, kind: "esModule" | "wasm" | "text" | "data", text | file }] }]`, the first module is the main one.
+ * Resolves to `{ pid, urls: { [name]: "http://127.0.0.1:…" }, cpuMs(), residentBytes(), stop() }`.
+ */
+export async function serve(workers) {
+  const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
+  const ports = await freePorts(workers.length);
+  const lines = workers.map((worker, index) => service(folder, worker, index));
+  const services = workers.map(({ name }, index) => `(name = "${name}", worker = .worker${index})`).join(", ");
+  const sockets = workers
+    .map(({ name }, index) => `(name = "${name}", address = "127.0.0.1:${ports[index]}", http = (), service = "${name}")`)
+    .join(", ");
+  writeFileSync(
+    join(folder, "config.capnp"),
+    `using Workerd = import "/workerd/workerd.capnp";\nconst config :Workerd.Config = (services = [${services}], sockets = [${sockets}]);\n${lines.join("\n")}\n`,
+  );
+  const child = spawn(workerd.default, ["serve", join(folder, "config.capnp")], { stdio: ["ignore", "inherit", "inherit"] });
+  const urls = Object.fromEntries(workers.map(({ name }, index) => [name, `http://127.0.0.1:${ports[index]}`]));
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((done) => child.once("exit", done));
+      child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const url of Object.values(urls)) await answers(url, child);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { pid: child.pid, urls, cpuMs: () => cpuMs(child.pid), residentBytes: () => residentBytes(child.pid), stop };
+}
+
+/** Processor time of a process, all its threads, in milliseconds. */
+export function cpuMs(pid) {
+  // The second field, the program's name in brackets, may hold blanks.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
+}
+
+/** Resident memory of a process. */
+export function residentBytes(pid) {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
+}
+
+function service(folder, { modules }, index) {
+  const parts = modules.map(({ name, kind, text, file }, at) => {
+    // What is embedded must lie below the configuration.
+    const path = `${index}-${at}`;
+    writeFileSync(join(folder, path), text ?? readFileSync(file));
+    return `(name = "${name}", ${kind} = embed "${path}")`;
+  });
+  return `const worker${index} :Workerd.Worker = (compatibilityDate = "${COMPATIBILITY_DATE}", modules = [${parts.join(", ")}]);`;
+}
+
+async function freePorts(count) {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => new Promise((done) => {
+      const server = createServer().listen(0, "127.0.0.1", () => done(server));
+    })),
+  );
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+async function answers(url, child) {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if (child.exitCode !== null) throw new Error(`workerd ended with ${child.exitCode}`);
+    try {
+      await (await fetch(url)).arrayBuffer();
+      return;
+    } catch {
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+  throw new Error(`nothing answers at ${url}`);
+}
