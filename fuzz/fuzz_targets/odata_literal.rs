@@ -27,6 +27,6 @@ fuzz_target!(|input: (u8, u8, &str)| {
     assert!(!inside.is_empty() && inside.chars().all(is_harmless), "{written}");
     // What was written is of its kind still; version 2 writes a day as an instant, which has no offset there.
     let (again, value) =
-        if written.starts_with("datetime'") { ("datetime", format!("{inside}Z")) } else { (kind, inside.to_owned()) };
+        if written.starts_with("datetime'") { ("datetime", format!("{inside}Z")) } else { (*kind, inside.to_owned()) };
     assert!(literal(again, &value, version).is_ok(), "{written}");
 });

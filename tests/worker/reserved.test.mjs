@@ -22,7 +22,8 @@ test("every reserved VIN brings out its fault, as a document and as a page", { c
       else checkOptional(answer, FACETS[role], fault);
       // The second call may find what came late.
       const page = await ask("GET", `/${market}/vehicles/${id}`);
-      if (fault !== "slow") assert.equal(page.status, answer.status);
+      // A further try of what failed may still be under way at the deadline.
+      if (fault !== "slow" && page.status !== 504) assert.equal(page.status, answer.status);
     });
   // One that asks to be left alone is, for every car: it comes last, and what follows waits.
   const isAsking = ({ fault }) => String(fault) === "429";
