@@ -95,6 +95,9 @@ export async function start() {
   }
 
   const stat = () => readFileSync(`/proc/${workerd.pid}/stat`, "utf8").split(") ").pop().split(" ");
+  // However this ends, what it started ends with it.
+  process.once("exit", () => workerd.kill());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const world = {
     ask,
     tell: async (change) => JSON.parse((await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text),
