@@ -96,7 +96,7 @@ export async function start() {
 
   const stat = () => readFileSync(`/proc/${workerd.pid}/stat`, "utf8").split(") ").pop().split(" ");
   // However this ends, what it started ends with it.
-  process.once("exit", () => workerd.kill());
+  process.once("exit", () => workerd.kill("SIGKILL"));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const world = {
     ask,
@@ -106,7 +106,7 @@ export async function start() {
     /** MiB that workerd holds. */
     memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${workerd.pid}/status`, "utf8"))[1]) / 1024,
     async end() {
-      workerd.kill();
+      workerd.kill("SIGKILL");
       outside.stdin.end();
       rmSync(folder, { recursive: true, force: true });
     },
