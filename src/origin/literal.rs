@@ -5,7 +5,7 @@
 //! request leaves. The kinds are [`crate::market::LITERALS`].
 
 use super::escape::EscapeError;
-use crate::calendar::Date;
+use crate::calendar::{Date, Moment};
 use crate::market::OData;
 
 /// Digits of a decimal at the most: those of `Edm.Decimal` in version 2.
@@ -64,10 +64,11 @@ fn decimal(value: &str) -> Option<String> {
     })
 }
 
-/// An instant in UTC as it stands in documents: `2026-11-20T08:00:00Z`. A day alone says no instant.
+/// An instant in UTC as it stands in documents: `2026-11-20T08:00:00Z`. A day alone says no instant. What goes out is written anew:
+/// ISO 8601 allows forms that `OData` does not.
 fn instant(value: &str) -> Option<String> {
-    Date::parse_iso(value)?;
-    (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| value.to_owned())
+    let moment = Moment::parse_iso(value, None)?;
+    (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.instant())?
 }
 
 fn midnight(value: &str) -> Option<String> {
@@ -102,6 +103,7 @@ mod tests {
         check("date", "2026-11-20T23:00:00+05:00", "2026-11-20", "datetime'2026-11-20T00:00:00'");
         check("datetime", "2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "datetime'2026-11-20T08:00:00'");
         check("datetimeoffset", "2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "datetimeoffset'2026-11-20T08:00:00Z'");
+        check("datetime", "2026-11-20T0800,0011Z", "2026-11-20T08:00:00Z", "datetime'2026-11-20T08:00:00'");
         let guid = "0000ABCD-12ab-34cd-56ef-00000000000f";
         let lower = guid.to_lowercase();
         check("guid", guid, &lower, &format!("guid'{lower}'"));
