@@ -79,7 +79,22 @@ impl Date {
 impl fmt::Display for Date {
     /// `2026-11-20`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        // One call of the formatter instead of three with padding: facets of a thousand days are written by this.
+        let digit = |number: u16, place: u16| b'0' + (number / place % 10).to_le_bytes()[0];
+        let (year, month, day) = (self.year, u16::from(self.month), u16::from(self.day));
+        let text = [
+            digit(year, 1000),
+            digit(year, 100),
+            digit(year, 10),
+            digit(year, 1),
+            b'-',
+            digit(month, 10),
+            digit(month, 1),
+            b'-',
+            digit(day, 10),
+            digit(day, 1),
+        ];
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

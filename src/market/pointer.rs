@@ -44,6 +44,12 @@ impl Pointer {
 
     /// The value at this place, `null` or not. Allocates nothing for names without escapes, unlike [`Value::pointer`].
     pub fn walk<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
+        // Most pointers of a list's elements are one name.
+        if let (Some(name), Value::Object(fields)) = (self.0.strip_prefix('/'), tree)
+            && !name.bytes().any(|byte| matches!(byte, b'/' | b'~'))
+        {
+            return fields.get(name);
+        }
         let mut names = self.0.split('/');
         names.next();
         names.try_fold(tree, |value, name| match value {

@@ -85,6 +85,9 @@ fn usual(kind: Kind) -> Conversion {
 
 /// Cuts off blanks and what `trim` and its sisters list.
 fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
+    if leaf.trim.is_none() && leaf.trim_start.is_none() && leaf.trim_end.is_none() {
+        return text.trim();
+    }
     let is_listed = |list: &Option<String>, c: char| list.as_ref().is_some_and(|list| list.contains(c));
     let text = text
         .trim_start_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_start, c));
