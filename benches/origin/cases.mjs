@@ -95,6 +95,7 @@ export const CASES = [
       "/Envelope/Body/HistoryResponse/Entry",
       [german("/Date"), kind("/Kind"), km("/Odometer"), 'workshop = "/Workshop/Name"', 'invoice_number = "/Invoice"'].join("\n"),
     ),
+    // The others are told, not held: see benches/README.md.
     limit: 1,
   },
   {
@@ -124,13 +125,11 @@ layout = [
       "/records",
       ['performed_on = { at = "/day", as = "date", format = "%Y%m%d" }', kind("/kind"), km("/km"), 'workshop = "/workshop"', 'invoice_number = "/invoice"'].join("\n"),
     ),
-    limit: 1,
   },
   {
     name: "csv",
     contentType: "text/csv; charset=utf-8",
     body: utf8(`date;kind;km;workshop;invoice;country;note\r\n${filled(csv).map(csv).join("")}`),
     market: market('protocol = "csv"\ncsv = { separator = ";", header = true }', "/rows", [german("/date"), kind("/kind"), km("/km"), 'workshop = "/workshop"', 'invoice_number = "/invoice"'].join("\n")),
-    limit: 1,
   },
 ];
