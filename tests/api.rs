@@ -1,6 +1,6 @@
 //! Route tests in memory: one module a resource, as in `src/api`.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "support/mod.rs"]
 mod support;

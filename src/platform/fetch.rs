@@ -47,7 +47,7 @@ impl OriginHttp for Fetch {
         let certificate = request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
         async move {
             let certificate = certificate.map_err(|_| OriginHttpError::Certificate)?;
-            send(request, certificate.map(|binding| binding.unchecked_into())).await
+            send(request, certificate.map(wasm_bindgen::JsCast::unchecked_into)).await
         }
         .boxed_local()
     }
