@@ -74,6 +74,10 @@ test("a slow part arrives by itself, without a reload, and is announced", async 
   await lookUp(page, "de", await freshVin("de"), "en");
   const equipment = page.locator("#equipment");
   assert.equal(await equipment.getAttribute("data-state"), "pending");
+  assert.equal(await equipment.getAttribute("aria-busy"), "true");
+  const progress = page.getByRole("progressbar", { name: "Some systems are still being asked." });
+  await progress.waitFor();
+  await checkAccessible(page, "record with a part that is awaited");
   await page.evaluate(() => {
     window.loadedOnce = true;
   });
@@ -81,6 +85,9 @@ test("a slow part arrives by itself, without a reload, and is announced", async 
   assert.match((await equipment.getAttribute("data-state")) ?? "", /fresh|absent/);
   await page.getByRole("status").getByText("Equipment: the answer has arrived.").waitFor();
   assert.equal(await page.evaluate(() => window.loadedOnce), true, "the page was loaded again");
+  assert.equal(await progress.count(), 0);
+  const asked = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.includes("fragment=")));
+  assert.ok(asked.length <= 1, `one stream, and no request after it: ${asked}`);
   await checkAccessible(page, "record with a part that came later");
   assert.deepEqual(faults, []);
   await context.close();
