@@ -158,17 +158,17 @@ mod tests {
     use crate::market::{Market, compile};
     use serde_json::json;
 
-    /// The compiled form of every market file, and of one that has a key of each kind.
-    fn compiled() -> Vec<Value> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/markets");
-        let files = std::fs::read_dir(folder).expect("the markets").map(|entry| entry.expect("readable").path());
-        let mut texts: Vec<String> = files.map(|path| std::fs::read_to_string(path).expect("readable")).collect();
-        texts.push(include_str!("../../tests/fixtures/market.toml").to_owned());
-        texts.push(include_str!("../../tests/fixtures/mapping.toml").to_owned());
-        texts.push(include_str!("../../tests/fixtures/protocols.toml").to_owned());
-        texts.push(include_str!("../../tests/fixtures/flat.toml").to_owned());
-        let market = |text: &String| compile("market.toml", text).expect("valid").market;
-        texts.iter().map(|text| serde_json::to_value(market(text)).expect("JSON")).collect()
+    /// Market files that between them have every key.
+    const FIXTURES: [&str; 5] = [
+        include_str!("../../tests/fixtures/design.toml"),
+        include_str!("../../tests/fixtures/flat.toml"),
+        include_str!("../../tests/fixtures/mapping.toml"),
+        include_str!("../../tests/fixtures/market.toml"),
+        include_str!("../../tests/fixtures/protocols.toml"),
+    ];
+
+    fn compiled(text: &str) -> Value {
+        serde_json::to_value(compile("market.toml", text).expect("valid").market).expect("JSON")
     }
 
     /// What is read is what serde reads. What serde would write is read; the other ways of files (one text for a list of one)
@@ -204,7 +204,11 @@ mod tests {
 
     #[test]
     fn ok_reads_what_serde_reads() {
-        for tree in compiled() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/markets");
+        let files = std::fs::read_dir(folder).expect("the markets").map(|entry| entry.expect("readable").path());
+        let texts = files.map(|path| std::fs::read_to_string(path).expect("readable"));
+        for text in texts.chain(FIXTURES.map(str::to_owned)) {
+            let tree = compiled(&text);
             assert!(Market::read(&tree).is_some());
             check(&tree);
         }
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn err_refuses_what_serde_refuses() {
-        for tree in compiled() {
+        for tree in FIXTURES.map(compiled) {
             for wrong in [json!(7), json!(-1), json!("x"), json!(["a", 1]), json!({"x": 1}), json!(true)] {
                 at_every_place(&tree, &|value| *value = wrong.clone());
             }
