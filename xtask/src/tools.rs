@@ -16,6 +16,17 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// openssl, which makes the certificates of the tests that need some: on PATH, or Debian's, installed now.
+///
+/// # Errors
+/// Where there is none and it cannot be installed.
+pub fn openssl() -> anyhow::Result<()> {
+    match crate::process::on_path("openssl") {
+        Some(_) => Ok(()),
+        None => apt_install(&["openssl"], "openssl, for the tests of client certificates,"),
+    }
+}
+
 /// Debian packages, installed now.
 ///
 /// # Errors

@@ -81,6 +81,7 @@ pub fn size() -> Result<()> {
 
 /// End to end in workerd.
 pub fn worker() -> Result<()> {
+    tools::openssl()?;
     with_stack("worker", &[])
 }
 
