@@ -74,8 +74,10 @@ async fn send(request: OriginRequest, certificate: Option<Fetcher>) -> Result<Or
         head(&request, certificate.as_ref()).await.map_err(|error| failure(&error, OriginHttpError::Connection))?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let (content_type, retry_after) = (header("content-type"), header("retry-after"));
-    // HTTP holds an uncompressed body to the length that it states; then it can be taken in one piece, which is cheaper.
-    let stated = header("content-length").filter(|_| header("content-encoding").is_none());
+    // HTTP holds a body to the length that it states, unless it is compressed or in chunks, whatever stands beside that (RFC 9112 §6.3).
+    // Then it can be taken in one piece, which is cheaper; every other is counted while it streams.
+    let is_held = header("content-encoding").is_none() && header("transfer-encoding").is_none();
+    let stated = header("content-length").filter(|_| is_held);
     let is_short =
         stated.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length <= request.max_bytes);
     let read = match response.body() {

@@ -81,6 +81,7 @@ export const REST = [
   ["a bomb of gzip, 256 MB in 250 KB", () => json(bomb("gzip"), { "Content-Encoding": "gzip" }), protocol],
   ["a bomb of brotli, 256 MB in 1 KB", () => json(bomb("br"), { "Content-Encoding": "br" }), protocol],
   ["longer than max_bytes", json(GOOD + PAD.repeat(20_000)), protocol],
+  ["chunks that never end beside a Content-Length", (socket) => endless(socket, CHUNKED.replace("\r\n\r\n", "\r\nContent-Length: 9\r\n\r\n"), chunk(PAD.repeat(500)), 1), protocol],
   ["a body that never ends, fast", (socket) => endless(socket, CHUNKED, chunk(PAD.repeat(500)), 1), protocol],
   ["a body that never ends, a byte at a time", (socket) => endless(socket, CHUNKED, chunk(" "), 40), timeout],
   ["a head that never ends", (socket) => endless(socket, "HTTP/1.1 200 OK\r\nX-Slow: ", "y", 40), timeout],
