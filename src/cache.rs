@@ -1,13 +1,17 @@
-//! What is kept: facets in KV near the reader and in D1 as the region's record, markets in the isolate.
+//! What is kept: facets in D1 as the region's record and their public parts in KV near the reader, markets in the isolate.
 //!
-//! Owns keys, envelopes and freshness. Staleness is computed here from the envelope; neither KV nor the Cache API does it. Only
-//! public projections are stored. Leaves to others: when to fetch (`flow`) and what is public (`disclosure`).
-//! Known gaps: one isolate's misses are not shared with the next (no leases), and rows past their window are not yet pruned.
+//! Owns keys, envelopes, freshness, sealing and leases. Staleness is computed here from the envelope; neither KV nor the Cache API
+//! does it. Leaves to others: when to fetch (`flow`) and who may see what (`disclosure`).
 
+mod entry;
 mod envelope;
+mod lease;
 mod markets;
+mod sealing;
 mod store;
 
-pub use envelope::{Envelope, Freshness, Stored};
+pub use envelope::{Envelope, Freshness, Stored, jittered};
+pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};
-pub use store::{FacetStore, policy};
+pub use sealing::{OpenError, Place, Sealed, SealingRing, SealingRingError};
+pub use store::{Entry, FacetStore, Look, Read, policy};

@@ -2,7 +2,7 @@
 //!
 //! Owns the plan, the deadline, which call goes out when, and what becomes of late answers. Leaves to others: how an origin is
 //! asked (`origin`), what is kept (`cache`), who may see what (`disclosure`), how it is written (`api`).
-//! Known gaps: the limits, and the collapse of requests for one car, are those of an isolate; only open breakers are told to others.
+//! Known gap: limits, budgets and throttles are those of an isolate; leases and open breakers are the region's.
 
 mod advice;
 mod board;
@@ -24,8 +24,7 @@ mod work;
 
 use std::rc::Rc;
 
-use serde_json::value::RawValue;
-
+use crate::cache::SealingRing;
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
@@ -43,6 +42,8 @@ pub struct Request {
     pub vin: Vin,
     /// The keyed hash that stands for the car in stores.
     pub lookup: String,
+    /// What seals and opens what is above public.
+    pub sealing: Rc<SealingRing>,
     /// The facets that are asked for, all of them offered by the market.
     pub facets: Vec<FacetName>,
     /// How far the caller is known.
@@ -91,10 +92,10 @@ pub struct FacetResult {
 pub enum State {
     /// The facet, projected for the caller.
     Present {
-        /// A JSON object.
-        value: Box<RawValue>,
+        /// A JSON object on one line.
+        value: Rc<str>,
         /// Names of fields above the caller's tier.
-        withheld: Vec<String>,
+        withheld: Rc<[String]>,
         /// Where it comes from and how old it is.
         stored: Provenance,
         /// Why it is an old one: its origin failed.
@@ -117,9 +118,13 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The origin's name.
-    pub source: String,
+    pub source: Rc<str>,
     /// When it was fetched.
     pub as_of: Timestamp,
+    /// Which fetch it comes from: another one has another number.
+    pub generation: i64,
+    /// The disclosure and description that it was made under.
+    pub policy: u32,
     /// Seconds since.
     pub age_s: i64,
     /// Seconds that it stays fresh; negative where it no longer is.

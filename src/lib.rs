@@ -3,6 +3,9 @@
 //! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it is the Worker. Only
 //! `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom; `tests/architecture.rs` holds it.
 
+#[cfg(test)]
+extern crate self as kerbside;
+
 pub mod api;
 pub mod cache;
 pub mod calendar;

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
+use wasm_bindgen::JsCast as _;
 use worker::{Context, Env};
 
 use crate::ports::{Background, Clock, Events, Ports, Random, Secrets, Timer, Timestamp};
@@ -64,6 +65,13 @@ impl Timer for Edge {
 impl Secrets for Edge {
     fn get(&self, name: &str) -> Option<String> {
         self.env.secret(name).ok().map(|secret| secret.to_string())
+    }
+
+    fn names(&self) -> Vec<String> {
+        js_sys::Object::keys(self.env.unchecked_ref::<js_sys::Object>())
+            .iter()
+            .filter_map(|name| name.as_string())
+            .collect()
     }
 }
 

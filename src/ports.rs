@@ -5,6 +5,9 @@
 
 pub mod fake;
 mod format;
+#[cfg(test)]
+#[path = "../tests/support/sqlite.rs"]
+pub(crate) mod sqlite;
 
 use std::fmt;
 use std::rc::Rc;
@@ -127,6 +130,8 @@ pub trait Kv {
     fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>>;
     /// Stores a value that is forgotten after `ttl_s` seconds, at least 60.
     fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>>;
+    /// Removes a value, where there is one.
+    fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>>;
 }
 
 /// A bound parameter of a statement.
@@ -168,6 +173,8 @@ pub trait Assets {
 pub trait Secrets {
     /// The secret, or nothing where it is not set.
     fn get(&self, name: &str) -> Option<String>;
+    /// The names of all secrets and variables, in no order.
+    fn names(&self) -> Vec<String>;
 }
 
 /// Randomness for keys, nonces and ids.

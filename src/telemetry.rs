@@ -62,6 +62,8 @@ pub mod field {
     pub const ORIGIN: &str = "origin";
     /// The facet.
     pub const FACET: &str = "facet";
+    /// The number of a sealing key.
+    pub const KEY_ID: &str = "key.id";
     /// The RFC 9209 token.
     pub const ERROR: &str = "error";
     /// What exactly went wrong, in words of the code.

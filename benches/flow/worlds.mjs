@@ -48,7 +48,8 @@ const kerbside :Workerd.Worker = (
     (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")])),
     (name = "ASSETS", service = "assets"),
     ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
-    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)}, ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))}
+    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)}, ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
+    ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))}
   ]
 );
 const plain :Workerd.Worker = (

@@ -107,6 +107,16 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The keys that seal what is above public. Without them nothing of a car is fetched: it could not be stored.
+    pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
+        self.app.memory.sealing(&self.ports).map_err(|error| {
+            let event = Event::new(Level::Error, "the sealing keys do not read");
+            let cause = Field::Word(error.to_string());
+            self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
+            Problem::new(Slug::Internal)
+        })
+    }
+
     /// The car of an id.
     pub(super) fn vehicle(&self, id: &str) -> Result<Vin, Problem> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
@@ -137,6 +147,7 @@ impl<'a> Context<'a> {
             market: Rc::clone(market),
             vin: vin.clone(),
             lookup: self.keys()?.lookup(vin),
+            sealing: self.sealing()?,
             facets,
             tier: Tier::Public,
             started: self.started,

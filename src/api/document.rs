@@ -1,24 +1,12 @@
 //! A flow as the vehicle document of the contract, and the headers that follow from it.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::call::Answer;
 use super::problem::{Problem, Slug};
 use crate::flow::{Flow, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Map, Market, Tier};
-
-/// The enriched vehicle document.
-#[derive(Serialize)]
-pub(super) struct Document<'f> {
-    id: &'f str,
-    market: &'f str,
-    tier: &'static str,
-    facets: Map<FacetName, &'f RawValue>,
-    meta: Meta<'f>,
-    links: Links,
-}
 
 #[derive(Serialize)]
 struct Meta<'f> {
@@ -48,22 +36,6 @@ pub(super) struct FacetMeta<'f> {
     withheld: &'f [String],
 }
 
-#[derive(Serialize)]
-struct Links {
-    #[serde(rename = "self")]
-    this: String,
-    page: String,
-}
-
-/// One facet alone.
-#[derive(Serialize)]
-struct FacetDocument<'f> {
-    name: FacetName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'f RawValue>,
-    meta: FacetMeta<'f>,
-}
-
 /// Refuses a flow that is no document: an unknown car, or a required facet that is missing.
 pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
     if flow.unknown_vehicle {
@@ -79,49 +51,45 @@ pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
     Err(problem)
 }
 
-/// The document of a flow.
-pub(super) fn document<'f>(market: &'f Market, id: &'f str, flow: &'f Flow) -> Document<'f> {
+/// The document of a flow. Facets go out as they are stored, unparsed.
+pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
+    let code = &market.code;
+    let tier = Tier::Public.as_str();
     let present = flow.facets.iter().filter_map(|(name, result)| match &result.state {
-        State::Present { value, .. } => Some((*name, value.as_ref())),
+        State::Present { value, .. } => Some(format!("\"{name}\":{value}")),
         _ => None,
     });
-    Document {
-        id,
-        market: market.code.as_str(),
-        tier: Tier::Public.as_str(),
-        facets: present.collect(),
-        meta: metas(flow),
-        links: Links {
-            this: format!("/api/v1/{}/vehicles/{id}", market.code),
-            page: format!("/{}/vehicles/{id}", market.code),
-        },
-    }
+    let facets = present.collect::<Vec<_>>().join(",");
+    // Codes, names and ids have no character that JSON escapes.
+    format!(
+        "{{\"id\":\"{id}\",\"market\":\"{code}\",\"tier\":\"{tier}\",\"facets\":{{{facets}}},\"meta\":{},\
+         \"links\":{{\"self\":\"/api/v1/{code}/vehicles/{id}\",\"page\":\"/{code}/vehicles/{id}\"}}}}",
+        json(&metas(flow))
+    )
 }
 
-/// The document as pages read it. By way of its text: a serialiser into trees would be compiled in for this alone.
+/// The document as pages read it.
 pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_json::Value {
-    let text = serde_json::to_string(&document(market, id, flow)).unwrap_or_default(); // OK because it holds texts and numbers.
-    serde_json::from_str(&text).unwrap_or_default()
+    serde_json::from_str(&document(market, id, flow)).unwrap_or_default()
 }
 
 /// One facet as JSON; nothing where it was not asked for.
 pub(super) fn facet(name: FacetName, flow: &Flow) -> Option<String> {
     let result = flow.facets.get(&name)?;
     let value = match &result.state {
-        State::Present { value, .. } => Some(value.as_ref()),
-        _ => None,
+        State::Present { value, .. } => format!("\"value\":{value},"),
+        _ => String::new(),
     };
-    let wire = FacetDocument { name, value, meta: meta(&result.state) };
-    Some(serde_json::to_string(&wire).unwrap_or_default()) // OK because it holds texts and numbers only.
+    Some(format!("{{\"name\":\"{name}\",{value}\"meta\":{}}}", json(&meta(&result.state))))
 }
 
 /// The last event of a stream.
 pub(super) fn done(flow: &Flow) -> String {
-    #[derive(Serialize)]
-    struct Done<'f> {
-        meta: Meta<'f>,
-    }
-    serde_json::to_string(&Done { meta: metas(flow) }).unwrap_or_default() // OK because it holds texts and numbers only.
+    format!("{{\"meta\":{}}}", json(&metas(flow)))
+}
+
+fn json(wire: &impl Serialize) -> String {
+    serde_json::to_string(wire).unwrap_or_default() // OK because it holds texts and numbers only.
 }
 
 fn metas(flow: &Flow) -> Meta<'_> {
@@ -165,8 +133,9 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     let mut hasher = Sha256::new_with_prefix(salt);
     for (name, result) in &flow.facets {
         let mut line = format!("{name} {}", word(&result.state));
-        if let State::Present { value, withheld, stored, .. } = &result.state {
-            let _ = write!(line, " {} {withheld:?} {}", stored.as_of, value.get()); // OK because a String takes all.
+        if let State::Present { withheld, stored, .. } = &result.state {
+            // Another fetch has another generation, another market or release another policy.
+            let _ = write!(line, " {} {} {withheld:?}", stored.generation, stored.policy); // OK because a String takes all.
         }
         hasher.update(line);
     }

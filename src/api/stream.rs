@@ -62,10 +62,7 @@ pub(super) async fn document(
 ) -> Result<Answer, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
     let write = move |part: &Part, flow: &Flow| match part {
-        Part::Document => {
-            let wire = document::document(&market_here, &id, flow);
-            Some(("document", serde_json::to_string(&wire).unwrap_or_default())) // OK because it holds texts and numbers.
-        }
+        Part::Document => Some(("document", document::document(&market_here, &id, flow))),
         Part::Facet(name) => document::facet(*name, flow).map(|text| ("facet", text)),
         Part::Done => Some(("done", document::done(flow))),
     };

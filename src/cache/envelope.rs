@@ -1,28 +1,33 @@
-//! A stored facet: its public projection and what its age means.
+//! A stored facet: its public projection, what is sealed, and what its age means.
+//!
+//! Owns freshness. Leaves to others: how it lies in KV (`entry`) and in D1 (`store`).
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use std::rc::Rc;
 
-use crate::ports::Timestamp;
+use super::sealing::Sealed;
+use crate::ports::{Random, Timestamp};
 
-/// The layout that this code writes and reads. Another one counts as nothing stored.
-const SCHEMA: u32 = 1;
-
-/// A stored facet. JSON in KV and D1; the projection inside goes out as it is, unparsed.
+/// A stored facet.
 #[derive(Debug, Clone)]
 pub struct Envelope {
     /// When it was fetched.
     pub stored_at: Timestamp,
+    /// When its fetch began, milliseconds by the region's own clock (D1): an older one never replaces a newer one.
+    pub generation: i64,
     /// The origin's name.
-    pub source: String,
+    pub source: Rc<str>,
     /// The disclosure policy that the projection was made under; under another one it must not be served.
     pub policy: u32,
-    /// Seconds that it is fresh.
+    /// Seconds that it is fresh: what the market says, and up to a tenth more or less.
     pub ttl_s: u32,
     /// Further seconds that it is served while it is refreshed.
     pub stale_s: u32,
     /// Further seconds, from the end of `ttl_s`, that it is served while the origin fails.
     pub error_s: u32,
+    /// Milliseconds that its fetch took.
+    pub took_ms: u32,
+    /// An operator has declared it outdated: it is fresh no more.
+    pub is_purged: bool,
     /// What is stored.
     pub stored: Stored,
 }
@@ -30,12 +35,14 @@ pub struct Envelope {
 /// What is stored of a facet.
 #[derive(Debug, Clone)]
 pub enum Stored {
-    /// The public projection, and the names of the fields that it leaves out.
+    /// The facet.
     Present {
-        /// A JSON object.
-        public: Box<RawValue>,
+        /// The public projection: a JSON object on one line, sent as it stands.
+        public: Rc<str>,
         /// Names of fields above the public tier.
-        withheld: Vec<String>,
+        withheld: Rc<[String]>,
+        /// The whole facet. Nothing where nothing is above public, or where this came from KV, which has public parts only.
+        sealed: Option<Rc<Sealed>>,
     },
     /// The origin says that there is none.
     Absent,
@@ -54,22 +61,6 @@ pub enum Freshness {
     Expired,
 }
 
-/// The JSON form.
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    schema: u32,
-    stored_at_ms: i64,
-    source: String,
-    policy: u32,
-    ttl_s: u32,
-    stale_s: u32,
-    error_s: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    public: Option<Box<RawValue>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    withheld: Vec<String>,
-}
-
 impl Envelope {
     /// Seconds since it was fetched.
     pub fn age_s(&self, now: Timestamp) -> i64 {
@@ -80,11 +71,29 @@ impl Envelope {
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         let past_ttl = self.age_s(now) - i64::from(self.ttl_s);
         match past_ttl {
-            ..0 => Freshness::Fresh,
+            ..0 if !self.is_purged => Freshness::Fresh,
+            ..0 => Freshness::Stale,
             past if past < self.stale_s.into() => Freshness::Stale,
             past if past < self.error_s.into() => Freshness::Failing,
             _ => Freshness::Expired,
         }
+    }
+
+    /// Whether this request should refresh it although it is fresh: the nearer its end, the longer its fetch and the more requests
+    /// there are, the likelier, so that of many one does it in time (Vattani and others, "Optimal Probabilistic Cache Stampede
+    /// Prevention", 2015, beta 1).
+    pub fn is_due_early(&self, now: Timestamp, random: &dyn Random) -> bool {
+        let left_ms = i64::from(self.ttl_s) * 1000 - now.since_ms(self.stored_at);
+        // e^-40 does not happen: most requests need no randomness.
+        if left_ms <= 0 || left_ms > 40 * i64::from(self.took_ms) {
+            return false;
+        }
+        let mut bytes = [0; 4];
+        random.fill(&mut bytes);
+        let chance = (f64::from(u32::from_be_bytes(bytes)) + 1.0) / 4_294_967_296.0;
+        #[expect(clippy::cast_precision_loss, reason = "less than 40 times a u32")]
+        let left_ms = left_ms as f64;
+        f64::from(self.took_ms) * -chance.ln() >= left_ms
     }
 
     /// Seconds from its fetch until nobody may be served it.
@@ -92,95 +101,96 @@ impl Envelope {
         u64::from(self.ttl_s) + u64::from(self.stale_s.max(self.error_s))
     }
 
+    /// When nobody may be served it any more.
+    pub fn expires_at(&self) -> Timestamp {
+        let lifetime_ms = i64::try_from(self.lifetime_s() * 1000).unwrap_or(i64::MAX);
+        Timestamp(self.stored_at.0.saturating_add(lifetime_ms))
+    }
+
     /// Bytes of what it holds, about.
     pub fn bytes(&self) -> usize {
         match &self.stored {
-            Stored::Present { public, .. } => public.get().len(),
+            Stored::Present { public, sealed, .. } => {
+                public.len() + sealed.as_ref().map_or(0, |sealed| sealed.text.len())
+            }
             Stored::Absent => 0,
         }
     }
 
-    /// The stored text.
-    pub fn encode(&self) -> String {
-        let (public, withheld) = match &self.stored {
-            Stored::Present { public, withheld } => (Some(public.clone()), withheld.clone()),
-            Stored::Absent => (None, Vec::new()),
-        };
-        let Self { stored_at, source, policy, ttl_s, stale_s, error_s, .. } = self;
-        let wire = Wire {
-            schema: SCHEMA,
-            stored_at_ms: stored_at.0,
-            source: source.clone(),
-            policy: *policy,
-            ttl_s: *ttl_s,
-            stale_s: *stale_s,
-            error_s: *error_s,
-            public,
-            withheld,
-        };
-        serde_json::to_string(&wire).unwrap_or_default() // OK because strings and numbers always serialise.
+    /// Whether all of it is here, rather than its public part alone.
+    pub fn is_whole(&self) -> bool {
+        match &self.stored {
+            Stored::Present { withheld, sealed, .. } => withheld.is_empty() || sealed.is_some(),
+            Stored::Absent => true,
+        }
     }
+}
 
-    /// Reads a stored text; nothing where it is damaged or of another layout.
-    pub fn decode(text: &str) -> Option<Self> {
-        let wire: Wire = serde_json::from_str(text).ok().filter(|wire: &Wire| wire.schema == SCHEMA)?;
-        let stored = match wire.public {
-            Some(public) => Stored::Present { public, withheld: wire.withheld },
-            None => Stored::Absent,
-        };
-        Some(Self {
-            stored_at: Timestamp(wire.stored_at_ms),
-            source: wire.source,
-            policy: wire.policy,
-            ttl_s: wire.ttl_s,
-            stale_s: wire.stale_s,
-            error_s: wire.error_s,
-            stored,
-        })
-    }
+/// A lifetime and up to a tenth more or less, so that what was stored together does not end together.
+pub fn jittered(ttl_s: u32, random: &dyn Random) -> u32 {
+    let mut bytes = [0; 2];
+    random.fill(&mut bytes);
+    let tenth = u64::from(ttl_s) * u64::from(u16::from_be_bytes(bytes)) / (5 * u64::from(u16::MAX));
+    u32::try_from(u64::from(ttl_s) - u64::from(ttl_s / 10) + tenth).unwrap_or(ttl_s)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::fake::World;
 
-    fn envelope(stored: Stored) -> Envelope {
-        let stored_at = Timestamp(1_000_000);
-        Envelope { stored_at, source: "master".into(), policy: 7, ttl_s: 10, stale_s: 20, error_s: 40, stored }
+    fn envelope() -> Envelope {
+        Envelope {
+            stored_at: Timestamp(1_000_000),
+            generation: 1,
+            source: "master".into(),
+            policy: 7,
+            ttl_s: 10,
+            stale_s: 20,
+            error_s: 40,
+            took_ms: 500,
+            is_purged: false,
+            stored: Stored::Absent,
+        }
     }
 
     #[test]
     fn ok_freshness_by_age() {
-        let envelope = envelope(Stored::Absent);
-        for (age_s, expect) in [
-            (0, Freshness::Fresh),
-            (9, Freshness::Fresh),
-            (10, Freshness::Stale),
-            (29, Freshness::Stale),
-            (30, Freshness::Failing),
-            (49, Freshness::Failing),
-            (50, Freshness::Expired),
-            (-5, Freshness::Fresh), // The clock of another isolate may run behind.
+        for (age_s, expect, purged) in [
+            (0, Freshness::Fresh, Freshness::Stale),
+            (9, Freshness::Fresh, Freshness::Stale),
+            (10, Freshness::Stale, Freshness::Stale),
+            (29, Freshness::Stale, Freshness::Stale),
+            (30, Freshness::Failing, Freshness::Failing),
+            (49, Freshness::Failing, Freshness::Failing),
+            (50, Freshness::Expired, Freshness::Expired),
+            (-5, Freshness::Fresh, Freshness::Stale), // The clock of another isolate may run behind.
         ] {
-            assert_eq!(envelope.freshness(Timestamp(1_000_000 + age_s * 1000)), expect, "{age_s} s");
+            let now = Timestamp(1_000_000 + age_s * 1000);
+            assert_eq!(envelope().freshness(now), expect, "{age_s} s");
+            assert_eq!(Envelope { is_purged: true, ..envelope() }.freshness(now), purged, "{age_s} s, purged");
         }
     }
 
     #[test]
-    fn ok_round_trip_keeps_the_projection_to_the_letter() {
-        let public = RawValue::from_string(r#"{"b":1,"a":[1.50]}"#.into()).expect("JSON");
-        let text = envelope(Stored::Present { public, withheld: vec!["vin".into()] }).encode();
-        let read = Envelope::decode(&text).expect("readable");
-        assert_eq!(read.encode(), text);
-        assert!(matches!(read.stored, Stored::Present { public, .. } if public.get() == r#"{"b":1,"a":[1.50]}"#));
-        assert!(matches!(Envelope::decode(&envelope(Stored::Absent).encode()).map(|e| e.stored), Some(Stored::Absent)));
+    fn ok_jitter_stays_within_a_tenth_and_reaches_both_ends() {
+        let random = World::new().ports().random;
+        let drawn: Vec<u32> = (0..2_000).map(|_| jittered(3_600, random.as_ref())).collect();
+        assert!(drawn.iter().all(|ttl_s| (3_240..=3_960).contains(ttl_s)));
+        assert!(drawn.iter().any(|ttl_s| *ttl_s < 3_300) && drawn.iter().any(|ttl_s| *ttl_s > 3_900));
+        assert_eq!([jittered(0, random.as_ref()), jittered(1, random.as_ref())], [0, 1]);
     }
 
     #[test]
-    fn err_damaged_or_of_another_layout_is_nothing() {
-        let text = envelope(Stored::Absent).encode();
-        for damaged in ["", "{}", &text.replace("\"schema\":1", "\"schema\":2"), text.get(..20).unwrap_or_default()] {
-            assert!(Envelope::decode(damaged).is_none(), "{damaged}");
-        }
+    fn ok_early_refresh_gets_likelier_towards_the_end() {
+        let random = World::new().ports().random;
+        let share = |left_ms: i64| {
+            let now = Timestamp(1_000_000 + 10_000 - left_ms);
+            (0..2_000).filter(|_| envelope().is_due_early(now, random.as_ref())).count()
+        };
+        // e^(-left/took): 13.5 % at two fetches' length, 60.7 % at half of one.
+        assert!((200..340).contains(&share(1_000)), "{}", share(1_000));
+        assert!((1_120..1_310).contains(&share(250)), "{}", share(250));
+        assert_eq!([share(20_001), share(0)], [0, 0]);
     }
 }

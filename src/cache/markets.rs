@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::sealing::{SealingRing, SealingRingError};
 use crate::market::published::{self, DirectoryEntry};
 use crate::market::{Map, Market, MarketCode};
 use crate::ports::{Ports, StoreError, Timestamp};
@@ -18,6 +19,7 @@ pub struct Memory {
     markets: RefCell<Map<MarketCode, Remembered<Rc<Market>>>>,
     directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
     keys: RefCell<Option<Rc<KeyRing>>>,
+    sealing: RefCell<Option<Rc<SealingRing>>>,
 }
 
 #[derive(Clone)]
@@ -56,6 +58,19 @@ impl Memory {
         let keys = Rc::new(KeyRing::parse(&secret("VEHICLE_ID_KEYS"), &secret("LOOKUP_KEY"))?);
         *self.keys.borrow_mut() = Some(Rc::clone(&keys));
         Ok(keys)
+    }
+
+    /// The ring of sealing keys, read from the secrets once: secrets change with a deployment only.
+    ///
+    /// # Errors
+    /// [`SealingRingError`] where none is set or one is malformed.
+    pub fn sealing(&self, ports: &Ports) -> Result<Rc<SealingRing>, SealingRingError> {
+        if let Some(ring) = self.sealing.borrow().as_ref() {
+            return Ok(Rc::clone(ring));
+        }
+        let ring = Rc::new(SealingRing::parse(ports.secrets.as_ref())?);
+        *self.sealing.borrow_mut() = Some(Rc::clone(&ring));
+        Ok(ring)
     }
 }
 

@@ -1,22 +1,30 @@
 //! The facets of one car in KV and D1.
 //!
-//! Read: KV (one bulk operation); what it lacks, D1, because KV remembers misses for up to a minute. Write: D1 first, then KV.
+//! Read, public: KV, one entry; what it lacks or has too old, D1, because KV remembers misses and old values for up to a minute.
+//! Read, above public: D1, which alone has what is sealed. Write: D1 first, in one transaction that refuses what is older, then KV
+//! from what that transaction left.
 
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::envelope::{Envelope, Freshness};
+use super::entry;
+use super::envelope::{Envelope, Freshness, Stored};
+use super::lease::{self, Claim, Lease, NOW_MS, Standing};
+use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
-use crate::market::{FacetName, Map, Market};
-use crate::ports::{DbValue, Ports, Rows, Statement};
+use crate::market::{FacetName, Map, Market, OriginName, Tier};
+use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
-
-/// KV forgets no earlier than this.
-const SHORTEST_KV_TTL_S: u64 = 60;
 
 /// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
 const MOST_SKEW_MS: i64 = 60_000;
+/// KV shows within this time what was written to it.
+const KV_DELAY_MS: i64 = 60_000;
+
+/// The columns of a row but for what is sealed, which only few may read.
+const COLUMNS: &str =
+    "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
 
 /// The stored facets of one car in one market.
 #[derive(Clone)]
@@ -24,125 +32,308 @@ pub struct FacetStore {
     ports: Ports,
     market: Rc<Market>,
     /// The keyed hash that stands for the car.
-    vehicle: String,
+    vehicle: Rc<str>,
+    ring: Rc<SealingRing>,
+}
+
+/// What a read found.
+#[derive(Default)]
+pub struct Read {
+    /// The facets, whatever their age.
+    pub found: Map<FacetName, Envelope>,
+    /// What came of the claims; empty where the record was not read.
+    pub leases: Vec<(OriginName, Lease)>,
+    /// The rows of the statement that went along; none where the record was not read.
+    pub ridden: Rows,
+    /// KV should have this and has not: pass it to [`FacetStore::repair`].
+    pub repair: Option<Entry>,
+}
+
+/// What somebody else's call has brought so far.
+#[derive(Debug)]
+pub struct Look {
+    /// What can be served.
+    pub facets: Map<FacetName, Envelope>,
+    /// The generation of each row, also of what cannot be served.
+    pub generations: Map<FacetName, i64>,
+    /// How the call stands.
+    pub standing: Standing,
+}
+
+/// An entry for KV and how long it lives.
+pub struct Entry {
+    text: String,
+    ttl_s: u64,
 }
 
 impl FacetStore {
     /// The store of a car; `vehicle` is [`crate::vehicle::KeyRing::lookup`].
-    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str) -> Self {
-        Self { ports: ports.clone(), market: Rc::clone(market), vehicle: vehicle.to_owned() }
+    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str, ring: &Rc<SealingRing>) -> Self {
+        Self { ports: ports.clone(), market: Rc::clone(market), vehicle: vehicle.into(), ring: Rc::clone(ring) }
     }
 
-    /// What is stored of these facets. A store that fails counts as empty: the origins are asked. Where the record (D1) is read
-    /// too, `rider` goes with it, and its rows come back.
-    pub async fn read(&self, facets: &[FacetName], rider: Statement) -> (Map<FacetName, Envelope>, Rows) {
-        let keys = facets.iter().map(|facet| self.key(*facet)).collect();
-        let values = self.ports.cache.get_many(keys).await.unwrap_or_else(|_| {
-            self.warn("the facet cache (KV) could not be read");
-            Vec::new()
-        });
-        let decoded =
-            facets.iter().zip(values).filter_map(|(facet, text)| Some((*facet, self.decode(*facet, &text?)?)));
-        let mut found: Map<FacetName, Envelope> = decoded.collect();
-        // KV remembers misses and old values for up to a minute: what it lacks, or has too old, the record may have.
+    /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
+    ///
+    /// Where the record (D1) is read too, the origins of what is lacking are claimed in the same transaction, and `rider` goes along.
+    /// `claims` says which, given what was found, and the facets that are lacking with the generations that are known of them; it
+    /// gives nothing where what was found is enough.
+    pub async fn read(
+        &self,
+        facets: &[FacetName],
+        tier: Tier,
+        claims: impl FnOnce(&Map<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
+        rider: impl FnOnce() -> Statement,
+    ) -> Read {
+        let mut read = Read::default();
+        if tier == Tier::Public {
+            read.found = self.read_kv(facets).await;
+        }
         let now = self.ports.clock.now();
         let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
-        let lacking: Vec<FacetName> = facets.iter().copied().filter(|f| !found.get(f).is_some_and(good)).collect();
-        let mut ridden = Rows::new();
-        if !lacking.is_empty() {
-            let (recorded, rows) = self.read_record(&lacking, rider).await;
-            ridden = rows;
-            for (facet, recorded) in recorded {
-                if found.get(&facet).is_none_or(|cached| cached.stored_at < recorded.stored_at) {
-                    found.insert(facet, recorded);
-                }
-            }
+        let lacking = facets.iter().filter(|facet| !read.found.get(facet).is_some_and(good));
+        let lacking: Vec<(FacetName, i64)> =
+            lacking.map(|facet| (*facet, read.found.get(facet).map_or(0, |old| old.generation))).collect();
+        if lacking.is_empty() {
+            return read;
         }
-        (found, ridden)
-    }
-
-    /// Stores facets, in one transaction of the record and then near the reader. An older one never replaces a newer one.
-    pub async fn write(&self, facets: &[(FacetName, Envelope)]) {
-        let texts: Vec<String> = facets.iter().map(|(_, envelope)| envelope.encode()).collect();
-        let statements =
-            facets.iter().zip(&texts).map(|((facet, envelope), text)| self.statement(*facet, envelope, text)).collect();
-        let results = self.ports.db.batch(statements).await;
-        if results.is_err() {
-            self.warn("facets could not be recorded (D1)");
-        }
-        let results = results.unwrap_or_default();
-        for (place, ((facet, envelope), text)) in facets.iter().zip(texts).enumerate() {
-            // Where the record has a newer one KV must not go back behind it.
-            if results.get(place).is_none_or(|rows| !rows.is_empty()) {
-                self.write_kv(*facet, text, envelope.lifetime_s()).await;
-            }
-        }
-    }
-
-    fn statement(&self, facet: FacetName, envelope: &Envelope, text: &str) -> Statement {
-        let expires_at = envelope.stored_at.0 + i64::try_from(envelope.lifetime_s() * 1000).unwrap_or(i64::MAX);
-        Statement {
-            sql: "INSERT INTO facet (market, vehicle, facet, stored_at_ms, expires_at_ms, envelope) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (market, vehicle, facet) DO UPDATE SET \
-                  stored_at_ms = excluded.stored_at_ms, expires_at_ms = excluded.expires_at_ms, envelope = excluded.envelope \
-                  WHERE excluded.stored_at_ms >= facet.stored_at_ms OR facet.stored_at_ms > ?7 RETURNING facet"
-                .to_owned(),
-            params: vec![
-                DbValue::Text(self.market.code.to_string()),
-                DbValue::Text(self.vehicle.clone()),
-                DbValue::Text(facet.as_str().to_owned()),
-                DbValue::Integer(envelope.stored_at.0),
-                DbValue::Integer(expires_at),
-                DbValue::Text(text.to_owned()),
-                DbValue::Integer(self.ports.clock.now().0 + MOST_SKEW_MS),
-            ],
-        }
-    }
-
-    async fn write_kv(&self, facet: FacetName, text: String, lifetime_s: u64) {
-        let ttl_s = lifetime_s.max(SHORTEST_KV_TTL_S);
-        if self.ports.cache.put(self.key(facet), text, ttl_s).await.is_err() {
-            self.warn("a facet could not be cached (KV)");
-        }
-    }
-
-    async fn read_record(&self, facets: &[FacetName], rider: Statement) -> (Vec<(FacetName, Envelope)>, Rows) {
-        let statement = Statement {
-            sql: "SELECT facet, envelope FROM facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
-                .to_owned(),
-            params: vec![
-                DbValue::Text(self.market.code.to_string()),
-                DbValue::Text(self.vehicle.clone()),
-                DbValue::Integer(self.ports.clock.now().0),
-            ],
+        let Some(claims) = claims(&read.found, &lacking) else { return read };
+        let Some((leases, rows, ridden)) = self.read_record(&claims, tier, rider()).await else { return read };
+        let is_late = |(_, row): &(FacetName, Envelope)| {
+            tier == Tier::Public && good(row) && now.since_ms(row.stored_at) > KV_DELAY_MS
         };
-        let Ok(mut results) = self.ports.db.batch(vec![statement, rider]).await else {
+        if rows.iter().any(|row| lacking.iter().any(|(facet, _)| *facet == row.0) && is_late(row)) {
+            read.repair = Some(self.entry(&rows));
+        }
+        for (facet, recorded) in rows {
+            let is_newer = read.found.get(&facet).is_none_or(|cached| cached.generation < recorded.generation);
+            if facets.contains(&facet) && is_newer && self.is_usable(facet, &recorded) {
+                read.found.insert(facet, recorded);
+            }
+        }
+        read.leases = claims.into_iter().map(|claim| claim.origin).zip(leases).collect();
+        read.ridden = ridden;
+        read
+    }
+
+    /// What has come of a call that somebody else makes: the facets that are there, the generation of each row, usable or not, and
+    /// how the call stands.
+    ///
+    /// # Errors
+    /// Where D1 fails.
+    pub async fn look(&self, origin: &OriginName, tier: Tier) -> Result<Look, StoreError> {
+        let results = self.ports.db.batch(vec![self.select(tier), self.standing(origin)]).await?;
+        let [rows, standing] = results.as_slice() else { return Err(StoreError) };
+        let rows = envelopes(rows);
+        let generations = rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
+        let usable = rows.into_iter().filter(|(facet, envelope)| self.is_usable(*facet, envelope));
+        Ok(Look { facets: usable.collect(), generations, standing: lease::read_standing(standing) })
+    }
+
+    /// Records facets in one transaction, ends the leases that brought them, and gives what KV should have now; nothing where the
+    /// record fails. An older facet never replaces a newer one.
+    pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[(OriginName, i64)]) -> Option<Entry> {
+        let statements = vec![self.upsert(facets), self.end(leases), self.select(Tier::Public)];
+        let Ok(results) = self.ports.db.batch(statements).await else {
+            self.warn("facets could not be recorded (D1)");
+            return None;
+        };
+        Some(self.entry(&results.get(2).map(envelopes).unwrap_or_default()))
+    }
+
+    /// What KV should have of these facets.
+    pub fn entry(&self, facets: &[(FacetName, Envelope)]) -> Entry {
+        let (text, ttl_s) = entry::encode(facets, self.ports.clock.now());
+        Entry { text, ttl_s }
+    }
+
+    /// What KV should have by the record; nothing where that fails, or holds nothing.
+    pub async fn current(&self) -> Option<Entry> {
+        let results = self.ports.db.batch(vec![self.select(Tier::Public)]).await.ok()?;
+        let rows = envelopes(results.first()?);
+        (!rows.is_empty()).then(|| self.entry(&rows))
+    }
+
+    /// Puts a car's entry near the readers. It fails where another one was put within the last second.
+    ///
+    /// # Errors
+    /// Where KV refuses.
+    pub async fn publish(&self, entry: Entry) -> Result<(), StoreError> {
+        self.ports.cache.put(entry::key(&self.market.code, &self.vehicle), entry.text, entry.ttl_s).await
+    }
+
+    /// KV refused again and again: an operator should know.
+    pub fn refused(&self) {
+        self.warn("a car could not be cached (KV)");
+    }
+
+    /// The same for what a read found missing; where that fails the next one does it.
+    pub async fn repair(self, entry: Entry) {
+        let _ = self.publish(entry).await;
+    }
+
+    /// Opens what is sealed of a facet. An operator learns why where it does not open.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(&self, facet: FacetName, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
+        let place = Place { market: &self.market.code, vehicle: &self.vehicle, facet };
+        self.ring.open(&place, sealed).inspect_err(|error| {
+            let message = match error {
+                OpenError::KeyNotHeld => "a sealed facet cannot be opened: its SEALING_KEY is not set",
+                OpenError::Damaged => "a sealed facet cannot be opened: it is damaged or from another place",
+            };
+            let event = Event::new(Level::Error, message).with(field::MARKET, &self.market.code);
+            self.ports.events.emit(&event.with(field::FACET, facet).with(field::KEY_ID, i64::from(sealed.key_id)));
+        })
+    }
+
+    /// Seals a whole facet for its row.
+    pub fn seal(&self, facet: FacetName, whole: &[u8]) -> Sealed {
+        let place = Place { market: &self.market.code, vehicle: &self.vehicle, facet };
+        self.ring.seal(&place, whole, self.ports.random.as_ref())
+    }
+
+    pub(super) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Market and car, the first two parameters of every statement.
+    pub(super) fn place(&self) -> [DbValue; 2] {
+        [DbValue::Text(self.market.code.to_string()), DbValue::Text(self.vehicle.to_string())]
+    }
+
+    async fn read_kv(&self, facets: &[FacetName]) -> Map<FacetName, Envelope> {
+        let key = entry::key(&self.market.code, &self.vehicle);
+        let Ok(values) = self.ports.cache.get_many(vec![key]).await else {
+            self.warn("the facet cache (KV) could not be read");
+            return Map::new();
+        };
+        let Some(Some(text)) = values.first() else { return Map::new() };
+        let usable =
+            entry::decode(text).filter(|(facet, envelope)| facets.contains(facet) && self.is_usable(*facet, envelope));
+        usable.collect()
+    }
+
+    async fn read_record(
+        &self,
+        claims: &[Claim],
+        tier: Tier,
+        rider: Statement,
+    ) -> Option<(Vec<Lease>, Vec<(FacetName, Envelope)>, Rows)> {
+        let Ok(mut results) = self.ports.db.batch(vec![self.claims(claims), self.select(tier), rider]).await else {
             self.warn("the facet record (D1) could not be read");
-            return (Vec::new(), Rows::new());
+            return None;
         };
         let ridden = results.pop().unwrap_or_default();
         let rows = results.pop().unwrap_or_default();
-        let read = rows.iter().filter_map(|row| {
-            let facet = row.get("facet").and_then(Value::as_str).and_then(FacetName::parse)?;
-            Some((facet, self.decode(facet, row.get("envelope").and_then(Value::as_str)?)?))
-        });
-        (read.filter(|(facet, _)| facets.contains(facet)).collect(), ridden)
+        let leases = lease::granted(claims, &results.pop().unwrap_or_default());
+        Some((leases, envelopes(&rows), ridden))
     }
 
-    /// An envelope that was stored under the present description and disclosure of its facet.
-    fn decode(&self, facet: FacetName, text: &str) -> Option<Envelope> {
-        let envelope = Envelope::decode(text)?;
+    fn select(&self, tier: Tier) -> Statement {
+        let sealed = if tier == Tier::Public { "" } else { ", key_id, sealed" };
+        Statement {
+            sql: format!(
+                "SELECT {COLUMNS}{sealed} FROM stored_facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
+            ),
+            params: self.place().into_iter().chain([DbValue::Integer(self.ports.clock.now().0)]).collect(),
+        }
+    }
+
+    fn upsert(&self, facets: &[(FacetName, Envelope)]) -> Statement {
+        let rows: Value = facets.iter().map(|(facet, envelope)| row(*facet, envelope)).collect();
+        Statement {
+            sql: format!(
+                "INSERT INTO stored_facet (market, vehicle, {COLUMNS}, expires_at_ms, key_id, sealed) \
+                 SELECT ?1, ?2, r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, \
+                   r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11, r.value ->> 12, \
+                   r.value ->> 13 \
+                 FROM json_each(?3) AS r WHERE NOT EXISTS (SELECT 1 FROM purge AS p WHERE p.market = ?1 AND p.hard = 1 \
+                   AND p.generation > r.value ->> 1 AND p.tag IS NULL AND coalesce(p.vehicle, ?2) = ?2 \
+                   AND coalesce(p.facet, r.value ->> 0) = r.value ->> 0 AND coalesce(p.origin, r.value ->> 3) = r.value ->> 3) \
+                 ON CONFLICT (market, vehicle, facet) DO UPDATE SET generation = excluded.generation, \
+                   stored_at_ms = excluded.stored_at_ms, source = excluded.source, policy = excluded.policy, \
+                   ttl_s = excluded.ttl_s, stale_s = excluded.stale_s, error_s = excluded.error_s, took_ms = excluded.took_ms, \
+                   public = excluded.public, withheld = excluded.withheld, expires_at_ms = excluded.expires_at_ms, \
+                   key_id = excluded.key_id, sealed = excluded.sealed \
+                 WHERE excluded.generation >= stored_facet.generation \
+                   OR stored_facet.generation > {NOW_MS} + {MOST_SKEW_MS}"
+            ),
+            params: self.place().into_iter().chain([DbValue::Text(rows.to_string())]).collect(),
+        }
+    }
+
+    /// Whether it was stored under the present description and disclosure of its facet.
+    fn is_usable(&self, facet: FacetName, envelope: &Envelope) -> bool {
         let is_possible = envelope.stored_at.0 <= self.ports.clock.now().0 + MOST_SKEW_MS;
-        (is_possible && envelope.policy == policy(facet, &self.market)).then_some(envelope)
-    }
-
-    fn key(&self, facet: FacetName) -> String {
-        format!("facet:{}:{}:{facet}", self.market.code, self.vehicle)
+        is_possible && envelope.policy == policy(facet, &self.market)
     }
 
     fn warn(&self, message: &'static str) {
         self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
+}
+
+fn envelopes(rows: &Rows) -> Vec<(FacetName, Envelope)> {
+    rows.iter().filter_map(envelope).collect()
+}
+
+/// The values of a row in the order of [`FacetStore::upsert`].
+fn row(facet: FacetName, envelope: &Envelope) -> Value {
+    let (public, withheld, sealed) = match &envelope.stored {
+        Stored::Present { public, withheld, sealed } => (Some(public.as_ref()), withheld.join(","), sealed.as_deref()),
+        Stored::Absent => (None, String::new(), None),
+    };
+    let Envelope { stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, .. } = envelope;
+    json!([
+        facet.as_str(),
+        generation,
+        stored_at.0,
+        source.as_ref(),
+        policy,
+        ttl_s,
+        stale_s,
+        error_s,
+        took_ms,
+        public,
+        withheld,
+        envelope.expires_at().0,
+        sealed.map(|sealed| sealed.key_id),
+        sealed.map(|sealed| sealed.text.as_str()),
+    ])
+}
+
+/// A row as it is read.
+fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
+    let text = |name: &str| row.get(name).and_then(Value::as_str);
+    let number = |name: &str| row.get(name).and_then(Value::as_i64);
+    let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());
+    let stored = match text("public") {
+        None => Stored::Absent,
+        Some(public) => {
+            let names = text("withheld")?.split(',').filter(|name| !name.is_empty());
+            let key_id = number("key_id").and_then(|number| u8::try_from(number).ok());
+            let sealed = key_id.zip(text("sealed"));
+            Stored::Present {
+                public: public.into(),
+                withheld: names.map(str::to_owned).collect(),
+                sealed: sealed.map(|(key_id, text)| Rc::new(Sealed { key_id, text: text.to_owned() })),
+            }
+        }
+    };
+    let envelope = Envelope {
+        stored_at: Timestamp(number("stored_at_ms")?),
+        generation: number("generation")?,
+        source: text("source")?.into(),
+        policy: small("policy")?,
+        ttl_s: small("ttl_s")?,
+        stale_s: small("stale_s")?,
+        error_s: small("error_s")?,
+        took_ms: small("took_ms")?,
+        is_purged: false,
+        stored,
+    };
+    Some((text("facet").and_then(FacetName::parse)?, envelope))
 }
 
 /// A number that changes with how a facet is described and with who sees what of it. What was stored under another one is not

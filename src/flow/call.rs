@@ -31,6 +31,10 @@ pub(super) struct Call {
     pub(super) failure: Option<Failure>,
     /// Whether others follow this one.
     pub(super) leads: bool,
+    /// The lease that other isolates know of, by its generation.
+    pub(super) lease: Option<i64>,
+    /// The generation of each facet that is known, served or not: older ones are no news.
+    pub(super) known: Vec<(FacetName, i64)>,
 }
 
 /// How far a call is.
@@ -40,6 +44,12 @@ pub(super) enum Phase {
     Waiting,
     /// Another request of this isolate asks; what has landed since is looked at.
     Following(Sequence),
+    /// For the answer of D1 to who asks.
+    Claiming,
+    /// Another isolate asks; the record is looked at at this time.
+    Watching(Timestamp),
+    /// For the answer of the record.
+    Looking,
     /// For a slot.
     Queued,
     /// For the answer to who may probe.
@@ -70,6 +80,8 @@ impl Call {
             hedge_at: None,
             failure: None,
             leads: false,
+            lease: None,
+            known: Vec::new(),
         }
     }
 
@@ -81,9 +93,9 @@ impl Call {
     pub(super) fn due_ms(&self, now: Timestamp) -> Option<u32> {
         let due_ms = match self.phase {
             Phase::Following(_) | Phase::Queued => (now.since_ms(self.ready_at) / 4).clamp(LOOK_MS.0, LOOK_MS.1),
-            Phase::Pausing(until) => until.since_ms(now),
+            Phase::Pausing(until) | Phase::Watching(until) => until.since_ms(now),
             Phase::Flying => self.hedge_at?.since_ms(now),
-            Phase::Waiting | Phase::Leasing | Phase::Settled => return None,
+            Phase::Waiting | Phase::Claiming | Phase::Looking | Phase::Leasing | Phase::Settled => return None,
         };
         u32::try_from(due_ms).ok()
     }

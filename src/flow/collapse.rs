@@ -2,9 +2,10 @@
 //! one read and one call to each origin.
 //!
 //! Marks are plain data with an expiry: who follows looks again by its own timer, and a leader that was cancelled, which never
-//! says so, is replaced once its mark is over. (Isolates do not know each other's marks.)
+//! says so, is replaced once its mark is over. Isolates do not know each other's marks: between them leases count (`cache`), and
+//! what a read was granted waits here for the call that needs it.
 
-use crate::cache::Envelope;
+use crate::cache::{Envelope, Lease};
 use crate::market::{FacetName, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
@@ -52,6 +53,7 @@ struct Car {
     used_at: Timestamp,
     reading: Option<(Vec<FacetName>, Timestamp)>,
     flights: Vec<(OriginName, Timestamp)>,
+    leases: Vec<(OriginName, Lease, Timestamp)>,
     entries: Vec<Entry>,
 }
 
@@ -130,6 +132,28 @@ impl Cars {
         }
     }
 
+    /// What a read came to know of who asks an origin; good until then.
+    pub(super) fn grant(&mut self, key: &CarKey, origin: OriginName, lease: Lease, until: Timestamp, now: Timestamp) {
+        let car = self.car(key, now);
+        // What this isolate was granted and has not used yet is held by itself: so says another read of it.
+        let is_granted = |(other, lease, until): &(OriginName, Lease, Timestamp)| {
+            *other == origin && matches!(lease, Lease::Granted(_)) && now < *until
+        };
+        if lease == Lease::Held && car.leases.iter().any(is_granted) {
+            return;
+        }
+        car.leases.retain(|(other, ..)| *other != origin);
+        car.leases.push((origin, lease, until));
+    }
+
+    /// The lease that was left for whoever asks an origin now.
+    pub(super) fn take_lease(&mut self, key: &CarKey, origin: &OriginName, now: Timestamp) -> Option<Lease> {
+        let car = self.at_work.iter_mut().find(|car| car.key == *key)?;
+        let place = car.leases.iter().position(|(other, ..)| other == origin)?;
+        let (_, lease, until) = car.leases.swap_remove(place);
+        (now < until).then_some(lease)
+    }
+
     /// Remembers for a moment what came of a facet.
     pub(super) fn land(&mut self, key: &CarKey, facet: FacetName, landed: Landed, now: Timestamp) {
         self.sweep(now);
@@ -163,7 +187,8 @@ impl Cars {
             if self.at_work.len() >= MOST_CARS {
                 self.forget_oldest();
             }
-            let car = Car { key: key.clone(), used_at: now, reading: None, flights: Vec::new(), entries: Vec::new() };
+            let (flights, leases, entries) = (Vec::new(), Vec::new(), Vec::new());
+            let car = Car { key: key.clone(), used_at: now, reading: None, flights, leases, entries };
             self.at_work.push(car);
             self.at_work.len() - 1
         });
@@ -182,9 +207,11 @@ impl Cars {
         for car in &mut self.at_work {
             car.entries.retain(|entry| now.since_ms(entry.at) < RECENT_MS);
             car.flights.retain(|(_, until)| now < *until);
+            car.leases.retain(|(.., until)| now < *until);
             car.reading.take_if(|(_, until)| now >= *until);
         }
-        self.at_work.retain(|car| !car.entries.is_empty() || !car.flights.is_empty() || car.reading.is_some());
+        let is_idle = |car: &Car| car.entries.is_empty() && car.flights.is_empty() && car.leases.is_empty();
+        self.at_work.retain(|car| !is_idle(car) || car.reading.is_some());
         self.bytes = self.at_work.iter().flat_map(|car| &car.entries).map(Entry::bytes).sum();
     }
 
@@ -208,6 +235,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
     use crate::cache::Stored;
     use crate::origin::ErrorToken;
@@ -221,15 +250,17 @@ mod tests {
     }
 
     fn envelope(now: i64, bytes: usize) -> Landed {
-        let public = serde_json::value::to_raw_value(&"x".repeat(bytes)).expect("JSON");
         Landed::Envelope(Envelope {
             stored_at: Timestamp(now),
+            generation: now,
             source: "master".into(),
             policy: 7,
             ttl_s: 10,
             stale_s: 0,
             error_s: 0,
-            stored: Stored::Present { public, withheld: Vec::new() },
+            took_ms: 0,
+            is_purged: false,
+            stored: Stored::Present { public: "x".repeat(bytes).into(), withheld: Rc::new([]), sealed: None },
         })
     }
 
@@ -273,6 +304,19 @@ mod tests {
         assert!(cars.read(&key("a"), &one, Timestamp(399)) && !cars.read(&key("a"), &one, Timestamp(400)));
         cars.has_read(&key("a"), Timestamp(401));
         assert!(!cars.read(&key("a"), &one, Timestamp(401)));
+    }
+
+    #[test]
+    fn ok_a_lease_is_taken_once_and_in_time() {
+        let mut cars = Cars::default();
+        for name in ["master", "recalls"] {
+            cars.grant(&key("a"), origin(name), Lease::Granted(7), Timestamp(100), Timestamp(0));
+        }
+        cars.grant(&key("a"), origin("master"), Lease::Held, Timestamp(100), Timestamp(1));
+        assert_eq!(cars.take_lease(&key("b"), &origin("master"), Timestamp(0)), None);
+        assert_eq!(cars.take_lease(&key("a"), &origin("master"), Timestamp(99)), Some(Lease::Granted(7)));
+        assert_eq!(cars.take_lease(&key("a"), &origin("master"), Timestamp(99)), None);
+        assert_eq!(cars.take_lease(&key("a"), &origin("recalls"), Timestamp(100)), None);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! From what is stored and what has come to the answer of a flow.
 
-use serde_json::value::RawValue;
-
-use super::settle::Outcome;
+use super::settle::{Outcome, Projected};
 use super::{FacetResult, Flow, Missing, Provenance, Request, State, Via};
 use crate::cache::{Envelope, Freshness, Stored};
 use crate::disclosure;
@@ -19,26 +17,26 @@ pub(super) fn withheld(request: &Request, facet: FacetName) -> FacetResult {
 pub(super) fn result(
     request: &Request,
     fetched: Option<&Outcome>,
-    cached: Option<&Envelope>,
+    cached: Option<(&Envelope, Option<&Projected>)>,
     now: Timestamp,
     read_ms: i64,
 ) -> FacetResult {
-    let fallback = cached.filter(|envelope| envelope.freshness(now) != Freshness::Expired);
+    let fallback = cached.filter(|(envelope, _)| envelope.freshness(now) != Freshness::Expired);
     match (fetched, fallback) {
         (Some(Outcome { result: Ok(envelope), projected, via, took_ms }), _) => {
-            let state = from_envelope(envelope, projected.clone(), None, now);
+            let state = from_envelope(envelope, projected.as_ref(), None, now);
             FacetResult { state, via: *via, took_ms: *took_ms }
         }
-        (Some(Outcome { result: Err(failure), took_ms, .. }), Some(envelope)) => {
-            let state = from_envelope(envelope, None, Some(failure.clone()), now);
+        (Some(Outcome { result: Err(failure), took_ms, .. }), Some((envelope, projected))) => {
+            let state = from_envelope(envelope, projected, Some(failure.clone()), now);
             FacetResult { state, via: Via::Stale, took_ms: *took_ms }
         }
         (Some(Outcome { result: Err(failure), took_ms, .. }), None) => {
             FacetResult { state: State::Unavailable(failure.clone()), via: Via::Nothing, took_ms: *took_ms }
         }
-        (None, Some(envelope)) => {
+        (None, Some((envelope, projected))) => {
             let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
-            FacetResult { state: from_envelope(envelope, None, None, now), via, took_ms: read_ms }
+            FacetResult { state: from_envelope(envelope, projected, None, now), via, took_ms: read_ms }
         }
         (None, None) => {
             FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) }
@@ -49,7 +47,7 @@ pub(super) fn result(
 /// The state of what is stored; `projected` is what the caller sees beyond the public projection.
 fn from_envelope(
     envelope: &Envelope,
-    projected: Option<(Box<RawValue>, Vec<String>)>,
+    projected: Option<&Projected>,
     failure: Option<Failure>,
     now: Timestamp,
 ) -> State {
@@ -57,17 +55,20 @@ fn from_envelope(
     let provenance = Provenance {
         source: envelope.source.clone(),
         as_of: envelope.stored_at,
+        generation: envelope.generation,
+        policy: envelope.policy,
         age_s,
-        ttl_s: i64::from(envelope.ttl_s) - age_s,
+        // What an operator has declared outdated is fresh no more.
+        ttl_s: if envelope.is_purged { 0 } else { i64::from(envelope.ttl_s) }.min(i64::from(envelope.ttl_s) - age_s),
         stale_s: envelope.stale_s,
         error_s: envelope.error_s,
     };
     match (&envelope.stored, projected) {
         (Stored::Absent, _) => State::Absent(provenance),
         (Stored::Present { .. }, Some((value, withheld))) => {
-            State::Present { value, withheld, stored: provenance, failure }
+            State::Present { value: value.clone(), withheld: withheld.clone(), stored: provenance, failure }
         }
-        (Stored::Present { public, withheld }, None) => {
+        (Stored::Present { public, withheld, .. }, None) => {
             State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance, failure }
         }
     }

@@ -5,11 +5,11 @@ use futures::future::{Either, LocalBoxFuture, select};
 
 use super::board::Board;
 use super::collapse::Landed;
-use super::settle::Outcome;
-use super::work::Work;
+use super::settle::{self, Outcome, Projected};
+use super::work::{self, Work};
 use super::{Flow, Memory, Request, advice, merge, plan};
-use crate::cache::{self, Envelope, FacetStore, Freshness, Stored};
-use crate::market::{FacetName, Map};
+use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Stored};
+use crate::market::{FacetName, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 
 /// How often a request looks whether another one has read the stores.
@@ -23,7 +23,9 @@ pub struct Running {
     plan: plan::Plan,
     store: FacetStore,
     cached: Map<FacetName, Envelope>,
-    /// Served stale: refreshed after the answer.
+    /// What the caller sees of these beyond their public part.
+    projected: Map<FacetName, Projected>,
+    /// Served stale, or soon to be: refreshed after the answer.
     stale: Vec<FacetName>,
     /// What the calls bring; nothing where none was needed.
     board: Option<Board>,
@@ -39,7 +41,7 @@ impl Running {
     /// Reads what is stored and starts the calls for what is missing, which run in the background from the start.
     pub async fn start(ports: &Ports, memory: &Memory, request: Request) -> Self {
         let plan = plan::plan(&request.market, &request.facets, request.tier);
-        let store = FacetStore::new(ports, &request.market, &request.lookup);
+        let store = FacetStore::new(ports, &request.market, &request.lookup, &request.sealing);
         let passed_ms = ports.clock.now().since_ms(request.started);
         let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
         let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
@@ -52,14 +54,34 @@ impl Running {
             plan,
             store,
             cached: Map::new(),
+            projected: Map::new(),
             stale: Vec::new(),
             board: None,
             seen: 0,
             is_unknown: false,
         };
         this.cached = this.read().await;
+        this.open();
         this.begin();
         this
+    }
+
+    /// Opens what the caller may see beyond the public part. What does not open is not there: it is fetched again.
+    fn open(&mut self) {
+        let Request { market, tier, .. } = &self.request;
+        if *tier == Tier::Public {
+            return;
+        }
+        let scope = settle::Scope { store: &self.store, market, tier: *tier };
+        let mut opened = Map::new();
+        for (facet, envelope) in std::mem::take(&mut self.cached) {
+            let Ok(projected) = settle::stored(scope, facet, &envelope) else {
+                continue;
+            };
+            self.projected.extend(projected.map(|projected| (facet, projected)));
+            opened.insert(facet, envelope);
+        }
+        self.cached = opened;
     }
 
     /// Starts what must be asked.
@@ -72,16 +94,17 @@ impl Running {
             self.plan.wanted.iter().copied().filter(|facet| wanted(freshness(facet))).collect()
         };
         // Of a car that is known not to exist nothing else is asked.
-        let known_absent = |facet: FacetName| {
-            let envelope = self.cached.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
-            envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
-        };
-        self.is_unknown = self.request.required().any(known_absent);
+        self.is_unknown = is_known_absent(&self.request, &self.cached, now);
         if self.is_unknown {
             return;
         }
         let missing = of(&|freshness| matches!(freshness, Freshness::Failing | Freshness::Expired));
         self.stale = of(&|freshness| freshness == Freshness::Stale);
+        let random = self.ports.random.as_ref();
+        let is_due = |(_, envelope): &(&FacetName, &Envelope)| {
+            envelope.freshness(now) == Freshness::Fresh && envelope.is_due_early(now, random)
+        };
+        self.stale.extend(self.cached.iter().filter(is_due).map(|(facet, _)| *facet));
         if !missing.is_empty() {
             self.board = Some(self.spawn(&missing));
         }
@@ -102,7 +125,9 @@ impl Running {
         if let Some(recent) = self.recent() {
             return recent;
         }
-        while self.memory.cars().read(&car, &self.plan.wanted, self.ports.clock.now()) {
+        // What others read is public.
+        let may_join = self.request.tier == Tier::Public;
+        while may_join && self.memory.cars().read(&car, &self.plan.wanted, self.ports.clock.now()) {
             let pause = self.ports.timer.sleep(LOOK_MS);
             if self.deadline.bound(pause).await.is_none() {
                 return Map::new();
@@ -111,24 +136,36 @@ impl Running {
                 return read;
             }
         }
-        let rider = advice::open_ones(&self.request.market, self.ports.clock.now());
+        let (request, clock) = (&self.request, self.ports.clock.as_ref());
+        let Request { market, tier, .. } = request;
+        let claims = |found: &Map<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
+            (!is_known_absent(request, found, clock.now())).then(|| claims(market, lacking))
+        };
+        let rider = || advice::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
-        let read = self.store.read(&self.plan.wanted, rider);
-        let (found, rows) = self.deadline.bound(read.boxed_local()).await.unwrap_or_default();
+        let read = self.store.read(&self.plan.wanted, *tier, claims, rider).boxed_local();
+        let read = self.deadline.bound(read).await.unwrap_or_default();
+        if let Some(entry) = read.repair {
+            self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
+        }
         let now = self.ports.clock.now();
-        for (origin, until) in advice::read(&rows) {
-            if let Some(name) = self.request.market.origins.keys().find(|name| name.as_str() == origin) {
-                self.memory.origin(&self.request.market, name).breaker.learn(until, now);
+        for (origin, until) in advice::read(&read.ridden) {
+            if let Some(name) = market.origins.keys().find(|name| name.as_str() == origin) {
+                self.memory.origin(market, name).breaker.learn(until, now);
             }
         }
         let mut cars = self.memory.cars();
+        for (origin, lease) in read.leases {
+            let timeout_ms = market.origins.get(&origin).map_or(0, |origin| origin.timeout_ms);
+            cars.grant(&car, origin, lease, now.plus_ms(timeout_ms), now);
+        }
         let mut newest = Map::new();
         for facet in &self.plan.wanted {
             // The stores may not show yet what landed a moment ago.
-            let recent = cars.recent(&car, *facet, cache::policy(*facet, &self.request.market), now);
-            let stored = found.get(facet).cloned();
-            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.stored_at < recent.stored_at);
-            if let Some(recent) = recent.filter(is_newer) {
+            let recent = cars.recent(&car, *facet, cache::policy(*facet, market), now);
+            let stored = read.found.get(facet).cloned();
+            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.generation < recent.generation);
+            if let Some(recent) = recent.filter(|recent| is_newer(recent) && self.is_enough(recent)) {
                 newest.insert(*facet, recent);
                 continue;
             }
@@ -139,13 +176,19 @@ impl Running {
         newest
     }
 
+    /// Whether an envelope has all that the caller may see.
+    fn is_enough(&self, envelope: &Envelope) -> bool {
+        self.request.tier == Tier::Public || envelope.is_whole()
+    }
+
     /// What landed a moment ago, where that is all that is wanted.
     fn recent(&self) -> Option<Map<FacetName, Envelope>> {
         let (car, now) = (self.request.car(), self.ports.clock.now());
         let cars = self.memory.cars();
         let recent = |facet: &FacetName| {
             let policy = cache::policy(*facet, &self.request.market);
-            Some((*facet, cars.recent(&car, *facet, policy, now)?))
+            let recent = cars.recent(&car, *facet, policy, now).filter(|envelope| self.is_enough(envelope));
+            Some((*facet, recent?))
         };
         self.plan.wanted.iter().map(recent).collect()
     }
@@ -211,7 +254,8 @@ impl Running {
         let read_ms = self.read_at.since_ms(self.request.started);
         let mut facets = Map::new();
         for facet in &self.plan.wanted {
-            let (outcome, cached) = (outcomes.get(facet), self.cached.get(facet));
+            let (outcome, projected) = (outcomes.get(facet), self.projected.get(facet));
+            let cached = self.cached.get(facet).map(|envelope| (envelope, projected));
             facets.insert(*facet, merge::result(&self.request, outcome, cached, now, read_ms));
         }
         for facet in &self.plan.withheld {
@@ -234,6 +278,28 @@ impl Drop for Running {
             None => self.spawn(&stale).close(Vec::new()),
         }
     }
+}
+
+/// Whether it is known that there is no such car.
+fn is_known_absent(request: &Request, found: &Map<FacetName, Envelope>, now: Timestamp) -> bool {
+    request.required().any(|facet| {
+        let envelope = found.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
+        envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
+    })
+}
+
+/// What must be asked for facets that are lacking, an origin each.
+fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
+    for (facet, known) in lacking {
+        let Some(description) = market.facets.get(facet) else { continue };
+        let wanted = (*facet, cache::policy(*facet, market), *known);
+        match claims.iter_mut().find(|claim| claim.origin == description.origin) {
+            Some(claim) => claim.facets.push(wanted),
+            None => claims.push(work::claim(market, &description.origin, vec![wanted])),
+        }
+    }
+    claims
 }
 
 /// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.

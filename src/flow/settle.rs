@@ -1,17 +1,17 @@
 //! From an origin's answer to facets: mapped, projected, wrapped for the stores.
 
-use serde_json::value::RawValue;
+use std::rc::Rc;
 
 use super::Via;
-use crate::cache::{self, Envelope, Stored};
+use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
-use crate::ports::Timestamp;
+use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
 
 /// What the caller sees of a facet, and the names of what they do not.
-pub(super) type Projected = (Box<RawValue>, Vec<String>);
+pub(super) type Projected = (Rc<str>, Rc<[String]>);
 
 /// What became of one facet.
 #[derive(Debug, Clone)]
@@ -26,15 +26,32 @@ pub(super) struct Outcome {
     pub(super) took_ms: i64,
 }
 
+/// When and under which lease something was fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fetch {
+    pub(super) at: Timestamp,
+    pub(super) generation: i64,
+    pub(super) took_ms: u32,
+}
+
+/// For whom, and for which store.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) store: &'a FacetStore,
+    pub(super) market: &'a Market,
+    pub(super) tier: Tier,
+}
+
 /// What an answer holds of one facet. Fields that later requests may use are added to `question`.
 pub(super) fn facet(
-    market: &Market,
-    tier: Tier,
+    scope: Scope<'_>,
     question: &mut Question,
     facet: FacetName,
     answer: &Result<Answer, Failure>,
-    now: Timestamp,
+    fetch: Fetch,
+    random: &dyn Random,
 ) -> (Result<Envelope, Failure>, Option<Projected>) {
+    let Scope { store, market, tier } = scope;
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
         Ok(Answer::NotFound) => Ok(Mapped::Absent),
@@ -48,43 +65,76 @@ pub(super) fn facet(
         if let Mapped::Present(value) = &mapped {
             question.fields.extend(origin::usable_fields(facet, value));
             if tier > Tier::Public {
-                projected = raw_projection(disclosure::project(facet, value, tier, market));
+                projected = Some(written(disclosure::project(facet, value, tier, market)));
             }
         }
-        envelope(market, facet, mapped, now)
+        envelope(store, market, facet, mapped, fetch, random)
     });
     (result, projected)
+}
+
+/// What the caller sees of a stored facet, where that is more than its public part.
+pub(super) fn stored(scope: Scope<'_>, facet: FacetName, envelope: &Envelope) -> Result<Option<Projected>, OpenError> {
+    let Scope { store, market, tier } = scope;
+    match &envelope.stored {
+        Stored::Present { sealed: Some(sealed), .. } if tier > Tier::Public => {
+            let whole = store.open(facet, sealed)?;
+            let value = serde_json::from_slice(&whole).map_err(|_| OpenError::Damaged)?;
+            Ok(Some(written(disclosure::project(facet, &value, tier, market))))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The fields of a stored facet that requests may use.
 pub(super) fn stored_fields(facet: FacetName, envelope: &Envelope) -> Map<(FacetName, String), String> {
     match &envelope.stored {
         Stored::Present { public, .. } => {
-            let value = serde_json::from_str(public.get()).unwrap_or_default();
+            let value = serde_json::from_str(public).unwrap_or_default();
             origin::usable_fields(facet, &value).collect()
         }
         Stored::Absent => Map::new(),
     }
 }
 
-fn envelope(market: &Market, facet: FacetName, mapped: Mapped, now: Timestamp) -> Result<Envelope, Failure> {
-    let unwritable = Failure::new(ErrorToken::HttpProtocolError, "the facet cannot be written");
-    let description = market.facets.get(&facet).ok_or_else(|| unwritable.clone())?;
+fn envelope(
+    store: &FacetStore,
+    market: &Market,
+    facet: FacetName,
+    mapped: Mapped,
+    fetch: Fetch,
+    random: &dyn Random,
+) -> Result<Envelope, Failure> {
+    let undescribed = || Failure::new(ErrorToken::HttpProtocolError, "the facet is not described");
+    let description = market.facets.get(&facet).ok_or_else(undescribed)?;
     let (ttl_s, stale_s, error_s, stored) = match mapped {
         Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
         Mapped::Present(value) => {
-            let public = raw_projection(disclosure::project(facet, &value, Tier::Public, market));
-            let (public, withheld) = public.ok_or(unwritable)?;
-            (description.ttl_s, description.stale_s, description.error_s, Stored::Present { public, withheld })
+            let (public, withheld) = written(disclosure::project(facet, &value, Tier::Public, market));
+            // Also where a field is withheld from all: what is not public is not stored in the clear.
+            let whole = value.to_string();
+            let is_public = withheld.is_empty() && whole == *public;
+            let sealed = (!is_public).then(|| Rc::new(store.seal(facet, whole.as_bytes())));
+            let stored = Stored::Present { public, withheld, sealed };
+            (description.ttl_s, description.stale_s, description.error_s, stored)
         }
     };
-    let (source, policy) = (description.origin.to_string(), cache::policy(facet, market));
-    Ok(Envelope { stored_at: now, source, policy, ttl_s, stale_s, error_s, stored })
+    Ok(Envelope {
+        stored_at: fetch.at,
+        generation: fetch.generation,
+        source: description.origin.as_str().into(),
+        policy: cache::policy(facet, market),
+        ttl_s: cache::jittered(ttl_s, random),
+        stale_s,
+        error_s,
+        took_ms: fetch.took_ms,
+        is_purged: false,
+        stored,
+    })
 }
 
-fn raw_projection(projection: disclosure::Projection) -> Option<(Box<RawValue>, Vec<String>)> {
-    let raw = serde_json::value::to_raw_value(&projection.value).ok()?;
-    Some((raw, projection.withheld))
+fn written(projection: disclosure::Projection) -> Projected {
+    (projection.value.to_string().into(), projection.withheld.into())
 }
 
 /// A failure for operators. Holds no value of any answer.

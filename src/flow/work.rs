@@ -4,6 +4,9 @@
 //! at which something is due. Whether a call may go out is decided by what the isolate remembers of its origin ([`Memory`]).
 
 mod ending;
+mod region;
+
+pub(super) use region::claim;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -19,10 +22,10 @@ use super::breaker::Gate;
 use super::call::{Call, Phase};
 use super::collapse::{CarKey, Landed, Sequence};
 use super::memory::Memory;
-use super::settle::{self, Outcome};
+use super::settle;
 use super::slots::{Place, Ticket};
-use super::{Request, Via, plan};
-use crate::cache::{self, Envelope, FacetStore, Freshness};
+use super::{Request, plan};
+use crate::cache::{self, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look};
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Question};
 use crate::ports::{Ports, Timestamp};
@@ -53,9 +56,15 @@ pub(super) struct Work {
     calls: Vec<Call>,
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     board: Board,
-    /// What has come and is not stored yet, and since when.
+    /// What was stored before, for as long as the record fails.
+    cached: Map<FacetName, Envelope>,
+    /// Calls for which a lease must be had.
+    unclaimed: Vec<usize>,
+    /// What has come and is not stored yet, and since when; and the leases that brought it.
     unsaved: Vec<(FacetName, Envelope)>,
     unsaved_since: Timestamp,
+    unsaved_leases: Vec<(OriginName, i64)>,
+    publication: region::Publication,
     /// The car does not exist: nothing else about it matters.
     is_over: bool,
 }
@@ -66,6 +75,14 @@ enum Ended {
     Try(Try, Result<Answer, Failure>),
     /// The answer of D1 to who may probe.
     Lease { call: usize, lease: Lease },
+    /// Who asks each of these origins.
+    Claimed(Vec<usize>, Option<Vec<Claimed>>),
+    /// What another isolate's call has brought.
+    Looked(usize, Option<Look>),
+    /// The record has it; KV should have this.
+    Recorded(Option<Entry>),
+    /// KV has it, or has refused.
+    Published(bool),
     /// Something was written.
     Written,
 }
@@ -119,8 +136,12 @@ impl Work {
             calls: Vec::new(),
             running: FuturesUnordered::new(),
             board: board.clone(),
+            cached: cached.clone(),
+            unclaimed: Vec::new(),
             unsaved: Vec::new(),
             unsaved_since: now,
+            unsaved_leases: Vec::new(),
+            publication: region::Publication::default(),
             is_over: false,
         }
     }
@@ -135,7 +156,9 @@ impl Work {
             if self.calls.iter().any(|call| call.origin == description.origin) {
                 continue;
             }
-            let call = Call::new(&self.market, &description.origin, self.memory.ticket(), now);
+            let mut call = Call::new(&self.market, &description.origin, self.memory.ticket(), now);
+            let known = |facet: &FacetName| (*facet, self.cached.get(facet).map_or(0, |old| old.generation));
+            call.known = call.facets.iter().map(known).collect();
             self.calls.push(call);
         }
     }
@@ -150,7 +173,8 @@ impl Work {
             let is_settled = self.calls.iter().all(Call::is_settled);
             self.board.settle(is_settled);
             self.save(is_settled, now);
-            if is_settled && self.running.is_empty() && self.board.is_closed() {
+            self.publish_entry(now);
+            if is_settled && self.running.is_empty() && self.board.is_closed() && self.publication.is_done() {
                 return;
             }
             self.wait(now).await;
@@ -161,7 +185,8 @@ impl Work {
     async fn wait(&mut self, now: Timestamp) {
         let save_ms = SAVE_MS.saturating_sub(u32::try_from(now.since_ms(self.unsaved_since)).unwrap_or(SAVE_MS));
         let save_ms = (!self.unsaved.is_empty()).then_some(save_ms);
-        let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now)).chain(save_ms).min();
+        let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now));
+        let due_ms = due_ms.chain(save_ms).chain(self.publication.due_ms(now)).min();
         let mut timer = due_ms.map(|milliseconds| self.ports.timer.sleep(milliseconds));
         let (running, board) = (&mut self.running, &self.board);
         let was_closed = board.is_closed();
@@ -175,6 +200,10 @@ impl Work {
         match ended.await {
             Some(Ended::Try(attempt, result)) => self.tried(attempt, result),
             Some(Ended::Lease { call, lease }) => self.leased(call, lease),
+            Some(Ended::Claimed(calls, leases)) => self.claimed(&calls, leases),
+            Some(Ended::Looked(at, look)) => self.looked(at, look),
+            Some(Ended::Recorded(entry)) => self.publication.wants(entry),
+            Some(Ended::Published(is_done)) => self.published(is_done),
             Some(Ended::Written) | None => {}
         }
     }
@@ -191,6 +220,7 @@ impl Work {
                 }
             }
             if !has_moved && !self.break_deadlock(now) {
+                self.claim();
                 return;
             }
         }
@@ -202,6 +232,7 @@ impl Work {
         match call.phase {
             Phase::Waiting if self.is_ready(at) => self.join(at, now),
             Phase::Following(sequence) => self.follow(at, sequence, now),
+            Phase::Watching(due) => self.watch(at, due, now),
             Phase::Queued => self.enter(at, now),
             Phase::Pausing(until) if now >= until => {
                 self.set(at, Phase::Queued);
@@ -241,7 +272,17 @@ impl Work {
         let mut cars = self.memory.cars();
         if cars.lead(&self.car, &call.origin, until, now) {
             call.leads = true;
-            call.phase = Phase::Queued;
+            match cars.take_lease(&self.car, &call.origin, now) {
+                Some(Claimed::Granted(generation)) => {
+                    call.lease = Some(generation);
+                    call.phase = Phase::Queued;
+                }
+                Some(Claimed::Held) => call.phase = Phase::Watching(now),
+                None => {
+                    call.phase = Phase::Claiming;
+                    self.unclaimed.push(at);
+                }
+            }
         } else {
             call.phase = Phase::Following(cars.sequence());
         }
@@ -266,15 +307,13 @@ impl Work {
                 if let Ok(envelope) = &result {
                     self.question.fields.extend(settle::stored_fields(facet, envelope));
                 }
-                self.publish(facet, Outcome { result, projected: None, via: Via::Collapsed, took_ms });
+                self.publish_collapsed(facet, result, took_ms);
             }
             self.finish(at);
             return true;
         }
         if self.memory.cars().is_led(&self.car, &origin, now) {
-            // The other one stores it; here somebody may still wait for what needs it.
-            let is_awaited = self.calls.iter().any(|call| matches!(call.phase, Phase::Waiting));
-            let is_over = (self.board.is_closed() && !is_awaited) || now >= self.end;
+            let is_over = self.is_unwanted(now);
             if is_over {
                 self.finish(at);
             }
@@ -400,6 +439,10 @@ impl Work {
             Ended::Try(attempt, result)
         };
         self.running.push(ended.boxed_local());
+    }
+
+    fn scope(&self) -> settle::Scope<'_> {
+        settle::Scope { store: &self.store, market: &self.market, tier: self.tier }
     }
 
     fn set(&mut self, at: usize, phase: Phase) {

@@ -20,6 +20,19 @@ pub enum ErrorToken {
 }
 
 impl ErrorToken {
+    const ALL: [Self; 5] = [
+        Self::HttpResponseTimeout,
+        Self::ConnectionRefused,
+        Self::HttpProtocolError,
+        Self::DestinationUnavailable,
+        Self::ConnectionLimitReached,
+    ];
+
+    /// The token of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|token| token.as_str() == name)
+    }
+
     /// The token as RFC 9209 registers it.
     pub const fn as_str(self) -> &'static str {
         match self {

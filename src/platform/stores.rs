@@ -21,6 +21,8 @@ extern "C" {
     fn get(this: &Namespace, keys: &Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn put(this: &Namespace, key: &str, value: &str, options: &Object) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn delete(this: &Namespace, key: &str) -> Result<Promise, JsValue>;
 
     /// <https://developers.cloudflare.com/d1/worker-api/d1-database/>
     #[derive(Clone)]
@@ -71,6 +73,15 @@ impl Kv for KvNamespace {
             let ttl_s = JsValue::from_f64(ttl_s as f64);
             Reflect::set(&options, &"expirationTtl".into(), &ttl_s).map_err(logged)?;
             JsFuture::from(namespace.put(&key, &value, &options).map_err(logged)?).await.map_err(logged)?;
+            Ok(())
+        }
+        .boxed_local()
+    }
+
+    fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>> {
+        let namespace = self.0.clone();
+        async move {
+            JsFuture::from(namespace.delete(&key).map_err(logged)?).await.map_err(logged)?;
             Ok(())
         }
         .boxed_local()

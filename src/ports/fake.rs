@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -61,6 +61,7 @@ impl Answer {
 
 type Script = dyn Fn(&OriginRequest) -> Answer;
 type Table = dyn Fn(&Statement) -> Option<Rows>;
+type Database = dyn Fn(&[Statement]) -> Result<Vec<Rows>, StoreError>;
 
 /// Everything outside the core, in memory. [`World::run`] drives futures with a clock that jumps to the next timer.
 #[derive(Default)]
@@ -72,6 +73,7 @@ pub struct World {
     script: RefCell<Option<Box<Script>>>,
     requests: RefCell<Vec<OriginRequest>>,
     table: RefCell<Option<Box<Table>>>,
+    database: RefCell<Option<Box<Database>>>,
     statements: RefCell<Vec<Statement>>,
     /// What lies in the facet cache.
     pub cache: RefCell<BTreeMap<String, String>>,
@@ -106,6 +108,11 @@ impl World {
         *self.table.borrow_mut() = Some(Box::new(table));
     }
 
+    /// Takes a database that knows SQL; it gets what [`World::database`] does not answer.
+    pub fn use_database(&self, database: impl Fn(&[Statement]) -> Result<Vec<Rows>, StoreError> + 'static) {
+        *self.database.borrow_mut() = Some(Box::new(database));
+    }
+
     /// The statements that the database got so far.
     pub fn statements(&self) -> Vec<Statement> {
         self.statements.borrow().clone()
@@ -124,6 +131,11 @@ impl World {
     /// Moves the clock.
     pub fn advance_s(&self, seconds: i64) {
         self.now_ms.set(self.now_ms.get() + seconds * 1000);
+    }
+
+    /// The clock of this world alone; it does not keep the world alive.
+    pub fn clock(self: &Rc<Self>) -> Rc<dyn Clock> {
+        Rc::new(Weakly(Rc::downgrade(self)))
     }
 
     /// The ports of this world.
@@ -236,6 +248,14 @@ impl Wake for Flag {
 
 struct Handle(Rc<World>);
 
+struct Weakly(Weak<World>);
+
+impl Clock for Weakly {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.upgrade().map_or(0, |world| world.now_ms.get()))
+    }
+}
+
 struct Store {
     world: Rc<World>,
     of: fn(&World) -> &RefCell<BTreeMap<String, String>>,
@@ -324,24 +344,43 @@ impl Kv for Store {
         };
         std::future::ready(result).boxed_local()
     }
+
+    fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>> {
+        let result = if self.world.stores_fail.get() {
+            Err(StoreError)
+        } else {
+            (self.of)(&self.world).borrow_mut().remove(&key);
+            Ok(())
+        };
+        std::future::ready(result).boxed_local()
+    }
 }
 
 impl Db for Handle {
-    /// Knows no SQL: but for what [`World::database`] says, a `RETURNING` answers with one row, everything else with none. The real
-    /// database is tested in workerd.
+    /// Knows no SQL without [`World::use_database`]: then, but for what [`World::database`] says, a `RETURNING` answers with one
+    /// row, everything else with none.
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         self.0.statements.borrow_mut().extend(statements.iter().cloned());
+        if self.0.stores_fail.get() {
+            return self.0.later(Err(StoreError));
+        }
         let table = self.0.table.borrow();
-        let rows = |statement: &Statement| {
-            if let Some(rows) = table.as_ref().and_then(|table| table(statement)) {
-                return rows;
-            }
-            if statement.sql.contains("RETURNING") { vec![serde_json::Map::new()] } else { Vec::new() }
+        let scripted = |statement: &Statement| table.as_ref().and_then(|table| table(statement));
+        let mut results = match self.0.database.borrow().as_ref() {
+            Some(database) => database(&statements),
+            None => Ok(statements.iter().map(without_sql).collect()),
         };
-        let rows = statements.iter().map(rows).collect();
-        let result = if self.0.stores_fail.get() { Err(StoreError) } else { Ok(rows) };
-        self.0.later(result)
+        if let Ok(results) = &mut results {
+            for (rows, statement) in results.iter_mut().zip(&statements) {
+                *rows = scripted(statement).unwrap_or_else(|| std::mem::take(rows));
+            }
+        }
+        self.0.later(results)
     }
+}
+
+fn without_sql(statement: &Statement) -> Rows {
+    if statement.sql.contains("RETURNING") { vec![serde_json::Map::new()] } else { Vec::new() }
 }
 
 impl Assets for Handle {
@@ -354,6 +393,10 @@ impl Assets for Handle {
 impl Secrets for Handle {
     fn get(&self, name: &str) -> Option<String> {
         self.0.secrets.borrow().get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.secrets.borrow().keys().cloned().collect()
     }
 }
 

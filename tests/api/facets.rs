@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use crate::support::{CAR, TestApp, body};
+use kerbside::cache::SealingRing;
 use kerbside::disclosure;
 use kerbside::flow::{self, State};
 use kerbside::market::{FacetName, Market, Tier, compile};
@@ -45,6 +46,7 @@ fn seen_by(tier: Tier) -> Value {
         market: Rc::clone(&market),
         vin: Vin::parse(CAR).expect("valid"),
         lookup: "x".into(),
+        sealing: Rc::new(SealingRing::parse(ports.secrets.as_ref()).expect("a key")),
         facets: FacetName::ALL.to_vec(),
         tier,
         started: ports.clock.now(),
@@ -56,8 +58,8 @@ fn seen_by(tier: Tier) -> Value {
     for (name, result) in &flow.facets {
         let meta = match &result.state {
             State::Present { value, withheld, .. } => {
-                facets.insert(name.to_string(), serde_json::from_str(value.get()).expect("JSON"));
-                json!({"state": "fresh", "withheld": withheld})
+                facets.insert(name.to_string(), serde_json::from_str(value).expect("JSON"));
+                json!({"state": "fresh", "withheld": withheld.as_ref()})
             }
             State::Withheld { needs } => json!({"state": "withheld", "needs": needs.as_str()}),
             other => panic!("{name} is {other:?}"),

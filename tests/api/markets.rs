@@ -66,5 +66,8 @@ fn ok_readyz_says_what_is_missing() {
     let answer = broken.get("/readyz");
     assert_eq!(answer.status, 503);
     let secrets = body(&answer).pointer("/checks/secrets").cloned();
-    assert_eq!(secrets, Some(json!("set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put --env <region>`")));
+    assert_eq!(
+        secrets,
+        Some(json!("set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`"))
+    );
 }

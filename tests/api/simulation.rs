@@ -486,10 +486,12 @@ impl OriginHttp for Watched {
 impl Db for Watched {
     fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         for statement in &statements {
-            if let (true, Some(DbValue::Text(facet))) =
-                (statement.sql.starts_with("INSERT INTO facet"), statement.params.get(2))
-            {
-                *self.0.log.borrow_mut().writes.entry(facet.clone()).or_default() += 1;
+            let is_record = statement.sql.starts_with("INSERT INTO stored_facet");
+            if let (true, Some(DbValue::Text(rows))) = (is_record, statement.params.get(2)) {
+                let rows: Vec<Vec<Value>> = serde_json::from_str(rows).expect("rows");
+                for facet in rows.iter().filter_map(|row| row.first()?.as_str()) {
+                    *self.0.log.borrow_mut().writes.entry(facet.to_owned()).or_default() += 1;
+                }
             }
         }
         if !self.0.has_leases && statements.iter().any(|statement| statement.sql.starts_with("UPDATE breaker")) {

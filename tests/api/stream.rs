@@ -5,6 +5,7 @@ use kerbside::ports::OriginHttpError;
 use kerbside::ports::fake::Answer;
 use serde_json::{Value, json};
 
+use crate::support::sqlite::facets_in_kv;
 use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, header, problem};
 
 const ACCEPT: [(&str, &str); 1] = [("accept", "text/event-stream")];
@@ -97,7 +98,7 @@ fn ok_who_leaves_stops_nothing() {
         assert!(stream.next().await.is_some_and(|text| text.starts_with("event: document")));
     });
     app.world.run_background();
-    assert_eq!(app.world.cache.borrow().len(), 2, "identity and equipment came later");
+    assert_eq!(facets_in_kv(&app.world), ["equipment", "identity"], "identity and equipment came later");
 }
 
 #[test]

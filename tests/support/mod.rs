@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 #![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking and document themselves")]
 
+pub mod sqlite;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -27,6 +29,8 @@ const MARKET: &str = include_str!("../fixtures/market.toml");
 /// The application, its world, and the three origins of the fixture market.
 pub struct TestApp {
     pub world: Rc<World>,
+    /// What lies in D1.
+    pub database: Rc<rusqlite::Connection>,
     app: App,
 }
 
@@ -61,6 +65,7 @@ impl TestApp {
             ("DE_EQUIPMENT_BASIC", format!("user:{}", random(12))),
             ("VEHICLE_ID_KEYS", format!("1:{}", random(64))),
             ("LOOKUP_KEY", random(32)),
+            ("SEALING_KEY_1", random(32)),
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
         }
@@ -71,7 +76,8 @@ impl TestApp {
             flow: kerbside::flow::Memory::default(),
             config: Rc::new(config.expect("valid variables")),
         };
-        let this = Self { world, app };
+        let database = sqlite::install(&world);
+        let this = Self { world, database, app };
         this.publish(MARKET);
         this.origins(MASTER, EQUIPMENT, RECALLS);
         this

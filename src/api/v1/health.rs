@@ -35,14 +35,14 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
     let served = directory.iter().any(|entry| context.serves(entry));
     let cache_reads = ports.cache.get_many(vec!["readyz".to_owned()]).await.is_ok();
     // One of each table: the newest migration is there.
-    let tables = ["SELECT facet FROM facet LIMIT 1", "SELECT origin FROM breaker LIMIT 1"];
+    let tables = ["SELECT facet FROM stored_facet LIMIT 1", "SELECT origin FROM breaker LIMIT 1"];
     let statements = tables.map(|sql| Statement { sql: sql.to_owned(), params: Vec::new() });
     let database_reads = ports.db.batch(statements.to_vec()).await.is_ok();
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
         secrets: verdict(
-            context.keys().is_ok(),
-            "set VEHICLE_ID_KEYS and LOOKUP_KEY with `wrangler secret put --env <region>`",
+            context.keys().is_ok() && context.sealing().is_ok(),
+            "set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`",
         ),
         markets: verdict(served, "publish a market of this region with `cargo xtask market publish --env <region>`"),
         cache: verdict(cache_reads, "the KV namespace CACHE does not answer"),

@@ -23,8 +23,7 @@ pub(in crate::api) async fn document(context: &Context<'_>, market: &str, id: &s
     }
     let flow = context.flow(&market, &vin, facets).await?;
     document::required(&market, &flow)?;
-    let wire = document::document(&market, id, &flow);
-    let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
+    let body = document::document(&market, id, &flow);
     Ok(answer(context, &market, &flow, id, body))
 }
 

@@ -10,7 +10,7 @@ use crate::flow::breaker::{Change, Verdict};
 use crate::flow::call::Phase;
 use crate::flow::collapse::Landed;
 use crate::flow::retry;
-use crate::flow::settle::{self, Outcome};
+use crate::flow::settle::{self, Fetch, Outcome};
 use crate::market::{FacetName, OriginName};
 use crate::origin::{Answer, Failure};
 use crate::ports::Timestamp;
@@ -129,12 +129,18 @@ impl Work {
     }
 
     /// Turns the end of a call into facets and stores them.
-    fn settle(&mut self, at: usize, answer: &Result<Answer, Failure>, now: Timestamp) {
-        let Some(call) = self.calls.get(at) else { return };
+    pub(super) fn settle(&mut self, at: usize, answer: &Result<Answer, Failure>, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(at) else { return };
         let (origin, facets, took_ms) = (call.origin.clone(), call.facets.clone(), now.since_ms(call.ready_at));
+        let lease = call.lease.take();
+        let fetch =
+            Fetch { at: now, generation: lease.unwrap_or(now.0), took_ms: u32::try_from(took_ms).unwrap_or(u32::MAX) };
         let mut envelopes = Vec::new();
+        let mut error = None;
         for facet in facets {
-            let (result, projected) = settle::facet(&self.market, self.tier, &mut self.question, facet, answer, now);
+            let scope = settle::Scope { store: &self.store, market: &self.market, tier: self.tier };
+            let random = self.ports.random.as_ref();
+            let (result, projected) = settle::facet(scope, &mut self.question, facet, answer, fetch, random);
             let landed = match &result {
                 Ok(envelope) => {
                     envelopes.push((facet, envelope.clone()));
@@ -146,6 +152,7 @@ impl Work {
                         let event = settle::event(message, &self.market, &origin, failure);
                         self.ports.events.emit(&event.with(field::FACET, facet));
                     }
+                    error.get_or_insert(failure.token.as_str());
                     Landed::Failed(failure.clone())
                 }
             };
@@ -153,10 +160,16 @@ impl Work {
             self.publish(facet, Outcome { result, projected, via: Via::Fetched, took_ms });
         }
         self.finish(at);
+        if envelopes.is_empty() {
+            // Other isolates that wait learn that it failed.
+            self.release(&origin, lease, error);
+            return;
+        }
         if self.unsaved.is_empty() {
             self.unsaved_since = now;
         }
         self.unsaved.extend(envelopes);
+        self.unsaved_leases.extend(lease.map(|generation| (origin, generation)));
     }
 
     /// Stores what has come, once nothing more comes soon.
@@ -166,11 +179,15 @@ impl Work {
             return;
         }
         let (store, envelopes) = (self.store.clone(), std::mem::take(&mut self.unsaved));
-        let written = async move {
-            store.write(&envelopes).await;
-            Ended::Written
+        let leases = std::mem::take(&mut self.unsaved_leases);
+        self.cached.extend(envelopes.iter().cloned());
+        let known: Vec<_> = self.cached.iter().map(|(facet, envelope)| (*facet, envelope.clone())).collect();
+        let recorded = async move {
+            // While the record fails, readers have at least what is known here.
+            let entry = store.record(&envelopes, &leases).await.unwrap_or_else(|| store.entry(&known));
+            Ended::Recorded(Some(entry))
         };
-        self.running.push(written.boxed_local());
+        self.running.push(recorded.boxed_local());
     }
 
     /// Shows the answer what came of a facet.
@@ -183,17 +200,24 @@ impl Work {
 
     /// A call has ended. Of a car that does not exist nothing else is asked, kept or awaited.
     pub(super) fn finish(&mut self, at: usize) {
+        let mut given_up = Vec::new();
         for (place, call) in self.calls.iter_mut().enumerate() {
             if place != at && !self.is_over {
                 continue;
             }
             call.phase = Phase::Settled;
+            if let Some(generation) = call.lease.take() {
+                given_up.push((call.origin.clone(), generation));
+            }
             if std::mem::take(&mut call.leads) {
                 self.memory.cars().leave(&self.car, &call.origin);
             }
             if call.in_flight == 0 {
                 self.memory.origin(&self.market, &call.origin).slots.leave(call.ticket);
             }
+        }
+        for (origin, generation) in given_up {
+            self.release(&origin, Some(generation), None);
         }
     }
 }

@@ -18,6 +18,8 @@ pub type Secrets = BTreeMap<String, String>;
 const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
 /// Keys the hashes under which things are looked up: 32 bytes.
 const LOOKUP_KEY: &str = "LOOKUP_KEY";
+/// Seals what is above public: 32 bytes.
+const SEALING_KEY: &str = "SEALING_KEY_1";
 
 /// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at random. Made ones are written to `kept`,
 /// so that vehicle ids survive a restart.
@@ -26,7 +28,7 @@ const LOOKUP_KEY: &str = "LOOKUP_KEY";
 /// Where `kept` cannot be read or written.
 pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<Secrets> {
     let mut made = if kept.is_file() { read_file(kept)? } else { Secrets::new() };
-    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned()]) {
+    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned(), SEALING_KEY.to_owned()]) {
         if !given.contains_key(&name) && !made.contains_key(&name) {
             let value = make(&name)?;
             made.insert(name, value);
@@ -40,7 +42,7 @@ pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<
 fn make(name: &str) -> Result<String> {
     Ok(match name {
         VEHICLE_ID_KEYS => format!("1:{}", STANDARD.encode(random::<64>()?)),
-        LOOKUP_KEY => STANDARD.encode(random::<32>()?),
+        LOOKUP_KEY | SEALING_KEY => STANDARD.encode(random::<32>()?),
         // The form that user and password have is good for every other kind of credential too.
         _ => format!("kerbside:{}", random_hex(32)?),
     })

@@ -1,0 +1,259 @@
+//! Sealing of what is above public: AES-256-GCM under a ring of numbered keys (NIST SP 800-38D).
+//!
+//! Each value has a key of its own, derived by HMAC-SHA-256 from the ring's key and the place where it lies, and a random nonce:
+//! so the limit of 2^32 random nonces under one key counts for each row, not for a region. The place is also the additional data: a
+//! value that was moved to another table, market, car, facet or key number does not open.
+//!
+//! Each key is a secret of its own, `SEALING_KEY_<number>`: a rotation adds one and needs no old one. The highest number writes,
+//! all read. A number that is not held does not open, and says so.
+
+use std::fmt;
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::market::{FacetName, MarketCode};
+use crate::ports::{Random, Secrets};
+
+/// What the names of the secrets begin with.
+const PREFIX: &str = "SEALING_KEY_";
+/// The table in whose rows sealed values lie.
+const TABLE: &str = "stored_facet";
+const NONCE: usize = 12;
+
+/// Where a sealed value lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The market.
+    pub market: &'a MarketCode,
+    /// The keyed hash that stands for the car.
+    pub vehicle: &'a str,
+    /// The facet.
+    pub facet: FacetName,
+}
+
+/// A sealed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The number of its key.
+    pub key_id: u8,
+    /// Base64 of nonce, ciphertext and tag.
+    pub text: String,
+}
+
+/// The numbered keys. Their values are never shown.
+pub struct SealingRing {
+    /// Ascending by number, never empty.
+    keys: Vec<(u8, [u8; 32])>,
+}
+
+/// Why the keys do not read. The keys themselves are never part of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealingRingError {
+    /// No secret has such a name.
+    #[error("no sealing key is set; set SEALING_KEY_1 (`cargo xtask keys new sealing`)")]
+    None,
+    /// A name that ends in no number.
+    #[error("the secret {name} must end in a number from 1 to 255, without leading zeros")]
+    Number {
+        /// The secret's name.
+        name: String,
+    },
+    /// A key of the wrong length or encoding.
+    #[error("the secret SEALING_KEY_{number} must be the base64 of 32 random bytes")]
+    Key {
+        /// Its number.
+        number: u8,
+    },
+}
+
+/// Why a sealed value does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Its key is not held: it was removed too early, or this isolate does not know it yet.
+    #[error("its sealing key is not held")]
+    KeyNotHeld,
+    /// It is damaged, was made for another place, or under another key of the same number.
+    #[error("it is damaged or from another place")]
+    Damaged,
+}
+
+impl SealingRing {
+    /// Reads the secrets `SEALING_KEY_<number>`.
+    ///
+    /// # Errors
+    /// [`SealingRingError`] where there is none, or for the first that does not read.
+    pub fn parse(secrets: &dyn Secrets) -> Result<Self, SealingRingError> {
+        let mut keys = Vec::new();
+        for name in secrets.names() {
+            let Some(digits) = name.strip_prefix(PREFIX) else { continue };
+            let number = digits.parse::<u8>().ok().filter(|number| *number > 0 && number.to_string() == digits);
+            let number = number.ok_or_else(|| SealingRingError::Number { name: name.clone() })?;
+            let value = secrets.get(&name).unwrap_or_default();
+            let key = STANDARD.decode(value.trim()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+            keys.push((number, key.ok_or(SealingRingError::Key { number })?));
+        }
+        keys.sort_unstable_by_key(|(number, _)| *number);
+        if keys.is_empty() { Err(SealingRingError::None) } else { Ok(Self { keys }) }
+    }
+
+    /// The numbers that are held, ascending.
+    pub fn ids(&self) -> Vec<u8> {
+        self.keys.iter().map(|(number, _)| *number).collect()
+    }
+
+    /// The number that writes.
+    pub fn newest(&self) -> u8 {
+        self.keys.last().map_or(0, |(number, _)| *number) // OK because the ring is never empty.
+    }
+
+    /// Seals a value for its place.
+    pub fn seal(&self, place: &Place, value: &[u8], random: &dyn Random) -> Sealed {
+        let mut nonce = [0; NONCE];
+        random.fill(&mut nonce);
+        let key_id = self.newest();
+        let context = context(place, key_id);
+        let payload = Payload { msg: value, aad: context.as_bytes() };
+        let sealed = self.cipher(key_id, &context).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
+        let sealed = sealed.unwrap_or_default(); // OK because the newest key is held and no value comes near 64 GB.
+        Sealed { key_id, text: STANDARD.encode([nonce.as_slice(), &sealed].concat()) }
+    }
+
+    /// Opens a value at its place.
+    ///
+    /// # Errors
+    /// [`OpenError`], where the key is not held or the value is not what was sealed here.
+    pub fn open(&self, place: &Place, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
+        let context = context(place, sealed.key_id);
+        let cipher = self.cipher(sealed.key_id, &context).ok_or(OpenError::KeyNotHeld)?;
+        let bytes = STANDARD.decode(&sealed.text).map_err(|_| OpenError::Damaged)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(OpenError::Damaged)?;
+        let payload = Payload { msg: sealed, aad: context.as_bytes() };
+        cipher.decrypt(nonce.into(), payload).map_err(|_| OpenError::Damaged)
+    }
+
+    /// The cipher of one place.
+    fn cipher(&self, number: u8, context: &str) -> Option<Aes256Gcm> {
+        let (_, key) = self.keys.iter().find(|(held, _)| *held == number)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+        mac.update(b"kerbside sealing ");
+        mac.update(context.as_bytes());
+        Some(Aes256Gcm::new(&mac.finalize().into_bytes()))
+    }
+}
+
+impl fmt::Debug for SealingRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingRing({:?})", self.ids())
+    }
+}
+
+/// The place and the key as one text. No part of it can hold the separator, so that two places never give the same one.
+fn context(place: &Place, key_id: u8) -> String {
+    let Place { market, vehicle, facet } = place;
+    format!("{TABLE}\n{market}\n{vehicle}\n{facet}\n{key_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fake::World;
+    use std::rc::Rc;
+
+    fn world(keys: &[(&str, u8)]) -> Rc<World> {
+        let world = World::new();
+        for (name, byte) in keys {
+            world.secrets.borrow_mut().insert((*name).to_owned(), STANDARD.encode([*byte; 32]));
+        }
+        world
+    }
+
+    fn ring(keys: &[(&str, u8)]) -> SealingRing {
+        SealingRing::parse(world(keys).ports().secrets.as_ref()).expect("valid keys")
+    }
+
+    fn seal(ring: &SealingRing, place: &Place, value: &[u8]) -> Sealed {
+        ring.seal(place, value, World::new().ports().random.as_ref())
+    }
+
+    const ONE: &[(&str, u8)] = &[("SEALING_KEY_1", 1)];
+
+    #[test]
+    fn ok_opens_at_its_place_only() {
+        let ring = ring(ONE);
+        let (de, fr) = (MarketCode::new("de").expect("a code"), MarketCode::new("fr").expect("a code"));
+        let place = Place { market: &de, vehicle: "car", facet: FacetName::Registration };
+        let sealed = seal(&ring, &place, b"keeper");
+        assert_eq!(ring.open(&place, &sealed).as_deref(), Ok(b"keeper".as_slice()));
+        assert!(!STANDARD.decode(&sealed.text).expect("base64").windows(6).any(|bytes| bytes == b"keeper"));
+        for other in [
+            Place { market: &fr, ..place },
+            Place { vehicle: "cas", ..place },
+            Place { facet: FacetName::Damage, ..place },
+        ] {
+            assert_eq!(ring.open(&other, &sealed), Err(OpenError::Damaged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn err_every_changed_byte_and_every_cut_is_refused() {
+        let ring = ring(ONE);
+        let market = MarketCode::new("de").expect("a code");
+        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let sealed = seal(&ring, &place, b"84210");
+        let bytes = STANDARD.decode(&sealed.text).expect("base64");
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let forged = Sealed { text: STANDARD.encode(changed), ..sealed };
+            assert_eq!(ring.open(&place, &forged), Err(OpenError::Damaged), "byte {at}");
+            let cut = Sealed { text: STANDARD.encode(&bytes[..at]), ..sealed };
+            assert_eq!(ring.open(&place, &cut), Err(OpenError::Damaged), "cut at {at}");
+        }
+        let text = "not base64!".to_owned();
+        assert_eq!(ring.open(&place, &Sealed { text, ..sealed }), Err(OpenError::Damaged));
+    }
+
+    #[test]
+    fn ok_the_highest_number_writes_and_a_key_that_is_gone_fails_closed() {
+        let (old, both) = (ring(ONE), ring(&[("SEALING_KEY_10", 2), ("SEALING_KEY_1", 1), ("OTHER", 3)]));
+        let new = ring(&[("SEALING_KEY_10", 2)]);
+        assert_eq!(both.ids(), [1, 10]);
+        let market = MarketCode::new("de").expect("a code");
+        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let (first, second) = (seal(&old, &place, b"x"), seal(&both, &place, b"x"));
+        assert_eq!([first.key_id, second.key_id], [1, 10]);
+        assert_eq!(both.open(&place, &first).as_deref(), Ok(b"x".as_slice()));
+        assert_eq!(new.open(&place, &second).as_deref(), Ok(b"x".as_slice()));
+        assert_eq!(new.open(&place, &first), Err(OpenError::KeyNotHeld));
+        assert_eq!(both.open(&place, &Sealed { key_id: 10, ..first }), Err(OpenError::Damaged));
+    }
+
+    #[test]
+    fn ok_two_seals_of_one_value_differ() {
+        let (ring, world) = (ring(ONE), World::new());
+        let market = MarketCode::new("de").expect("a code");
+        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let random = world.ports().random;
+        assert_ne!(ring.seal(&place, b"x", random.as_ref()), ring.seal(&place, b"x", random.as_ref()));
+    }
+
+    #[test]
+    fn err_bad_keys_name_the_cause_not_the_key() {
+        let parse = |name: &str, value: &str| {
+            let world = World::new();
+            world.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
+            SealingRing::parse(world.ports().secrets.as_ref()).map(|_| ()).expect_err("refused")
+        };
+        assert_eq!(parse("OTHER", ""), SealingRingError::None);
+        for name in ["SEALING_KEY_0", "SEALING_KEY_01", "SEALING_KEY_256", "SEALING_KEY_", "SEALING_KEY_x"] {
+            assert_eq!(parse(name, ""), SealingRingError::Number { name: name.to_owned() });
+        }
+        assert_eq!(parse("SEALING_KEY_7", &STANDARD.encode([1; 31])), SealingRingError::Key { number: 7 });
+        assert!(!format!("{:?}", ring(ONE)).contains("AQEB"));
+    }
+}

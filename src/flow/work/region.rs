@@ -1,0 +1,222 @@
+//! What a call has to do with other isolates: who asks is agreed by leases in the record (D1), what came is read there, and what was
+//! stored is published to KV, which takes one write a second for each key.
+
+use futures::FutureExt as _;
+
+use super::{Claim, Claimed, Ended, Entry, Envelope, GRACE_MS, Look, Work};
+use crate::cache::{self, Freshness, Standing};
+use crate::flow::Via;
+use crate::flow::call::Phase;
+use crate::flow::collapse::Landed;
+use crate::flow::settle::{self, Outcome};
+use crate::market::{FacetName, Market, OriginName};
+use crate::origin::{ErrorToken, Failure};
+use crate::ports::Timestamp;
+
+/// How often the record is looked at while another isolate asks: after a quarter of the time that was waited, within these.
+const WATCH_MS: (i64, i64) = (20, 250);
+/// KV takes one write a second for each key.
+const PUBLISH_MS: u32 = 1_000;
+/// Another isolate may have written within the same second.
+const MOST_REFUSALS: u8 = 3;
+
+/// What is to be put to KV, and when.
+#[derive(Default)]
+pub(super) struct Publication {
+    entry: Option<Entry>,
+    not_before: Timestamp,
+    refusals: u8,
+    is_running: bool,
+}
+
+impl Publication {
+    /// KV should have this; what it should have had before does not matter any more.
+    pub(super) fn wants(&mut self, entry: Option<Entry>) {
+        self.entry = entry.or(self.entry.take());
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.entry.is_none() && !self.is_running
+    }
+
+    /// Milliseconds until something can be put.
+    pub(super) fn due_ms(&self, now: Timestamp) -> Option<u32> {
+        let is_waiting = self.entry.is_some() && !self.is_running;
+        is_waiting.then(|| u32::try_from(self.not_before.since_ms(now)).unwrap_or(PUBLISH_MS))
+    }
+}
+
+/// What is wanted of an origin for some facets: their policies, and the generations that are known.
+pub(in crate::flow) fn claim(market: &Market, origin: &OriginName, facets: Vec<(FacetName, u32, i64)>) -> Claim {
+    let timeout_ms = market.origins.get(origin).map_or(0, |origin| origin.timeout_ms);
+    Claim { origin: origin.clone(), for_ms: timeout_ms.saturating_add(GRACE_MS), facets }
+}
+
+impl Work {
+    /// Asks the record for the leases of calls that are ready, all in one go.
+    pub(super) fn claim(&mut self) {
+        let calls = std::mem::take(&mut self.unclaimed);
+        if calls.is_empty() {
+            return;
+        }
+        let claims: Vec<Claim> =
+            calls.iter().filter_map(|at| self.calls.get(*at)).map(|call| self.claim_of(call)).collect();
+        let store = self.store.clone();
+        let claimed = async move { Ended::Claimed(calls, store.claim(&claims).await.ok()) };
+        self.running.push(claimed.boxed_local());
+    }
+
+    fn claim_of(&self, call: &crate::flow::call::Call) -> Claim {
+        let of = |(facet, known): &(FacetName, i64)| (*facet, cache::policy(*facet, &self.market), *known);
+        claim(&self.market, &call.origin, call.known.iter().map(of).collect())
+    }
+
+    /// Who has a lease asks; who has none looks what comes. Without a record everybody asks.
+    pub(super) fn claimed(&mut self, calls: &[usize], leases: Option<Vec<Claimed>>) {
+        let now = self.ports.clock.now();
+        for (place, at) in calls.iter().enumerate() {
+            let lease = leases.as_ref().map(|leases| leases.get(place).copied().unwrap_or(Claimed::Held));
+            let Some(call) = self.calls.get_mut(*at).filter(|call| call.phase == Phase::Claiming) else {
+                // The car turned out not to exist meanwhile.
+                if let (Some(Claimed::Granted(generation)), Some(call)) = (lease, self.calls.get(*at)) {
+                    let origin = call.origin.clone();
+                    self.release(&origin, Some(generation), None);
+                }
+                continue;
+            };
+            if let Some(Claimed::Held) = lease {
+                call.phase = Phase::Watching(now);
+                continue;
+            }
+            if let Some(Claimed::Granted(generation)) = lease {
+                call.lease = Some(generation);
+            }
+            let timeout_ms = self.market.origins.get(&call.origin).map_or(0, |origin| origin.timeout_ms);
+            call.give_up_at = now.plus_ms(timeout_ms).min(self.end);
+            call.phase = Phase::Queued;
+        }
+    }
+
+    /// Looks what another isolate's call has brought, where it is time and somebody wants it.
+    pub(super) fn watch(&mut self, at: usize, due: Timestamp, now: Timestamp) -> bool {
+        if self.is_unwanted(now) {
+            self.finish(at);
+            return true;
+        }
+        if now >= due
+            && let Some(call) = self.calls.get_mut(at)
+        {
+            call.phase = Phase::Looking;
+            let (store, origin, tier) = (self.store.clone(), call.origin.clone(), self.tier);
+            let looked = async move { Ended::Looked(at, store.look(&origin, tier).await.ok()) };
+            self.running.push(looked.boxed_local());
+        }
+        false
+    }
+
+    /// Takes what another isolate has brought, waits on, or asks itself.
+    pub(super) fn looked(&mut self, at: usize, look: Option<Look>) {
+        let now = self.ports.clock.now();
+        let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == Phase::Looking) else { return };
+        let Some(look) = look else {
+            call.phase = Phase::Queued;
+            return;
+        };
+        let scope = settle::Scope { store: &self.store, market: &self.market, tier: self.tier };
+        let news = |(facet, known): &(FacetName, i64)| {
+            let envelope = look.facets.get(facet).filter(|envelope| envelope.generation > *known)?;
+            let is_good = matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
+            let opens = || settle::stored(scope, *facet, envelope).is_ok();
+            (is_good && opens()).then(|| (*facet, envelope.clone()))
+        };
+        let landed: Option<Vec<(FacetName, Envelope)>> = call.known.iter().map(news).collect();
+        let took_ms = now.since_ms(call.ready_at);
+        if let Some(landed) = landed {
+            for (facet, envelope) in landed {
+                self.question.fields.extend(settle::stored_fields(facet, &envelope));
+                self.memory.cars().land(&self.car, facet, Landed::Envelope(envelope.clone()), now);
+                self.publish_collapsed(facet, Ok(envelope), took_ms);
+            }
+            self.finish(at);
+            return;
+        }
+        match look.standing {
+            Standing::Running => call.phase = Phase::Watching(now.plus_ms(pause_ms(took_ms))),
+            Standing::Failed(token) => {
+                let token = ErrorToken::parse(&token).unwrap_or(ErrorToken::DestinationUnavailable);
+                self.settle(at, &Err(Failure::new(token, "another isolate's call for it failed")), now);
+            }
+            Standing::Free => {
+                // What is recorded and was no news is of no use: a newer one is wanted.
+                for (facet, known) in &mut call.known {
+                    *known = look.generations.get(facet).copied().unwrap_or(0).max(*known);
+                }
+                call.phase = Phase::Claiming;
+                self.unclaimed.push(at);
+            }
+        }
+    }
+
+    /// Shows the answer what somebody else's call has brought.
+    pub(super) fn publish_collapsed(&mut self, facet: FacetName, result: Result<Envelope, Failure>, took_ms: i64) {
+        let scope = self.scope();
+        let stored = |envelope: &Envelope| settle::stored(scope, facet, envelope).ok().flatten();
+        let projected = result.as_ref().ok().and_then(stored);
+        self.publish(facet, Outcome { result, projected, via: Via::Collapsed, took_ms });
+    }
+
+    /// Whether nobody waits for what others bring: they store it, and the answer is out.
+    pub(super) fn is_unwanted(&self, now: Timestamp) -> bool {
+        let is_awaited = self.calls.iter().any(|call| matches!(call.phase, Phase::Waiting));
+        (self.board.is_closed() && !is_awaited) || now >= self.end
+    }
+
+    /// Gives a lease back.
+    pub(super) fn release(&mut self, origin: &OriginName, lease: Option<i64>, error: Option<&'static str>) {
+        let Some(generation) = lease else { return };
+        let (store, origin) = (self.store.clone(), origin.clone());
+        let released = async move {
+            store.release(&origin, generation, error).await;
+            Ended::Written
+        };
+        self.running.push(released.boxed_local());
+    }
+
+    /// Puts to KV what it should have, at most once a second.
+    pub(super) fn publish_entry(&mut self, now: Timestamp) {
+        if self.publication.is_running || now < self.publication.not_before {
+            return;
+        }
+        let Some(entry) = self.publication.entry.take() else { return };
+        self.publication.is_running = true;
+        self.publication.not_before = now.plus_ms(PUBLISH_MS);
+        let store = self.store.clone();
+        let published = async move { Ended::Published(store.publish(entry).await.is_ok()) };
+        self.running.push(published.boxed_local());
+    }
+
+    /// KV refuses where another isolate wrote within the second: then what the record has by now is put a second later.
+    pub(super) fn published(&mut self, is_done: bool) {
+        self.publication.is_running = false;
+        if is_done {
+            self.publication.refusals = 0;
+            return;
+        }
+        self.publication.refusals += 1;
+        if self.publication.refusals > MOST_REFUSALS {
+            self.store.refused();
+            return;
+        }
+        let (store, timer) = (self.store.clone(), self.ports.timer.clone());
+        let pause_ms = PUBLISH_MS + u32::from(self.chance()) % PUBLISH_MS;
+        let again = async move {
+            timer.sleep(pause_ms).await;
+            Ended::Recorded(store.current().await)
+        };
+        self.running.push(again.boxed_local());
+    }
+}
+
+fn pause_ms(waited_ms: i64) -> u32 {
+    u32::try_from((waited_ms / 4).clamp(WATCH_MS.0, WATCH_MS.1)).unwrap_or(0)
+}
