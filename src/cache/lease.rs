@@ -59,7 +59,7 @@ impl FacetStore {
     /// # Errors
     /// Where D1 fails.
     pub async fn claim(&self, claims: &[Claim]) -> Result<Vec<Lease>, StoreError> {
-        let results = self.ports().db.batch(vec![self.claims(claims)]).await?;
+        let results = self.ask(vec![self.claims(claims)]).await?;
         Ok(granted(claims, results.first().unwrap_or(&Rows::new())))
     }
 

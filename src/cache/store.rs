@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use futures::future::{Either, select};
 use serde_json::{Value, json};
 
 use super::entry;
@@ -19,6 +20,8 @@ use crate::telemetry::{Event, Level, field};
 
 /// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
 const MOST_SKEW_MS: i64 = 60_000;
+/// A record that takes longer to say what it has counts as one that fails: the origins are asked meanwhile.
+const PATIENCE_MS: u32 = 500;
 /// KV shows within this time what was written to it.
 const KV_DELAY_MS: i64 = 60_000;
 
@@ -45,6 +48,8 @@ pub struct Read {
     pub leases: Vec<(OriginName, Lease)>,
     /// The rows of the statement that went along; none where the record was not read.
     pub ridden: Rows,
+    /// The record failed, or took too long.
+    pub has_failed: bool,
     /// KV should have this and has not: pass it to [`FacetStore::repair`].
     pub repair: Option<Entry>,
 }
@@ -97,7 +102,10 @@ impl FacetStore {
             return read;
         }
         let Some(claims) = claims(&read.found, &lacking) else { return read };
-        let Some((leases, rows, ridden)) = self.read_record(&claims, tier, rider()).await else { return read };
+        let Some((leases, rows, ridden)) = self.read_record(&claims, tier, rider()).await else {
+            read.has_failed = true;
+            return read;
+        };
         let is_late = |(_, row): &(FacetName, Envelope)| {
             tier == Tier::Public && good(row) && now.since_ms(row.stored_at) > KV_DELAY_MS
         };
@@ -121,7 +129,7 @@ impl FacetStore {
     /// # Errors
     /// Where D1 fails.
     pub async fn look(&self, origin: &OriginName, tier: Tier) -> Result<Look, StoreError> {
-        let results = self.ports.db.batch(vec![self.select(tier), self.standing(origin)]).await?;
+        let results = self.ask(vec![self.select(tier), self.standing(origin)]).await?;
         let [rows, standing] = results.as_slice() else { return Err(StoreError) };
         let rows = envelopes(rows);
         let generations = rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
@@ -193,6 +201,15 @@ impl FacetStore {
         self.ring.seal(&place, whole, self.ports.random.as_ref())
     }
 
+    /// Asks the record something that an answer waits for.
+    pub(super) async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, StoreError> {
+        let patience = self.ports.timer.sleep(PATIENCE_MS);
+        match select(self.ports.db.batch(statements), patience).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => Err(StoreError),
+        }
+    }
+
     pub(super) fn ports(&self) -> &Ports {
         &self.ports
     }
@@ -220,7 +237,7 @@ impl FacetStore {
         tier: Tier,
         rider: Statement,
     ) -> Option<(Vec<Lease>, Vec<(FacetName, Envelope)>, Rows)> {
-        let Ok(mut results) = self.ports.db.batch(vec![self.claims(claims), self.select(tier), rider]).await else {
+        let Ok(mut results) = self.ask(vec![self.claims(claims), self.select(tier), rider]).await else {
             self.warn("the facet record (D1) could not be read");
             return None;
         };

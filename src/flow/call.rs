@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) leads: bool,
     /// The lease that other isolates know of, by its generation.
     pub(super) lease: Option<i64>,
+    /// How often it was refused although nobody held it.
+    pub(super) refusals: u8,
     /// The generation of each facet that is known, served or not: older ones are no news.
     pub(super) known: Vec<(FacetName, i64)>,
 }
@@ -81,6 +83,7 @@ impl Call {
             failure: None,
             leads: false,
             lease: None,
+            refusals: 0,
             known: Vec::new(),
         }
     }

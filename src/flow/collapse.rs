@@ -14,6 +14,8 @@ use crate::ports::Timestamp;
 const RECENT_MS: i64 = 3_000;
 /// A read of the stores that takes longer is done again by the next one.
 const READ_MS: u32 = 300;
+/// A record that failed is not asked for so long by whoever an answer waits for.
+const RECORD_REST_MS: u32 = 5_000;
 const MOST_CARS: usize = 512;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
@@ -64,12 +66,23 @@ pub(super) struct Cars {
     sequence: Sequence,
     bytes: usize,
     swept_at: Timestamp,
+    record_fails_until: Timestamp,
 }
 
 impl Cars {
     /// What has landed so far: pass it to [`Cars::since`].
     pub(super) fn sequence(&self) -> Sequence {
         self.sequence
+    }
+
+    /// The record (D1) has failed: for some seconds nobody waits for it.
+    pub(super) fn record_failed(&mut self, now: Timestamp) {
+        self.record_fails_until = now.plus_ms(RECORD_REST_MS);
+    }
+
+    /// Whether the record has failed a moment ago.
+    pub(super) fn is_record_failing(&self, now: Timestamp) -> bool {
+        now < self.record_fails_until
     }
 
     /// What landed a moment ago of a facet, made under this policy.

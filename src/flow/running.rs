@@ -138,8 +138,10 @@ impl Running {
         }
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
         let Request { market, tier, .. } = request;
+        let has_failed = self.memory.cars().is_record_failing(clock.now());
         let claims = |found: &Map<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
-            (!is_known_absent(request, found, clock.now())).then(|| claims(market, lacking))
+            let is_enough = has_failed || is_known_absent(request, found, clock.now());
+            (!is_enough).then(|| claims(market, lacking))
         };
         let rider = || advice::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
@@ -155,6 +157,9 @@ impl Running {
             }
         }
         let mut cars = self.memory.cars();
+        if read.has_failed {
+            cars.record_failed(now);
+        }
         for (origin, lease) in read.leases {
             let timeout_ms = market.origins.get(&origin).map_or(0, |origin| origin.timeout_ms);
             cars.grant(&car, origin, lease, now.plus_ms(timeout_ms), now);

@@ -278,6 +278,7 @@ impl Work {
                     call.phase = Phase::Queued;
                 }
                 Some(Claimed::Held) => call.phase = Phase::Watching(now),
+                None if cars.is_record_failing(now) => call.phase = Phase::Queued,
                 None => {
                     call.phase = Phase::Claiming;
                     self.unclaimed.push(at);

@@ -52,7 +52,7 @@ test("no VIN lies in KV, D1 or a log, in no form", async () => {
   const texts = files.map((file) => [file, textOf(file)]);
   const holds = (word) => texts.filter(([, text]) => text.includes(word)).map(([file]) => path.relative(state, file));
   // What must be found, or the search itself is broken.
-  const facets = holds("facet:de:");
+  const facets = holds("car:de:");
   assert.ok(facets.some((file) => file.includes("kv")), `no facet of KV found: ${facets}`);
   assert.ok(holds("expires_at_ms").some((file) => file.includes("d1")), "no facet of D1 found");
   assert.ok(holds('"http.route":"/api/v1/{market}/vehicles/{id}"').some((file) => file.includes("log")), "no line of the Worker's log found");

@@ -61,7 +61,8 @@ for (const market of MARKETS) {
     const metas = Object.values(metasOf(answer));
     const ttls = { identity: 86400, equipment: 604800, recalls: 3600 };
     for (const [name, { age_s, ttl_s, as_of }] of Object.entries(metasOf(answer))) {
-      assert.equal(age_s + ttl_s, ttls[name]);
+      // Lifetimes are drawn within a tenth of what the market says.
+      assert.ok(Math.abs(age_s + ttl_s - ttls[name]) <= ttls[name] / 10, `${name}: ${age_s} + ${ttl_s}`);
       assert.ok(Math.abs(Date.parse(as_of) + age_s * 1000 - Date.now()) < 5000, as_of);
     }
     assert.equal(Number(headers.age), Math.max(...metas.map((meta) => meta.age_s)));

@@ -1,7 +1,11 @@
 //! Two isolates and more over one record: leases, generations, what is sealed, and a week without origins.
 
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+
 use super::*;
 use crate::cache::FacetStore;
+use crate::ports::{Rows, Statement, StoreError};
 
 const ALL: [FacetName; 3] = [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
 
@@ -13,19 +17,21 @@ impl Case {
     }
 
     fn visit(&self, tier: Tier) -> impl Future<Output = Flow> + use<> {
-        let ports = self.world.ports();
-        let memory = self.memory.clone();
-        let request = Request {
+        let (ports, memory, request) = (self.world.ports(), self.memory.clone(), self.request_of(tier));
+        async move { run(&ports, &memory, request).await }
+    }
+
+    fn request_of(&self, tier: Tier) -> Request {
+        Request {
             market: Rc::clone(&self.market),
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
             sealing: self.sealing(),
             facets: ALL.to_vec(),
             tier,
-            started: ports.clock.now(),
+            started: self.world.ports().clock.now(),
             trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
-        };
-        async move { run(&ports, &memory, request).await }
+        }
     }
 
     fn see(&self, tier: Tier) -> Flow {
@@ -150,16 +156,7 @@ fn ok_clocks_of_isolates_that_differ_do_no_harm() {
         let isolate = case.isolate();
         let clock = Rc::new(Skewed { world: case.world.clock(), seconds });
         let ports = Ports { clock, ..case.world.ports() };
-        let request = Request {
-            market: Rc::clone(&case.market),
-            vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
-            lookup: "car".into(),
-            sealing: case.sealing(),
-            facets: ALL.to_vec(),
-            tier: Tier::Public,
-            started: ports.clock.now(),
-            trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
-        };
+        let request = Request { started: ports.clock.now(), ..case.request_of(Tier::Public) };
         async move { run(&ports, &isolate.memory, request).await }
     };
     let flows = case.world.run(futures::future::join_all([-9, -4, 0, 4, 9].map(skewed)));
@@ -284,8 +281,38 @@ fn ok_one_refreshes_what_all_are_served_stale() {
 #[test]
 fn ok_without_the_record_answers_and_the_cache_go_on() {
     let case = calm();
-    case.world.use_database(|_| Err(crate::ports::StoreError));
+    case.world.use_database(|_| Err(StoreError));
     assert!(all(&case.see(Tier::Public), "fetched"));
     assert!(all(&case.isolate().see(Tier::Public), "hit"));
     assert_eq!(case.asked(), 3);
+}
+
+#[test]
+fn ok_a_record_that_grants_nothing_and_has_nothing_holds_up_nobody() {
+    let case = calm();
+    case.world.use_database(|statements| Ok(statements.iter().map(|_| Vec::new()).collect()));
+    let started = case.world.ports().clock.now();
+    let flow = case.see(Tier::Public);
+    assert!(all(&flow, "fetched") && flow.answered.since_ms(started) < 100, "{:?}", states(&flow));
+}
+
+#[test]
+fn ok_a_record_that_hangs_costs_half_a_second_once() {
+    struct Hangs;
+    impl crate::ports::Db for Hangs {
+        fn batch(&self, _: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+            std::future::pending().boxed_local()
+        }
+    }
+    let case = calm();
+    let visit = |car: &str| {
+        let ports = Ports { db: Rc::new(Hangs), ..case.world.ports() };
+        let request = Request { lookup: car.to_owned(), ..case.request_of(Tier::Public) };
+        let memory = case.memory.clone();
+        case.world.run(async move { (ports.clock.now(), run(&ports, &memory, request).await) })
+    };
+    for (car, most_ms) in [("one", 600), ("two", 100)] {
+        let (started, flow) = visit(car);
+        assert!(all(&flow, "fetched") && flow.answered.since_ms(started) < most_ms, "{:?}", states(&flow));
+    }
 }

@@ -17,7 +17,7 @@ use crate::ports::Timestamp;
 const WATCH_MS: (i64, i64) = (20, 250);
 /// KV takes one write a second for each key.
 const PUBLISH_MS: u32 = 1_000;
-/// Another isolate may have written within the same second.
+/// KV refuses where another isolate has written within the same second; a lease where another one was quicker.
 const MOST_REFUSALS: u8 = 3;
 
 /// What is to be put to KV, and when.
@@ -74,6 +74,9 @@ impl Work {
     /// Who has a lease asks; who has none looks what comes. Without a record everybody asks.
     pub(super) fn claimed(&mut self, calls: &[usize], leases: Option<Vec<Claimed>>) {
         let now = self.ports.clock.now();
+        if leases.is_none() {
+            self.memory.cars().record_failed(now);
+        }
         for (place, at) in calls.iter().enumerate() {
             let lease = leases.as_ref().map(|leases| leases.get(place).copied().unwrap_or(Claimed::Held));
             let Some(call) = self.calls.get_mut(*at).filter(|call| call.phase == Phase::Claiming) else {
@@ -91,8 +94,7 @@ impl Work {
             if let Some(Claimed::Granted(generation)) = lease {
                 call.lease = Some(generation);
             }
-            let timeout_ms = self.market.origins.get(&call.origin).map_or(0, |origin| origin.timeout_ms);
-            call.give_up_at = now.plus_ms(timeout_ms).min(self.end);
+            call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
             call.phase = Phase::Queued;
         }
     }
@@ -119,6 +121,7 @@ impl Work {
         let now = self.ports.clock.now();
         let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == Phase::Looking) else { return };
         let Some(look) = look else {
+            call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
             call.phase = Phase::Queued;
             return;
         };
@@ -141,7 +144,10 @@ impl Work {
             return;
         }
         match look.standing {
-            Standing::Running => call.phase = Phase::Watching(now.plus_ms(pause_ms(took_ms))),
+            Standing::Running => {
+                call.refusals = 0;
+                call.phase = Phase::Watching(now.plus_ms(pause_ms(took_ms)));
+            }
             Standing::Failed(token) => {
                 let token = ErrorToken::parse(&token).unwrap_or(ErrorToken::DestinationUnavailable);
                 self.settle(at, &Err(Failure::new(token, "another isolate's call for it failed")), now);
@@ -151,8 +157,15 @@ impl Work {
                 for (facet, known) in &mut call.known {
                     *known = look.generations.get(facet).copied().unwrap_or(0).max(*known);
                 }
-                call.phase = Phase::Claiming;
-                self.unclaimed.push(at);
+                call.refusals += 1;
+                if call.refusals > MOST_REFUSALS {
+                    // A record that neither grants nor has anything: nobody must wait for it.
+                    call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
+                    call.phase = Phase::Queued;
+                } else {
+                    call.phase = Phase::Claiming;
+                    self.unclaimed.push(at);
+                }
             }
         }
     }
@@ -215,6 +228,11 @@ impl Work {
         };
         self.running.push(again.boxed_local());
     }
+}
+
+/// What it waited for others is not taken from the origin's time.
+fn give_up_at(market: &Market, origin: &OriginName, now: Timestamp) -> Timestamp {
+    now.plus_ms(market.origins.get(origin).map_or(0, |origin| origin.timeout_ms))
 }
 
 fn pause_ms(waited_ms: i64) -> u32 {
