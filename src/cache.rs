@@ -1,17 +1,21 @@
 //! What is kept: facets in D1 as the region's record and their public parts in KV near the reader, markets in the isolate.
 //!
-//! Owns keys, envelopes, freshness, sealing and leases. Staleness is computed here from the envelope; neither KV nor the Cache API
+//! Owns keys, envelopes, freshness, sealing, leases, counts of use and retention. Staleness is computed here from the envelope; neither KV nor the Cache API
 //! does it. Leaves to others: when to fetch (`flow`) and who may see what (`disclosure`).
 
+mod analysis;
 mod entry;
 mod envelope;
 mod lease;
 mod markets;
+pub mod retention;
 mod sealing;
 mod store;
+mod usage;
 
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};
 pub use sealing::{OpenError, Place, Sealed, SealingRing, SealingRingError};
 pub use store::{Entry, FacetStore, Look, Read, policy};
+pub use usage::{Answered, Usage};

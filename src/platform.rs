@@ -6,6 +6,7 @@
 mod entry;
 mod fetch;
 mod intl;
+mod scheduled;
 mod stores;
 
 use std::rc::Rc;

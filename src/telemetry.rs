@@ -74,6 +74,10 @@ pub mod field {
     pub const FOUND: &str = "found";
     /// The status of an origin's answer.
     pub const ORIGIN_STATUS: &str = "origin.status";
+    /// Whether there is more to do than was done.
+    pub const MORE: &str = "more";
+    /// How many.
+    pub const COUNT: &str = "count";
     /// The problem's slug.
     pub const PROBLEM: &str = "problem";
 }

@@ -17,5 +17,7 @@ mod pages;
 mod simulation;
 #[path = "api/stream.rs"]
 mod stream;
+#[path = "api/usage.rs"]
+mod usage;
 #[path = "api/vehicles.rs"]
 mod vehicles;

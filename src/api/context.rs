@@ -129,17 +129,28 @@ impl<'a> Context<'a> {
         vin: &Vin,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        Ok(flow::run(&self.ports, &self.app.flow, self.question(market, vin, facets)?).await)
+        let question = self.question(market, vin, facets)?;
+        let vehicle = question.lookup.clone();
+        let flow = flow::run(&self.ports, &self.app.flow, question).await;
+        flow::count(&self.ports, &self.app.flow, market, &vehicle, &flow);
+        Ok(flow)
     }
 
-    /// Begins the flow for facets of a car.
+    /// Begins the flow for facets of a car. Whoever ends it counts what it came to, by [`Counter`].
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
         vin: &Vin,
         facets: Vec<FacetName>,
-    ) -> Result<flow::Running, Problem> {
-        Ok(flow::Running::start(&self.ports, &self.app.flow, self.question(market, vin, facets)?).await)
+    ) -> Result<(flow::Running, Counter), Problem> {
+        let question = self.question(market, vin, facets)?;
+        let counter = Counter {
+            ports: self.ports.clone(),
+            memory: self.app.flow.clone(),
+            market: Rc::clone(market),
+            vehicle: question.lookup.clone(),
+        };
+        Ok((flow::Running::start(&self.ports, &self.app.flow, question).await, counter))
     }
 
     fn question(&self, market: &Rc<Market>, vin: &Vin, facets: Vec<FacetName>) -> Result<flow::Request, Problem> {
@@ -171,6 +182,20 @@ impl<'a> Context<'a> {
             BodyError::TooLarge { .. } => too_large,
             BodyError::Broken => Problem::with_detail(Slug::InvalidRequest, "The request body broke off."),
         })
+    }
+}
+
+/// Counts how a flow was answered.
+pub(super) struct Counter {
+    ports: Ports,
+    memory: flow::Memory,
+    market: Rc<Market>,
+    vehicle: String,
+}
+
+impl Counter {
+    pub(super) fn count(&self, flow: &flow::Flow) {
+        flow::count(&self.ports, &self.memory, &self.market, &self.vehicle, flow);
     }
 }
 

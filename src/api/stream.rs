@@ -11,7 +11,7 @@ use futures::future::{Either, select};
 use futures::stream;
 
 use super::call::Answer;
-use super::context::Context;
+use super::context::{Context, Counter};
 use super::document;
 use super::problem::{Problem, Slug};
 use crate::flow::{Flow, Running, State};
@@ -39,6 +39,7 @@ type Write = dyn Fn(&Part, &Flow) -> Option<(&'static str, String)>;
 struct Source {
     ports: Ports,
     running: Running,
+    counter: Counter,
     write: Box<Write>,
     request_id: String,
     /// The facets that are not said yet.
@@ -79,20 +80,28 @@ pub(super) async fn answer(
     write: Box<Write>,
     says_all: bool,
 ) -> Result<Answer, Problem> {
-    let running = context.start_flow(market, vin, facets).await?;
+    let (running, counter) = context.start_flow(market, vin, facets).await?;
     let flow = running.answer();
     if flow.unknown_vehicle {
+        counter.count(&flow);
         return Err(Problem::new(Slug::UnknownVehicle));
     }
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
     let due = flow.facets.keys().copied().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let source = Source { ports, running, write, request_id, due, next: Next::Document };
+    let source = Source { ports, running, counter, write, request_id, due, next: Next::Document };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
         Some((text, source))
     });
     Ok(Answer::events(events.boxed_local()))
+}
+
+impl Drop for Source {
+    /// Counted once, by what it came to.
+    fn drop(&mut self) {
+        self.counter.count(&self.running.answer());
+    }
 }
 
 impl Source {

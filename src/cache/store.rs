@@ -9,6 +9,7 @@ use std::rc::Rc;
 use futures::future::{Either, select};
 use serde_json::{Value, json};
 
+use super::analysis;
 use super::entry;
 use super::envelope::{Envelope, Freshness, Stored};
 use super::lease::{self, Claim, Lease, NOW_MS, Standing};
@@ -140,7 +141,10 @@ impl FacetStore {
     /// Records facets in one transaction, ends the leases that brought them, and gives what KV should have now; nothing where the
     /// record fails. An older facet never replaces a newer one.
     pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[(OriginName, i64)]) -> Option<Entry> {
-        let statements = vec![self.upsert(facets), self.end(leases), self.select(Tier::Public)];
+        let mut statements = vec![self.upsert(facets), self.end(leases), self.select(Tier::Public)];
+        if facets.iter().any(|(facet, _)| *facet == FacetName::Identity) {
+            statements.push(analysis::vehicle(self.place()));
+        }
         let Ok(results) = self.ports.db.batch(statements).await else {
             self.warn("facets could not be recorded (D1)");
             return None;

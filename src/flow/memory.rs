@@ -10,6 +10,7 @@ use super::collapse::Cars;
 use super::latency::Latency;
 use super::slots::{Slots, Ticket};
 use super::throttle::Throttle;
+use crate::cache::Usage;
 use crate::market::{Market, MarketCode, OriginName};
 use crate::origin::Tokens;
 
@@ -23,6 +24,7 @@ struct State {
     cars: RefCell<Cars>,
     tickets: Cell<Ticket>,
     tokens: Tokens,
+    usage: Rc<Usage>,
 }
 
 struct Known {
@@ -75,6 +77,11 @@ impl Memory {
     /// The tokens that origins' token endpoints gave.
     pub(super) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// How facets were answered and origins called, until it is in D1.
+    pub(super) fn usage(&self) -> &Rc<Usage> {
+        &self.0.usage
     }
 
     /// A number that no other call of this isolate has.

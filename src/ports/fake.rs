@@ -188,6 +188,13 @@ impl World {
         }
     }
 
+    /// Runs what was left to the background for so long; what waits longer stays there.
+    pub fn run_background_for(&self, milliseconds: u32) {
+        let until = self.now_ms.get() + i64::from(milliseconds);
+        let is_due = || self.sleepers.borrow().first_key_value().is_some_and(|((at, _), _)| *at <= until);
+        while self.poll_background() || (is_due() && self.jump()) {}
+    }
+
     /// Polls the background work that was woken; says whether there was any.
     fn poll_background(&self) -> bool {
         let work: Vec<_> = self.background.borrow_mut().drain(..).collect();

@@ -85,6 +85,8 @@ impl Work {
                 verdict
             }
         };
+        let outcome = result.as_ref().err().map_or("ok", |failure| failure.token.as_str());
+        self.memory.usage().called(&self.market, &name, outcome, took_ms, now);
         if attempt.is_first {
             known.budget.earn();
         }

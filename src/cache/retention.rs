@@ -1,0 +1,245 @@
+//! Removes what nobody may be served any more and what has been counted long enough.
+//!
+//! Times are the database's own, as in leases and generations. Each batch is small, so that the requests of the region do not wait
+//! behind it, and the run ends within [`BUDGET_MS`]; what is left is for the next one. What was done stands in one event and in the
+//! row `retention` of the table `job`. Leaves to others: when it runs (`platform`), and removal of what a person asks for (erasure).
+
+use serde_json::{Value, json};
+
+use super::lease::NOW_MS;
+use crate::ports::{DbValue, Ports, Rows, Statement, StoreError};
+use crate::telemetry::{Event, Level, field};
+
+/// A run takes no longer than this, and one batch more.
+const BUDGET_MS: i64 = 20_000;
+/// Rows of a table that one batch removes at the most.
+const CHUNK: i64 = 500;
+/// Cars that one batch looks at: it removes few of them.
+const CARS: i64 = 5_000;
+/// Cars that one run looks at. The table is gone through over many runs.
+const CARS_A_RUN: i64 = 50_000;
+
+/// A table from which rows past their time are removed.
+struct Rule {
+    table: &'static str,
+    /// Takes what is oldest first where there is an index to do so. `{now}` is the database's clock, `?1` how many rows.
+    sql: &'static str,
+}
+
+/// Facets wait a minute longer than their longest window: the clocks of isolates differ by seconds. Leases stay for an hour, for
+/// those who look what became of them. Counts are kept for 400 days, so that a month can be held against the same one of the
+/// year before.
+const RULES: [Rule; 5] = [
+    Rule {
+        table: "stored_facet",
+        sql: "DELETE FROM stored_facet WHERE rowid IN (SELECT rowid FROM stored_facet WHERE expires_at_ms < {now} - 60000 ORDER BY expires_at_ms LIMIT ?1)",
+    },
+    Rule {
+        table: "lease",
+        sql: "DELETE FROM lease WHERE (market, vehicle, origin) IN (SELECT market, vehicle, origin FROM lease WHERE max(until_ms, generation) < {now} - 3600000 LIMIT ?1)",
+    },
+    Rule {
+        table: "purge",
+        sql: "DELETE FROM purge WHERE id IN (SELECT id FROM purge WHERE expires_at_ms < {now} - 60000 LIMIT ?1)",
+    },
+    Rule {
+        table: "usage",
+        sql: "DELETE FROM usage WHERE (hour_ms, market, facet, origin, state) IN (SELECT hour_ms, market, facet, origin, state FROM usage WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
+    },
+    Rule {
+        table: "origin_call",
+        sql: "DELETE FROM origin_call WHERE (hour_ms, market, origin, outcome, up_to_ms) IN (SELECT hour_ms, market, origin, outcome, up_to_ms FROM origin_call WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
+    },
+];
+
+/// Where the batch of cars ends that begins after `?1`, `?2`: no row where the table ends before.
+const CARS_END: &str =
+    "SELECT market, vehicle FROM vehicle WHERE (market, vehicle) > (?1, ?2) ORDER BY market, vehicle LIMIT 1 OFFSET ?3";
+
+/// Of the cars between two places: those that nobody has seen for 400 days and of which nothing is stored.
+const CARS_REMOVED: &str = "DELETE FROM vehicle WHERE (market, vehicle) > (?1, ?2) AND (market, vehicle) <= (?3, ?4) AND last_seen_ms < {now} - 34560000000 AND NOT EXISTS (SELECT 1 FROM stored_facet WHERE stored_facet.market = vehicle.market AND stored_facet.vehicle = vehicle.vehicle)";
+
+const CHANGES: &str = "SELECT changes() AS removed";
+
+const JOB: &str = "INSERT INTO job (name, ran_at_ms, state) VALUES ('retention', {now}, ?1) ON CONFLICT (name) DO UPDATE SET ran_at_ms = excluded.ran_at_ms, state = excluded.state";
+
+/// What a run removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Rows by table, in the order in which they were looked at.
+    pub removed: Vec<(&'static str, i64)>,
+    /// Whether there is more to remove.
+    pub more: bool,
+    /// Milliseconds that it took.
+    pub took_ms: i64,
+}
+
+/// A place in the table of cars: market and keyed hash. The first car comes after the empty one.
+type Place = (String, String);
+
+/// Removes what is past its time, and says what it did: in the event, and in the table `job`.
+///
+/// # Errors
+/// [`StoreError`] where the database fails; what was removed until then stays removed. An event says so.
+pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
+    let result = removed(ports).await;
+    let event = match &result {
+        Ok(report) => {
+            let event = Event::new(Level::Info, "retention removed what is past its time");
+            let event = report.removed.iter().fold(event, |event, (table, rows)| event.with(table, *rows));
+            event.with(field::MORE, report.more).with(field::DURATION_MS, report.took_ms)
+        }
+        Err(StoreError) => Event::new(Level::Error, "retention could not go on: the database failed"),
+    };
+    ports.events.emit(&event);
+    result
+}
+
+async fn removed(ports: &Ports) -> Result<Report, StoreError> {
+    let started = ports.clock.now();
+    let is_over = || ports.clock.now().since_ms(started) >= BUDGET_MS;
+    let mut report = Report::default();
+    for Rule { table, sql } in &RULES {
+        let mut rows = 0;
+        loop {
+            if is_over() {
+                report.more = true;
+                break;
+            }
+            let delete = statement(sql, vec![DbValue::Integer(CHUNK)]);
+            let chunk = changes(&ports.db.batch(vec![delete, statement(CHANGES, Vec::new())]).await?);
+            rows += chunk;
+            if chunk < CHUNK {
+                break;
+            }
+        }
+        report.removed.push((table, rows));
+    }
+    let mut place = place(ports).await?;
+    let (mut rows, mut seen) = (0, 0);
+    while seen < CARS_A_RUN && !is_over() {
+        let (chunk, end) = cars(ports, &place).await?;
+        rows += chunk;
+        seen += CARS;
+        let has_ended = end.is_none();
+        place = end.unwrap_or_default();
+        if has_ended {
+            break;
+        }
+    }
+    report.removed.push(("vehicle", rows));
+    report.took_ms = ports.clock.now().since_ms(started);
+    ports.db.batch(vec![statement(JOB, vec![DbValue::Text(state(&report, &place))])]).await?;
+    Ok(report)
+}
+
+/// Looks at the next cars; how many were removed, and where the next ones begin, where there are any.
+async fn cars(ports: &Ports, (market, vehicle): &Place) -> Result<(i64, Option<Place>), StoreError> {
+    let from = || vec![DbValue::Text(market.clone()), DbValue::Text(vehicle.clone())];
+    let mut params = from();
+    params.push(DbValue::Integer(CARS - 1));
+    let found = ports.db.batch(vec![statement(CARS_END, params)]).await?;
+    let word = |row: &serde_json::Map<String, Value>, name| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    let end: Option<Place> =
+        found.first().and_then(|rows| rows.first()).and_then(|row| Some((word(row, "market")?, word(row, "vehicle")?)));
+    // Codes and hashes are letters and digits: everything comes before a tilde.
+    let (to_market, to_vehicle) = end.clone().unwrap_or_else(|| ("~".to_owned(), "~".to_owned()));
+    let mut params = from();
+    params.extend([DbValue::Text(to_market), DbValue::Text(to_vehicle)]);
+    let delete = statement(CARS_REMOVED, params);
+    let removed = changes(&ports.db.batch(vec![delete, statement(CHANGES, Vec::new())]).await?);
+    Ok((removed, end))
+}
+
+/// Where the run before stopped in the table of cars.
+async fn place(ports: &Ports) -> Result<Place, StoreError> {
+    let sql = "SELECT state ->> '$.next_car[0]' AS market, state ->> '$.next_car[1]' AS vehicle FROM job \
+               WHERE name = 'retention' AND json_valid(state)";
+    let found = ports.db.batch(vec![statement(sql, Vec::new())]).await?;
+    let row = found.first().and_then(|rows| rows.first());
+    let word = |name| row.and_then(|row| row.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((word("market"), word("vehicle")))
+}
+
+fn state(report: &Report, next_car: &Place) -> String {
+    let removed = report.removed.iter().map(|(table, rows)| ((*table).to_owned(), Value::from(*rows)));
+    let removed: serde_json::Map<String, Value> = removed.collect();
+    // The beginning of a hash is place enough, and stands for no car in particular.
+    let (market, vehicle) = (&next_car.0, next_car.1.get(..5).unwrap_or_default());
+    json!({"removed": removed, "more": report.more, "took_ms": report.took_ms, "next_car": [market, vehicle]})
+        .to_string()
+}
+
+fn statement(sql: &str, params: Vec<DbValue>) -> Statement {
+    Statement { sql: sql.replace("{now}", NOW_MS), params }
+}
+
+/// What the last statement of a batch says of the one before.
+fn changes(results: &[Rows]) -> i64 {
+    let row = results.last().and_then(|rows| rows.first());
+    row.and_then(|row| row.get("removed")).and_then(Value::as_i64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::ports::fake::World;
+
+    /// A database with so many rows to remove of each table, and no cars.
+    fn database(world: &World, rows: i64) -> Rc<Cell<i64>> {
+        let left = Rc::new(Cell::new(rows));
+        let here = Rc::clone(&left);
+        world.database(move |statement| {
+            let row = |name: &str, value: Value| Some(vec![[(name.to_owned(), value)].into_iter().collect()]);
+            if statement.sql == CHANGES {
+                let removed = here.get().min(CHUNK);
+                here.set(here.get() - removed);
+                return row("removed", removed.into());
+            }
+            None
+        });
+        left
+    }
+
+    #[test]
+    fn ok_goes_on_until_nothing_is_left_and_says_what_it_did() {
+        let world = World::new();
+        let left = database(&world, 1_203);
+        let report = world.run(run(&world.ports())).expect("a report");
+        assert_eq!(left.get(), 0);
+        let zero = ["lease", "purge", "usage", "origin_call", "vehicle"].map(|table| (table, 0));
+        assert_eq!(report.removed, [&[("stored_facet", 1_203)], zero.as_slice()].concat());
+        assert!(!report.more);
+        let events = world.events.borrow();
+        assert_eq!(
+            events.iter().map(Event::to_json).collect::<Vec<_>>(),
+            [
+                r#"{"duration_ms":0,"lease":0,"level":"info","message":"retention removed what is past its time","more":false,"origin_call":0,"purge":0,"stored_facet":1203,"usage":0,"vehicle":0}"#
+            ]
+        );
+        let job = world.statements().pop().expect("the job's row");
+        let expected = r#"{"more":false,"next_car":["",""],"removed":{"lease":0,"origin_call":0,"purge":0,"stored_facet":1203,"usage":0,"vehicle":0},"took_ms":0}"#;
+        assert_eq!((job.sql, job.params), (statement(JOB, Vec::new()).sql, vec![DbValue::Text(expected.to_owned())]));
+    }
+
+    #[test]
+    fn ok_ends_in_time_and_says_that_there_is_more() {
+        let world = World::new();
+        let left = database(&world, 1_000_000);
+        world.stores_take_ms.set(100);
+        let report = world.run(run(&world.ports())).expect("a report");
+        assert!(report.more && report.took_ms < BUDGET_MS + 1_000, "{report:?}");
+        assert!(left.get() > 800_000, "some are left");
+    }
+
+    #[test]
+    fn err_a_database_that_fails_is_said() {
+        let world = World::new();
+        world.stores_fail.set(true);
+        assert_eq!(world.run(run(&world.ports())), Err(StoreError));
+        assert_eq!(world.events.borrow().len(), 1);
+    }
+}

@@ -1,0 +1,488 @@
+//! How facets are answered, how long origins take and which cars are looked at: counted in the isolate, added up in D1.
+//!
+//! Counting is additions in memory. What was counted goes to D1 in the background, [`SAVE_AFTER_MS`] after the first count, in one
+//! transaction of at most three statements. A batch that fails is kept for the next one (where D1 did its work and could not say so,
+//! it then counts twice); what an isolate holds when it is ended is lost. Leaves to others: what an answer is (`flow`), tables
+//! of results (`cargo xtask report`).
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use futures::FutureExt as _;
+
+use crate::market::{FacetName, Market, OriginName};
+use crate::ports::{DbValue, Ports, Statement, Timestamp};
+use crate::telemetry::{Event, Level, field};
+
+/// Counts wait for so long. The platform lets work go on for 30 s after an answer.
+const SAVE_AFTER_MS: u32 = 20_000;
+/// Whoever was to save has been ended: the next request does it, once its own calls have ended.
+const OVERDUE_MS: i64 = 5_000;
+const OVERDUE_WAIT_MS: u32 = 3_000;
+/// A car that was first looked at so lately may not be recorded yet, and only recorded ones have views.
+const SETTLED_MS: i64 = 2_000;
+/// So many of each are kept. Where there are as many, they are saved at once.
+const MOST_TALLIES: usize = 64;
+const MOST_CARS: usize = 256;
+const MOST_CALLS: usize = 512;
+
+const HOUR_MS: i64 = 3_600_000;
+const FACETS: usize = FacetName::ALL.len();
+
+/// The upper bounds of the histogram of origins' times, milliseconds. What takes longer than the last counts as that.
+const UP_TO_MS: [u32; 34] = [
+    5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000,
+    2_500, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 15_000, 20_000, 30_000, 60_000,
+];
+
+/// How a facet was answered. The words stand in the table `usage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// From the cache, fresh.
+    Hit,
+    /// From the cache, stale; refreshed after the answer.
+    Stale,
+    /// From the cache, an old one, because its origin failed or did not answer by the deadline.
+    StaleError,
+    /// From its origin, now.
+    Fetched,
+    /// From its origin, now, which another request had asked.
+    Collapsed,
+    /// That there is none, from the cache.
+    Absent,
+    /// That there is none, from its origin, now.
+    AbsentFetched,
+    /// Not by the deadline.
+    Pending,
+    /// Not at all.
+    Unavailable,
+    /// Above the caller's tier.
+    Withheld,
+}
+
+impl Answered {
+    const WORDS: [&str; 10] = [
+        "hit",
+        "stale",
+        "stale_error",
+        "fetched",
+        "collapsed",
+        "absent",
+        "absent_fetched",
+        "pending",
+        "unavailable",
+        "withheld",
+    ];
+}
+
+/// The counts of one isolate.
+#[derive(Default)]
+pub struct Usage(RefCell<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    tallies: Vec<Tally>,
+    cars: Vec<Car>,
+    /// When what is here is saved.
+    due: Option<Timestamp>,
+    /// D1 failed: nothing is saved at once before.
+    quiet_until: Timestamp,
+}
+
+/// One market in one hour.
+struct Tally {
+    hour: i64,
+    market: Rc<Market>,
+    answers: [[Sum; Answered::WORDS.len()]; FACETS],
+    calls: Vec<Calls>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    answers: u32,
+    age_s_total: i64,
+    age_s_most: i64,
+}
+
+struct Calls {
+    origin: OriginName,
+    outcome: &'static str,
+    up_to_ms: u32,
+    calls: u32,
+}
+
+struct Car {
+    /// The beginning of `vehicle`: tells nearly all cars apart in one comparison.
+    mark: u64,
+    market: Rc<Market>,
+    vehicle: String,
+    views: u32,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Usage {
+    /// Counts one answer: each facet, how it was answered and how many seconds old it was.
+    pub fn answered(
+        &self,
+        market: &Rc<Market>,
+        facets: impl Iterator<Item = (FacetName, Answered, i64)>,
+        now: Timestamp,
+    ) {
+        let mut counts = self.0.borrow_mut();
+        let tally = counts.tally(market, now);
+        for (facet, answered, age_s) in facets {
+            let sum = tally.answers.get_mut(facet as usize).and_then(|states| states.get_mut(answered as usize));
+            if let Some(sum) = sum {
+                sum.add(Sum { answers: 1, age_s_total: age_s, age_s_most: age_s });
+            }
+        }
+    }
+
+    /// Counts one call of an origin that has ended: `ok`, or its RFC 9209 token.
+    pub fn called(
+        &self,
+        market: &Rc<Market>,
+        origin: &OriginName,
+        outcome: &'static str,
+        took_ms: i64,
+        now: Timestamp,
+    ) {
+        let bound = UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
+        let up_to_ms = bound.or(UP_TO_MS.last()).copied().unwrap_or_default();
+        self.0.borrow_mut().tally(market, now).call(Calls { origin: origin.clone(), outcome, up_to_ms, calls: 1 });
+    }
+
+    /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in stores.
+    pub fn viewed(&self, market: &Rc<Market>, vehicle: &str, now: Timestamp) {
+        let mut counts = self.0.borrow_mut();
+        if let Some(car) = counts.car(market, vehicle) {
+            car.views = car.views.saturating_add(1);
+            car.last = car.last.max(now);
+        } else if counts.cars.len() < MOST_CARS {
+            let (market, vehicle) = (Rc::clone(market), vehicle.to_owned());
+            counts.cars.push(Car { mark: mark(&vehicle), market, vehicle, views: 1, first: now, last: now });
+        }
+    }
+
+    /// Sees to it that what was counted is saved: in a while, or now where there is much or it is overdue.
+    pub fn keep(self: &Rc<Self>, ports: &Ports) {
+        let now = ports.clock.now();
+        let mut counts = self.0.borrow_mut();
+        let is_full = counts.cars.len() >= MOST_CARS || counts.tallies.len() >= MOST_TALLIES;
+        let is_full = is_full && now >= counts.quiet_until;
+        let wait_ms = match counts.due {
+            Some(due) if !is_full && now.since_ms(due) < OVERDUE_MS => return,
+            _ if is_full => 0,
+            Some(_) => OVERDUE_WAIT_MS,
+            None => SAVE_AFTER_MS,
+        };
+        counts.due = Some(now.plus_ms(wait_ms));
+        drop(counts);
+        let (usage, later) = (Rc::clone(self), ports.clone());
+        let saved = async move {
+            if wait_ms > 0 {
+                later.timer.sleep(wait_ms).await;
+            }
+            usage.save(&later).await;
+        };
+        ports.background.spawn(saved.boxed_local());
+    }
+
+    /// Adds what was counted to D1's numbers.
+    async fn save(&self, ports: &Ports) {
+        let (tallies, cars) = self.0.borrow_mut().take(ports.clock.now());
+        let statements = statements(&tallies, &cars);
+        if statements.is_empty() || ports.db.batch(statements).await.is_ok() {
+            return;
+        }
+        let message = "usage could not be recorded (D1); the counts are kept for the next time";
+        ports.events.emit(&Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
+        let mut counts = self.0.borrow_mut();
+        counts.quiet_until = ports.clock.now().plus_ms(SAVE_AFTER_MS);
+        tallies.into_iter().for_each(|tally| counts.put_back(tally));
+        cars.into_iter().for_each(|car| counts.put_back_car(car));
+    }
+}
+
+impl Counts {
+    /// The tally of a market in this hour.
+    fn tally(&mut self, market: &Rc<Market>, now: Timestamp) -> &mut Tally {
+        let hour = now.0.div_euclid(HOUR_MS);
+        // The newest are last. A market is read anew every few seconds, mostly the same.
+        let place = self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_of(market));
+        let place = place.unwrap_or_else(|| {
+            if self.tallies.len() >= MOST_TALLIES {
+                self.tallies.remove(0);
+            }
+            let answers = [[Sum::default(); Answered::WORDS.len()]; FACETS];
+            self.tallies.push(Tally { hour, market: Rc::clone(market), answers, calls: Vec::new() });
+            self.tallies.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
+        let tally = &mut self.tallies[place];
+        if !Rc::ptr_eq(&tally.market, market) {
+            tally.market = Rc::clone(market);
+        }
+        tally
+    }
+
+    fn car(&mut self, market: &Rc<Market>, vehicle: &str) -> Option<&mut Car> {
+        let mark = mark(vehicle);
+        let is_it = |car: &&mut Car| car.mark == mark && car.vehicle == vehicle && car.market.code == market.code;
+        self.cars.iter_mut().rev().find(is_it)
+    }
+
+    /// What is to be saved now: all but cars that may not be recorded yet, which wait for the next time.
+    fn take(&mut self, now: Timestamp) -> (Vec<Tally>, Vec<Car>) {
+        self.due = None;
+        let is_full = self.cars.len() >= MOST_CARS;
+        let cars = std::mem::take(&mut self.cars);
+        let (cars, young) = cars.into_iter().partition(|car| is_full || now.since_ms(car.first) >= SETTLED_MS);
+        self.cars = young;
+        (std::mem::take(&mut self.tallies), cars)
+    }
+
+    /// Adds what could not be saved to what has come since. The counts of what does not fit are lost.
+    fn put_back(&mut self, old: Tally) {
+        if let Some(tally) = self.tallies.iter_mut().find(|tally| tally.hour == old.hour && tally.is_of(&old.market)) {
+            for (sum, old) in tally.answers.as_flattened_mut().iter_mut().zip(old.answers.as_flattened()) {
+                sum.add(*old);
+            }
+            old.calls.into_iter().for_each(|calls| tally.call(calls));
+        } else if self.tallies.len() < MOST_TALLIES {
+            self.tallies.insert(0, old);
+        }
+    }
+
+    fn put_back_car(&mut self, old: Car) {
+        if let Some(car) = self.car(&old.market, &old.vehicle) {
+            car.views = car.views.saturating_add(old.views);
+            car.first = car.first.min(old.first);
+        } else if self.cars.len() < MOST_CARS {
+            self.cars.push(old);
+        }
+    }
+}
+
+impl Tally {
+    /// Whether it counts this market, with the same origins behind its facets.
+    fn is_of(&self, market: &Rc<Market>) -> bool {
+        fn origins(market: &Market) -> impl Iterator<Item = (FacetName, &OriginName)> {
+            market.facets.iter().map(|(name, facet)| (*name, &facet.origin))
+        }
+        Rc::ptr_eq(&self.market, market)
+            || (self.market.code == market.code && origins(&self.market).eq(origins(market)))
+    }
+
+    fn call(&mut self, new: Calls) {
+        let is_it =
+            |old: &&mut Calls| old.up_to_ms == new.up_to_ms && old.outcome == new.outcome && old.origin == new.origin;
+        if let Some(old) = self.calls.iter_mut().find(is_it) {
+            old.calls = old.calls.saturating_add(new.calls);
+        } else if self.calls.len() < MOST_CALLS {
+            self.calls.push(new);
+        }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.answers = self.answers.saturating_add(other.answers);
+        self.age_s_total = self.age_s_total.saturating_add(other.age_s_total);
+        self.age_s_most = self.age_s_most.max(other.age_s_most);
+    }
+}
+
+/// The first eight bytes of a car's keyed hash as a number.
+fn mark(vehicle: &str) -> u64 {
+    vehicle.bytes().take(8).fold(0, |mark, byte| mark << 8 | u64::from(byte))
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// Rows as lists in a JSON list, which D1 unfolds: one parameter, however many rows. All names are words without quotes.
+fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
+    let (mut answers, mut calls, mut views) = (String::new(), String::new(), String::new());
+    for tally in tallies {
+        let (hour_ms, code) = (tally.hour * HOUR_MS, &tally.market.code);
+        for ((facet, description), states) in
+            tally.market.facets.iter().filter_map(|entry| Some((entry, tally.answers.get(*entry.0 as usize)?)))
+        {
+            for (state, sum) in Answered::WORDS.iter().zip(states).filter(|(_, sum)| sum.answers > 0) {
+                let Sum { answers: number, age_s_total, age_s_most } = sum;
+                let _ = write!(
+                    answers,
+                    r#",[{hour_ms},"{code}","{facet}","{}","{state}",{number},{age_s_total},{age_s_most}]"#,
+                    description.origin
+                );
+            }
+        }
+        for Calls { origin, outcome, up_to_ms, calls: number } in &tally.calls {
+            let _ = write!(calls, r#",[{hour_ms},"{code}","{origin}","{outcome}",{up_to_ms},{number}]"#);
+        }
+    }
+    for Car { market, vehicle, views: number, last, .. } in cars {
+        let _ = write!(views, r#",["{}","{vehicle}",{number},{}]"#, market.code, last.0);
+    }
+    let all = [(ADD_ANSWERS, answers), (ADD_CALLS, calls), (ADD_VIEWS, views)];
+    let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
+    filled
+        .map(|(sql, rows)| Statement {
+            sql: sql.to_owned(),
+            params: vec![DbValue::Text(format!("[{}]", rows.get(1..).unwrap_or_default()))],
+        })
+        .collect()
+}
+
+const ADD_ANSWERS: &str = "INSERT INTO usage (hour_ms, market, facet, origin, state, answers, age_s_total, age_s_most) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
+    FROM json_each(?1) WHERE true ON CONFLICT (hour_ms, market, facet, origin, state) DO UPDATE SET \
+    answers = answers + excluded.answers, age_s_total = age_s_total + excluded.age_s_total, \
+    age_s_most = max(age_s_most, excluded.age_s_most)";
+
+const ADD_CALLS: &str = "INSERT INTO origin_call (hour_ms, market, origin, outcome, up_to_ms, calls) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+    FROM json_each(?1) WHERE true ON CONFLICT (hour_ms, market, origin, outcome, up_to_ms) DO UPDATE SET \
+    calls = calls + excluded.calls";
+
+/// An update and no insert: a car that was erased meanwhile does not come back by it.
+const ADD_VIEWS: &str = "UPDATE vehicle SET views = views + (seen.value ->> 2), \
+    last_seen_ms = max(last_seen_ms, seen.value ->> 3) FROM json_each(?1) AS seen \
+    WHERE market = seen.value ->> 0 AND vehicle = seen.value ->> 1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fake::World;
+
+    fn market(text: &str) -> Rc<Market> {
+        Rc::new(crate::market::compile("market.toml", text).expect("valid").market)
+    }
+
+    fn de() -> Rc<Market> {
+        market(include_str!("../../tests/fixtures/market.toml"))
+    }
+
+    fn hit(usage: &Usage, market: &Rc<Market>, now: Timestamp) {
+        usage.answered(market, [(FacetName::Identity, Answered::Hit, 60)].into_iter(), now);
+    }
+
+    /// The parameters of what went to the database.
+    fn sent(world: &World) -> Vec<(String, String)> {
+        let table = |sql: &str| {
+            sql.split(' ').find(|word| ["usage", "origin_call", "vehicle"].contains(word)).map(str::to_owned)
+        };
+        let text = |statement: &Statement| match statement.params.first() {
+            Some(DbValue::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        world.statements().iter().map(|one| (table(&one.sql).unwrap_or_default(), text(one))).collect()
+    }
+
+    #[test]
+    fn ok_counts_add_up_and_are_saved_once_after_a_while() {
+        let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
+        let ports = world.ports();
+        for age_s in [10, 30] {
+            usage.answered(&market, [(FacetName::Recalls, Answered::Stale, age_s)].into_iter(), ports.clock.now());
+            usage.viewed(&market, "abc", ports.clock.now());
+            usage.keep(&ports);
+        }
+        let origin = OriginName::new("master").expect("a name");
+        for took_ms in [0, 5, 6, 70_000] {
+            usage.called(&market, &origin, "ok", took_ms, ports.clock.now());
+        }
+        usage.called(&market, &origin, "http_response_timeout", 2_500, ports.clock.now());
+        assert!(world.statements().is_empty(), "nothing on the way of an answer");
+        world.run_background();
+        let expected = [
+            ("usage", r#"[[1795161600000,"de","recalls","recalls","stale",2,40,30]]"#),
+            (
+                "origin_call",
+                r#"[[1795161600000,"de","master","ok",5,2],[1795161600000,"de","master","ok",10,1],[1795161600000,"de","master","ok",60000,1],[1795161600000,"de","master","http_response_timeout",2500,1]]"#,
+            ),
+            ("vehicle", r#"[["de","abc",2,1795161600000]]"#),
+        ];
+        assert_eq!(sent(&world), expected.map(|(table, rows)| (table.to_owned(), rows.to_owned())));
+        world.run_background();
+        assert_eq!(world.statements().len(), 3, "once");
+    }
+
+    #[test]
+    fn ok_what_fails_is_kept_and_who_was_ended_is_replaced() {
+        let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
+        let ports = world.ports();
+        world.stores_fail.set(true);
+        hit(&usage, &market, ports.clock.now());
+        usage.viewed(&market, "abc", ports.clock.now());
+        usage.keep(&ports);
+        world.run_background();
+        assert_eq!(world.events.borrow().len(), 1);
+        world.stores_fail.set(false);
+        hit(&usage, &market, ports.clock.now());
+        usage.viewed(&market, "abc", ports.clock.now());
+        usage.keep(&ports);
+        world.cancel_background();
+        world.advance_s(24);
+        usage.keep(&ports);
+        world.run_background();
+        assert_eq!(sent(&world).len(), 2, "somebody else may still do it");
+        world.advance_s(2);
+        usage.keep(&ports);
+        world.run_background();
+        let rows: Vec<_> = sent(&world).into_iter().skip(2).map(|(_, rows)| rows).collect();
+        assert_eq!(
+            rows,
+            [r#"[[1795161600000,"de","identity","master","hit",2,120,60]]"#, r#"[["de","abc",2,1795161620000]]"#]
+        );
+    }
+
+    #[test]
+    fn ok_hours_and_other_origins_are_told_apart_and_the_same_market_is_not() {
+        let (usage, now) = (Usage::default(), Timestamp(1_795_161_600_000));
+        let text = include_str!("../../tests/fixtures/market.toml");
+        let other =
+            market(&text.replace("origins.recalls]", "origins.recalls2]").replace("\"recalls\"", "\"recalls2\""));
+        for (market, at) in [(de(), now), (de(), now), (de(), now.plus_ms(3_600_000)), (other, now)] {
+            hit(&usage, &market, at);
+        }
+        let answers: Vec<u32> = usage.0.borrow().tallies.iter().map(|tally| tally.answers[0][0].answers).collect();
+        assert_eq!(answers, [2, 1, 1]);
+    }
+
+    #[test]
+    fn ok_it_stays_small_and_is_saved_at_once_where_there_is_much() {
+        let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
+        let ports = world.ports();
+        let now = ports.clock.now();
+        for number in 0..2_000 {
+            usage.viewed(&market, &format!("car{number}"), now);
+            hit(&usage, &market, now.plus_ms(3_600_000 * (number % 80)));
+            usage.called(&market, &OriginName::new(format!("o{number}")).expect("a name"), "ok", 1, now);
+        }
+        {
+            let counts = usage.0.borrow();
+            assert_eq!((counts.cars.len(), counts.tallies.len()), (MOST_CARS, MOST_TALLIES));
+            assert!(counts.tallies.iter().all(|tally| tally.calls.len() <= MOST_CALLS));
+        }
+        usage.keep(&ports);
+        world.run(async {});
+        world.run_background();
+        assert_eq!(ports.clock.now(), now, "nobody waited");
+        assert_eq!(sent(&world).last().map(|(_, rows)| rows.matches("car").count()), Some(MOST_CARS));
+    }
+
+    #[test]
+    fn ok_a_car_of_this_moment_waits_for_its_record() {
+        let (usage, market, now) = (Usage::default(), de(), Timestamp(1_795_161_600_000));
+        usage.viewed(&market, "old", now);
+        usage.viewed(&market, "new", now.plus_ms(1_000));
+        let (_, cars) = usage.0.borrow_mut().take(now.plus_ms(2_500));
+        assert_eq!(cars.iter().map(|car| car.vehicle.as_str()).collect::<Vec<_>>(), ["old"]);
+        assert_eq!(usage.0.borrow().cars.len(), 1);
+    }
+}

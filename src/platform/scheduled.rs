@@ -1,0 +1,18 @@
+//! The scheduled event: what the clock starts (`[triggers]` of wrangler.toml), and nobody's request.
+//!
+//! Exported by hand: the `worker` crate's own context of a scheduled event cannot be a request's, which the ports are made of.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{Context, Env, worker_sys};
+
+use crate::cache::retention;
+
+/// Removes what is past its time. Where it fails the platform counts the run as failed.
+#[wasm_bindgen]
+pub async fn scheduled(_event: JsValue, env: Env, context: worker_sys::Context) -> Result<(), JsValue> {
+    let ports = super::ports(&env, &Rc::new(Context::new(context)))?;
+    retention::run(&ports).await.map(drop).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+}
