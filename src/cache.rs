@@ -18,4 +18,4 @@ pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};
 pub use sealing::{OpenError, Place, Sealed, SealingRing, SealingRingError};
 pub use store::{Entry, FacetStore, Look, Read, policy};
-pub use usage::{Answered, Usage};
+pub use usage::{Answered, CALL_UP_TO_MS, Usage};

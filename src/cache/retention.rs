@@ -4,10 +4,14 @@
 //! behind it, and the run ends within [`BUDGET_MS`]; what is left is for the next one. What was done stands in one event and in the
 //! row `retention` of the table `job`. Leaves to others: when it runs (`platform`), and removal of what a person asks for (erasure).
 
-use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use serde_json::Value;
 
 use super::lease::NOW_MS;
-use crate::ports::{DbValue, Ports, Rows, Statement, StoreError};
+use crate::ports::{DbValue, Ports, Statement, StoreError};
 use crate::telemetry::{Event, Level, field};
 
 /// A run takes no longer than this, and one batch more.
@@ -32,11 +36,13 @@ struct Rule {
 const RULES: [Rule; 5] = [
     Rule {
         table: "stored_facet",
-        sql: "DELETE FROM stored_facet WHERE rowid IN (SELECT rowid FROM stored_facet WHERE expires_at_ms < {now} - 60000 ORDER BY expires_at_ms LIMIT ?1)",
+        sql: "DELETE FROM stored_facet WHERE rowid IN (SELECT rowid FROM stored_facet WHERE expires_at_ms < {now} - \
+             60000 ORDER BY expires_at_ms LIMIT ?1)",
     },
     Rule {
         table: "lease",
-        sql: "DELETE FROM lease WHERE (market, vehicle, origin) IN (SELECT market, vehicle, origin FROM lease WHERE max(until_ms, generation) < {now} - 3600000 LIMIT ?1)",
+        sql: "DELETE FROM lease WHERE (market, vehicle, origin) IN (SELECT market, vehicle, origin FROM lease WHERE \
+             max(until_ms, generation) < {now} - 3600000 LIMIT ?1)",
     },
     Rule {
         table: "purge",
@@ -44,11 +50,13 @@ const RULES: [Rule; 5] = [
     },
     Rule {
         table: "usage",
-        sql: "DELETE FROM usage WHERE (hour_ms, market, facet, origin, state) IN (SELECT hour_ms, market, facet, origin, state FROM usage WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
+        sql: "DELETE FROM usage WHERE (hour_ms, market, facet, origin, state) IN (SELECT hour_ms, market, facet, \
+             origin, state FROM usage WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
     },
     Rule {
         table: "origin_call",
-        sql: "DELETE FROM origin_call WHERE (hour_ms, market, origin, outcome, up_to_ms) IN (SELECT hour_ms, market, origin, outcome, up_to_ms FROM origin_call WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
+        sql: "DELETE FROM origin_call WHERE (hour_ms, market, origin, outcome, up_to_ms) IN (SELECT hour_ms, market, \
+             origin, outcome, up_to_ms FROM origin_call WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
     },
 ];
 
@@ -57,11 +65,18 @@ const CARS_END: &str =
     "SELECT market, vehicle FROM vehicle WHERE (market, vehicle) > (?1, ?2) ORDER BY market, vehicle LIMIT 1 OFFSET ?3";
 
 /// Of the cars between two places: those that nobody has seen for 400 days and of which nothing is stored.
-const CARS_REMOVED: &str = "DELETE FROM vehicle WHERE (market, vehicle) > (?1, ?2) AND (market, vehicle) <= (?3, ?4) AND last_seen_ms < {now} - 34560000000 AND NOT EXISTS (SELECT 1 FROM stored_facet WHERE stored_facet.market = vehicle.market AND stored_facet.vehicle = vehicle.vehicle)";
+const CARS_REMOVED: &str = "DELETE FROM vehicle WHERE (market, vehicle) > (?1, ?2) AND (market, vehicle) <= (?3, ?4) AND last_seen_ms < \
+     {now} - 34560000000 AND NOT EXISTS (SELECT 1 FROM stored_facet WHERE stored_facet.market = vehicle.market AND \
+     stored_facet.vehicle = vehicle.vehicle)";
+
+/// Where the run before stopped in the table of cars.
+const WAS_AT: &str = "SELECT state ->> '$.next_car[0]' AS market, state ->> '$.next_car[1]' AS vehicle FROM job \
+                      WHERE name = 'retention' AND json_valid(state)";
 
 const CHANGES: &str = "SELECT changes() AS removed";
 
-const JOB: &str = "INSERT INTO job (name, ran_at_ms, state) VALUES ('retention', {now}, ?1) ON CONFLICT (name) DO UPDATE SET ran_at_ms = excluded.ran_at_ms, state = excluded.state";
+const JOB: &str = "INSERT INTO job (name, ran_at_ms, state) VALUES ('retention', {now}, ?1) ON CONFLICT (name) DO UPDATE SET \
+     ran_at_ms = excluded.ran_at_ms, state = excluded.state";
 
 /// What a run removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +91,7 @@ pub struct Report {
 
 /// A place in the table of cars: market and keyed hash. The first car comes after the empty one.
 type Place = (String, String);
+type Row = serde_json::Map<String, Value>;
 
 /// Removes what is past its time, and says what it did: in the event, and in the table `job`.
 ///
@@ -102,12 +118,11 @@ async fn removed(ports: &Ports) -> Result<Report, StoreError> {
     for Rule { table, sql } in &RULES {
         let mut rows = 0;
         loop {
+            report.more |= is_over();
             if is_over() {
-                report.more = true;
                 break;
             }
-            let delete = statement(sql, vec![DbValue::Integer(CHUNK)]);
-            let chunk = changes(&ports.db.batch(vec![delete, statement(CHANGES, Vec::new())]).await?);
+            let chunk = remove(ports, sql, vec![DbValue::Integer(CHUNK)]).await?;
             rows += chunk;
             if chunk < CHUNK {
                 break;
@@ -115,11 +130,16 @@ async fn removed(ports: &Ports) -> Result<Report, StoreError> {
         }
         report.removed.push((table, rows));
     }
-    let mut place = place(ports).await?;
+    let mut place = place(&ask(ports, vec![statement(WAS_AT, Vec::new())]).await?).unwrap_or_default();
     let (mut rows, mut seen) = (0, 0);
     while seen < CARS_A_RUN && !is_over() {
-        let (chunk, end) = cars(ports, &place).await?;
-        rows += chunk;
+        let from = |last: DbValue| vec![DbValue::Text(place.0.clone()), DbValue::Text(place.1.clone()), last];
+        let end = self::place(&ask(ports, vec![statement(CARS_END, from(DbValue::Integer(CARS - 1)))]).await?);
+        // Codes and hashes are letters and digits: everything comes before a tilde.
+        let (market, vehicle) = end.clone().unwrap_or_else(|| ("~".to_owned(), "~".to_owned()));
+        let mut between = from(DbValue::Text(market));
+        between.push(DbValue::Text(vehicle));
+        rows += remove(ports, CARS_REMOVED, between).await?;
         seen += CARS;
         let has_ended = end.is_none();
         place = end.unwrap_or_default();
@@ -129,55 +149,40 @@ async fn removed(ports: &Ports) -> Result<Report, StoreError> {
     }
     report.removed.push(("vehicle", rows));
     report.took_ms = ports.clock.now().since_ms(started);
-    ports.db.batch(vec![statement(JOB, vec![DbValue::Text(state(&report, &place))])]).await?;
+    ask(ports, vec![statement(JOB, vec![DbValue::Text(state(&report, &place))])]).await?;
     Ok(report)
 }
 
-/// Looks at the next cars; how many were removed, and where the next ones begin, where there are any.
-async fn cars(ports: &Ports, (market, vehicle): &Place) -> Result<(i64, Option<Place>), StoreError> {
-    let from = || vec![DbValue::Text(market.clone()), DbValue::Text(vehicle.clone())];
-    let mut params = from();
-    params.push(DbValue::Integer(CARS - 1));
-    let found = ports.db.batch(vec![statement(CARS_END, params)]).await?;
-    let word = |row: &serde_json::Map<String, Value>, name| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    let end: Option<Place> =
-        found.first().and_then(|rows| rows.first()).and_then(|row| Some((word(row, "market")?, word(row, "vehicle")?)));
-    // Codes and hashes are letters and digits: everything comes before a tilde.
-    let (to_market, to_vehicle) = end.clone().unwrap_or_else(|| ("~".to_owned(), "~".to_owned()));
-    let mut params = from();
-    params.extend([DbValue::Text(to_market), DbValue::Text(to_vehicle)]);
-    let delete = statement(CARS_REMOVED, params);
-    let removed = changes(&ports.db.batch(vec![delete, statement(CHANGES, Vec::new())]).await?);
-    Ok((removed, end))
+/// How many rows a statement removed.
+async fn remove(ports: &Ports, sql: &str, params: Vec<DbValue>) -> Result<i64, StoreError> {
+    let row = ask(ports, vec![statement(sql, params), statement(CHANGES, Vec::new())]).await?;
+    Ok(row.get("removed").and_then(Value::as_i64).unwrap_or_default())
 }
 
-/// Where the run before stopped in the table of cars.
-async fn place(ports: &Ports) -> Result<Place, StoreError> {
-    let sql = "SELECT state ->> '$.next_car[0]' AS market, state ->> '$.next_car[1]' AS vehicle FROM job \
-               WHERE name = 'retention' AND json_valid(state)";
-    let found = ports.db.batch(vec![statement(sql, Vec::new())]).await?;
-    let row = found.first().and_then(|rows| rows.first());
-    let word = |name| row.and_then(|row| row.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok((word("market"), word("vehicle")))
+/// The first row that the last of some statements gives; an empty one where there is none.
+fn ask(ports: &Ports, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Row, StoreError>> {
+    let results = ports.db.batch(statements);
+    async move { Ok(results.await?.pop().and_then(|rows| rows.into_iter().next()).unwrap_or_default()) }.boxed_local()
 }
 
-fn state(report: &Report, next_car: &Place) -> String {
-    let removed = report.removed.iter().map(|(table, rows)| ((*table).to_owned(), Value::from(*rows)));
-    let removed: serde_json::Map<String, Value> = removed.collect();
+fn place(row: &Row) -> Option<Place> {
+    let word = |name| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some((word("market")?, word("vehicle")?))
+}
+
+fn state(report: &Report, (market, vehicle): &Place) -> String {
+    let mut removed = String::new();
+    for (table, rows) in &report.removed {
+        let _ = write!(removed, r#""{table}":{rows},"#);
+    }
     // The beginning of a hash is place enough, and stands for no car in particular.
-    let (market, vehicle) = (&next_car.0, next_car.1.get(..5).unwrap_or_default());
-    json!({"removed": removed, "more": report.more, "took_ms": report.took_ms, "next_car": [market, vehicle]})
-        .to_string()
+    let (removed, vehicle) = (removed.trim_end_matches(','), vehicle.get(..5).unwrap_or_default());
+    let Report { more, took_ms, .. } = report;
+    format!(r#"{{"removed":{{{removed}}},"more":{more},"took_ms":{took_ms},"next_car":["{market}","{vehicle}"]}}"#)
 }
 
 fn statement(sql: &str, params: Vec<DbValue>) -> Statement {
     Statement { sql: sql.replace("{now}", NOW_MS), params }
-}
-
-/// What the last statement of a batch says of the one before.
-fn changes(results: &[Rows]) -> i64 {
-    let row = results.last().and_then(|rows| rows.first());
-    row.and_then(|row| row.get("removed")).and_then(Value::as_i64).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -221,7 +226,7 @@ mod tests {
             ]
         );
         let job = world.statements().pop().expect("the job's row");
-        let expected = r#"{"more":false,"next_car":["",""],"removed":{"lease":0,"origin_call":0,"purge":0,"stored_facet":1203,"usage":0,"vehicle":0},"took_ms":0}"#;
+        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
         assert_eq!((job.sql, job.params), (statement(JOB, Vec::new()).sql, vec![DbValue::Text(expected.to_owned())]));
     }
 

@@ -31,7 +31,7 @@ const HOUR_MS: i64 = 3_600_000;
 const FACETS: usize = FacetName::ALL.len();
 
 /// The upper bounds of the histogram of origins' times, milliseconds. What takes longer than the last counts as that.
-const UP_TO_MS: [u32; 34] = [
+pub const CALL_UP_TO_MS: [u32; 34] = [
     5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000,
     2_500, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 15_000, 20_000, 30_000, 60_000,
 ];
@@ -149,8 +149,8 @@ impl Usage {
         took_ms: i64,
         now: Timestamp,
     ) {
-        let bound = UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
-        let up_to_ms = bound.or(UP_TO_MS.last()).copied().unwrap_or_default();
+        let bound = CALL_UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
+        let up_to_ms = bound.or(CALL_UP_TO_MS.last()).copied().unwrap_or_default();
         self.0.borrow_mut().tally(market, now).call(Calls { origin: origin.clone(), outcome, up_to_ms, calls: 1 });
     }
 

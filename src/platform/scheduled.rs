@@ -13,6 +13,7 @@ use crate::cache::retention;
 /// Removes what is past its time. Where it fails the platform counts the run as failed.
 #[wasm_bindgen]
 pub async fn scheduled(_event: JsValue, env: Env, context: worker_sys::Context) -> Result<(), JsValue> {
-    let ports = super::ports(&env, &Rc::new(Context::new(context)))?;
-    retention::run(&ports).await.map(drop).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+    let failed = |text: &str| JsValue::from(js_sys::Error::new(text));
+    let ports = super::ports(&env, &Rc::new(Context::new(context))).map_err(|_| failed("a binding is missing"))?;
+    retention::run(&ports).await.map(drop).map_err(|_| failed("retention could not go on"))
 }

@@ -11,6 +11,7 @@ Kerbside's own commands
   cargo xtask bench [NAME]    run the benchmarks of benches/
   cargo xtask fuzz [TARGET]   run the fuzz targets of fuzz/
   cargo xtask market …        check, publish, roll back and list market files
+  cargo xtask report          what is looked at, out of which cache or system, how old, how quick
   cargo xtask help COMMAND    more about one of them
 
 Needs Rust and Node; finds or installs everything else, once, under $KERBSIDE_CACHE
@@ -101,6 +102,24 @@ cargo xtask market list [--env eu|us] [--local --persist-to DIR]
   --local --persist-to DIR   the local store in DIR instead of the real one
 ";
 
+const REPORT: &str = "\
+cargo xtask report --state DIR [--env eu|us] [--market CODE] [--hours N] [--json]
+cargo xtask report --remote --env eu|us [--market CODE] [--hours N] [--json]
+
+Prints tables from a region's D1: the models most looked at, how each facet was answered (from the cache, stale, fetched,
+not at all), how long origins took (p50, p95, p99) and how often they failed, how old what was served was, and what retention
+removed last. Counts reach D1 some 20 seconds after they were made.
+
+  --state DIR      the database of a local stack: the folder that `cargo xtask dev --state DIR` was given (also with --local)
+  --remote         the real database; --env says of which region
+  --env eu|us      the environment (default with --state: eu, where `dev` keeps all regions)
+  --market CODE    one market only
+  --hours N        so many hours back (default: 168, a week)
+  --json           the same for machines
+
+docs/ANALYSIS.md has SQL for other questions.
+";
+
 const SIZE: &str = "\
 cargo xtask size
 
@@ -120,6 +139,7 @@ pub fn of(topic: Option<&str>) -> anyhow::Result<&'static str> {
         Some("bench") => BENCH,
         Some("fuzz") => FUZZ,
         Some("market") => MARKET,
+        Some("report") => REPORT,
         Some("size") => SIZE,
         Some(other) => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),
     })

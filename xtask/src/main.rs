@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod build;
+mod database;
 mod dev;
 mod files;
 mod fuzz;
@@ -13,6 +14,7 @@ mod help;
 mod lock;
 mod market;
 mod process;
+mod report;
 mod say;
 mod size;
 mod stack;
@@ -54,6 +56,7 @@ fn run(words: &[String]) -> anyhow::Result<()> {
         "bench" => bench::command(rest)?,
         "fuzz" => fuzz::command(rest)?,
         "market" => market::command(rest)?,
+        "report" => report::command(rest)?,
         "size" => size::command(rest)?,
         other => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),
     }
