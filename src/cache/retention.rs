@@ -192,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::ports::fake::World;
+    use crate::ports::sqlite;
 
     /// A database with so many rows to remove of each table, and no cars.
     fn database(world: &World, rows: i64) -> Rc<Cell<i64>> {
@@ -238,6 +239,104 @@ mod tests {
         let report = world.run(run(&world.ports())).expect("a report");
         assert!(report.more && report.took_ms < BUDGET_MS + 1_000, "{report:?}");
         assert!(left.get() > 800_000, "some are left");
+    }
+
+    /// A real database, 500 days after 1970 at the least.
+    fn real(world: &Rc<World>) -> Rc<rusqlite::Connection> {
+        let connection = sqlite::install(world);
+        let now = world.clock().now().0;
+        let facet = |vehicle: &str, ago_ms: i64| {
+            format!(
+                "INSERT INTO stored_facet VALUES ('de', '{vehicle}', 'identity', 1, 2, {}, 'master', 1, 1, 1, 1, 1, '{{}}', '', NULL, NULL);",
+                now - ago_ms
+            )
+        };
+        let hour = |ago_ms: i64| now - ago_ms;
+        let (day, hours) = (86_400_000, 3_600_000);
+        let car = |market: &str, vehicle: &str, days: i64| {
+            format!(
+                "INSERT INTO vehicle (market, vehicle, first_seen_ms, last_seen_ms) VALUES ('{market}', '{vehicle}', 1, {});",
+                hour(days * day)
+            )
+        };
+        let lease = |vehicle: &str, generation: i64, until: i64| {
+            format!("INSERT INTO lease VALUES ('de', '{vehicle}', 'master', {generation}, {until}, NULL);")
+        };
+        let sql = [
+            facet("served", -1),
+            facet("skewed", 59_999),
+            facet("expired", 60_001),
+            lease("running", hour(2 * hours), hour(-1)),
+            lease("failed_lately", hour(hours - 1), 0),
+            lease("failed", hour(hours + 1), 0),
+            lease("died", hour(2 * hours), hour(hours + 1)),
+            car("de", "forgotten", 401),
+            car("de", "seen", 399),
+            car("de", "served", 401),
+            car("us", "forgotten", 401),
+            format!(
+                "INSERT INTO purge VALUES (1, 'de', NULL, NULL, NULL, NULL, 1, 1, {}), (2, 'de', NULL, NULL, NULL, NULL, 1, 1, {});",
+                hour(60_001),
+                hour(59_999)
+            ),
+            format!(
+                "INSERT INTO usage VALUES ({}, 'de', 'identity', 'master', 'hit', 1, 1, 1), ({}, 'de', 'identity', 'master', 'hit', 1, 1, 1);",
+                hour(401 * day),
+                hour(399 * day)
+            ),
+            format!(
+                "INSERT INTO origin_call VALUES ({}, 'de', 'master', 'ok', 5, 1), ({}, 'de', 'master', 'ok', 5, 1);",
+                hour(401 * day),
+                hour(399 * day)
+            ),
+        ];
+        connection.execute_batch(&sql.join("\n")).expect("rows");
+        connection
+    }
+
+    fn list(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(sql).expect("SQL");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("a text")).collect()
+    }
+
+    #[test]
+    fn ok_what_is_over_goes_and_what_may_still_be_served_stays() {
+        let world = World::new();
+        let connection = real(&world);
+        let report = world.run(run(&world.ports())).expect("a report");
+        let removed =
+            [("stored_facet", 1), ("lease", 2), ("purge", 1), ("usage", 1), ("origin_call", 1), ("vehicle", 2)];
+        assert_eq!(report, Report { removed: removed.to_vec(), more: false, took_ms: 0 });
+        let left = |sql: &str| list(&connection, sql);
+        assert_eq!(left("SELECT vehicle FROM stored_facet ORDER BY 1"), ["served", "skewed"]);
+        assert_eq!(left("SELECT vehicle FROM lease ORDER BY 1"), ["failed_lately", "running"]);
+        assert_eq!(left("SELECT CAST(id AS TEXT) FROM purge"), ["2"]);
+        assert_eq!(left("SELECT vehicle FROM vehicle ORDER BY 1"), ["seen", "served"]);
+        assert_eq!(
+            left("SELECT CAST(count(*) AS TEXT) FROM usage UNION ALL SELECT CAST(count(*) AS TEXT) FROM origin_call"),
+            ["1", "1"]
+        );
+        let jobs = left("SELECT name || ' ' || ran_at_ms || ' ' || (state ->> '$.removed.lease') FROM job");
+        assert_eq!(jobs, [format!("retention {} 2", world.clock().now().0)]);
+        let again = world.run(run(&world.ports())).expect("a report");
+        assert!(again.removed.iter().all(|(_, rows)| *rows == 0), "{again:?}");
+    }
+
+    #[test]
+    fn ok_a_long_table_of_cars_is_gone_through_over_many_runs() {
+        let world = World::new();
+        let connection = sqlite::install(&world);
+        let sql = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 120000) INSERT INTO vehicle \
+                   (market, vehicle, first_seen_ms, last_seen_ms) SELECT 'de', printf('%06d', n), 1, 1 FROM n";
+        connection.execute_batch(sql).expect("cars");
+        let ports = world.ports();
+        let removed: Vec<i64> = (0..4)
+            .map(|_| world.run(run(&ports)).expect("a report").removed.last().map_or(0, |(_, rows)| *rows))
+            .collect();
+        assert_eq!(removed, [50_000, 50_000, 20_000, 0]);
+        let places = list(&connection, "SELECT state ->> '$.next_car[1]' FROM job");
+        assert_eq!(places, [""], "from the beginning again");
     }
 
     #[test]

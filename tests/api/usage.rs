@@ -106,7 +106,7 @@ fn ok_an_old_one_that_stands_in_is_told_apart() {
     let down = || Answer::failure(OriginHttpError::Connection);
     app.answers(down(), Answer::ok(json, EQUIPMENT), Answer::ok(json, RECALLS));
     // Beyond what may be stale, within what may stand in.
-    app.world.advance_s(86_400 + 604_800 + 60);
+    app.world.advance_s(86_400 + 604_800 + 200_000);
     assert_eq!(body(&app.get(&href)).pointer("/meta/facets/identity/state"), Some(&json!("stale")));
     assert!(answers(&app).contains(&json!(["identity", "master", "stale_error", 1])));
 }
@@ -124,4 +124,51 @@ fn ok_a_stream_is_one_answer() {
     let expected = [fetched("equipment", "equipment"), fetched("identity", "master"), fetched("recalls", "recalls")];
     assert_eq!(answers(&app), expected);
     assert_eq!(rows(&app, "vehicle").len(), 1);
+}
+
+/// Make, model, year, fuel, power and views of the cars in the analysis.
+fn cars(app: &TestApp) -> Vec<String> {
+    let sql = "SELECT json_array(make, model, model_year, fuel, power_value, power_unit, views) FROM vehicle";
+    let mut statement = app.database.prepare(sql).expect("SQL");
+    let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+    rows.map(|row| row.expect("a text")).collect()
+}
+
+#[test]
+fn ok_cars_have_their_public_facts_in_columns() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    app.get(&href);
+    app.get(&href);
+    app.get(&app.href(UNKNOWN_CAR));
+    assert_eq!(cars(&app), [r#"["Porsche","911 Carrera",1996,"petrol",210.0,"kW",0]"#], "not counted yet");
+    app.world.run_background();
+    assert_eq!(cars(&app), [r#"["Porsche","911 Carrera",1996,"petrol",210.0,"kW",2]"#]);
+    let (total, hits): (i64, i64) = app
+        .database
+        .query_row(
+            "SELECT sum(answers), sum(answers) FILTER (WHERE state = 'hit') FROM usage WHERE facet = 'identity'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .expect("sums");
+    assert_eq!((total, hits), (3, 1));
+}
+
+#[test]
+fn ok_what_a_market_keeps_from_the_public_is_in_no_column() {
+    let app = TestApp::new();
+    app.get(&app.href(CAR));
+    app.publish(&format!(
+        "{}\n[disclosure]\n\"identity.model\" = \"member\"\n",
+        include_str!("../fixtures/market.toml")
+    ));
+    app.world.advance_s(20);
+    app.get(&app.href(CAR));
+    app.world.run_background();
+    assert_eq!(
+        cars(&app),
+        [r#"["Porsche",null,1996,"petrol",210.0,"kW",2]"#],
+        "what was stored before goes with the next fetch"
+    );
 }
