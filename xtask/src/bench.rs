@@ -5,6 +5,7 @@
 //! another status than 0 has missed a limit: its figures are shown and kept all the same.
 
 mod module;
+mod samples;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -70,13 +71,17 @@ fn run(name: &str, path: &Path, soak: bool) -> Result<(Value, Result<()>)> {
     let node = Node::ensure()?;
     let module = module::build(name, &node)?;
     let markets = path.with_extension("").join("markets");
-    let stack = if markets.is_dir() { None } else { Some(Stack::start(&Options::for_tests())?) };
+    // One that measures stores alone needs no Worker, but rows as the Worker would write them.
+    let samples = if name == "storage" { Some(samples::write(name)?) } else { None };
+    let is_alone = markets.is_dir() || samples.is_some();
+    let stack = if is_alone { None } else { Some(Stack::start(&Options::for_tests())?) };
     let result = files::log(name).with_extension("json");
     let _ = std::fs::remove_file(&result);
     let mut command = node.command()?;
-    match &stack {
-        Some(stack) => drop(command.envs(stack.variables())),
-        None => alone(name, &markets, &node, &mut command)?,
+    match (&stack, &samples) {
+        (Some(stack), _) => drop(command.envs(stack.variables())),
+        (None, Some(samples)) => drop(command.env("KERBSIDE_SAMPLES", samples)),
+        (None, None) => alone(name, &markets, &node, &mut command)?,
     }
     command.arg(path).env("KERBSIDE_RESULT", &result);
     if soak {

@@ -203,7 +203,7 @@ export async function until(what, get, good, limit_ms = 10_000) {
 const used = new Set();
 
 /** Rows of a market for each file, so that files run in any order over one cache. All of these cars have equipment on record. */
-const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97], flow: [97, 107], usage: [107, 109] };
+const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97], flow: [97, 107] };
 
 /** Gives a function that gives a car of a market that nobody has asked for: `{ vin, market, label }`. */
 export async function carsFor(file) {
