@@ -109,7 +109,7 @@ struct Calls {
     origin: OriginName,
     outcome: &'static str,
     up_to_ms: u32,
-    calls: u32,
+    number: u32,
 }
 
 struct Car {
@@ -151,7 +151,7 @@ impl Usage {
     ) {
         let bound = CALL_UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
         let up_to_ms = bound.or(CALL_UP_TO_MS.last()).copied().unwrap_or_default();
-        self.0.borrow_mut().tally(market, now).call(Calls { origin: origin.clone(), outcome, up_to_ms, calls: 1 });
+        self.0.borrow_mut().tally(market, now).call(Calls { origin: origin.clone(), outcome, up_to_ms, number: 1 });
     }
 
     /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in stores.
@@ -201,8 +201,12 @@ impl Usage {
         ports.events.emit(&Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
         let mut counts = self.0.borrow_mut();
         counts.quiet_until = ports.clock.now().plus_ms(SAVE_AFTER_MS);
-        tallies.into_iter().for_each(|tally| counts.put_back(tally));
-        cars.into_iter().for_each(|car| counts.put_back_car(car));
+        for tally in tallies {
+            counts.put_back(tally);
+        }
+        for car in cars {
+            counts.put_back_car(car);
+        }
     }
 }
 
@@ -280,7 +284,7 @@ impl Tally {
         let is_it =
             |old: &&mut Calls| old.up_to_ms == new.up_to_ms && old.outcome == new.outcome && old.origin == new.origin;
         if let Some(old) = self.calls.iter_mut().find(is_it) {
-            old.calls = old.calls.saturating_add(new.calls);
+            old.number = old.number.saturating_add(new.number);
         } else if self.calls.len() < MOST_CALLS {
             self.calls.push(new);
         }
@@ -321,7 +325,7 @@ fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
                 );
             }
         }
-        for Calls { origin, outcome, up_to_ms, calls: number } in &tally.calls {
+        for Calls { origin, outcome, up_to_ms, number } in &tally.calls {
             let _ = write!(calls, r#",[{hour_ms},"{code}","{origin}","{outcome}",{up_to_ms},{number}]"#);
         }
     }

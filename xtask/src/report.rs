@@ -186,22 +186,16 @@ impl Report {
         let rows = self.facets.iter().filter_map(Facet::staleness);
         text += &stale.text(rows).unwrap_or_else(|| none("no facet was served"));
 
-        text += "\nRetention: ";
-        text += &match &self.retention {
-            Some(run) => format!(
-                "last ran {}, removed {}{}\n",
-                run.get("ran_at").and_then(Value::as_str).unwrap_or("?"),
-                removed(run),
-                if run.pointer("/state/more") == Some(&Value::Bool(true)) {
-                    "; more is left for the next run"
-                } else {
-                    ""
-                }
-            ),
-            None => "has not run yet\n".to_owned(),
-        };
-        text
+        text + "\nRetention: " + &self.retention.as_ref().map_or_else(|| "has not run yet\n".to_owned(), ran)
     }
+}
+
+/// When retention ran and what it removed.
+fn ran(run: &Value) -> String {
+    let at = run.get("ran_at").and_then(Value::as_str).unwrap_or("?");
+    let has_more = run.pointer("/state/more") == Some(&Value::Bool(true));
+    let more = if has_more { "; more is left for the next run" } else { "" };
+    format!("last ran {at}, removed {}{more}\n", removed(run))
 }
 
 /// `stored_facet 12, lease 3`.

@@ -41,7 +41,7 @@ fn age(seconds: f64) -> String {
 pub struct Model {
     market: String,
     make: Option<String>,
-    model: Option<String>,
+    name: Option<String>,
     from_year: Option<i64>,
     to_year: Option<i64>,
     cars: i64,
@@ -55,7 +55,7 @@ impl Model {
         Self {
             market: text(row, "market").unwrap_or_default(),
             make: text(row, "make"),
-            model: text(row, "model"),
+            name: text(row, "model"),
             from_year: row.get("from_year").and_then(Value::as_i64),
             to_year: row.get("to_year").and_then(Value::as_i64),
             cars: number(row, "cars"),
@@ -75,7 +75,7 @@ impl Model {
         vec![
             self.market.clone(),
             stated(&self.make),
-            stated(&self.model),
+            stated(&self.name),
             years,
             self.cars.to_string(),
             self.views.to_string(),
@@ -85,7 +85,7 @@ impl Model {
 
     /// For machines.
     pub fn json(&self) -> Value {
-        json!({"market": self.market, "make": self.make, "model": self.model, "from_year": self.from_year,
+        json!({"market": self.market, "make": self.make, "model": self.name, "from_year": self.from_year,
             "to_year": self.to_year, "cars": self.cars, "views": self.views, "last_seen": self.last_seen})
     }
 }
@@ -94,7 +94,7 @@ impl Model {
 #[derive(Default)]
 pub struct Facet {
     market: String,
-    facet: String,
+    name: String,
     origin: String,
     /// By state: answers, sum of ages, greatest age.
     states: Vec<(String, i64, i64, i64)>,
@@ -106,9 +106,9 @@ impl Facet {
         let mut all: Vec<Self> = Vec::new();
         for row in rows {
             let word = |name| text(row, name).unwrap_or_default();
-            let (market, facet, origin) = (word("market"), word("facet"), word("origin"));
-            if all.last().is_none_or(|last| (&last.market, &last.facet, &last.origin) != (&market, &facet, &origin)) {
-                all.push(Self { market, facet, origin, states: Vec::new() });
+            let (market, name, origin) = (word("market"), word("facet"), word("origin"));
+            if all.last().is_none_or(|last| (&last.market, &last.name, &last.origin) != (&market, &name, &origin)) {
+                all.push(Self { market, name, origin, states: Vec::new() });
             }
             if let Some(last) = all.last_mut() {
                 let sum =
@@ -141,7 +141,7 @@ impl Facet {
         let percent = |states: &[&str]| percent(self.answers(states), all);
         vec![
             self.market.clone(),
-            self.facet.clone(),
+            self.name.clone(),
             self.origin.clone(),
             all.to_string(),
             percent(&CACHED),
@@ -166,7 +166,7 @@ impl Facet {
         (present > 0).then(|| {
             vec![
                 self.market.clone(),
-                self.facet.clone(),
+                self.name.clone(),
                 present.to_string(),
                 percent(self.answers(&["stale"]), present),
                 percent(self.answers(&["stale_error"]), present),
@@ -187,7 +187,7 @@ impl Facet {
         let (old, old_age_s, oldest_s) = self.sum(&["stale", "stale_error"]);
         let (present, age_s, _) = self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
         json!({
-            "market": self.market, "facet": self.facet, "origin": self.origin, "answers": all,
+            "market": self.market, "facet": self.name, "origin": self.origin, "answers": all,
             "withheld": self.answers(&["withheld"]), "cached": share(self.answers(&CACHED), all), "share": shares,
             "mean_age_s": share(age_s, present), "mean_stale_age_s": share(old_age_s, old), "most_stale_age_s": oldest_s,
         })
@@ -200,7 +200,7 @@ const CACHED: [&str; 4] = ["hit", "stale", "stale_error", "absent"];
 /// How an origin did.
 pub struct Origin {
     market: String,
-    origin: String,
+    name: String,
     /// Good calls by the upper bound of their bucket.
     good: Vec<(i64, i64)>,
     /// Errors and how many, most first.
@@ -213,9 +213,9 @@ impl Origin {
         let mut all: Vec<Self> = Vec::new();
         for row in rows {
             let word = |name| text(row, name).unwrap_or_default();
-            let (market, origin, outcome) = (word("market"), word("origin"), word("outcome"));
-            if all.last().is_none_or(|last| (&last.market, &last.origin) != (&market, &origin)) {
-                all.push(Self { market, origin, good: Vec::new(), errors: Vec::new() });
+            let (market, name, outcome) = (word("market"), word("origin"), word("outcome"));
+            if all.last().is_none_or(|last| (&last.market, &last.name) != (&market, &name)) {
+                all.push(Self { market, name, good: Vec::new(), errors: Vec::new() });
             }
             let (Some(last), calls) = (all.last_mut(), number(row, "calls")) else { continue };
             if outcome == "ok" {
@@ -264,7 +264,7 @@ impl Origin {
         let errors: Vec<String> = self.errors.iter().map(|(error, calls)| format!("{error} {calls}")).collect();
         vec![
             self.market.clone(),
-            self.origin.clone(),
+            self.name.clone(),
             self.calls().to_string(),
             percent(self.failed(), self.calls()),
             ms(50),
@@ -278,7 +278,7 @@ impl Origin {
     pub fn json(&self) -> Value {
         let errors: Map<String, Value> =
             self.errors.iter().map(|(error, calls)| (error.clone(), Value::from(*calls))).collect();
-        json!({"market": self.market, "origin": self.origin, "calls": self.calls(), "error_share": share(self.failed(), self.calls()),
+        json!({"market": self.market, "origin": self.name, "calls": self.calls(), "error_share": share(self.failed(), self.calls()),
             "p50_ms": self.percentile(50), "p95_ms": self.percentile(95), "p99_ms": self.percentile(99), "errors": errors})
     }
 }

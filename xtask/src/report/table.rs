@@ -1,5 +1,6 @@
 //! Tables of text in columns.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// The columns of a table; some hold numbers and stand to the right.
@@ -29,9 +30,11 @@ impl Table {
         for row in std::iter::once(&self.names).chain(&rows) {
             let mut line = String::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                line += "  ";
-                line +=
-                    &if self.numbers.contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+                let _ = if self.numbers.contains(&column) {
+                    write!(line, "  {cell:>width$}")
+                } else {
+                    write!(line, "  {cell:<width$}")
+                };
             }
             text += line.trim_end();
             text.push('\n');
