@@ -1,63 +1,24 @@
 //! Every facet of every market from what the stand-ins really answer: the requests that the market files make, the recorded bytes,
 //! the facets that they become.
 //!
-//! `node tests/fixtures/markets/record.mjs` records the answers anew, from the stand-ins of `legacy/`, by [`record`].
+//! `node tests/fixtures/markets/record.mjs` records the answers anew, from the stand-ins of `legacy/`, by the example `record-markets`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "markets/common.rs"]
+mod common;
 #[path = "markets/exchange.rs"]
 mod exchange;
-#[path = "markets/record.rs"]
-mod record;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use kerbside::market::{self, FacetName, Market, OriginName};
-use kerbside::origin::{self, Answer, Mapped, Question, Tokens};
+use common::{CARS, answers, folder, read_market};
+use kerbside::market::{FacetName, Market};
+use kerbside::origin::{self, Answer, Mapped};
 use kerbside::ports::fake::World;
 use kerbside::vehicle::Vin;
 use serde_json::{Map, Value, json};
-
-/// The cars that are asked for in each market. The last one's systems state next to nothing.
-const CARS: &[(&str, &[&str])] = &[
-    // An air-cooled one with a long history; names with umlauts, quotes and markup.
-    ("de", &["WP0ZZZ99ZTS842360", "KBSZZZ10ZFK000001", "KBSZZZ11ZFK000002"]),
-    // Running warranties, an electric one.
-    ("us", &["1HGFC2F68LG111188", "5YJ3A1EA3PA522745", "KBS000117FK000002"]),
-    // Electric; an odometer that runs backwards, in kilometres; one in miles.
-    ("gb", &["WB5ZZZF0ZPW514759", "WDBZZZ0GZWA127885", "WP0ZZZA8ZFL938994", "KBSZZZ11ZFK000002"]),
-    // Damaged; reported as undamaged, with a value of too few comparables; a diesel.
-    ("fr", &["XP7ZZZEDZPA963890", "YV4ZZZPBZP2561078", "WVWZZZ1JZ6D760625", "KBSZZZ11ZFK000002"]),
-];
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/markets")
-}
-
-fn read_market(code: &str) -> Market {
-    let name = format!("markets/{code}.toml");
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name)).expect("a market file");
-    let errors =
-        |errors: Vec<market::MarketError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    let compiled = market::compile(&name, &text).map_err(errors).expect("a market without errors");
-    // As the Worker reads it.
-    let (market, _) = market::published::read(&compiled.json).expect("readable");
-    assert_eq!(market, compiled.market, "{code} is published as it is");
-    market
-}
-
-/// Asks all origins of a market for a car.
-fn answers<'m>(world: &Rc<World>, market: &'m Market, vin: &Vin) -> BTreeMap<&'m OriginName, Answer> {
-    let question = Question { vin: vin.clone(), market: market.code.clone(), fields: market::Map::new() };
-    let (ports, tokens) = (world.ports(), Tokens::default());
-    let ask = |name| {
-        let ask = origin::ask(&ports, &tokens, market, name, &question, &[], 30_000);
-        (name, world.run(ask).unwrap_or_else(|failure| panic!("{} {name}: {failure:?}", market.code)))
-    };
-    market.origins.keys().map(ask).collect()
-}
 
 /// Maps every facet of a market: a facet's value, or the word for what it is else.
 fn facets(world: &Rc<World>, market: &Market, vin: &str) -> Map<String, Value> {

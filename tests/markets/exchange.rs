@@ -40,7 +40,7 @@ pub fn key(request: &OriginRequest) -> String {
 
 /// A world in which the market's origins answer as they were recorded. A request that was not recorded fails the test.
 pub fn replay(code: &str, market: &Market) -> Rc<World> {
-    let folder = super::folder().join(code);
+    let folder = crate::common::folder().join(code);
     let index = std::fs::read_to_string(folder.join("exchanges.json")).expect("recorded exchanges");
     let exchanges: Vec<Exchange> = serde_json::from_str(&index).expect("a list of exchanges");
     let world = World::new();

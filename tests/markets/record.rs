@@ -1,4 +1,11 @@
-//! Records what the stand-ins answer to the requests that the market files make. `record.mjs` starts the stand-ins and runs this.
+//! Records what the stand-ins answer to the requests that the market files make. `tests/fixtures/markets/record.mjs` starts the
+//! stand-ins and runs this.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "who records reads the panic")]
+
+mod common;
+#[allow(dead_code, reason = "the other half replays")]
+mod exchange;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,11 +18,9 @@ use kerbside::ports::fake::{Answer, World};
 use kerbside::ports::{OriginRequest, OriginResponse};
 use kerbside::vehicle::Vin;
 
-use super::exchange::{Exchange, key};
+use exchange::{Exchange, key};
 
-#[test]
-#[ignore = "writes the fixtures; tests/fixtures/markets/record.mjs runs it against the stand-ins"]
-fn record() {
+fn main() {
     let read = |name: &str| -> BTreeMap<String, String> {
         let text = std::env::var(name).expect("set by record.mjs");
         serde_json::from_str(&text).expect("an object of texts")
@@ -27,8 +32,8 @@ fn record() {
     // The stand-ins take passwords in digests only for some minutes.
     let now_s: i64 = std::env::var("KERBSIDE_NOW_S").expect("set by record.mjs").parse().expect("seconds");
     world.advance_s(now_s - 1_795_161_600);
-    for (code, cars) in super::CARS {
-        let folder = super::folder().join(code);
+    for (code, cars) in common::CARS {
+        let folder = common::folder().join(code);
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder).expect("a folder");
         let exchanges = Rc::new(RefCell::new(Vec::<Exchange>::new()));
@@ -38,9 +43,9 @@ fn record() {
             keep(&into, &mut kept.borrow_mut(), request, &response);
             Answer { after_ms: 1, outcome: Ok(response) }
         });
-        let market = super::read_market(code);
+        let market = common::read_market(code);
         for vin in *cars {
-            super::answers(&world, &market, &Vin::parse(vin).expect("a VIN"));
+            common::answers(&world, &market, &Vin::parse(vin).expect("a VIN"));
         }
         let index = serde_json::to_string_pretty(&*exchanges.borrow()).expect("JSON");
         std::fs::write(folder.join("exchanges.json"), index + "\n").expect("written");
