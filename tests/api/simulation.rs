@@ -1,4 +1,5 @@
-//! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that come together or leave. What
+//! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that come together or leave, to one isolate
+//! of the region or to several. What
 //! must hold in each of them is asserted in `World::…` below. A seed makes a world; a failing one is named and can be run alone.
 
 #![expect(
@@ -89,17 +90,27 @@ fn simulate(seed: u64, seen: &mut Seen) {
     let market = Market::new(&mut dice);
     let app = TestApp::new();
     app.publish(&market.text);
-    let watch = Rc::new(Watch::new(seed, market.clone(), app.world.ports(), dice.below(3) > 0));
+    let watch = Rc::new(Watch::new(
+        seed,
+        market.clone(),
+        app.world.ports(),
+        dice.below(3) > 0,
+        [1, 1, 1, 2, 3][dice.below(5) as usize],
+    ));
     let app = app.with_ports(|ports| Ports {
         origins: Rc::new(Watched(Rc::clone(&watch))),
         db: Rc::new(Watched(Rc::clone(&watch))),
         ..ports
     });
     let hrefs = CARS.map(|vin| app.href(vin));
+    let isolates: Vec<TestApp> = (0..watch.isolates).map(|_| app.isolate()).collect();
+    app.world.stores_take_ms.set(dice.below(12) as u32);
     watch.begin();
     let visits: Vec<Visit> =
         (0..=dice.below(14)).map(|number| Visit::new(number, &market, &hrefs, &mut dice)).collect();
-    let answers = app.world.run(join_all(visits.iter().map(|visit| visit.make(&app, &watch))));
+    let answers = app.world.run(join_all(
+        visits.iter().map(|visit| visit.make(&isolates[visit.number as usize % isolates.len()], &watch)),
+    ));
     app.world.run_background();
     for (visit, answer) in visits.iter().zip(answers) {
         match answer {
@@ -399,6 +410,8 @@ struct Watch {
     ports: Ports,
     /// Whether the database says who may probe.
     has_leases: bool,
+    /// How many isolates the visitors reach.
+    isolates: usize,
     dice: RefCell<Dice>,
     log: RefCell<Log>,
 }
@@ -420,9 +433,9 @@ struct Log {
 }
 
 impl Watch {
-    fn new(seed: u64, market: Market, ports: Ports, has_leases: bool) -> Self {
+    fn new(seed: u64, market: Market, ports: Ports, has_leases: bool, isolates: usize) -> Self {
         let dice = RefCell::new(Dice(seed ^ 0xABCD));
-        Self { seed, market, ports, has_leases, dice, log: RefCell::default() }
+        Self { seed, market, ports, has_leases, isolates, dice, log: RefCell::default() }
     }
 
     fn begin(&self) {
@@ -441,7 +454,7 @@ impl Watch {
         let of_request = log.open.iter().filter(|(other, _)| *other == trace).count();
         assert!(of_request < 6, "seed {seed}: seven calls of a request");
         let of_origin = log.open.iter().filter(|(_, other)| *other == host).count();
-        assert!(of_origin < origin.concurrency, "seed {seed}: {} calls to {host}", of_origin + 1);
+        assert!(of_origin < origin.concurrency * self.isolates, "seed {seed}: {} calls to {host}", of_origin + 1);
         log.was_full |= of_origin + 1 == origin.concurrency;
         let ends = self.ports.clock.now().0 + i64::from(request.timeout_ms);
         let limit = log.started[&trace] + self.market.deadline_ms + 30_000;

@@ -90,6 +90,18 @@ impl TestApp {
         self
     }
 
+    /// Another isolate of the same region.
+    #[must_use]
+    pub fn isolate(&self) -> Self {
+        let app = App {
+            ports: self.app.ports.clone(),
+            memory: Rc::new(Memory::default()),
+            flow: kerbside::flow::Memory::default(),
+            config: Rc::clone(&self.app.config),
+        };
+        Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }
+    }
+
     /// Answers a GET as the Worker does; what is left to the background stays there.
     pub async fn answer(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         handle(&self.app, call("GET", target, headers, &[])).await
