@@ -8,6 +8,7 @@ mod config;
 mod context;
 mod document;
 mod json;
+mod operator;
 pub mod problem;
 mod router;
 mod site;
@@ -73,6 +74,7 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
         Route::Lookups { market } => v1::lookups::create(context, market).await,
         Route::Vehicle { market, id } => v1::vehicles::document(context, market, id).await,
         Route::Facet { market, id, facet } => v1::vehicles::facet(context, market, id, facet).await,
+        Route::Operator(route) => operator::answer(context, *route, method).await,
         Route::HomePage => Ok(site::home(context).await),
         Route::MarketPage { market } if method == "POST" => site::look_up(context, market).await,
         Route::MarketPage { market } => site::market(context, market).await,
@@ -85,7 +87,10 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
 
 /// The API answers with problem documents, pages with pages.
 async fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) -> Answer {
-    let is_api = context.call.path.starts_with("/api/") || matches!(route, Some(Route::Healthz | Route::Readyz));
+    let path = context.call.path.as_str();
+    let is_api = path.starts_with("/api/")
+        || path.starts_with("/operator/")
+        || matches!(route, Some(Route::Healthz | Route::Readyz));
     if is_api || context.wants_json() {
         problem.to_json(&context.request_id)
     } else {

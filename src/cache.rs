@@ -4,15 +4,21 @@
 //! does it. Leaves to others: when to fetch (`flow`) and who may see what (`disclosure`).
 
 mod analysis;
+pub mod audit;
 mod entry;
 mod envelope;
+pub mod erase;
+pub mod inspect;
 mod lease;
 mod markets;
 pub mod retention;
+pub mod purge;
+pub mod reseal;
 mod sealing;
 mod store;
 mod usage;
 
+pub use entry::key as car_key;
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};

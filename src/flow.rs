@@ -26,6 +26,7 @@ mod work;
 use std::rc::Rc;
 
 use crate::cache::SealingRing;
+use crate::cache::purge::Purges;
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
@@ -46,6 +47,8 @@ pub struct Request {
     pub lookup: String,
     /// What seals and opens what is above public.
     pub sealing: Rc<SealingRing>,
+    /// What is declared outdated in the market.
+    pub purges: Rc<Purges>,
     /// The facets that are asked for, all of them offered by the market.
     pub facets: Vec<FacetName>,
     /// How far the caller is known.

@@ -78,6 +78,8 @@ pub mod field {
     pub const MORE: &str = "more";
     /// How many.
     pub const COUNT: &str = "count";
+    /// How many failed; of tokens, in this isolate and the last minute.
+    pub const FAILURES: &str = "failures";
     /// The problem's slug.
     pub const PROBLEM: &str = "problem";
 }

@@ -11,6 +11,8 @@ mod facets;
 mod lookups;
 #[path = "api/markets.rs"]
 mod markets;
+#[path = "api/operator.rs"]
+mod operator;
 #[path = "api/pages.rs"]
 mod pages;
 #[path = "api/simulation.rs"]

@@ -159,6 +159,7 @@ impl<'a> Context<'a> {
             vin: vin.clone(),
             lookup: self.keys()?.lookup(vin),
             sealing: self.sealing()?,
+            purges: self.app.memory.purges(&market.code),
             facets,
             tier: Tier::Public,
             started: self.started,

@@ -20,6 +20,8 @@ pub enum Slug {
     UnknownMarket,
     /// There is no such path.
     NotFound,
+    /// Who it is must be proven first.
+    SignInRequired,
     /// A required origin did not answer in time.
     OriginTimeout,
     /// A required origin's answer is of no use.
@@ -36,18 +38,21 @@ pub enum Slug {
     MethodNotAllowed,
     /// The market is served elsewhere.
     Misdirected,
+    /// Something that it needs is not there now.
+    ServiceUnavailable,
     /// Kerbside's own fault.
     Internal,
 }
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidVin,
         Self::InvalidRequest,
         Self::UnknownVehicle,
         Self::UnknownMarket,
         Self::NotFound,
+        Self::SignInRequired,
         Self::OriginTimeout,
         Self::OriginFailed,
         Self::OriginUnavailable,
@@ -56,6 +61,7 @@ impl Slug {
         Self::UnsupportedMediaType,
         Self::MethodNotAllowed,
         Self::Misdirected,
+        Self::ServiceUnavailable,
         Self::Internal,
     ];
 
@@ -67,6 +73,7 @@ impl Slug {
             Self::UnknownVehicle => ("unknown-vehicle", 404, "There is no such vehicle"),
             Self::UnknownMarket => ("unknown-market", 404, "There is no such market"),
             Self::NotFound => ("not-found", 404, "There is nothing at this address"),
+            Self::SignInRequired => ("sign-in-required", 401, "Sign in first"),
             Self::OriginTimeout => ("origin-timeout", 504, "A source system did not answer in time"),
             Self::OriginFailed => ("origin-failed", 502, "A source system gave no usable answer"),
             Self::OriginUnavailable => ("origin-unavailable", 503, "A source system cannot be asked now"),
@@ -75,6 +82,7 @@ impl Slug {
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The request body is of another type"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "This address has other methods"),
             Self::Misdirected => ("misdirected", 421, "This market is served elsewhere"),
+            Self::ServiceUnavailable => ("service-unavailable", 503, "This cannot be done now"),
             Self::Internal => ("internal", 500, "Something went wrong here"),
         }
     }

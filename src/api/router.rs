@@ -37,6 +37,8 @@ pub enum Route {
         /// The facet's name.
         facet: String,
     },
+    /// `/operator/v1/…`
+    Operator(OperatorRoute),
     /// `/`
     HomePage,
     /// `/{market}/`
@@ -65,6 +67,23 @@ pub enum Route {
     },
 }
 
+/// What an operator does; no part of the public contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorRoute {
+    /// `/operator/v1/purges`
+    Purges,
+    /// `/operator/v1/erasures`
+    Erasures,
+    /// `/operator/v1/inspections`
+    Inspections,
+    /// `/operator/v1/keys`
+    Keys,
+    /// `/operator/v1/resealings`
+    Resealings,
+    /// `/operator/v1/audit`
+    Audit,
+}
+
 /// The route of a path, or nothing.
 pub fn route(path: &str) -> Option<Route> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').take(9).collect();
@@ -84,12 +103,46 @@ pub fn route(path: &str) -> Option<Route> {
         ["api", "v1", market, "vehicles", id, "facets", facet] => {
             Route::Facet { market: own(market), id: own(id), facet: own(facet) }
         }
-        ["" | "api" | "auth" | "assets", ..] => return None,
+        ["operator", "v1", what] => Route::Operator(OperatorRoute::of(what)?),
+        ["" | "api" | "auth" | "assets" | "operator", ..] => return None,
         [market] => Route::MarketRedirect { market: own(market) },
         [market, ""] => Route::MarketPage { market: own(market) },
         [market, "vehicles", id] => Route::VehiclePage { market: own(market), id: own(id) },
         _ => return None,
     })
+}
+
+impl OperatorRoute {
+    fn of(segment: &str) -> Option<Self> {
+        Some(match segment {
+            "purges" => Self::Purges,
+            "erasures" => Self::Erasures,
+            "inspections" => Self::Inspections,
+            "keys" => Self::Keys,
+            "resealings" => Self::Resealings,
+            "audit" => Self::Audit,
+            _ => return None,
+        })
+    }
+
+    fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Purges => &["GET", "POST"],
+            Self::Keys | Self::Audit => &["GET"],
+            Self::Erasures | Self::Inspections | Self::Resealings => &["POST"],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Purges => "/operator/v1/purges",
+            Self::Erasures => "/operator/v1/erasures",
+            Self::Inspections => "/operator/v1/inspections",
+            Self::Keys => "/operator/v1/keys",
+            Self::Resealings => "/operator/v1/resealings",
+            Self::Audit => "/operator/v1/audit",
+        }
+    }
 }
 
 impl Route {
@@ -98,6 +151,7 @@ impl Route {
         match self {
             Self::Lookups { .. } => &["POST"],
             Self::MarketPage { .. } => &["GET", "POST"],
+            Self::Operator(route) => route.methods(),
             _ => &["GET"],
         }
     }
@@ -127,6 +181,7 @@ impl Route {
             Self::Lookups { .. } => "/api/v1/{market}/lookups",
             Self::Vehicle { .. } => "/api/v1/{market}/vehicles/{id}",
             Self::Facet { .. } => "/api/v1/{market}/vehicles/{id}/facets/{facet}",
+            Self::Operator(route) => route.name(),
             Self::HomePage => "/",
             Self::MarketPage { .. } => "/{market}/",
             Self::MarketRedirect { .. } => "/{market}",
@@ -151,6 +206,8 @@ mod tests {
             ("/problems", "/problems/"),
             ("/problems/", "/problems/"),
             ("/problems/invalid-vin", "/problems/{slug}"),
+            ("/operator/v1/purges", "/operator/v1/purges"),
+            ("/operator/v1/audit", "/operator/v1/audit"),
             ("/api/v1/markets", "/api/v1/markets"),
             ("/api/v1/openapi.json", "/api/v1/openapi.json"),
             ("/api/v1/de", "/api/v1/{market}"),
@@ -172,6 +229,12 @@ mod tests {
             "/api/v1/",
             "/api/v2/de",
             "/auth/x",
+            "/operator",
+            "/operator/",
+            "/operator/v1/",
+            "/operator/v1/x",
+            "/operator/v1/purges/",
+            "/operator/vehicles/x",
             "/de/vehicles",
             "/de/vehicles/x/",
             "/de/x",

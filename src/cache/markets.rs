@@ -1,8 +1,10 @@
-//! Published markets: read from KV, kept in the isolate for seconds, the last good copy for as long as KV fails.
+//! Published markets and their purges: read from KV together, kept in the isolate for seconds, the last good copy for as long as KV
+//! fails.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::purge::{self, Purges};
 use super::sealing::{SealingRing, SealingRingError};
 use crate::market::published::{self, DirectoryEntry};
 use crate::market::{Map, Market, MarketCode};
@@ -12,14 +14,25 @@ use crate::vehicle::{KeyRing, KeyRingError};
 
 /// Milliseconds that an isolate does not look for a new version.
 const LOOK_AGAIN_MS: i64 = 10_000;
+/// Refused tokens are counted for so long.
+const FAILURES_MS: i64 = 60_000;
 
 /// What an isolate remembers between requests: plain data with an age, never a future or a lock.
 #[derive(Default)]
 pub struct Memory {
-    markets: RefCell<Map<MarketCode, Remembered<Rc<Market>>>>,
+    markets: RefCell<Map<MarketCode, Remembered<Served>>>,
     directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
     keys: RefCell<Option<Rc<KeyRing>>>,
     sealing: RefCell<Option<Rc<SealingRing>>>,
+    /// Since when, and how many.
+    failures: Cell<(Timestamp, i64)>,
+}
+
+/// A market and what is declared outdated in it.
+#[derive(Clone)]
+struct Served {
+    market: Rc<Market>,
+    purges: Rc<Purges>,
 }
 
 #[derive(Clone)]
@@ -72,6 +85,26 @@ impl Memory {
         *self.sealing.borrow_mut() = Some(Rc::clone(&ring));
         Ok(ring)
     }
+
+    /// What is declared outdated in a market that was just read.
+    pub fn purges(&self, code: &MarketCode) -> Rc<Purges> {
+        self.markets.borrow().get(code).map(|known| Rc::clone(&known.value.purges)).unwrap_or_default()
+    }
+
+    /// Takes in what an operator has just declared by way of this isolate; others read it from KV.
+    pub fn learn(&self, code: &MarketCode, purges: Purges) {
+        if let Some(known) = self.markets.borrow_mut().get_mut(code) {
+            known.value.purges = Rc::new(purges);
+        }
+    }
+
+    /// Counts a token that was refused: how many there were in the last minute.
+    pub fn count_failure(&self, now: Timestamp) -> i64 {
+        let (since, count) = self.failures.get();
+        let (since, count) = if now.since_ms(since) < FAILURES_MS { (since, count + 1) } else { (now, 1) };
+        self.failures.set((since, count));
+        count
+    }
 }
 
 /// The market of a code.
@@ -82,21 +115,28 @@ pub async fn market(ports: &Ports, memory: &Memory, code: &MarketCode) -> Result
     let now = ports.clock.now();
     let remembered = memory.markets.borrow().get(code).cloned();
     if let Some(known) = remembered.as_ref().filter(|known| known.is_recent(now)) {
-        return Ok(Rc::clone(&known.value));
+        return Ok(Rc::clone(&known.value.market));
     }
-    let found = match read_one(ports, published::market_key(code)).await {
-        Ok(Some(text)) => read_market(ports, code, &text),
-        Ok(None) => {
+    let last_good = remembered.map(|known| known.value);
+    let texts = ports.markets.get_many(vec![published::market_key(code), purge::key(code)]).await;
+    let served = match texts.as_deref() {
+        Ok([Some(text), purges]) => {
+            let market = read_market(ports, code, text).map(Rc::new);
+            let market = market.or_else(|| last_good.as_ref().map(|last| Rc::clone(&last.market)));
+            let purges = read_purges(ports, code, purges.as_deref());
+            let purges = purges.or_else(|| last_good.map(|last| last.purges)).unwrap_or_default();
+            market.map(|market| Served { market, purges })
+        }
+        Ok([None, _]) => {
             memory.markets.borrow_mut().remove(code);
             return Err(MarketError::Unknown);
         }
-        Err(StoreError) => None,
+        _ => last_good,
     };
-    match (found, remembered) {
-        (Some(market), _) => Ok(remember(memory, code, Rc::new(market), now)),
-        (None, Some(last_good)) => Ok(remember(memory, code, last_good.value, now)),
-        (None, None) => Err(MarketError::Unavailable),
-    }
+    let served = served.ok_or(MarketError::Unavailable)?;
+    let market = Rc::clone(&served.market);
+    memory.markets.borrow_mut().insert(code.clone(), Remembered { value: served, looked_at: now });
+    Ok(market)
 }
 
 /// All markets of all regions, in the order of their codes. Empty where none is published or KV fails.
@@ -113,12 +153,6 @@ pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>
     value
 }
 
-fn remember(memory: &Memory, code: &MarketCode, market: Rc<Market>, now: Timestamp) -> Rc<Market> {
-    let remembered = Remembered { value: Rc::clone(&market), looked_at: now };
-    memory.markets.borrow_mut().insert(code.clone(), remembered);
-    market
-}
-
 async fn read_one(ports: &Ports, key: String) -> Result<Option<String>, StoreError> {
     Ok(ports.markets.get_many(vec![key]).await?.pop().flatten())
 }
@@ -131,6 +165,16 @@ fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
         ports.events.emit(&event.with(field::MARKET, code));
     }
     read
+}
+
+/// No text: no purges. Nothing where it does not read: what was known goes on.
+fn read_purges(ports: &Ports, code: &MarketCode, text: Option<&str>) -> Option<Rc<Purges>> {
+    let read = text.map_or_else(|| Some(Purges::default()), Purges::parse);
+    if read.is_none() {
+        let event = Event::new(Level::Error, "the purges of a market do not read; purge again, which writes them anew");
+        ports.events.emit(&event.with(field::MARKET, code));
+    }
+    read.map(Rc::new)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use futures::FutureExt as _;
 use futures::future::{Either, select};
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use super::analysis;
 use super::entry;
 use super::envelope::{Envelope, Freshness, Stored};
 use super::lease::{self, Claim, Lease, NOW_MS, Standing};
+use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
@@ -27,7 +29,7 @@ const PATIENCE_MS: u32 = 500;
 const KV_DELAY_MS: i64 = 60_000;
 
 /// The columns of a row but for what is sealed, which only few may read.
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
 
 /// The stored facets of one car in one market.
@@ -38,6 +40,7 @@ pub struct FacetStore {
     /// The keyed hash that stands for the car.
     vehicle: Rc<str>,
     ring: Rc<SealingRing>,
+    purges: Rc<Purges>,
 }
 
 /// What a read found.
@@ -74,8 +77,14 @@ pub struct Entry {
 
 impl FacetStore {
     /// The store of a car; `vehicle` is [`crate::vehicle::KeyRing::lookup`].
-    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str, ring: &Rc<SealingRing>) -> Self {
-        Self { ports: ports.clone(), market: Rc::clone(market), vehicle: vehicle.into(), ring: Rc::clone(ring) }
+    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str, ring: &Rc<SealingRing>, purges: &Rc<Purges>) -> Self {
+        Self {
+            ports: ports.clone(),
+            market: Rc::clone(market),
+            vehicle: vehicle.into(),
+            ring: Rc::clone(ring),
+            purges: Rc::clone(purges),
+        }
     }
 
     /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
@@ -97,8 +106,8 @@ impl FacetStore {
         let now = self.ports.clock.now();
         let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
         let lacking = facets.iter().filter(|facet| !read.found.get(facet).is_some_and(good));
-        let lacking: Vec<(FacetName, i64)> =
-            lacking.map(|facet| (*facet, read.found.get(facet).map_or(0, |old| old.generation))).collect();
+        let known = |facet: &FacetName| read.found.get(facet).map_or(0, |old| old.generation).max(self.floor(*facet));
+        let lacking: Vec<(FacetName, i64)> = lacking.map(|facet| (*facet, known(facet))).collect();
         if lacking.is_empty() {
             return read;
         }
@@ -134,7 +143,7 @@ impl FacetStore {
         let [rows, standing] = results.as_slice() else { return Err(StoreError) };
         let rows = envelopes(rows);
         let generations = rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
-        let usable = rows.into_iter().filter(|(facet, envelope)| self.is_usable(*facet, envelope));
+        let usable = self.purged(rows).into_iter().filter(|(facet, envelope)| self.is_usable(*facet, envelope));
         Ok(Look { facets: usable.collect(), generations, standing: lease::read_standing(standing) })
     }
 
@@ -149,7 +158,7 @@ impl FacetStore {
             self.warn("facets could not be recorded (D1)");
             return None;
         };
-        Some(self.entry(&results.get(2).map(envelopes).unwrap_or_default()))
+        Some(self.entry(&self.purged(results.get(2).map(envelopes).unwrap_or_default())))
     }
 
     /// What KV should have of these facets.
@@ -161,8 +170,32 @@ impl FacetStore {
     /// What KV should have by the record; nothing where that fails, or holds nothing.
     pub async fn current(&self) -> Option<Entry> {
         let results = self.ports.db.batch(vec![self.select(Tier::Public)]).await.ok()?;
-        let rows = envelopes(results.first()?);
+        let rows = self.purged(envelopes(results.first()?));
         (!rows.is_empty()).then(|| self.entry(&rows))
+    }
+
+    /// The facets without what is purged hard; what is purged soft is marked so. `facets` should be all of the car, as rules may ask for
+    /// its identity.
+    pub fn purged(&self, facets: Vec<(FacetName, Envelope)>) -> Vec<(FacetName, Envelope)> {
+        if self.purges.is_empty() {
+            return facets;
+        }
+        let mut facets: Map<FacetName, Envelope> = facets.into_iter().collect();
+        let hits = self.purges.apply(&self.vehicle, &mut facets);
+        let statements = purge::settle(&self.market.code, &self.vehicle, &hits);
+        if !statements.is_empty() {
+            let db = Rc::clone(&self.ports.db);
+            // What cannot be settled now is by the next read.
+            let settled = async move { drop(db.batch(statements).await) };
+            self.ports.background.spawn(settled.boxed_local());
+        }
+        facets.into_iter().collect()
+    }
+
+    /// The generation that a facet must be newer than, before anything is known of it.
+    fn floor(&self, facet: FacetName) -> i64 {
+        let origin = self.market.facets.get(&facet).map(|description| description.origin.as_str()).unwrap_or_default();
+        self.purges.floor(&self.vehicle, facet, origin)
     }
 
     /// Puts a car's entry near the readers. It fails where another one was put within the last second.
@@ -230,9 +263,11 @@ impl FacetStore {
             return Map::new();
         };
         let Some(Some(text)) = values.first() else { return Map::new() };
-        let usable =
-            entry::decode(text).filter(|(facet, envelope)| facets.contains(facet) && self.is_usable(*facet, envelope));
-        usable.collect()
+        let usable = entry::decode(text).filter(|(facet, envelope)| self.is_usable(*facet, envelope));
+        if self.purges.is_empty() {
+            return usable.filter(|(facet, _)| facets.contains(facet)).collect();
+        }
+        self.purged(usable.collect()).into_iter().filter(|(facet, _)| facets.contains(facet)).collect()
     }
 
     async fn read_record(
@@ -248,7 +283,7 @@ impl FacetStore {
         let ridden = results.pop().unwrap_or_default();
         let rows = results.pop().unwrap_or_default();
         let leases = lease::granted(claims, &results.pop().unwrap_or_default());
-        Some((leases, envelopes(&rows), ridden))
+        Some((leases, self.purged(envelopes(&rows)), ridden))
     }
 
     fn select(&self, tier: Tier) -> Statement {
@@ -269,8 +304,9 @@ impl FacetStore {
                  SELECT ?1, ?2, r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, \
                    r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11, r.value ->> 12, \
                    r.value ->> 13 \
-                 FROM json_each(?3) AS r WHERE NOT EXISTS (SELECT 1 FROM purge AS p WHERE p.market = ?1 AND p.hard = 1 \
-                   AND p.generation > r.value ->> 1 AND p.tag IS NULL AND coalesce(p.vehicle, ?2) = ?2 \
+                 FROM json_each(?3) AS r WHERE NOT EXISTS (SELECT 1 FROM purge AS p WHERE p.market = ?1 \
+                   AND (p.hard = 1 OR p.vehicle IS NOT NULL) AND (p.vehicle IS NULL OR p.vehicle = ?2) \
+                   AND p.generation >= r.value ->> 1 AND p.tag IS NULL \
                    AND coalesce(p.facet, r.value ->> 0) = r.value ->> 0 AND coalesce(p.origin, r.value ->> 3) = r.value ->> 3) \
                  ON CONFLICT (market, vehicle, facet) DO UPDATE SET generation = excluded.generation, \
                    stored_at_ms = excluded.stored_at_ms, source = excluded.source, policy = excluded.policy, \
@@ -325,7 +361,7 @@ fn row(facet: FacetName, envelope: &Envelope) -> Value {
 }
 
 /// A row as it is read.
-fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
+pub(super) fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let number = |name: &str| row.get(name).and_then(Value::as_i64);
     let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());

@@ -41,7 +41,7 @@ impl Running {
     /// Reads what is stored and starts the calls for what is missing, which run in the background from the start.
     pub async fn start(ports: &Ports, memory: &Memory, request: Request) -> Self {
         let plan = plan::plan(&request.market, &request.facets, request.tier);
-        let store = FacetStore::new(ports, &request.market, &request.lookup, &request.sealing);
+        let store = FacetStore::new(ports, &request.market, &request.lookup, &request.sealing, &request.purges);
         let passed_ms = ports.clock.now().since_ms(request.started);
         let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
         let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
@@ -61,6 +61,11 @@ impl Running {
             is_unknown: false,
         };
         this.cached = this.read().await;
+        if !this.request.purges.is_empty() {
+            // What this isolate remembers may be purged since.
+            let remembered = std::mem::take(&mut this.cached).into_iter().collect();
+            this.cached = this.store.purged(remembered).into_iter().collect();
+        }
         this.open();
         this.begin();
         this

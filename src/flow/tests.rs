@@ -75,6 +75,7 @@ impl Case {
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
             sealing: self.sealing(),
+            purges: Rc::default(),
             facets: facets.to_vec(),
             tier: Tier::Public,
             started: ports.clock.now(),

@@ -109,7 +109,7 @@ name!(
 );
 
 /// First path segments of Kerbside's own, which no market may take.
-const RESERVED: [&str; 7] = ["api", "auth", "assets", "problems", "healthz", "readyz", "www"];
+const RESERVED: [&str; 8] = ["api", "auth", "assets", "operator", "problems", "healthz", "readyz", "www"];
 
 impl Locale {
     /// The language alone: `de` of `de-DE`.
@@ -200,7 +200,11 @@ mod tests {
 
     #[test]
     fn names_keep_their_rules() {
-        check(MarketCode::try_from, &["de", "us", "benelux", "b2"], &["", "d", "DE", "de/..", "2b", "api", "dé"]);
+        check(
+            MarketCode::try_from,
+            &["de", "us", "benelux", "b2"],
+            &["", "d", "DE", "de/..", "2b", "api", "operator", "dé"],
+        );
         check(OriginName::try_from, &["master", "sap_2"], &["", "Master", "a b", "_x"]);
         check(SecretName::try_from, &["DE_MASTER_TOKEN"], &["", "user:password", "de_token", "A"]);
         check(Locale::try_from, &["de-DE", "en-GB", "es-419"], &["de", "de_DE", "DE-de", "-", "de-", "de-12", "de-1a"]);

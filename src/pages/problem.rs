@@ -6,7 +6,7 @@ use super::layout::{Files, Frame, host_of, page, web_address};
 use super::message::Messages;
 
 /// Every problem and its status, in the order of the API contract. `not-found` is for paths that are in no table.
-pub const SLUGS: [(&str, &str); 21] = [
+pub const SLUGS: [(&str, &str); 22] = [
     ("invalid-vin", "422"),
     ("invalid-request", "400, 422"),
     ("unknown-vehicle", "404"),
@@ -27,6 +27,7 @@ pub const SLUGS: [(&str, &str); 21] = [
     ("unsupported-media-type", "415"),
     ("method-not-allowed", "405"),
     ("misdirected", "421"),
+    ("service-unavailable", "503"),
     ("internal", "500"),
 ];
 

@@ -47,6 +47,7 @@ fn seen_by(tier: Tier) -> Value {
         vin: Vin::parse(CAR).expect("valid"),
         lookup: "x".into(),
         sealing: Rc::new(SealingRing::parse(ports.secrets.as_ref()).expect("a key")),
+        purges: Rc::default(),
         facets: FacetName::ALL.to_vec(),
         tier,
         started: ports.clock.now(),

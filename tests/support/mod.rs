@@ -18,11 +18,15 @@ use kerbside::market::published::{self, DirectoryEntry};
 use kerbside::ports::Ports;
 use kerbside::ports::fake::{self, World};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// A real-looking car that the scripted master knows.
 pub const CAR: &str = "WP0ZZZ99ZTS390000";
 /// A car that it does not.
 pub const UNKNOWN_CAR: &str = "WP0ZZZ99ZTS399999";
+
+/// The token of the operator `ada`.
+pub const OPERATOR_TOKEN: &str = "Qm9yaW5nIGJ1dCBzZWNyZXQgZW5vdWdoIGZvciBhIHRlc3Q";
 
 const MARKET: &str = include_str!("../fixtures/market.toml");
 
@@ -66,6 +70,7 @@ impl TestApp {
             ("VEHICLE_ID_KEYS", format!("1:{}", random(64))),
             ("LOOKUP_KEY", random(32)),
             ("SEALING_KEY_1", random(32)),
+            ("OPERATOR_TOKENS", format!("ada:{}", operator_hash())),
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
         }
@@ -105,6 +110,22 @@ impl TestApp {
     /// Answers a GET as the Worker does; what is left to the background stays there.
     pub async fn answer(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         handle(&self.app, call("GET", target, headers, &[])).await
+    }
+
+    /// Answers a POST as the Worker does; what is left to the background stays there.
+    pub async fn post(&self, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        handle(&self.app, call("POST", target, headers, body)).await
+    }
+
+    /// The same region, another isolate.
+    pub fn another_isolate(&self) -> Self {
+        let app = App {
+            ports: self.world.ports(),
+            memory: Rc::new(Memory::default()),
+            flow: kerbside::flow::Memory::default(),
+            config: Rc::clone(&self.app.config),
+        };
+        Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }
     }
 
     /// Publishes the market `de`.
@@ -184,6 +205,11 @@ fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Ca
         query: query.to_owned(),
         incoming: Box::new(Sent { headers, body: body.to_vec() }),
     }
+}
+
+/// What stands beside the operator's name.
+pub fn operator_hash() -> String {
+    STANDARD.encode(Sha256::digest(OPERATOR_TOKEN))
 }
 
 /// An answer's body as JSON.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::api::call::Answer;
 use crate::api::context::Context;
+use crate::api::operator;
 use crate::cache;
 use crate::ports::Statement;
 
@@ -19,6 +20,7 @@ struct Ready {
 struct Checks {
     secrets: &'static str,
     markets: &'static str,
+    operators: &'static str,
     cache: &'static str,
     database: &'static str,
 }
@@ -45,13 +47,19 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
             "set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`",
         ),
         markets: verdict(served, "publish a market of this region with `cargo xtask market publish --env <region>`"),
+        operators: verdict(
+            operator::is_configured(context),
+            "set OPERATOR_TOKENS with `wrangler secret put --env <region>`; `cargo xtask keys new operator` makes a line of it",
+        ),
         cache: verdict(cache_reads, "the KV namespace CACHE does not answer"),
         database: verdict(
             database_reads,
             "apply the migrations with `wrangler d1 migrations apply DB --remote --env <region>`",
         ),
     };
-    let all = [checks.secrets, checks.markets, checks.cache, checks.database].iter().all(|check| *check == "ok");
+    let all = [checks.secrets, checks.markets, checks.operators, checks.cache, checks.database]
+        .iter()
+        .all(|check| *check == "ok");
     let ready = Ready { status: if all { "ready" } else { "not_ready" }, version: env!("CARGO_PKG_VERSION"), checks };
     let body = serde_json::to_string(&ready).unwrap_or_default(); // OK because it holds texts only.
     Answer::json(if all { 200 } else { 503 }, body)

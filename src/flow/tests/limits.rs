@@ -37,6 +37,7 @@ impl Case {
             vin: Vin::parse(&format!("WP0ZZZ99ZTS{:06}", 390_000 + car)).expect("valid"),
             lookup: format!("car {car}"),
             sealing: self.sealing(),
+            purges: Rc::default(),
             facets: facets.to_vec(),
             tier: Tier::Public,
             started: ports.clock.now(),

@@ -29,6 +29,7 @@ impl Case {
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
             sealing: self.sealing(),
+            purges: Rc::default(),
             facets: ALL.to_vec(),
             tier,
             started: self.world.ports().clock.now(),
@@ -130,7 +131,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
     let late = case.isolate();
     case.change("DELETE FROM lease");
     case.world.cache.borrow_mut().clear();
-    let store = FacetStore::new(&case.world.ports(), &case.market, "car", &case.sealing());
+    let store = FacetStore::new(&case.world.ports(), &case.market, "car", &case.sealing(), &Rc::default());
     let flow = late.see(Tier::Public);
     assert_eq!(value(&flow, FacetName::Equipment), r#"{"item_count":7}"#);
     let stored = case.world.run(store.read(

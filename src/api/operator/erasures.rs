@@ -1,0 +1,100 @@
+//! `POST /operator/v1/erasures`: erases a car, or what tells of persons in its record, and proves it.
+
+use serde_json::{Value, json};
+
+use super::form::Form;
+use super::{Operator, audited, entry, markets, not_done};
+use crate::api::call::Answer;
+use crate::api::context::Context;
+use crate::api::problem::{Problem, Slug};
+use crate::cache::audit;
+use crate::cache::erase::{self, Erased, Proof, What};
+use crate::market::{FacetName, MarketCode};
+
+const FIELDS: [&str; 4] = ["market", "vin", "what", "reason"];
+const SHAPE: &str = r#"{"vin": "…", "what": "vehicle"}"#;
+
+/// What nobody can reach at once. Part of every proof.
+const LATER: [&str; 5] = [
+    "Copies that KV keeps near readers are served until they are looked at again, 60 s at the most; isolates remember a car for \
+     3 s and the market's rules for 10 s. After 90 s nobody is served what was erased.",
+    "Browsers and caches of others that hold a public page keep it for as long as its Cache-Control said.",
+    "D1 can be restored to any minute of the last 30 days (Time Travel) for as long as Cloudflare keeps them. Sealed values in \
+     there open only with their key: rotate it and remove the old one to end that earlier.",
+    "The audit keeps the keyed hash of the vehicle for ever.",
+    "The origins still have the data: the next visit fetches it again, unless it was erased there first.",
+];
+
+/// Erases.
+pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let (code, vin, reason) = (form.market(), form.vin(), form.reason());
+    let what = form.word("/what", &[What::Vehicle.as_str(), What::Person.as_str()]);
+    form.need("/vin", vin.as_ref(), "Say which car.");
+    form.check()?;
+    let Some(vin) = vin else { return Err(Problem::new(Slug::Internal)) };
+    let what = if what == Some(What::Person.as_str()) { What::Person } else { What::Vehicle };
+    let mut chosen = markets(context).await?;
+    if let Some(code) = &code {
+        if !chosen.contains(code) {
+            // Neither published here nor with anything stored: the same answer as everywhere.
+            context.market(code.as_str()).await?;
+        }
+        chosen = vec![code.clone()];
+    }
+    let vehicle = context.keys()?.lookup(&vin);
+    let written = audit::Entry {
+        vehicle: Some(&vehicle),
+        market: code.as_ref().map(MarketCode::as_str),
+        to_state: Some("erased".to_owned()),
+        method: Some(what.as_str().to_owned()),
+        reason: reason.as_deref(),
+        ..entry(context, operator, "erase")
+    };
+    let proof = erase::erase(&context.ports, &written, &chosen, &vehicle, what).await.map_err(not_done)?;
+    let complete = is_complete(&proof);
+    let text = wire(context, &proof, &vehicle, what).to_string();
+    let digest = audit::digest(&text);
+    let evidence = audit::Entry {
+        vehicle: Some(&vehicle),
+        market: code.as_ref().map(MarketCode::as_str),
+        to_state: Some(if complete { "nothing left" } else { "something left" }.to_owned()),
+        evidence: Some(format!("sha256:{digest}")),
+        ..entry(context, operator, "erasure proof")
+    };
+    // The erasure is done and audited. Where this entry fails, the proof says so by having none.
+    let witnessed = audit::act(&context.ports, &evidence, &[]).await.ok();
+    let witness = witnessed.as_ref().map_or(Value::Null, audited);
+    // By hand, so that the digest is that of the very text that is sent.
+    let body = format!(r#"{{"proof":{text},"digest":"sha256:{digest}","audit":{witness}}}"#);
+    Ok(Answer::json(200, body))
+}
+
+fn is_complete(proof: &Proof) -> bool {
+    proof.unpublished.is_empty() && proof.markets.iter().all(|erased| erased.stores.iter().all(|store| store.left == 0))
+}
+
+fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> Value {
+    let facets = what.facets().unwrap_or_else(|| FacetName::ALL.to_vec());
+    json!({
+        "request_id": context.request_id,
+        "what": what.as_str(),
+        "vehicle": vehicle,
+        "facets": facets,
+        "erased_at": proof.audited.at.to_string(),
+        "read_again_at": proof.read_again_at.to_string(),
+        "complete": is_complete(proof),
+        "markets": proof.markets.iter().map(market).collect::<Vec<_>>(),
+        "rules_not_in_kv": proof.unpublished,
+        "audit": audited(&proof.audited),
+        "later": LATER,
+    })
+}
+
+fn market(erased: &Erased) -> Value {
+    let stores = erased
+        .stores
+        .iter()
+        .map(|store| json!({"store": store.store, "found": store.found, "removed": store.removed, "left": store.left}));
+    json!({"market": erased.market, "stores": stores.collect::<Vec<_>>(), "purges": erased.purges})
+}

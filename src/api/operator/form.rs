@@ -1,0 +1,109 @@
+//! The bodies of operators' requests: JSON objects of texts, read strictly, with every mistake named by its pointer.
+
+use serde_json::{Map, Value};
+
+use crate::api::context::Context;
+use crate::api::json;
+use crate::api::problem::{Problem, Slug};
+use crate::market::MarketCode;
+use crate::vehicle::Vin;
+
+/// Characters of a reason at the most.
+const LONGEST_REASON: usize = 200;
+
+/// A body that is being read.
+pub(super) struct Form {
+    fields: Map<String, Value>,
+    errors: Vec<(&'static str, String)>,
+}
+
+impl Form {
+    /// Reads a body that may have these fields.
+    pub(super) async fn read(context: &Context<'_>, known: &[&str], shape: &str) -> Result<Self, Problem> {
+        let body = context.body("application/json").await?;
+        let Value::Object(fields) = json::read(&body, "", shape)? else {
+            return Err(Problem::invalid(422, "", format!("Send JSON like {shape}.")));
+        };
+        let mut form = Self { fields, errors: Vec::new() };
+        if form.fields.keys().any(|name| !known.contains(&name.as_str())) {
+            form.wrong("", format!("There is a field that is not known here. Known are {}.", known.join(", ")));
+        }
+        Ok(form)
+    }
+
+    /// Notes a mistake.
+    pub(super) fn wrong(&mut self, pointer: &'static str, detail: impl Into<String>) {
+        self.errors.push((pointer, detail.into()));
+    }
+
+    /// A text that may be missing. The pointer is a slash and the field's name.
+    pub(super) fn text(&mut self, pointer: &'static str) -> Option<String> {
+        match self.fields.get(pointer.trim_start_matches('/')) {
+            None => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(_) => {
+                self.wrong(pointer, "This is a text, or is left out.");
+                None
+            }
+        }
+    }
+
+    /// One of some words. Where it is none of them, the mistake is noted.
+    pub(super) fn word(&mut self, pointer: &'static str, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.text(pointer);
+        let word = text.and_then(|text| words.iter().copied().find(|word| *word == text));
+        self.need(pointer, word.as_ref(), &format!("Say one of {}.", words.join(", ")));
+        word
+    }
+
+    /// A market's code that may be missing.
+    pub(super) fn market(&mut self) -> Option<MarketCode> {
+        let code = MarketCode::new(self.text("/market")?);
+        if code.is_err() {
+            self.wrong("/market", "Give a market's code, like de.");
+        }
+        code.ok()
+    }
+
+    /// A VIN that may be missing.
+    pub(super) fn vin(&mut self) -> Option<Vin> {
+        let vin = Vin::parse(&self.text("/vin")?);
+        vin.map_err(|error| self.wrong("/vin", error.to_string())).ok()
+    }
+
+    /// Why it is done, for the audit. A VIN has no place in it.
+    pub(super) fn reason(&mut self) -> Option<String> {
+        let reason = self.text("/reason")?;
+        if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
+            self.wrong("/reason", format!("At most {LONGEST_REASON} characters on one line."));
+        } else if holds_vin(&reason) {
+            self.wrong(
+                "/reason",
+                "Leave the VIN out: the audit keeps this for ever. It keeps a keyed hash of the car anyway.",
+            );
+        }
+        Some(reason)
+    }
+
+    /// Notes a field that must be there.
+    pub(super) fn need<T>(&mut self, pointer: &'static str, value: Option<&T>, detail: &str) {
+        if value.is_none() && !self.errors.iter().any(|(known, _)| *known == pointer) {
+            self.wrong(pointer, detail);
+        }
+    }
+
+    /// Nothing where there is no mistake; all of them else.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let Some((_, detail)) = self.errors.first() else { return Ok(()) };
+        let problem = Problem::with_detail(Slug::InvalidRequest, detail.clone());
+        Err(Problem { status: 422, errors: self.errors.clone(), ..problem })
+    }
+}
+
+/// Whether a text has seventeen letters and digits in a row that could be a VIN.
+fn holds_vin(text: &str) -> bool {
+    let is_separator = |c: char| !c.is_ascii_alphanumeric();
+    let joined: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let is_vin = |word: &str| word.len() == 17 && Vin::parse(word).is_ok() && word.bytes().any(|b| b.is_ascii_digit());
+    text.split(is_separator).any(is_vin) || joined.split(is_separator).any(is_vin)
+}

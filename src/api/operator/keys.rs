@@ -1,0 +1,85 @@
+//! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and used, and the move to the newest.
+
+use serde_json::{Value, json};
+
+use super::form::Form;
+use super::{Operator, audited, document, entry, failed, not_done};
+use crate::api::call::Answer;
+use crate::api::context::Context;
+use crate::api::problem::{Problem, Slug};
+use crate::cache::reseal::{self, Cursor};
+use crate::cache::{SealingRing, audit};
+use crate::telemetry::{Event, Level, field};
+
+const FIELDS: [&str; 1] = ["after"];
+const SHAPE: &str = r#"{"after": "de/9W5cnpqDBdh5y7L2Wg6y2g/recalls"}"#;
+const WRONG_CURSOR: &str = "Give `next` of the answer before, or leave it out to begin.";
+
+/// The keys that are held, and the next rows by key and market.
+pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
+    let ring = ring(context)?;
+    let after = cursor(context.call.parameter("after"), 400)?;
+    let results = context.ports.db.batch(vec![reseal::count(&after)]).await.map_err(failed)?;
+    let (counts, next) = results.first().map(reseal::counted).unwrap_or_default();
+    let ids = ring.ids();
+    let rows = counts.iter().map(|count| {
+        let is_held = count.key_id.map(|id| ids.iter().any(|held| u64::from(*held) == id));
+        json!({"market": count.market, "key_id": count.key_id, "key_is_held": is_held, "rows": count.rows})
+    });
+    let body = json!({
+        "held": ids,
+        "newest": ring.newest(),
+        "rows": rows.collect::<Vec<_>>(),
+        "next": next.as_ref().map(Cursor::text),
+    });
+    Ok(document(200, &body))
+}
+
+/// Seals the next rows under the newest key.
+pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let after = form.text("/after");
+    form.check()?;
+    let (after, ring) = (cursor(after, 422)?, ring(context)?);
+    let ports = &context.ports;
+    let results = ports.db.batch(vec![reseal::read(&after, ring.newest())]).await.map_err(failed)?;
+    let chunk = reseal::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
+    let mut done = None;
+    if !chunk.is_empty() {
+        let written = audit::Entry {
+            to_state: Some(format!("key {}", ring.newest())),
+            method: Some(format!("{} rows after {}", chunk.len(), after.text())),
+            ..entry(context, operator, "reseal")
+        };
+        done = Some(audit::act(ports, &written, &chunk.write()).await.map_err(not_done)?);
+    }
+    let failures = chunk.not_held + chunk.damaged;
+    if failures > 0 {
+        let event = Event::new(Level::Error, "sealed facets could not be opened for re-sealing");
+        ports.events.emit(&event.with(field::FAILURES, i64::try_from(failures).unwrap_or(i64::MAX)));
+    }
+    let resealed: usize = done.iter().flat_map(|done| &done.results).map(Vec::len).sum();
+    let body = json!({
+        "newest": ring.newest(),
+        "resealed": resealed,
+        "failed": failures,
+        "not_held": chunk.not_held,
+        "damaged": chunk.damaged,
+        "next": chunk.next.as_ref().map(Cursor::text),
+        "audit": done.as_ref().map_or(Value::Null, audited),
+    });
+    Ok(document(200, &body))
+}
+
+fn ring(context: &Context<'_>) -> Result<SealingRing, Problem> {
+    // What it says names secrets, never a value.
+    SealingRing::parse(context.ports.secrets.as_ref())
+        .map_err(|error| Problem::with_detail(Slug::ServiceUnavailable, format!("Sealing does not work: {error}.")))
+}
+
+fn cursor(text: Option<String>, status: u16) -> Result<Cursor, Problem> {
+    match text {
+        None => Ok(Cursor::default()),
+        Some(text) => Cursor::parse(&text).ok_or_else(|| Problem::invalid(status, "/after", WRONG_CURSOR)),
+    }
+}

@@ -1,0 +1,161 @@
+//! `/operator/v1/purges`: declares stored facets outdated, and lists what is declared.
+
+use serde_json::{Value, json};
+
+use super::form::Form;
+use super::{Operator, audited, document, entry, failed, not_done};
+use crate::api::call::Answer;
+use crate::api::context::Context;
+use crate::api::problem::{Problem, Slug};
+use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MOST_RULES, Purge, Rule, Tag, Wish};
+use crate::cache::{audit, erase};
+use crate::disclosure;
+use crate::market::{FacetName, Market, MarketCode, OriginName, Tier};
+use crate::ports::{Statement, StoreError, Timestamp};
+
+const FIELDS: [&str; 7] = ["market", "kind", "vin", "facet", "origin", "tag", "reason"];
+const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
+
+/// Purges.
+pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let (code, vin, reason) = (form.market(), form.vin(), form.reason());
+    let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
+    form.need("/market", code.as_ref(), "Say which market.");
+    form.check()?;
+    let market = context.market(code.as_ref().map(MarketCode::as_str).unwrap_or_default()).await?;
+    let facet = form.text("/facet").and_then(|name| facet(&mut form, &market, &name));
+    let origin = form.text("/origin").and_then(|name| origin(&mut form, &market, &name));
+    let tag = form.text("/tag").and_then(|text| tag(&mut form, &market, &text));
+    if vin.is_some() && tag.is_some() {
+        form.wrong("/tag", "A tag selects cars by what they are; leave it out where vin names one.");
+    }
+    form.check()?;
+    let vehicle = vin.map(|vin| context.keys().map(|keys| keys.lookup(&vin))).transpose()?;
+    let purge = if kind == Some(Purge::Hard.as_str()) { Purge::Hard } else { Purge::Soft };
+    let wish =
+        Wish { market: &market, purge, vehicle: vehicle.as_deref(), facet, origin: origin.as_ref(), tag: tag.as_ref() };
+    if vehicle.is_none() {
+        check_room(context, &wish).await?;
+    }
+    let written = audit::Entry {
+        vehicle: wish.vehicle,
+        market: Some(market.code.as_str()),
+        to_state: Some(scope(&wish)),
+        method: Some(purge.as_str().to_owned()),
+        reason: reason.as_deref(),
+        ..entry(context, operator, "purge")
+    };
+    let done = audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
+    let declared = Declared::read(&done.results).ok_or_else(|| Problem::new(Slug::Internal))?;
+    let (id, market) = (declared.rule.id, &market.code);
+    tell(context, market, vehicle.as_deref()).await.map_err(|StoreError| not_told(id))?;
+    let body = json!({
+        "purge": wire(&declared.rule),
+        "rows": declared.rows,
+        "effective_within_s": EFFECTIVE_WITHIN_S,
+        "audit": audited(&done),
+    });
+    Ok(document(201, &body))
+}
+
+/// The rules of a market that count now.
+pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
+    let code = context.call.parameter("market").unwrap_or_default();
+    let market = context.market(&code).await?;
+    let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;
+    let rules = results.first().map(purge::read_live).unwrap_or_default();
+    let list: Vec<Value> = rules.iter().map(wire).collect();
+    Ok(document(200, &json!({"market": market.code, "purges": list, "most": MOST_RULES})))
+}
+
+/// Brings the rules to KV, and takes the entry of a car out of it.
+async fn tell(context: &Context<'_>, market: &MarketCode, vehicle: Option<&str>) -> Result<(), StoreError> {
+    let ports = &context.ports;
+    if let Some(vehicle) = vehicle {
+        let key = crate::cache::car_key(market, vehicle);
+        ports.cache.delete(key.clone()).await?;
+        erase::again_later(ports, &[vec![key]]);
+    }
+    let purges = purge::publish(ports, market).await?;
+    context.app.memory.learn(market, purges);
+    Ok(())
+}
+
+async fn check_room(context: &Context<'_>, wish: &Wish<'_>) -> Result<(), Problem> {
+    let question: Statement = purge::room(wish);
+    let results = context.ports.db.batch(vec![question]).await.map_err(failed)?;
+    let rules = results.first().and_then(|rows| rows.first()?.get("rules")?.as_i64()).unwrap_or(0);
+    if rules < MOST_RULES {
+        return Ok(());
+    }
+    let detail = format!(
+        "This market has {rules} purges that still count, and every request looks through them. Purge something wider, a facet, an \
+         origin or the market: it takes the place of the narrower ones. Or wait: GET /operator/v1/purges says when they end."
+    );
+    Err(Problem::invalid(422, "", detail))
+}
+
+fn facet(form: &mut Form, market: &Market, name: &str) -> Option<FacetName> {
+    let known = FacetName::parse(name).filter(|facet| market.facets.contains_key(facet));
+    if known.is_none() {
+        let names: Vec<&str> = market.facets.keys().map(|name| name.as_str()).collect();
+        form.wrong("/facet", format!("This market has the facets {}.", names.join(", ")));
+    }
+    known
+}
+
+fn origin(form: &mut Form, market: &Market, name: &str) -> Option<OriginName> {
+    let known = market.origins.keys().find(|origin| origin.as_str() == name).cloned();
+    if known.is_none() {
+        let names: Vec<&str> = market.origins.keys().map(OriginName::as_str).collect();
+        form.wrong("/origin", format!("This market has the origins {}.", names.join(", ")));
+    }
+    known
+}
+
+fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
+    match Tag::parse(text) {
+        Ok(tag) if disclosure::field_tier(FacetName::Identity, tag.field(), market) > Tier::Public => {
+            form.wrong("/tag", "This field is not public in this market, so no public part shows it.");
+            None
+        }
+        Ok(tag) => Some(tag),
+        Err(error) => {
+            form.wrong("/tag", error.to_string());
+            None
+        }
+    }
+}
+
+/// How far it reaches, for the audit.
+fn scope(wish: &Wish) -> String {
+    let facet = wish.facet.map(|facet| format!("facet {facet}"));
+    let origin = wish.origin.map(|origin| format!("origin {origin}"));
+    let tag = wish.tag.map(|tag| format!("tag {tag}"));
+    let parts: Vec<String> = [facet, origin, tag].into_iter().flatten().collect();
+    if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
+}
+
+fn not_told(id: i64) -> Problem {
+    let detail = format!(
+        "The purge is recorded as number {id}, but KV did not take it, so readers do not know it yet. Send it again: it takes the \
+         place of this one."
+    );
+    Problem::with_detail(Slug::ServiceUnavailable, detail)
+}
+
+/// A rule as operators see it.
+pub(super) fn wire(rule: &Rule) -> Value {
+    json!({
+        "id": rule.id,
+        "kind": rule.purge.as_str(),
+        "vehicle": rule.vehicle,
+        "facet": rule.facet,
+        "origin": rule.origin.as_ref().map(OriginName::as_str),
+        "tag": rule.tag.as_ref().map(Tag::as_str),
+        "declared_at": Timestamp(rule.generation).to_string(),
+        "generation": rule.generation,
+        "ends_at": rule.expires_at.to_string(),
+    })
+}

@@ -1,0 +1,94 @@
+//! A tag: what the public part of a car's identity says, `make:porsche`.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Identity;
+use crate::disclosure::leaves;
+use crate::market::{FacetName, Tier};
+
+/// Characters of a value at the most.
+const LONGEST_VALUE: usize = 80;
+
+/// A field of identity and its value, in small letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    text: String,
+    /// Where the field's name ends.
+    colon: usize,
+}
+
+/// Why a text is no tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// No colon, or nothing on one side of it, or too much.
+    #[error(
+        "A tag is a field of identity and its value, like make:porsche; a value has at most {LONGEST_VALUE} characters."
+    )]
+    Form,
+    /// Not a field that everybody may see: who may not see it must not find out by a purge.
+    #[error(
+        "A tag names a public field of identity: make, model, trim, body, fuel, model_year, power.value, colour, …."
+    )]
+    Field,
+}
+
+impl Tag {
+    /// Reads a tag. Case does not matter, nor do blanks around the two parts.
+    ///
+    /// # Errors
+    /// [`TagError`].
+    pub fn parse(text: &str) -> Result<Self, TagError> {
+        let (field, value) = text.split_once(':').ok_or(TagError::Form)?;
+        let (field, value) = (field.trim().to_lowercase(), value.trim().to_lowercase());
+        if field.is_empty()
+            || value.is_empty()
+            || value.chars().count() > LONGEST_VALUE
+            || value.chars().any(char::is_control)
+        {
+            return Err(TagError::Form);
+        }
+        let is_public = leaves(FacetName::Identity).iter().any(|leaf| leaf.names(&field) && leaf.floor == Tier::Public);
+        if !is_public {
+            return Err(TagError::Field);
+        }
+        Ok(Self { text: format!("{field}:{value}"), colon: field.len() })
+    }
+
+    /// The tag as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The field's name.
+    pub fn field(&self) -> &str {
+        self.text.get(..self.colon).unwrap_or_default()
+    }
+
+    /// Whether a car has it. Of a car of which nothing is known, yes.
+    pub fn matches(&self, identity: Identity<'_>) -> bool {
+        let public = match identity {
+            Identity::Public(public) => public,
+            Identity::Absent => return false,
+            Identity::Unknown => return true,
+        };
+        let Ok(tree) = serde_json::from_str::<Value>(public) else { return true };
+        let value = self.text.get(self.colon + 1..).unwrap_or_default();
+        match self.field().split('.').try_fold(&tree, |inner, name| inner.get(name)) {
+            Some(Value::String(text)) => text.trim().to_lowercase() == value,
+            // 210 and 210.0 are one number.
+            Some(Value::Number(number)) => {
+                serde_json::from_str::<serde_json::Number>(value).is_ok_and(|tag| tag.as_f64() == number.as_f64())
+            }
+            Some(Value::Bool(flag)) => value == if *flag { "true" } else { "false" },
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,565 @@
+//! `/operator/v1/…`
+
+use crate::support::sqlite::everything;
+use crate::support::{CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, problem};
+use kerbside::api::Answer;
+use kerbside::ports::fake;
+use serde_json::{Value, json};
+
+const OTHER_CAR: &str = "WP0ZZZ99ZTS390001";
+
+fn send(app: &TestApp, method: &str, path: &str, sent: &Value) -> Answer {
+    let token = format!("Bearer {OPERATOR_TOKEN}");
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let sent = if sent.is_null() { String::new() } else { sent.to_string() };
+    let answer = app.send(method, &format!("/operator/v1/{path}"), &headers, sent.as_bytes());
+    assert!(!answer.body.contains(CAR) && !answer.body.contains(OPERATOR_TOKEN), "{}", answer.body);
+    answer
+}
+
+fn post(app: &TestApp, path: &str, sent: &Value) -> Value {
+    let answer = send(app, "POST", path, sent);
+    assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.body);
+    assert_eq!(header(&answer, "cache-control"), "private, no-store");
+    body(&answer)
+}
+
+fn get(app: &TestApp, path: &str) -> Value {
+    let answer = send(app, "GET", path, &Value::Null);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    body(&answer)
+}
+
+/// The states of a car's facets.
+fn states(app: &TestApp, vin: &str) -> Value {
+    let document = body(&app.get(&app.href(vin)));
+    let facets = document.pointer("/meta/facets").and_then(Value::as_object).cloned().unwrap_or_default();
+    facets.into_iter().map(|(name, meta)| (name, meta.get("state").cloned().unwrap_or_default())).collect()
+}
+
+fn all(state: &str) -> Value {
+    json!({"equipment": state, "identity": state, "recalls": state})
+}
+
+/// A car whose facets are stored, seen so long ago that no isolate remembers it.
+fn stored(app: &TestApp, vin: &str) {
+    assert_eq!(states(app, vin), all("fresh"));
+    app.world.advance_s(5);
+    assert_eq!(states(app, vin), all("fresh"));
+    app.world.advance_s(5);
+}
+
+fn count(app: &TestApp, sql: &str) -> i64 {
+    app.database.query_row(sql, [], |row| row.get(0)).expect("a count")
+}
+
+/// Origins that fail from now on.
+fn fail(app: &TestApp) {
+    let broken = || fake::Answer::status(500, "text/plain", "no");
+    app.answers(broken(), broken(), broken());
+}
+
+fn recover(app: &TestApp) {
+    app.origins(MASTER, crate::support::EQUIPMENT, RECALLS);
+}
+
+#[test]
+fn err_nobody_but_an_operator() {
+    let app = TestApp::new();
+    let ask = |headers: &[(&str, &str)]| app.send("GET", "/operator/v1/purges?market=de", headers, &[]);
+    let anonymous = ask(&[]);
+    assert_eq!(problem(&anonymous), (401, "sign-in-required".into()));
+    assert_eq!(header(&anonymous, "www-authenticate"), "Bearer realm=\"kerbside operators\"");
+    for wrong in [
+        "Bearer x".to_owned(),
+        "Bearer ".to_owned(),
+        "Bearer".to_owned(),
+        format!("Basic {OPERATOR_TOKEN}"),
+        format!("Bearer {OPERATOR_TOKEN}x"),
+        format!("Bearer {}", &OPERATOR_TOKEN[1..]),
+        format!("Bearer {}", OPERATOR_TOKEN.to_lowercase()),
+        format!("Bearer {}", "x".repeat(100_000)),
+    ] {
+        let answer = ask(&[("authorization", &wrong)]);
+        assert_eq!(problem(&answer), (401, "sign-in-required".into()), "{}", wrong.get(..20).unwrap_or(&wrong));
+        assert!(header(&answer, "www-authenticate").ends_with("error=\"invalid_token\""));
+        assert!(header(&answer, "cache-control").contains("no-store"));
+    }
+    let events = app.world.events.borrow();
+    let refused: Vec<String> = events
+        .iter()
+        .map(kerbside::telemetry::Event::to_json)
+        .filter(|line| line.contains("token was refused"))
+        .collect();
+    assert_eq!(refused.len(), 8);
+    assert!(refused.last().is_some_and(|line| line.contains("\"failures\":8")), "{refused:?}");
+    assert!(!refused.concat().contains(OPERATOR_TOKEN.get(5..20).unwrap_or("?")));
+    drop(events);
+    let token = format!("bearer  {OPERATOR_TOKEN}");
+    assert_eq!(ask(&[("authorization", &token)]).status, 200, "the scheme's case does not matter");
+    let both = ask(&[("authorization", &token), ("cookie", "a=b; __Host-Http-session=x")]);
+    assert_eq!(problem(&both), (400, "invalid-request".into()));
+    assert_eq!(ask(&[("authorization", &token), ("cookie", "theme=dark")]).status, 200);
+}
+
+#[test]
+fn err_closed_where_no_operator_is_configured() {
+    let app = TestApp::new();
+    for secret in ["", "ada:short", "ada"] {
+        app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), secret.into());
+        let answer = send(&app, "POST", "erasures", &json!({"vin": CAR, "what": "vehicle"}));
+        assert_eq!(problem(&answer), (503, "service-unavailable".into()));
+        assert!(answer.body.contains("OPERATOR_TOKENS") && header(&answer, "retry-after").is_empty());
+        assert_eq!(app.get("/readyz").status, 503);
+    }
+    app.world.secrets.borrow_mut().remove("OPERATOR_TOKENS");
+    assert_eq!(problem(&send(&app, "GET", "keys", &Value::Null)), (503, "service-unavailable".into()));
+    assert_eq!(count(&app, "SELECT count(*) FROM audit"), 0);
+}
+
+#[test]
+fn err_verbs_and_paths() {
+    let app = TestApp::new();
+    for (path, allow) in [
+        ("purges", "GET, HEAD, POST"),
+        ("erasures", "POST"),
+        ("inspections", "POST"),
+        ("keys", "GET, HEAD"),
+        ("resealings", "POST"),
+        ("audit", "GET, HEAD"),
+    ] {
+        let answer = send(&app, "DELETE", path, &Value::Null);
+        assert_eq!((answer.status, header(&answer, "allow")), (405, allow), "{path}");
+    }
+    for path in ["", "purges/", "purges/1", "x"] {
+        assert_eq!(problem(&send(&app, "GET", path, &Value::Null)), (404, "not-found".into()), "{path}");
+    }
+}
+
+#[test]
+fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
+    let app = TestApp::new();
+    let pointers = |path: &str, sent: &Value| {
+        let answer = send(&app, "POST", path, sent);
+        assert_eq!(problem(&answer), (422, "invalid-request".into()), "{sent} {}", answer.body);
+        let errors = body(&answer).get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        errors
+            .iter()
+            .filter_map(|error| error.get("pointer")?.as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    for (sent, expect) in [
+        (json!({}), "/kind /market"),
+        (json!({"market": "de"}), "/kind"),
+        (json!({"market": "de", "kind": "medium"}), "/kind"),
+        (json!({"market": 1, "kind": true, "vin": "x", "reason": []}), "/market /vin /reason /kind"),
+        (json!({"market": "DE", "kind": "soft"}), "/market"),
+        (json!({"market": "de", "kind": "soft", "facte": "recalls"}), ""),
+        (
+            json!({"market": "de", "kind": "soft", "facet": "warranty", "origin": "x", "tag": "plate:x"}),
+            "/facet /origin /tag",
+        ),
+        (json!({"market": "de", "kind": "soft", "facet": null}), "/facet"),
+        (json!({"market": "de", "kind": "soft", "tag": "first_registered:2020"}), "/tag"),
+        (json!({"market": "de", "kind": "soft", "vin": CAR, "tag": "make:porsche"}), "/tag"),
+        (json!({"market": "de", "kind": "soft", "reason": format!("of {CAR}")}), "/reason"),
+        (json!({"market": "de", "kind": "soft", "reason": "WP0 ZZZ 99Z TS390000"}), "/reason"),
+        (json!({"market": "de", "kind": "soft", "reason": "x".repeat(201)}), "/reason"),
+        (json!([{"market": "de"}]), ""),
+    ] {
+        assert_eq!(pointers("purges", &sent), expect, "{sent}");
+    }
+    assert_eq!(pointers("erasures", &json!({"what": "all"})), "/what /vin");
+    assert_eq!(pointers("inspections", &json!({"what": "all"})), " /market /vin");
+    assert_eq!(pointers("resealings", &json!({"after": "de/x"})), "/after");
+    for (market, expect) in [("xx", (404, "unknown-market")), ("us", (421, "misdirected"))] {
+        for (path, more) in [("purges", json!({"kind": "soft"})), ("erasures", json!({"vin": CAR, "what": "vehicle"}))]
+        {
+            let mut sent = more;
+            sent["market"] = market.into();
+            let (status, slug) = problem(&send(&app, "POST", path, &sent));
+            assert_eq!((status, slug.as_str()), expect, "{path} {market}");
+        }
+    }
+    assert_eq!(count(&app, "SELECT count(*) FROM audit") + count(&app, "SELECT count(*) FROM purge"), 0);
+}
+
+#[test]
+fn ok_soft_is_stale_and_hard_is_gone_by_every_scope() {
+    for scope in [
+        json!({"facet": "recalls"}),
+        json!({"origin": "recalls"}),
+        json!({"vin": CAR, "facet": "recalls"}),
+        json!({"vin": CAR, "origin": "recalls"}),
+        json!({"tag": "make:PORSCHE", "facet": "recalls"}),
+        json!({"tag": "model_year:1996", "origin": "recalls"}),
+        json!({"tag": "power.value:210", "origin": "recalls", "facet": "recalls"}),
+    ] {
+        for (kind, expect) in [("soft", "stale"), ("hard", "unavailable")] {
+            let app = TestApp::new();
+            stored(&app, CAR);
+            fail(&app);
+            let mut sent = scope.clone();
+            sent["market"] = "de".into();
+            sent["kind"] = kind.into();
+            let done = post(&app, "purges", &sent);
+            assert_eq!(done["effective_within_s"], 90);
+            let want = json!({"equipment": "fresh", "identity": "fresh", "recalls": expect});
+            assert_eq!(states(&app, CAR), want, "{sent}");
+            app.world.advance_s(3_600);
+            assert_eq!(states(&app, CAR)["recalls"], expect, "an hour later: {sent}");
+            recover(&app);
+            app.world.advance_s(3_600);
+            states(&app, CAR);
+            app.world.advance_s(5);
+            assert_eq!(states(&app, CAR)["recalls"], "fresh", "{sent}");
+        }
+    }
+}
+
+#[test]
+fn ok_a_purge_leaves_all_others_alone() {
+    for scope in [
+        json!({"vin": OTHER_CAR}),
+        json!({"tag": "make:audi"}),
+        json!({"tag": "model_year:1997"}),
+        json!({"tag": "make:audi", "facet": "recalls"}),
+    ] {
+        let app = TestApp::new();
+        stored(&app, CAR);
+        fail(&app);
+        let mut sent = scope.clone();
+        sent["market"] = "de".into();
+        sent["kind"] = "hard".into();
+        post(&app, "purges", &sent);
+        assert_eq!(states(&app, CAR), all("fresh"), "{sent}");
+    }
+}
+
+#[test]
+fn ok_the_whole_market_and_the_rule_is_read_by_other_isolates() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    let other = app.another_isolate();
+    assert_eq!(states(&other, CAR), all("fresh"));
+    fail(&app);
+    let done = post(&app, "purges", &json!({"market": "de", "kind": "soft", "reason": "new data"}));
+    assert_eq!(done.pointer("/purge/kind"), Some(&json!("soft")));
+    assert_eq!(states(&app, CAR), all("stale"));
+    assert_eq!(states(&other, CAR), all("fresh"), "for ten seconds");
+    app.world.advance_s(10);
+    assert_eq!(states(&other, CAR), all("stale"));
+    let listed = get(&app, "purges?market=de");
+    assert_eq!(listed.pointer("/purges/0/id"), done.pointer("/purge/id"));
+    // What is fetched after the purge is fresh.
+    recover(&app);
+    app.world.advance_s(60);
+    states(&app, CAR);
+    app.world.advance_s(5);
+    assert_eq!(states(&app, CAR), all("fresh"));
+}
+
+#[test]
+fn ok_a_car_that_was_purged_by_its_tag_stays_purged_when_its_make_changes() {
+    for (kind, expect) in [("hard", "unavailable"), ("soft", "stale")] {
+        let app = TestApp::new();
+        stored(&app, CAR);
+        post(&app, "purges", &json!({"market": "de", "kind": kind, "tag": "make:porsche"}));
+        // The make is put right; the recalls cannot be had.
+        let master = Box::leak(MASTER.replace("Porsche", "Porsche AG").into_boxed_str());
+        let broken = fake::Answer::status(500, "text/plain", "no");
+        app.answers(fake::Answer::ok("text/xml", master), broken.clone(), broken);
+        states(&app, CAR);
+        app.world.advance_s(70);
+        let document = body(&app.get(&app.href(CAR)));
+        assert_eq!(document.pointer("/facets/identity/make"), Some(&json!("Porsche AG")));
+        assert_eq!(document.pointer("/meta/facets/recalls/state"), Some(&json!(expect)), "{kind}");
+    }
+}
+
+#[test]
+fn ok_a_slow_origin_does_not_bring_back_what_was_purged() {
+    for (kind, scope) in [
+        ("hard", json!({"vin": CAR})),
+        ("hard", json!({"vin": CAR, "facet": "recalls"})),
+        ("hard", json!({"facet": "recalls"})),
+        ("hard", json!({})),
+        ("soft", json!({"vin": CAR})),
+        ("soft", json!({"facet": "recalls"})),
+    ] {
+        for had_one in [false, true] {
+            let app = TestApp::new();
+            if had_one {
+                stored(&app, CAR);
+                app.world.advance_s(2 * 600);
+            }
+            let ok = |text: &'static str| fake::Answer::ok("application/json", text);
+            app.answers(fake::Answer::ok("text/xml", MASTER), ok(crate::support::EQUIPMENT), ok(RECALLS).after(2_000));
+            // The visit ends at its deadline; the call to the origin goes on.
+            let href = app.href(CAR);
+            app.world.run(app.answer(&href, &[]));
+            let mut sent = scope.clone();
+            sent["market"] = "de".into();
+            sent["kind"] = kind.into();
+            // Sent while the call is under way: `send` would let it end.
+            let token = format!("Bearer {OPERATOR_TOKEN}");
+            let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+            let purged = app.world.run(app.post("/operator/v1/purges", &headers, sent.to_string().as_bytes()));
+            assert_eq!(purged.status, 201, "{}", purged.body);
+            app.world.run_background();
+            fail(&app);
+            app.world.advance_s(120);
+            let state = states(&app, CAR)["recalls"].clone();
+            assert_ne!(state, "fresh", "{kind} {scope} {had_one}");
+            if kind == "hard" {
+                // Without its required facet there is no document.
+                assert!(state == "unavailable" || state.is_null(), "{scope} {had_one}: {state}");
+            }
+        }
+    }
+}
+
+#[test]
+fn err_more_purges_than_requests_can_look_through() {
+    let app = TestApp::new();
+    for number in 0..200 {
+        let sent = json!({"market": "de", "kind": "soft", "tag": format!("make:m{number}")});
+        post(&app, "purges", &sent);
+    }
+    let refused = send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft", "tag": "make:one more"}));
+    assert_eq!(problem(&refused), (422, "invalid-request".into()));
+    assert!(refused.body.contains("200 purges") && refused.body.contains("wider"), "{}", refused.body);
+    let audited = count(&app, "SELECT count(*) FROM audit");
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "tag": "make:m7"}));
+    post(&app, "purges", &json!({"market": "de", "kind": "hard", "vin": CAR}));
+    post(&app, "purges", &json!({"market": "de", "kind": "soft"}));
+    assert_eq!(
+        get(&app, "purges?market=de")["purges"].as_array().map(Vec::len),
+        Some(2),
+        "the wider one and the car's"
+    );
+    assert_eq!(count(&app, "SELECT count(*) FROM audit"), audited + 3);
+}
+
+#[test]
+fn err_a_purge_that_kv_does_not_take_is_told() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    app.world.stores_fail.set(true);
+    let answer = send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft"}));
+    assert_eq!(problem(&answer), (503, "service-unavailable".into()));
+    app.world.stores_fail.set(false);
+    post(&app, "purges", &json!({"market": "de", "kind": "soft"}));
+}
+
+#[test]
+fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    stored(&app, OTHER_CAR);
+    let vehicle = post(&app, "inspections", &json!({"market": "de", "vin": CAR}))["vehicle"].clone();
+    let lookup = vehicle.as_str().expect("a keyed hash");
+    // What other parts and earlier Workers have left.
+    let sql = format!(
+        "INSERT INTO vehicle VALUES ('fr', '{lookup}', 'Porsche', '911', 1996, 'petrol', NULL, 210, 'kW', 1, 2, 3); \
+         INSERT INTO lease VALUES ('de', '{lookup}', 'master', 1, 2, NULL); \
+         INSERT INTO facet VALUES ('de', '{lookup}', 'recalls', 1, 2, '{{}}')"
+    );
+    app.database.execute_batch(&sql).expect("SQL");
+    app.world.cache.borrow_mut().insert(format!("facet:de:{lookup}:recalls"), "{}".into());
+    let answer =
+        send(&app, "POST", "erasures", &json!({"vin": CAR, "what": "vehicle", "reason": "asked by the keeper"}));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let text =
+        answer.body.strip_prefix("{\"proof\":").and_then(|rest| rest.rsplit_once(",\"digest\":")).expect("a proof").0;
+    let done = body(&answer);
+    let digest = format!("sha256:{}", kerbside::cache::audit::digest(text));
+    assert_eq!(done["digest"], digest.as_str());
+    let evidence: String = app
+        .database
+        .query_row("SELECT evidence FROM audit ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+        .expect("an entry");
+    assert_eq!(evidence, digest, "the audit witnesses the proof");
+    let cleared = |market: usize| -> String {
+        let stores = done["proof"]["markets"][market]["stores"].as_array().cloned().unwrap_or_default();
+        let line =
+            |store: &Value| format!("{} {}/{}/{}", store["store"], store["found"], store["removed"], store["left"]);
+        stores.iter().map(line).collect::<Vec<_>>().join(", ").replace('"', "")
+    };
+    assert_eq!(cleared(0), "stored_facet 3/3/0, facet 1/1/0, lease 1/1/0, vehicle 1/1/0, kv 2/2/0");
+    assert_eq!(cleared(1), "stored_facet 0/0/0, facet 0/0/0, lease 0/0/0, vehicle 1/1/0, kv 0/0/0");
+    assert_eq!(done["proof"]["complete"], true);
+    assert_eq!(done["proof"]["vehicle"], vehicle);
+    let tables =
+        everything(&app.database).into_iter().filter(|row| !row.contains("\"action\":") && !row.contains("\"hard\":1"));
+    let left: Vec<String> = tables.filter(|row| row.contains(lookup)).collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(!app.world.cache.borrow().keys().any(|key| key.contains(lookup)));
+    assert_eq!(states(&app, OTHER_CAR), all("fresh"));
+    // Again: nothing is found any more.
+    let again = post(&app, "erasures", &json!({"market": "de", "vin": CAR, "what": "vehicle"}));
+    assert_eq!(
+        again.pointer("/proof/markets/0/stores/0"),
+        Some(&json!({"store": "stored_facet", "found": 0, "removed": 0, "left": 0}))
+    );
+}
+
+#[test]
+fn ok_a_late_writer_does_not_bring_back_what_was_erased() {
+    for what in ["vehicle", "person"] {
+        let app = TestApp::new();
+        let ok = |text: &'static str| fake::Answer::ok("application/json", text);
+        let slow = fake::Answer::ok("text/xml", MASTER).after(2_000);
+        app.answers(slow, ok(crate::support::EQUIPMENT), ok(RECALLS));
+        let href = app.href(CAR);
+        app.world.run(app.answer(&href, &[]));
+        let token = format!("Bearer {OPERATOR_TOKEN}");
+        let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+        let sent = json!({"vin": CAR, "what": what}).to_string();
+        let erased = app.world.run(app.post("/operator/v1/erasures", &headers, sent.as_bytes()));
+        assert_eq!(body(&erased)["proof"]["complete"], true, "{}", erased.body);
+        app.world.run_background();
+        assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE facet = 'identity'"), 0, "{what}");
+        let kv = app.world.cache.borrow().values().any(|text| text.contains("Porsche"));
+        assert!(!kv, "{what}");
+    }
+}
+
+#[test]
+fn ok_what_tells_of_a_person_goes_and_the_rest_stays() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    let done = post(&app, "erasures", &json!({"market": "de", "vin": CAR, "what": "person"}));
+    assert_eq!(done["proof"]["facets"], json!(["identity", "service_history", "registration"]));
+    assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE facet = 'identity'"), 0);
+    assert_eq!(count(&app, "SELECT count(*) FROM stored_facet"), 2);
+    assert_eq!(count(&app, "SELECT count(*) FROM purge WHERE facet IS NOT NULL AND hard = 1"), 3);
+}
+
+#[test]
+fn ok_an_inspection_tells_all_but_the_values() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "facet": "recalls"}));
+    let answer = send(&app, "POST", "inspections", &json!({"market": "de", "vin": CAR}));
+    for value in ["Porsche", "911", "SECRET", "Secret", "petrol"] {
+        assert!(!answer.body.contains(value), "{value}: {}", answer.body);
+    }
+    let found = body(&answer);
+    let row = |store: &str, facet: &str| {
+        found[store]
+            .as_array()
+            .and_then(|rows| rows.iter().find(|row| row["facet"] == facet))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let recalls = row("record", "recalls");
+    assert_eq!(recalls.pointer("/purge/kind"), Some(&json!("soft")));
+    assert_eq!((&recalls["key_id"], &recalls["key_is_held"]), (&json!(1), &json!(true)));
+    assert!(recalls["sealed_bytes"].as_u64() > Some(40) && recalls["public_bytes"] == 13, "{recalls}");
+    assert!(recalls["freshness"] == "fresh" && recalls["age_s"].as_i64() >= Some(10), "{recalls}");
+    assert_eq!(recalls["withheld"], json!(["items"]));
+    assert_eq!(row("cache", "identity")["source"], "master");
+    assert_eq!(row("cache", "identity")["key_id"], Value::Null);
+    let nothing = post(&app, "inspections", &json!({"market": "de", "vin": OTHER_CAR}));
+    assert_eq!((&nothing["record"], &nothing["cache"]), (&json!([]), &Value::Null));
+}
+
+#[test]
+fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
+    let app = TestApp::new();
+    for number in 0..5 {
+        stored(&app, &format!("WP0ZZZ99ZTS39000{number}"));
+    }
+    let rows = |app: &TestApp, key: i64| count(app, &format!("SELECT count(*) FROM stored_facet WHERE key_id = {key}"));
+    let sealed = rows(&app, 1);
+    assert!(sealed >= 10);
+    let status = get(&app, "keys");
+    assert_eq!((&status["held"], &status["newest"], &status["next"]), (&json!([1]), &json!(1), &Value::Null));
+    let mut secrets = app.world.secrets.borrow_mut();
+    secrets.insert("SEALING_KEY_2".into(), "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=".into());
+    drop(secrets);
+    // A row under a key that is not held, and one that is damaged.
+    app.database
+        .execute_batch(
+            "UPDATE stored_facet SET key_id = 9 WHERE rowid = (SELECT min(rowid) FROM stored_facet WHERE key_id = 1); \
+             UPDATE stored_facet SET sealed = 'AAAA' WHERE rowid = (SELECT max(rowid) FROM stored_facet WHERE key_id = 1)",
+        )
+        .expect("SQL");
+    let done = post(&app, "resealings", &json!({}));
+    assert_eq!(
+        (done["resealed"].as_i64(), &done["not_held"], &done["damaged"]),
+        (Some(sealed - 2), &json!(1), &json!(1))
+    );
+    assert_eq!((&done["failed"], &done["next"]), (&json!(2), &Value::Null));
+    assert_eq!([rows(&app, 1), rows(&app, 2), rows(&app, 9)], [1, sealed - 2, 1]);
+    let again = post(&app, "resealings", &json!({}));
+    assert_eq!((&again["resealed"], &again["audit"]), (&json!(0), &Value::Null), "what is done is not done again");
+    // What was sealed anew opens: the old key is not needed any more.
+    app.world.secrets.borrow_mut().remove("SEALING_KEY_1");
+    let third = "AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=";
+    app.world.secrets.borrow_mut().insert("SEALING_KEY_3".into(), third.into());
+    let moved = post(&app, "resealings", &json!({}));
+    assert_eq!((moved["resealed"].as_i64(), &moved["not_held"]), (Some(sealed - 2), &json!(2)));
+    let status = get(&app, "keys");
+    let of = |key: i64| {
+        status["rows"]
+            .as_array()
+            .and_then(|rows| rows.iter().find(|row| row["key_id"] == key))
+            .cloned()
+            .unwrap_or_default()
+    };
+    assert_eq!((&of(3)["key_is_held"], &of(9)["key_is_held"]), (&json!(true), &json!(false)));
+    app.world.secrets.borrow_mut().clear();
+    let token = format!("ada:{}", crate::support::operator_hash());
+    app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), token);
+    let closed = send(&app, "POST", "resealings", &json!({}));
+    assert_eq!(problem(&closed), (503, "service-unavailable".into()));
+    assert!(closed.body.contains("SEALING_KEY_1"), "{}", closed.body);
+}
+
+#[test]
+fn ok_a_writer_meanwhile_is_not_disturbed_by_resealing() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    app.world
+        .secrets
+        .borrow_mut()
+        .insert("SEALING_KEY_2".into(), "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=".into());
+    // Between reading and writing of the chunk somebody stores the facet anew.
+    let database = std::rc::Rc::clone(&app.database);
+    app.world.database(move |statement| {
+        if statement.sql.starts_with("SELECT clock.now") {
+            let change =
+                "UPDATE stored_facet SET generation = generation + 1, sealed = 'newer' WHERE facet = 'recalls'";
+            database.execute_batch(change).expect("SQL");
+        }
+        None
+    });
+    let done = post(&app, "resealings", &json!({}));
+    assert_eq!(done["resealed"].as_i64(), Some(count(&app, "SELECT count(*) FROM stored_facet WHERE key_id = 2")));
+    assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE sealed = 'newer' AND key_id = 1"), 1);
+}
+
+#[test]
+fn ok_every_action_stands_in_one_chain() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "facet": "recalls", "reason": "wrong campaign"}));
+    post(&app, "inspections", &json!({"market": "de", "vin": CAR}));
+    post(&app, "erasures", &json!({"vin": CAR, "what": "person"}));
+    let page = get(&app, "audit");
+    let entries = page["entries"].as_array().expect("entries");
+    let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(actions, ["purge", "inspect", "erase", "erasure proof"]);
+    let mut chain = kerbside::cache::audit::Chain::default();
+    for entry in entries {
+        assert_eq!(entry["actor"], "ada");
+        chain.follow(entry.as_object().expect("an entry")).expect("unbroken");
+    }
+    assert_eq!(page["next"], Value::Null);
+    assert_eq!(get(&app, "audit?after=3")["entries"].as_array().map(Vec::len), Some(1));
+    assert_eq!(send(&app, "GET", "audit?after=-1", &Value::Null).status, 400);
+    assert!(!everything(&app.database).concat().contains(CAR));
+}
