@@ -81,7 +81,7 @@ test("healthz is alive, readyz can serve", async () => {
   assert.deepEqual((await ask("GET", "/healthz")).json, { status: "ok" });
   const { status, json } = await ask("GET", "/readyz");
   assert.equal(status, 200);
-  assert.deepEqual(json.checks, { secrets: "ok", markets: "ok", cache: "ok", database: "ok" });
+  assert.deepEqual(json.checks, { secrets: "ok", markets: "ok", operators: "ok", cache: "ok", database: "ok" });
 });
 
 test("markets are listed, described, and name no origin, address or secret", async () => {

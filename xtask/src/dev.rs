@@ -32,6 +32,15 @@ pub fn command(words: &[String]) -> Result<()> {
     if let Some(control) = &stack.control {
         say::line(&format!("the stand-ins are controlled at {control} (legacy/README.md)"));
     }
+    if stack.operator_token.is_some() {
+        let file = stack.secrets_file();
+        say::line("an operator's commands (docs/OPERATIONS.md) work here with:");
+        say::line(&format!(
+            "  export KERBSIDE_URL={} KERBSIDE_OPERATOR_TOKEN=$(sed -n \"s/^KERBSIDE_OPERATOR_TOKEN='\\(.*\\)'/\\1/p\" '{}')",
+            stack.url,
+            file.display()
+        ));
+    }
     say::line(&format!("started in {}; Ctrl-C ends it", say::seconds(started)));
     match stack.watch()? {}
 }

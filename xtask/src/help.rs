@@ -12,6 +12,9 @@ Kerbside's own commands
   cargo xtask fuzz [TARGET]   run the fuzz targets of fuzz/
   cargo xtask market …        check, publish, roll back and list market files
   cargo xtask report          what is looked at, out of which cache or system, how old, how quick
+  cargo xtask cache …         purge, erase and inspect what a portal has stored
+  cargo xtask keys …          make keys and tokens, rotate the sealing key
+  cargo xtask audit verify    walk the chain of the audit
   cargo xtask help COMMAND    more about one of them
 
 Needs Rust and Node; finds or installs everything else, once, under $KERBSIDE_CACHE
@@ -70,6 +73,7 @@ The parts worker and browser, and benchmarks, find the stack that was started fo
   KERBSIDE_XTASK     this program, for tests that start a portal of their own
   KERBSIDE_STATE     the folder of everything that the stack keeps: KV and D1 (stores/), logs (logs/)
   KERBSIDE_LOG       the file of all that wrangler and the Worker print
+  KERBSIDE_OPERATOR_TOKEN   the token of the operator `dev`
 ";
 
 const BENCH: &str = "\
@@ -120,6 +124,60 @@ removed last. Counts reach D1 some 20 seconds after they were made.
 docs/ANALYSIS.md has SQL for other questions.
 ";
 
+const CACHE: &str = "\
+cargo xtask cache purge --market CODE --soft|--hard [--vin VIN] [--facet NAME] [--origin NAME] [--tag FIELD:VALUE] [--everything]
+cargo xtask cache purges --market CODE
+cargo xtask cache erase --vin VIN [--what vehicle|person] [--market CODE] [--report FILE]
+cargo xtask cache inspect --market CODE --vin VIN
+
+  purge      declares stored facets outdated: what all of the given options name, everywhere within 90 seconds
+  purges     lists the purges that count now
+  erase      removes everything about a car, or what tells of persons in its record, and prints the proof
+  inspect    what D1 and KV hold about a car, without any of its values
+
+  --url URL         the portal (default: the variable KERBSIDE_URL)
+  --soft            served stale while it is fetched again
+  --hard            never served again
+  --tag FIELD:VALUE cars whose public identity says so: make:porsche, fuel:diesel, model_year:1996
+  --everything      the whole market
+  --vin -           reads the VIN from standard input, so that it is not in the shell's history
+  --what person     only the facets that hold personal data, whole
+  --reason TEXT     why; kept in the audit
+  --report FILE     keeps the proof
+
+The token of the operator comes from the variable KERBSIDE_OPERATOR_TOKEN. Every call is an entry in the audit.
+";
+
+const KEYS: &str = "\
+cargo xtask keys new sealing|lookup|vehicle-ids|operator [--name NAME] [--number N]
+cargo xtask keys rotate --env eu|us | --secrets FILE | --state DIR [--env eu|us]
+cargo xtask keys status
+
+  new       prints a new key, or an operator's token and its entry for OPERATOR_TOKENS
+  rotate    makes the next SEALING_KEY_<number> and seals everything under it; interrupted, it goes on when it is run again
+  status    the keys that the portal holds, the rows under each, and which keys may be removed
+
+  --env eu|us      the secrets of a deployed environment, by wrangler
+  --secrets FILE   the file that `cargo xtask dev --secrets` reads
+  --state DIR      the folder that `cargo xtask dev --state` uses
+  --url URL        the portal (default: the variable KERBSIDE_URL)
+  --name NAME      whose token it is
+  --number N       the number of the new key of vehicle ids (default: 1)
+
+The token of the operator comes from the variable KERBSIDE_OPERATOR_TOKEN.
+";
+
+const AUDIT: &str = "\
+cargo xtask audit verify [--url URL | --state DIR [--env eu|us] | --remote --env eu|us] [--head HASH]
+
+Walks the chain of the audit and names the first entry that is missing, was changed or does not follow the one before.
+
+  --url URL     by the operator routes of a portal (default: the variable KERBSIDE_URL)
+  --remote      in D1 itself, that of a region, by wrangler
+  --state DIR   in D1 itself, that of the folder that `cargo xtask dev --state DIR` was given
+  --head HASH   a hash that was kept from an earlier check: the entry must still be there
+";
+
 const SIZE: &str = "\
 cargo xtask size
 
@@ -140,6 +198,9 @@ pub fn of(topic: Option<&str>) -> anyhow::Result<&'static str> {
         Some("fuzz") => FUZZ,
         Some("market") => MARKET,
         Some("report") => REPORT,
+        Some("cache") => CACHE,
+        Some("keys") => KEYS,
+        Some("audit") => AUDIT,
         Some("size") => SIZE,
         Some(other) => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),
     })

@@ -4,20 +4,25 @@
 //! standard output, progress and errors to standard error.
 
 mod args;
+mod audit;
 mod bench;
 mod build;
+mod cache;
 mod database;
 mod dev;
 mod files;
 mod fuzz;
 mod help;
+mod keys;
 mod lock;
 mod market;
+mod operator;
 mod process;
 mod report;
 mod say;
 mod size;
 mod stack;
+mod table;
 mod test;
 mod tools;
 mod version;
@@ -50,11 +55,14 @@ fn run(words: &[String]) -> anyhow::Result<()> {
     }
     match command.as_str() {
         "--help" | "-h" => print!("{}", help::OVERVIEW),
+        "audit" => audit::command(rest)?,
         "build" => build::command(rest)?,
+        "cache" => cache::command(rest)?,
         "dev" => dev::command(rest)?,
         "test" => test::command(rest)?,
         "bench" => bench::command(rest)?,
         "fuzz" => fuzz::command(rest)?,
+        "keys" => keys::command(rest)?,
         "market" => market::command(rest)?,
         "report" => report::command(rest)?,
         "size" => size::command(rest)?,

@@ -222,10 +222,23 @@ fn run_tee(name: &str, command: &mut Command, path: &Path) -> Result<ExitStatus>
 /// # Errors
 /// Where it cannot be started or fails; the message then has what it said.
 pub fn read(name: &str, command: &mut Command) -> Result<String> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    exchange(name, command, None)
+}
+
+/// The same with a text on its standard input: what arguments would show to everybody on the machine.
+///
+/// # Errors
+/// Where it cannot be started or fails; the message then has what it said.
+pub fn exchange(name: &str, command: &mut Command, input: Option<&str>) -> Result<String> {
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(name, command)?;
     let stderr = running.child.stderr.take().map(drain);
     let stdout = running.take_stdout().map(drain);
+    if let (Some(mut stdin), Some(input)) = (running.take_stdin(), input) {
+        // Where it has ended already its status says why, and not the broken pipe.
+        let _ = stdin.write_all(input.as_bytes());
+    }
     let status = running.wait()?;
     let text = |thread: Option<thread::JoinHandle<Vec<u8>>>| {
         let bytes = thread.and_then(|thread| thread.join().ok()).unwrap_or_default();

@@ -81,6 +81,8 @@ pub struct Stack {
     pub control: Option<String>,
     /// Cars to try.
     pub suggestions: Vec<Suggestion>,
+    /// The token of the operator `dev`, unless operators were given.
+    pub operator_token: Option<String>,
     /// The Node that everything runs on.
     pub node: Node,
     // In the order in which they end: the Worker, the systems that it asks, then the folder that they write to.
@@ -116,7 +118,8 @@ impl Stack {
         if !options.legacy {
             say_made(&names, &given);
         }
-        let secrets = secrets::complete(names, given, &state.secrets())?;
+        let mut secrets = secrets::complete(names, given, &state.secrets())?;
+        let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
         let port = Reserved::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are written.
@@ -147,7 +150,13 @@ impl Stack {
         let suggestions =
             legacy.iter().flat_map(|legacy| &legacy.suggestions).filter(|one| here(one)).cloned().collect();
         let control = legacy.as_ref().map(|legacy| legacy.control.clone());
-        Ok(Self { url: worker.url(), control, suggestions, node, worker, legacy, state, _port: port })
+        let url = worker.url();
+        Ok(Self { url, control, suggestions, operator_token, node, worker, legacy, state, _port: port })
+    }
+
+    /// The file that holds the secrets that were made, and the operator's token.
+    pub fn secrets_file(&self) -> PathBuf {
+        self.state.secrets()
     }
 
     /// Where the Worker's log is, as long as the stack runs.
@@ -163,6 +172,7 @@ impl Stack {
             ("KERBSIDE_LOG", self.worker_log().into()),
         ];
         variables.extend(self.control.iter().map(|control| ("KERBSIDE_CONTROL", control.into())));
+        variables.extend(self.operator_token.iter().map(|token| (secrets::OPERATOR_TOKEN, token.into())));
         variables
     }
 

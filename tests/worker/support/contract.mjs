@@ -105,6 +105,24 @@ export function checkDocument({ method, path, status, headers, text }) {
   }
 }
 
+const operators = JSON.parse(readFileSync(new URL("../../../docs/operator.openapi.json", import.meta.url), "utf8"));
+ajv.addSchema(operators, "operators");
+
+/** An answer of the operator routes, which have a description of their own. */
+export function checkOperator({ method, path, status, headers, text }) {
+  assert.match(headers["cache-control"], /no-store/);
+  const item = operators.paths[path];
+  const operation = item?.[(method === "HEAD" ? "GET" : method).toLowerCase()];
+  if (!operation) assert.equal(status, item ? 405 : 404, text);
+  const content = operation ? (operation.responses[status] ?? assert.fail(`${method} ${path}: ${status} is not described: ${text}`)).content : { "application/problem+json": {} };
+  assert.deepEqual(Object.keys(content), [headers["content-type"]]);
+  const at = operation ? ["paths", path, method.toLowerCase(), "responses", String(status), "content", headers["content-type"], "schema"] : ["components", "schemas", "Problem"];
+  if (method === "HEAD") return;
+  const validate = ajv.compile({ $ref: `operators#/${at.map(token).join("/")}` });
+  assert.ok(validate(JSON.parse(text)), `${status} ${path}: ${ajv.errorsText(validate.errors)}\n${text.slice(0, 2000)}`);
+  if (status === 401) assert.match(headers["www-authenticate"], /^Bearer /);
+}
+
 /** A static file, or that there is none: `_headers` secures it. */
 export function checkStatic(answer) {
   const { status, headers } = answer;

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import http from "node:http";
 import net from "node:net";
 
-import { checkAlways, checkDocument, checkPage, checkProblem, checkStatic } from "./contract.mjs";
+import { checkAlways, checkDocument, checkOperator, checkPage, checkProblem, checkStatic } from "./contract.mjs";
 
 export const need = (name) => process.env[name] ?? assert.fail(`${name} is not set; run this through cargo xtask test worker`);
 
@@ -68,6 +68,7 @@ function checked(answer) {
     checkAlways(answer);
     if (answer.continues) assert.ok(answer.headers.traceparent.includes(answer.continues), "the caller's trace is not continued");
     if (/^\/(api\/|healthz$|readyz$)/.test(path)) checkDocument({ ...answer, path });
+    else if (path.startsWith("/operator/")) checkOperator({ ...answer, path: path.split("?")[0] });
     else if (answer.headers["content-type"] === "application/problem+json") checkProblem(answer);
     else checkPage(answer);
     checkKeepsQuiet(answer);
@@ -203,7 +204,7 @@ export async function until(what, get, good, limit_ms = 10_000) {
 const used = new Set();
 
 /** Rows of a market for each file, so that files run in any order over one cache. All of these cars have equipment on record. */
-const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97], flow: [97, 107] };
+const RANGES = { vehicles: [9, 34], faults: [34, 75], privacy: [77, 87], hostile: [87, 97], flow: [97, 107], operator: [107, 130] };
 
 /** Gives a function that gives a car of a market that nobody has asked for: `{ vin, market, label }`. */
 export async function carsFor(file) {

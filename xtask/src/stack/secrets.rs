@@ -9,7 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 
 /// Names to values.
 pub type Secrets = BTreeMap<String, String>;
@@ -18,31 +19,91 @@ pub type Secrets = BTreeMap<String, String>;
 const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
 /// Keys the hashes under which things are looked up: 32 bytes.
 const LOOKUP_KEY: &str = "LOOKUP_KEY";
-/// Seals what is above public: 32 bytes.
-const SEALING_KEY: &str = "SEALING_KEY_1";
+/// What the names of sealing keys begin with; a number follows. 32 bytes.
+pub const SEALING_KEY: &str = "SEALING_KEY_";
+/// Operators: names and hashes of their tokens.
+pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
+/// The token of the operator `dev`. Kept beside the secrets, and no secret of the Worker.
+pub const OPERATOR_TOKEN: &str = "KERBSIDE_OPERATOR_TOKEN";
 
 /// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at random. Made ones are written to `kept`,
-/// so that vehicle ids survive a restart.
+/// so that vehicle ids and what is sealed survive a restart. An operator's token is made where no operator is given.
 ///
 /// # Errors
 /// Where `kept` cannot be read or written.
 pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<Secrets> {
     let mut made = if kept.is_file() { read_file(kept)? } else { Secrets::new() };
-    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned(), SEALING_KEY.to_owned()]) {
+    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned()]) {
         if !given.contains_key(&name) && !made.contains_key(&name) {
             let value = make(&name)?;
             made.insert(name, value);
         }
     }
+    if !made.keys().chain(given.keys()).any(|name| name.starts_with(SEALING_KEY)) {
+        made.insert(format!("{SEALING_KEY}1"), sealing_key()?);
+    }
+    let is_kept = made.contains_key(OPERATOR_TOKENS) && made.contains_key(OPERATOR_TOKEN);
+    if !is_kept && !given.contains_key(OPERATOR_TOKENS) {
+        let token = operator_token()?;
+        made.insert(OPERATOR_TOKENS.to_owned(), operator_line("dev", &token));
+        made.insert(OPERATOR_TOKEN.to_owned(), token);
+    }
     write_private(kept, &dotenv(&made)?)?;
+    if given.contains_key(OPERATOR_TOKENS) {
+        // It belongs to the operator that was made, whom the given ones replace.
+        made.remove(OPERATOR_TOKEN);
+    }
     made.extend(given);
     Ok(made)
 }
 
+/// Adds a secret to a file of them.
+///
+/// # Errors
+/// Where the file cannot be read or written, or has the secret already.
+pub fn add(path: &Path, name: &str, value: &str) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))?.contains_key(name) {
+        bail!("{} has {name} already", path.display());
+    }
+    let line = dotenv(&Secrets::from([(name.to_owned(), value.to_owned())]))?;
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    write_private(path, &format!("{text}{gap}{line}"))
+}
+
+/// A new sealing key: 32 bytes in base64.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn sealing_key() -> Result<String> {
+    Ok(STANDARD.encode(random::<32>()?))
+}
+
+/// A new key of vehicle ids with its number.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn vehicle_id_key(number: u8) -> Result<String> {
+    Ok(format!("{number}:{}", STANDARD.encode(random::<64>()?)))
+}
+
+/// A new token of an operator: 32 bytes in base64url.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn operator_token() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
+}
+
+/// An operator's entry of `OPERATOR_TOKENS`.
+pub fn operator_line(name: &str, token: &str) -> String {
+    format!("{name}:{}", STANDARD.encode(Sha256::digest(token)))
+}
+
 fn make(name: &str) -> Result<String> {
     Ok(match name {
-        VEHICLE_ID_KEYS => format!("1:{}", STANDARD.encode(random::<64>()?)),
-        LOOKUP_KEY | SEALING_KEY => STANDARD.encode(random::<32>()?),
+        VEHICLE_ID_KEYS => vehicle_id_key(1)?,
+        LOOKUP_KEY => STANDARD.encode(random::<32>()?),
         // The form that user and password have is good for every other kind of credential too.
         _ => format!("kerbside:{}", random_hex(32)?),
     })
@@ -184,6 +245,28 @@ mod tests {
         assert_eq!(error, "2: not of the form NAME=value; write one secret a line");
         assert!(parse("A B=1").is_err());
         assert!(dotenv(&Secrets::from([("A".to_owned(), "\"\n".to_owned())])).is_err());
+    }
+
+    #[test]
+    fn ok_what_is_missing_is_made_once_and_kept() -> Result<()> {
+        let folder = crate::files::TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
+        let kept = folder.path().join("secrets.env");
+        let first = complete(BTreeSet::new(), Secrets::new(), &kept)?;
+        assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, first);
+        let token = first.get(OPERATOR_TOKEN).map(String::as_str).unwrap_or_default();
+        assert_eq!(first.get(OPERATOR_TOKENS), Some(&operator_line("dev", token)));
+        assert_eq!(first.get("SEALING_KEY_1").map(String::len), Some(44));
+
+        add(&kept, "SEALING_KEY_2", "two")?;
+        assert!(add(&kept, "SEALING_KEY_2", "two").is_err());
+        let rotated = complete(BTreeSet::new(), Secrets::new(), &kept)?;
+        assert_eq!(rotated.get("SEALING_KEY_2").map(String::as_str), Some("two"));
+
+        let given = Secrets::from([(OPERATOR_TOKENS.to_owned(), "ada:x".to_owned())]);
+        let others = complete(BTreeSet::new(), given, &kept)?;
+        assert!(!others.contains_key(OPERATOR_TOKEN), "the token is of no use");
+        assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, rotated);
+        Ok(())
     }
 
     #[test]
