@@ -28,6 +28,9 @@ const PATIENCE_MS: u32 = 500;
 /// KV shows within this time what was written to it.
 const KV_DELAY_MS: i64 = 60_000;
 
+/// D1 takes parameters and rows of 2 000 000 bytes; a row is a little shorter than its JSON.
+const LONGEST_ROW: usize = 1_900_000;
+
 /// The columns of a row but for what is sealed, which only few may read.
 pub(super) const COLUMNS: &str =
     "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
@@ -150,15 +153,19 @@ impl FacetStore {
     /// Records facets in one transaction, ends the leases that brought them, and gives what KV should have now; nothing where the
     /// record fails. An older facet never replaces a newer one.
     pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[(OriginName, i64)]) -> Option<Entry> {
-        let mut statements = vec![self.upsert(facets), self.end(leases), self.select(Tier::Public)];
+        let mut statements = vec![self.end(leases), self.select(Tier::Public)];
         if facets.iter().any(|(facet, _)| *facet == FacetName::Identity) {
             statements.push(analysis::vehicle(self.place()));
         }
-        let Ok(results) = self.ports.db.batch(statements).await else {
+        // Rows first: what follows reads them.
+        let mut all = self.upserts(facets);
+        let at = all.len() + 1;
+        all.append(&mut statements);
+        let Ok(results) = self.ports.db.batch(all).await else {
             self.warn("facets could not be recorded (D1)");
             return None;
         };
-        Some(self.entry(&self.purged(results.get(2).map(envelopes).unwrap_or_default())))
+        Some(self.entry(&self.purged(results.get(at).map(envelopes).unwrap_or_default())))
     }
 
     /// What KV should have of these facets.
@@ -296,8 +303,26 @@ impl FacetStore {
         }
     }
 
-    fn upsert(&self, facets: &[(FacetName, Envelope)]) -> Statement {
-        let rows: Value = facets.iter().map(|(facet, envelope)| row(*facet, envelope)).collect();
+    /// As few statements as D1's limit on the length of a parameter and of a row allows.
+    fn upserts(&self, facets: &[(FacetName, Envelope)]) -> Vec<Statement> {
+        let mut texts: Vec<String> = Vec::new();
+        for (facet, envelope) in facets {
+            let row = row(*facet, envelope).to_string();
+            if row.len() > LONGEST_ROW {
+                let event = Event::new(Level::Error, "a facet is too long to be stored: its origin is asked each time");
+                self.ports.events.emit(&event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
+                continue;
+            }
+            match texts.last_mut().filter(|text| text.len() + row.len() < LONGEST_ROW) {
+                Some(text) => text.extend([",", &row]),
+                None => texts.push(format!("[{row}")),
+            }
+        }
+        texts.into_iter().map(|text| self.upsert(text + "]")).collect()
+    }
+
+    /// Writes rows, a JSON list, where they are not older than what is there.
+    fn upsert(&self, rows: String) -> Statement {
         Statement {
             sql: format!(
                 "INSERT INTO stored_facet (market, vehicle, {COLUMNS}, expires_at_ms, key_id, sealed) \
@@ -316,7 +341,7 @@ impl FacetStore {
                  WHERE excluded.generation >= stored_facet.generation \
                    OR stored_facet.generation > {NOW_MS} + {MOST_SKEW_MS}"
             ),
-            params: self.place().into_iter().chain([DbValue::Text(rows.to_string())]).collect(),
+            params: self.place().into_iter().chain([DbValue::Text(rows)]).collect(),
         }
     }
 

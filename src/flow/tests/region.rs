@@ -415,3 +415,28 @@ fn ok_hot_facets_are_refreshed_before_they_end() {
     assert!(seen.iter().all(|flow| all(flow, "hit")), "nobody is served stale");
     assert_eq!(case.asked(), 4, "one of many has refreshed it");
 }
+
+#[test]
+fn ok_long_facets_are_stored_in_parts_and_too_long_ones_not_at_all() {
+    let items = |count: usize| {
+        let name = "x".repeat(1_000);
+        let list: Vec<String> = (0..count).map(|_| format!(r#"{{"name": "{name}"}}"#)).collect();
+        Answer::ok("application/json", &format!(r#"{{"items": [{}]}}"#, list.join(",")))
+    };
+    let text =
+        include_str!("../../../tests/fixtures/market.toml").replace("timeout_ms", "max_bytes = 8000000\ntimeout_ms");
+    for (count, stored) in [(1_350, true), (1_500, false)] {
+        let (master, _, recalls) = good();
+        let mut case = Case::new(&master, &items(count), &recalls);
+        case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
+        assert!(all(&case.see(Tier::Public), "fetched"));
+        let rows = case.rows("SELECT facet FROM stored_facet ORDER BY facet");
+        assert_eq!(rows.contains(&"equipment".to_owned()), stored, "{rows:?}");
+        assert!(rows.len() >= 2);
+        let longest = case.world.statements().into_iter().flat_map(|s| s.params).map(|param| match param {
+            crate::ports::DbValue::Text(text) => text.len(),
+            _ => 0,
+        });
+        assert!(longest.max() < Some(2_000_000));
+    }
+}
