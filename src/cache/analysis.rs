@@ -1,7 +1,8 @@
 //! What everybody may know of the cars that were looked at, as columns, so that people can ask which cars are consumed.
 //!
 //! The columns come from what the record has of `identity`, in the transaction that recorded it: an older fetch that lost there
-//! changes nothing here, and a field that a market keeps from the public is missing here too. Views are counted by `usage`.
+//! changes nothing here, and a field that a market keeps from the public is missing here too. A row that would stay the same is not
+//! written. Views, and when a car was last looked at, are for `usage`.
 
 use crate::ports::{DbValue, Statement};
 
@@ -16,8 +17,9 @@ pub(super) fn vehicle(place: [DbValue; 2]) -> Statement {
               WHERE market = ?1 AND vehicle = ?2 AND facet = 'identity' AND public IS NOT NULL \
               ON CONFLICT (market, vehicle) DO UPDATE SET make = excluded.make, model = excluded.model, \
               model_year = excluded.model_year, fuel = excluded.fuel, body = excluded.body, \
-              power_value = excluded.power_value, power_unit = excluded.power_unit, \
-              last_seen_ms = max(last_seen_ms, excluded.last_seen_ms)"
+              power_value = excluded.power_value, power_unit = excluded.power_unit WHERE \
+              (make, model, model_year, fuel, body, power_value, power_unit) IS NOT (excluded.make, excluded.model, \
+              excluded.model_year, excluded.fuel, excluded.body, excluded.power_value, excluded.power_unit)"
             .to_owned(),
         params: place.into(),
     }
