@@ -97,14 +97,14 @@ CREATE TABLE usage (
   market      TEXT    NOT NULL,
   facet       TEXT    NOT NULL,
   origin      TEXT    NOT NULL,
-  state       TEXT    NOT NULL, -- hit, stale, fetched, collapsed, absent, pending, unavailable, withheld
+  state       TEXT    NOT NULL, -- hit, stale, stale_error, fetched, collapsed, absent, absent_fetched, pending, unavailable, withheld
   answers     INTEGER NOT NULL,
   age_s_total INTEGER NOT NULL, -- of the answers that had a facet
   age_s_most  INTEGER NOT NULL,
   PRIMARY KEY (hour_ms, market, facet, origin, state)
 ) WITHOUT ROWID;
 
--- How long origins took, by the hour: a histogram.
+-- How long origins took, by the hour: a histogram. A call counts in the first bucket that holds it.
 CREATE TABLE origin_call (
   hour_ms  INTEGER NOT NULL,
   market   TEXT    NOT NULL,
