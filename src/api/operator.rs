@@ -8,10 +8,12 @@ mod erasures;
 mod form;
 mod inspections;
 mod keys;
+mod object;
 mod purges;
 mod token;
 
-use serde_json::{Value, json};
+use object::Object;
+use serde_json::Value;
 
 pub(super) use token::is_configured;
 
@@ -20,7 +22,7 @@ use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::router::OperatorRoute;
 use crate::cache::audit::{self, AuditError, Audited};
-use crate::cache::{self};
+use crate::cache::{self, erase};
 use crate::market::MarketCode;
 use crate::ports::StoreError;
 
@@ -58,9 +60,11 @@ async fn audit_page(context: &Context<'_>) -> Result<Answer, Problem> {
     };
     let results = context.ports.db.batch(vec![audit::page(after, ENTRIES_A_PAGE)]).await.map_err(failed)?;
     let entries = results.into_iter().next().unwrap_or_default();
-    let last = entries.last().and_then(|entry| entry.get("id")).cloned();
+    let last = entries.last().and_then(|entry| entry.get("id")).and_then(Value::as_i64);
     let next = last.filter(|_| entries.len() >= usize::try_from(ENTRIES_A_PAGE).unwrap_or(0));
-    Ok(document(200, &json!({"entries": entries, "next": next})))
+    let mut body = Object::new();
+    body.rows("entries", &entries).raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));
+    Ok(Answer::json(200, body.end()))
 }
 
 /// The entry of an action that is about to be done.
@@ -68,25 +72,22 @@ fn entry<'a>(context: &'a Context<'_>, operator: &'a Operator, action: &'static 
     audit::Entry { actor: &operator.name, action, request_id: &context.request_id, ..audit::Entry::default() }
 }
 
-fn audited(audited: &Audited) -> Value {
-    json!({"id": audited.id, "hash": audited.hash})
+/// An entry of the audit that was written, or that none was.
+fn audited(audited: Option<&Audited>) -> String {
+    let Some(audited) = audited else { return "null".to_owned() };
+    let mut entry = Object::new();
+    entry.number("id", audited.id).text("hash", &audited.hash);
+    entry.end()
 }
 
 /// The markets of this region by the directory and by what is stored.
 async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
-    let mut codes = cache::erase::markets_in_use(&context.ports).await.map_err(failed)?;
+    let mut codes = erase::markets_in_use(&context.ports).await.map_err(failed)?;
     let directory = cache::directory(&context.ports, &context.app.memory).await;
-    for entry in directory.iter().filter(|entry| context.serves(entry)) {
-        if !codes.contains(&entry.code) {
-            codes.push(entry.code.clone());
-        }
+    for entry in directory.iter() {
+        erase::add(&mut codes, context.serves(entry).then(|| entry.code.clone()));
     }
-    codes.sort();
     Ok(codes)
-}
-
-fn document(status: u16, body: &Value) -> Answer {
-    Answer::json(status, body.to_string())
 }
 
 fn failed(StoreError: StoreError) -> Problem {

@@ -6,9 +6,11 @@
 
 use std::rc::Rc;
 
+use serde_json::Value;
+
 use super::envelope::{Envelope, Stored};
 use crate::market::{FacetName, MarketCode};
-use crate::ports::Timestamp;
+use crate::ports::{Rows, Timestamp};
 
 /// The layout that this code writes and reads. Another one counts as nothing stored.
 const LAYOUT: &str = "kerbside-car 2";
@@ -54,6 +56,39 @@ pub fn decode(text: &str) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
     std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
         .take_while(move |_| is_known)
         .filter_map(|(facts, public)| facet(facts, public))
+}
+
+/// What an entry says about its facets without their values, by the names of D1's columns, and the public projection of identity.
+/// For operators; damaged lines are shown as far as they read.
+pub fn facts(text: &str) -> (Rows, Option<String>) {
+    const NAMES: [&str; 11] = [
+        "facet",
+        "generation",
+        "stored_at_ms",
+        "policy",
+        "ttl_s",
+        "stale_s",
+        "error_s",
+        "took_ms",
+        "source",
+        "withheld",
+        "public_bytes",
+    ];
+    let (mut rows, mut identity) = (Rows::new(), None);
+    let mut lines = text.split('\n').skip(1);
+    while let (Some(facts), Some(public)) = (lines.next(), lines.next()) {
+        let mut row = serde_json::Map::new();
+        for (name, word) in NAMES.into_iter().zip(facts.split(' ')) {
+            let word = if word == NOTHING { "" } else { word };
+            let number = word.parse::<i64>().ok().filter(|_| name != "source");
+            row.insert(name.to_owned(), number.map_or_else(|| Value::from(word), Value::from));
+        }
+        if facts.starts_with("identity ") {
+            identity = Some(public.to_owned());
+        }
+        rows.push(row);
+    }
+    (rows, identity)
 }
 
 fn facet(facts: &str, public: &str) -> Option<(FacetName, Envelope)> {

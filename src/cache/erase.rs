@@ -12,7 +12,7 @@ use super::{entry, purge};
 use crate::disclosure::{Class, leaves};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
-use crate::telemetry::{Event, Level, field};
+use crate::telemetry::{Event, Level};
 
 /// How long D1 refuses what a late writer brings. None lives longer than its origin's timeout and half a minute.
 const PURGE_MS: i64 = 86_400_000;
@@ -111,16 +111,23 @@ pub async fn markets_in_use(ports: &Ports) -> Result<Vec<MarketCode>, StoreError
         ),
         params: Vec::new(),
     };
-    let mut codes: Vec<MarketCode> = Vec::new();
+    let mut codes = Vec::new();
     for rows in ports.db.batch(TABLES.map(walk).to_vec()).await? {
-        for code in rows.iter().filter_map(|row| MarketCode::new(row.get("code")?.as_str()?).ok()) {
-            if !codes.contains(&code) {
-                codes.push(code);
-            }
+        for row in &rows {
+            let code = row.get("code").and_then(Value::as_str).unwrap_or_default();
+            add(&mut codes, MarketCode::new(code).ok());
         }
     }
-    codes.sort();
     Ok(codes)
+}
+
+/// Adds a market in its place, unless it is there.
+pub fn add(codes: &mut Vec<MarketCode>, code: Option<MarketCode>) {
+    let Some(code) = code else { return };
+    let at = codes.iter().take_while(|known| **known < code).count();
+    if codes.get(at) != Some(&code) {
+        codes.insert(at, code);
+    }
 }
 
 /// Erases, and reads everything again. Where it fails half way it can be done again: what is gone is found no more.
@@ -142,7 +149,7 @@ pub async fn erase(
         // Also what was not found: KV remembers for a minute that a key was missing.
         ports.cache.delete(key.clone()).await?;
     }
-    again_later(ports, &keys);
+    again_later(ports, markets.iter().map(|market| entry::key(market, vehicle)).collect());
     let mut unpublished = Vec::new();
     for market in markets {
         if purge::publish(ports, market).await.is_err() {
@@ -257,16 +264,15 @@ async fn read_keys(ports: &Ports, keys: &[Vec<String>]) -> Result<Vec<usize>, St
     Ok(keys.iter().map(|keys| there.by_ref().take(keys.len()).filter(|there| *there).count()).collect())
 }
 
-/// Removes the entries in KV once more, a little later.
-pub fn again_later(ports: &Ports, keys: &[Vec<String>]) {
-    let cars: Vec<String> = keys.iter().filter_map(|keys| keys.first().cloned()).collect();
+/// Removes entries in KV once more, a little later.
+pub fn again_later(ports: &Ports, keys: Vec<String>) {
     let again = ports.clone();
     let work = async move {
         again.timer.sleep(AGAIN_MS).await;
-        for key in cars {
+        for key in keys {
             if again.cache.delete(key).await.is_err() {
                 let event = Event::new(Level::Error, "a car's entry could not be removed from KV a second time");
-                again.events.emit(&event.with(field::CAUSE, "store"));
+                again.events.emit(&event);
             }
         }
     };

@@ -1,109 +1,103 @@
 //! What the stores hold about a car: never a value, only where it comes from, how old it is and how it is sealed.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::audit::{Action, IS_AUDITED};
-use super::envelope::Envelope;
+use super::entry;
 use super::lease::NOW_MS;
-use super::purge::{self, Identity, Purges, Rule};
-use super::{entry, store};
-use crate::market::{FacetName, MarketCode};
+use super::purge::{COLUMNS, Identity, Purges, Rule};
+use super::store::policy;
+use crate::market::{FacetName, Market};
 use crate::ports::{DbValue, Ports, Rows, StoreError};
 
-/// A facet in one store.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// Its name as it is stored.
-    pub facet: FacetName,
-    /// What is known of it. Its sealed part is not here.
-    pub envelope: Envelope,
-    /// The number of the key that it is sealed under.
-    pub key_id: Option<u8>,
-    /// Characters of what is sealed.
-    pub sealed_bytes: u64,
-    /// The number and kind of the rule that counts for it.
-    pub purge: Option<(i64, purge::Purge)>,
-}
-
-/// What the stores hold about a car.
-#[derive(Debug, Clone)]
+/// What the stores hold about a car. Rows have the names of the columns.
+#[derive(Debug, Clone, Default)]
 pub struct Inspection {
-    /// In D1.
-    pub record: Vec<Held>,
-    /// In KV; nothing where it has no entry.
-    pub cache: Option<Vec<Held>>,
-    /// Leases: origin, generation, until, error.
+    /// Facets in D1.
+    pub record: Rows,
+    /// Facets in KV; nothing where it has no entry.
+    pub cache: Option<Rows>,
+    /// Leases.
     pub leases: Rows,
-    /// Origins that are left alone: origin, until.
+    /// Origins that are left alone.
     pub breakers: Rows,
     /// The rules of the market and of this car.
-    pub rules: Vec<Rule>,
+    pub rules: Rows,
 }
 
 /// The statements of an inspection, for [`audit::act`](super::audit::act); [`read`] reads their results.
-pub fn look(market: &MarketCode, vehicle: &str) -> Vec<Action> {
-    let place = || vec![DbValue::Text(market.to_string()), DbValue::Text(vehicle.to_owned())];
-    let of_car = |columns: &str, table: &str| Action {
-        sql: format!("SELECT {columns} FROM {table} WHERE market = ?2 AND vehicle = ?3 AND {IS_AUDITED}"),
-        params: place(),
-    };
-    let breakers = Action {
-        sql: format!(
-            "SELECT origin, open_until_ms FROM breaker WHERE market = ?2 AND open_until_ms > {NOW_MS} AND {IS_AUDITED}"
-        ),
-        params: vec![DbValue::Text(market.to_string())],
-    };
-    let rules = Action {
-        sql: format!(
-            "SELECT id, generation, expires_at_ms, hard, vehicle, facet, origin, tag FROM purge \
-             WHERE market = ?2 AND (vehicle IS NULL OR vehicle = ?3) AND expires_at_ms > {NOW_MS} AND {IS_AUDITED} \
-             ORDER BY generation DESC LIMIT 500"
-        ),
-        params: place(),
+pub fn look(market: &Market, vehicle: &str) -> Vec<Action> {
+    let of_car = |what: &str| Action {
+        sql: format!("SELECT {what} AND {IS_AUDITED}"),
+        params: vec![DbValue::Text(market.code.to_string()), DbValue::Text(vehicle.to_owned())],
     };
     vec![
-        of_car(&format!("{}, key_id, length(sealed) AS sealed_bytes", store::COLUMNS), "stored_facet"),
-        of_car(&format!("origin, generation, until_ms, error, until_ms > {NOW_MS} AS runs"), "lease"),
-        breakers,
-        rules,
+        of_car(
+            "facet, generation, stored_at_ms, policy, ttl_s, stale_s, error_s, took_ms, source, withheld, \
+             coalesce(length(public), 0) AS public_bytes, key_id, length(sealed) AS sealed_bytes, \
+             CASE facet WHEN 'identity' THEN coalesce(public, '') END AS identity \
+             FROM stored_facet WHERE market = ?2 AND vehicle = ?3",
+        ),
+        of_car("origin, generation, until_ms, error FROM lease WHERE market = ?2 AND vehicle = ?3"),
+        of_car(&format!(
+            "origin, open_until_ms FROM breaker WHERE market = ?2 AND ?3 > '' AND open_until_ms > {NOW_MS}"
+        )),
+        of_car(&format!(
+            "{COLUMNS} FROM purge WHERE market = ?2 AND (vehicle IS NULL OR vehicle = ?3) AND expires_at_ms > {NOW_MS}"
+        )),
     ]
 }
 
-/// The results of [`look`], and what KV holds.
+/// The results of [`look`], and what KV holds. Each facet says which rule counts for it and whether its description is the present one.
 ///
 /// # Errors
 /// Where KV fails.
 pub async fn read(
     ports: &Ports,
-    market: &MarketCode,
+    market: &Market,
     vehicle: &str,
-    results: &[Rows],
+    mut results: Vec<Rows>,
 ) -> Result<Inspection, StoreError> {
-    let rows = |at: usize| results.get(at).cloned().unwrap_or_default();
-    let rules: Vec<Rule> = rows(3).iter().filter_map(Rule::read).collect();
-    let purges = Purges::of(rules.clone());
-    let number = |row: &serde_json::Map<String, Value>, name: &str| row.get(name).and_then(Value::as_u64);
-    let of_row = |row: &serde_json::Map<String, Value>| {
-        let (facet, envelope) = store::envelope(row)?;
-        let key_id = number(row, "key_id").and_then(|id| u8::try_from(id).ok());
-        let sealed_bytes = number(row, "sealed_bytes").unwrap_or(0);
-        Some(Held { facet, envelope, key_id, sealed_bytes, purge: None })
-    };
-    let record = judge(&purges, vehicle, rows(0).iter().filter_map(of_row).collect());
-    let text = ports.cache.get_many(vec![entry::key(market, vehicle)]).await?.pop().flatten();
-    let of_entry = |(facet, envelope)| Held { facet, envelope, key_id: None, sealed_bytes: 0, purge: None };
-    let cache = text.map(|text| judge(&purges, vehicle, entry::decode(&text).map(of_entry).collect()));
-    Ok(Inspection { record, cache, leases: rows(1), breakers: rows(2), rules })
+    let mut next = || results.pop().unwrap_or_default();
+    let (rules, breakers, leases, mut record) = (next(), next(), next(), next());
+    let mut purges = Vec::new();
+    purges.extend(rules.iter().filter_map(Rule::read));
+    let judge = Judge { purges: Purges::of(purges), market, vehicle };
+    let identity = record.iter_mut().find_map(|row| Some(row.remove("identity")?.as_str()?.to_owned()));
+    for row in &mut record {
+        row.remove("identity");
+        judge.mark(row, identity.as_deref());
+    }
+    let text = ports.cache.get_many(vec![entry::key(&market.code, vehicle)]).await?.pop().flatten();
+    let cache = text.map(|text| {
+        let (mut rows, identity) = entry::facts(&text);
+        rows.iter_mut().for_each(|row| judge.mark(row, identity.as_deref()));
+        rows
+    });
+    Ok(Inspection { record, cache, leases, breakers, rules })
 }
 
-/// Says which rule counts for each facet.
-fn judge(purges: &Purges, vehicle: &str, mut held: Vec<Held>) -> Vec<Held> {
-    let stored = held.iter().find(|held| held.facet == FacetName::Identity).map(|held| held.envelope.stored.clone());
-    let identity = Identity::of(stored.as_ref());
-    for held in &mut held {
-        let verdict = purges.verdict(vehicle, held.facet, &held.envelope, identity);
-        held.purge = verdict.map(|(purge, rule)| (rule.id, purge));
+struct Judge<'a> {
+    purges: Purges,
+    market: &'a Market,
+    vehicle: &'a str,
+}
+
+impl Judge<'_> {
+    fn mark(&self, row: &mut Map<String, Value>, identity: Option<&str>) {
+        let identity = match identity {
+            Some("") => Identity::Absent,
+            Some(public) => Identity::Public(public),
+            None => Identity::Unknown,
+        };
+        let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
+        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+        let Some(facet) = FacetName::parse(text("facet")) else { return };
+        let rule = self.purges.verdict(self.vehicle, facet, text("source"), number("generation"), identity);
+        let is_current = number("policy") == i64::from(policy(facet, self.market));
+        let (id, kind) = (rule.map(|rule| rule.id), rule.map(|rule| rule.purge.as_str()));
+        row.insert("purge_id".to_owned(), Value::from(id));
+        row.insert("purge".to_owned(), Value::from(kind));
+        row.insert("policy_is_current".to_owned(), Value::Bool(is_current));
     }
-    held.sort_by_key(|held| held.facet);
-    held
 }

@@ -21,6 +21,8 @@ pub use tag::{Tag, TagError};
 pub const EFFECTIVE_WITHIN_S: u32 = 90;
 /// More than the route lets in: what two operators added at the same time is there all the same.
 const MOST_READ: usize = 256;
+/// The columns of a rule, in D1, in KV and in answers to operators.
+pub(super) const COLUMNS: &str = "id, generation, expires_at_ms, hard, vehicle, facet, origin, tag";
 
 /// What becomes of what a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,20 +114,27 @@ impl Purges {
         self.rules.is_empty()
     }
 
-    /// What the rules say of one facet of a car, and the newest rule that says so. The harder one counts.
+    /// The rule that counts for a facet of a car that an origin stated, fetched at a generation: the hardest, of these the newest.
     pub fn verdict(
         &self,
         vehicle: &str,
         facet: FacetName,
-        envelope: &Envelope,
+        origin: &str,
+        generation: i64,
         identity: Identity<'_>,
-    ) -> Option<(Purge, &Rule)> {
-        let matching = self.rules.iter().filter(|rule| {
-            rule.generation >= envelope.generation
-                && rule.names(vehicle, facet, &envelope.source)
+    ) -> Option<&Rule> {
+        let mut found: Option<&Rule> = None;
+        for rule in &self.rules {
+            let is_harder = found.is_none_or(|known| (rule.purge, rule.generation) > (known.purge, known.generation));
+            if is_harder
+                && rule.generation >= generation
+                && rule.names(vehicle, facet, origin)
                 && rule.tag.as_ref().is_none_or(|tag| tag.matches(identity))
-        });
-        matching.map(|rule| (rule.purge, rule)).max_by_key(|(purge, rule)| (*purge, rule.generation))
+            {
+                found = Some(rule);
+            }
+        }
+        found
     }
 
     /// The generation that a facet of a car must be newer than to be served, as far as it can be told before it is read; 0 where no
@@ -150,11 +159,12 @@ impl Purges {
         let names: Vec<FacetName> = facets.keys().copied().collect();
         for facet in names {
             let Some(envelope) = facets.get_mut(&facet) else { continue };
-            let Some((purge, rule)) = self.verdict(vehicle, facet, envelope, identity) else { continue };
+            let verdict = self.verdict(vehicle, facet, &envelope.source, envelope.generation, identity);
+            let Some(rule) = verdict else { continue };
             if rule.tag.is_some() && identity != Identity::Unknown {
-                hits.push(Hit { facet, purge, generation: envelope.generation });
+                hits.push(Hit { facet, purge: rule.purge, generation: envelope.generation });
             }
-            match purge {
+            match rule.purge {
                 Purge::Hard => drop(facets.remove(&facet)),
                 Purge::Soft => envelope.is_purged = true,
             }

@@ -28,8 +28,10 @@ pub struct Cursor {
 /// What a chunk is to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// The rows, sealed anew: market, car, facet, generation, number of the old key, text.
-    rows: Vec<Value>,
+    /// The rows, sealed anew: lists of JSON, each of market, car, facet, generation, the old key's number, the new one's, text.
+    lists: Vec<String>,
+    /// How many rows these are.
+    pub rows: usize,
     /// Rows whose key is not held.
     pub not_held: usize,
     /// Rows that are damaged.
@@ -94,7 +96,7 @@ pub fn seal(ports: &Ports, ring: &SealingRing, rows: &Rows) -> Chunk {
             Ok(whole) => {
                 let anew = ring.seal(&place, &whole, ports.random.as_ref());
                 let generation = row.get("generation").and_then(Value::as_i64).unwrap_or_default();
-                chunk.rows.push(json!([market, vehicle, facet, generation, key_id, anew.key_id, anew.text]));
+                chunk.add(&json!([market, vehicle, facet, generation, key_id, anew.key_id, anew.text]).to_string());
             }
             Err(OpenError::KeyNotHeld) => chunk.not_held += 1,
             Err(OpenError::Damaged) => chunk.damaged += 1,
@@ -107,40 +109,29 @@ pub fn seal(ports: &Ports, ring: &SealingRing, rows: &Rows) -> Chunk {
 }
 
 impl Chunk {
-    /// How many rows were sealed anew; writers may have been quicker for some.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is nothing to change.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Adds a row to the last list, or to a new one.
+    fn add(&mut self, row: &str) {
+        self.rows += 1;
+        match self.lists.last_mut().filter(|list| list.len() + row.len() < MOST_TEXT) {
+            Some(list) => {
+                list.push(',');
+                list.push_str(row);
+            }
+            None => self.lists.push(format!("[{row}")),
+        }
     }
 
     /// The statements that change the rows. Each answers one row for each that it changed.
     pub fn write(&self) -> Vec<Action> {
-        let mut lists: Vec<Vec<Value>> = Vec::new();
-        let mut size = usize::MAX;
-        for row in &self.rows {
-            let bytes = row.get(6).and_then(Value::as_str).map_or(0, str::len) + 120;
-            if size.saturating_add(bytes) > MOST_TEXT {
-                lists.push(Vec::new());
-                size = 0;
-            }
-            size += bytes;
-            if let Some(list) = lists.last_mut() {
-                list.push(row.clone());
-            }
-        }
-        let action = |list: Vec<Value>| Action {
+        let action = |list: &String| Action {
             sql: format!(
                 "UPDATE stored_facet SET key_id = r.value ->> 5, sealed = r.value ->> 6 FROM json_each(?2) AS r \
                  WHERE market = r.value ->> 0 AND vehicle = r.value ->> 1 AND facet = r.value ->> 2 \
                  AND generation = r.value ->> 3 AND key_id = r.value ->> 4 AND {IS_AUDITED} RETURNING facet"
             ),
-            params: vec![DbValue::Text(Value::from(list).to_string())],
+            params: vec![DbValue::Text(format!("{list}]"))],
         };
-        lists.into_iter().map(action).collect()
+        self.lists.iter().map(action).collect()
     }
 }
 
@@ -159,27 +150,16 @@ pub fn count(after: &Cursor) -> Statement {
     }
 }
 
-/// How many rows of a market lie under a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count {
-    /// The market's code.
-    pub market: String,
-    /// The number of the key; nothing where all of a row is public.
-    pub key_id: Option<u64>,
-    /// How many.
-    pub rows: u64,
-}
-
-/// The rows of [`count`], and where the next chunk begins.
-pub fn counted(rows: &Rows) -> (Vec<Count>, Option<Cursor>) {
+/// The rows of [`count`] that count, and where the next chunk begins.
+pub fn counted(mut rows: Rows) -> (Rows, Option<Cursor>) {
     let text = |row: &serde_json::Map<String, Value>, name: &str| Some(row.get(name)?.as_str()?.to_owned());
-    let number = |row: &serde_json::Map<String, Value>, name: &str| row.get(name)?.as_u64();
-    let read =
-        |row| Some(Count { market: text(row, "market")?, key_id: number(row, "key_id"), rows: number(row, "rows")? });
-    let counts: Vec<Count> = rows.iter().filter_map(read).collect();
-    let total: u64 = counts.iter().map(|count| count.rows).sum();
-    let last = rows.iter().rev().find_map(|row| {
+    let number = |row: &serde_json::Map<String, Value>| row.get("rows").and_then(Value::as_i64).unwrap_or(0);
+    let total: i64 = rows.iter().map(number).sum();
+    let last = rows.last().and_then(|row| {
         Some(Cursor { market: text(row, "market")?, vehicle: text(row, "vehicle")?, facet: text(row, "facet")? })
     });
-    (counts, last.filter(|_| total >= ROWS_A_COUNT.unsigned_abs()))
+    if last.is_some() {
+        rows.pop();
+    }
+    (rows, last.filter(|_| total >= ROWS_A_COUNT))
 }

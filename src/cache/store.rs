@@ -32,7 +32,7 @@ const KV_DELAY_MS: i64 = 60_000;
 const LONGEST_ROW: usize = 1_900_000;
 
 /// The columns of a row but for what is sealed, which only few may read.
-pub(super) const COLUMNS: &str =
+const COLUMNS: &str =
     "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
 
 /// The stored facets of one car in one market.
@@ -386,7 +386,7 @@ fn row(facet: FacetName, envelope: &Envelope) -> Value {
 }
 
 /// A row as it is read.
-pub(super) fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
+fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let number = |name: &str| row.get(name).and_then(Value::as_i64);
     let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());

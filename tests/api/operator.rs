@@ -245,13 +245,13 @@ fn ok_the_whole_market_and_the_rule_is_read_by_other_isolates() {
     assert_eq!(states(&other, CAR), all("fresh"));
     fail(&app);
     let done = post(&app, "purges", &json!({"market": "de", "kind": "soft", "reason": "new data"}));
-    assert_eq!(done.pointer("/purge/kind"), Some(&json!("soft")));
+    assert_eq!(done.pointer("/purges/0/hard"), Some(&json!(0)));
     assert_eq!(states(&app, CAR), all("stale"));
     assert_eq!(states(&other, CAR), all("fresh"), "for ten seconds");
     app.world.advance_s(10);
     assert_eq!(states(&other, CAR), all("stale"));
     let listed = get(&app, "purges?market=de");
-    assert_eq!(listed.pointer("/purges/0/id"), done.pointer("/purge/id"));
+    assert_eq!(listed.pointer("/purges/0/id"), done.pointer("/purges/0/id"));
     // What is fetched after the purge is fresh.
     recover(&app);
     app.world.advance_s(60);
@@ -455,13 +455,33 @@ fn ok_an_inspection_tells_all_but_the_values() {
             .unwrap_or_default()
     };
     let recalls = row("record", "recalls");
-    assert_eq!(recalls.pointer("/purge/kind"), Some(&json!("soft")));
-    assert_eq!((&recalls["key_id"], &recalls["key_is_held"]), (&json!(1), &json!(true)));
+    assert_eq!((&recalls["purge"], &recalls["purge_id"]), (&json!("soft"), &found["purges"][0]["id"]));
+    assert_eq!(
+        (&recalls["key_id"], &found["keys"], &recalls["policy_is_current"]),
+        (&json!(1), &json!([1]), &json!(true))
+    );
     assert!(recalls["sealed_bytes"].as_u64() > Some(40) && recalls["public_bytes"] == 13, "{recalls}");
-    assert!(recalls["freshness"] == "fresh" && recalls["age_s"].as_i64() >= Some(10), "{recalls}");
-    assert_eq!(recalls["withheld"], json!(["items"]));
-    assert_eq!(row("cache", "identity")["source"], "master");
-    assert_eq!(row("cache", "identity")["key_id"], Value::Null);
+    assert!(found["now_ms"].as_i64() >= recalls["stored_at_ms"].as_i64().map(|at| at + 10_000), "{recalls}");
+    assert_eq!(recalls["withheld"], "items");
+    assert_eq!(
+        (&row("cache", "identity")["source"], &row("cache", "identity")["purge"]),
+        (&json!("master"), &Value::Null)
+    );
+    let cached = row("cache", "recalls");
+    for name in [
+        "generation",
+        "stored_at_ms",
+        "policy",
+        "ttl_s",
+        "stale_s",
+        "error_s",
+        "took_ms",
+        "withheld",
+        "public_bytes",
+        "purge",
+    ] {
+        assert_eq!(cached[name], recalls[name], "{name}");
+    }
     let nothing = post(&app, "inspections", &json!({"market": "de", "vin": OTHER_CAR}));
     assert_eq!((&nothing["record"], &nothing["cache"]), (&json!([]), &Value::Null));
 }
@@ -510,7 +530,7 @@ fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
             .cloned()
             .unwrap_or_default()
     };
-    assert_eq!((&of(3)["key_is_held"], &of(9)["key_is_held"]), (&json!(true), &json!(false)));
+    assert_eq!((&of(3)["rows"], &of(9)["rows"]), (&json!(sealed - 2), &json!(1)));
     app.world.secrets.borrow_mut().clear();
     let token = format!("ada:{}", crate::support::operator_hash());
     app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), token);

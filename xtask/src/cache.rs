@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use kerbside::ports::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::args::{Accepts, Args};
@@ -56,15 +57,16 @@ fn purge(args: &Args) -> Result<()> {
         body.insert("vin".to_owned(), vin.expose().into());
     }
     let (_, done) = Portal::open(args)?.post("purges", body.into())?;
-    let rule = done.get("purge").cloned().unwrap_or_default();
-    println!("purge {}: {} in {}, {}", show(&rule, "id"), scope(&rule), option(args, "--market"), show(&rule, "kind"));
+    let rule = rows(&done, "purges").into_iter().next().unwrap_or_default();
+    let market = option(args, "--market");
+    println!("purge {}: {} in {market}, {}", show(&rule, "id"), scope(&rule), self::kind(&rule));
     if rule.get("vehicle").is_some_and(|vehicle| !vehicle.is_null()) {
         println!("{} rows of the car changed in D1", show(&done, "rows"));
     }
     println!(
         "effective everywhere within {} s; the rule ends {}",
         show(&done, "effective_within_s"),
-        show(&rule, "ends_at")
+        time(&rule, "expires_at_ms")
     );
     println!("audit: {}", audit(&done));
     Ok(())
@@ -76,17 +78,16 @@ fn purges(args: &Args) -> Result<()> {
     let market = option(args, "--market");
     let list = Portal::open(args)?.get(&format!("purges?market={}", word(&market)?))?;
     let rules = rows(&list, "purges");
-    let lines: Vec<Vec<String>> = rules
-        .iter()
-        .map(|rule| {
-            ["id", "kind"]
-                .map(|name| show(rule, name))
-                .into_iter()
-                .chain([scope(rule)])
-                .chain(["declared_at", "ends_at"].map(|name| show(rule, name)))
-                .collect()
-        })
-        .collect();
+    let line = |rule: &Value| {
+        vec![
+            show(rule, "id"),
+            kind(rule).to_owned(),
+            scope(rule),
+            time(rule, "generation"),
+            time(rule, "expires_at_ms"),
+        ]
+    };
+    let lines: Vec<Vec<String>> = rules.iter().map(line).collect();
     print!("{}", table(&["id", "kind", "what", "declared", "ends"], &lines));
     println!("{} of {} purges of {market} count now", rules.len(), show(&list, "most"));
     Ok(())
@@ -158,14 +159,20 @@ fn inspect(args: &Args) -> Result<()> {
         add(&mut body, args, option);
     }
     let (_, found) = Portal::open(args)?.post("inspections", body.into())?;
-    println!("car {} in {}", show(&found, "vehicle"), show(&found, "market"));
+    print!("{}", inspection(&found));
+    Ok(())
+}
+
+/// What was found, for people.
+fn inspection(found: &Value) -> String {
+    let now = found.get("now_ms").and_then(Value::as_i64).unwrap_or(0);
+    let mut text = format!("car {} in {}\n", show(found, "vehicle"), show(found, "market"));
     for (name, title) in [("record", "D1"), ("cache", "KV")] {
-        let lines: Vec<Vec<String>> = rows(&found, name).iter().map(facet_line).collect();
-        println!("\n{title}{}", if lines.is_empty() { ": nothing" } else { "" });
+        let lines: Vec<Vec<String>> = rows(found, name).iter().map(|row| facet_line(row, found, now)).collect();
+        text += &format!("\n{title}{}\n", if lines.is_empty() { ": nothing" } else { "" });
         let headings = [
             "facet",
-            "state",
-            "freshness",
+            "is",
             "age",
             "source",
             "ttl/stale/error",
@@ -176,51 +183,81 @@ fn inspect(args: &Args) -> Result<()> {
             "purge",
             "withheld",
         ];
-        print!("{}", table(&headings, &lines));
+        text += &table(&headings, &lines);
     }
-    let lines = |name: &str, columns: &[&str]| -> Vec<Vec<String>> {
-        rows(&found, name).iter().map(|row| columns.iter().map(|column| show(row, column)).collect()).collect()
-    };
-    for (name, title, columns) in [
-        ("leases", "leases", &["origin", "runs", "until", "generation", "error"][..]),
-        ("breakers", "origins that are left alone", &["origin", "until"][..]),
-        ("purges", "purges", &["id", "kind", "facet", "origin", "tag", "declared_at", "ends_at"][..]),
-    ] {
-        let lines = lines(name, columns);
+    let mut add = |title: &str, headings: &[&str], lines: Vec<Vec<String>>| {
         if !lines.is_empty() {
-            print!("\n{title}\n{}", table(columns, &lines));
+            text += &format!("\n{title}\n{}", table(headings, &lines));
         }
-    }
-    println!("\naudit: {}", audit(&found));
-    Ok(())
+    };
+    let lease = |row: &Value| {
+        let until = row.get("until_ms").and_then(Value::as_i64).unwrap_or(0);
+        let state = if until > now { time(row, "until_ms") } else { "over".to_owned() };
+        vec![show(row, "origin"), state, time(row, "generation"), show(row, "error")]
+    };
+    add("leases", &["origin", "until", "granted", "error"], rows(found, "leases").iter().map(lease).collect());
+    let breaker = |row: &Value| vec![show(row, "origin"), time(row, "open_until_ms")];
+    add("origins that are left alone", &["origin", "until"], rows(found, "breakers").iter().map(breaker).collect());
+    let rule = |row: &Value| {
+        vec![show(row, "id"), kind(row).to_owned(), scope(row), time(row, "generation"), time(row, "expires_at_ms")]
+    };
+    let rules = rows(found, "purges");
+    add("purges", &["id", "kind", "what", "declared", "ends"], rules.iter().map(rule).collect());
+    text + &format!("\naudit: {}\n", audit(found))
 }
 
-fn facet_line(row: &Value) -> Vec<String> {
-    let windows = format!("{}/{}/{}", show(row, "ttl_s"), show(row, "stale_s"), show(row, "error_s"));
-    let key = match (row.get("key_id"), row.get("key_is_held").and_then(Value::as_bool)) {
-        (Some(Value::Number(id)), Some(true)) => format!("{} B, key {id}", show(row, "sealed_bytes")),
-        (Some(Value::Number(id)), _) => format!("{} B, key {id} IS NOT HELD", show(row, "sealed_bytes")),
-        _ => "-".to_owned(),
+fn facet_line(row: &Value, found: &Value, now: i64) -> Vec<String> {
+    let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
+    let key = row.get("key_id").filter(|key| !key.is_null());
+    let is_held = |key: &Value| rows(found, "keys").contains(key);
+    let sealed = match key {
+        Some(key) if is_held(key) => format!("{} B, key {key}", number("sealed_bytes")),
+        Some(key) => format!("{} B, key {key} IS NOT HELD", number("sealed_bytes")),
+        None => "-".to_owned(),
     };
-    let purge = row.get("purge").filter(|purge| !purge.is_null());
-    let withheld: Vec<String> =
-        rows(row, "withheld").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-    let current = row.get("policy_is_current").and_then(Value::as_bool) == Some(true);
-    let freshness = if current { show(row, "freshness") } else { "of another description: not used".to_owned() };
+    let purge = match row.get("purge_id").and_then(Value::as_i64) {
+        Some(id) => format!("{} {id}", show(row, "purge")),
+        None => "-".to_owned(),
+    };
+    let public =
+        if number("public_bytes") == 0 { "absent".to_owned() } else { format!("{} B", number("public_bytes")) };
+    let age_s = (now - number("stored_at_ms")).max(0) / 1_000;
     vec![
         show(row, "facet"),
-        show(row, "state"),
-        freshness,
-        format!("{} s", show(row, "age_s")),
+        freshness(row, age_s).to_owned(),
+        format!("{age_s} s"),
         show(row, "source"),
-        windows,
-        format!("{} ms", show(row, "took_ms")),
-        format!("{} B", show(row, "public_bytes")),
-        key,
-        show(row, "generation"),
-        purge.map_or("-".to_owned(), |purge| format!("{} {}", show(purge, "kind"), show(purge, "id"))),
-        withheld.join(","),
+        format!("{}/{}/{}", number("ttl_s"), number("stale_s"), number("error_s")),
+        format!("{} ms", number("took_ms")),
+        public,
+        sealed,
+        number("generation").to_string(),
+        purge,
+        show(row, "withheld"),
     ]
+}
+
+/// What a row's age means; the purge that counts for it stands beside.
+fn freshness(row: &Value, age_s: i64) -> &'static str {
+    let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
+    if row.get("policy_is_current").and_then(Value::as_bool) != Some(true) {
+        return "of another description";
+    }
+    match age_s - number("ttl_s") {
+        ..0 => "fresh",
+        past if past < number("stale_s") => "stale",
+        past if past < number("error_s") => "for failures",
+        _ => "expired",
+    }
+}
+
+fn kind(rule: &Value) -> &'static str {
+    if rule.get("hard").and_then(Value::as_i64) == Some(0) { "soft" } else { "hard" }
+}
+
+/// Milliseconds since 1970 as people read them.
+fn time(row: &Value, name: &str) -> String {
+    row.get(name).and_then(Value::as_i64).map_or("-".to_owned(), |ms| Timestamp(ms).to_string())
 }
 
 /// What a rule is about.
@@ -303,6 +340,44 @@ mod tests {
         check("erase --vin WP0ZZZ99ZTS390000 --tag make:porsche", "takes no --tag");
         check("inspect --vin WP0ZZZ99ZTS390000", "--market");
         check("flush", "there is no `cache flush`");
+    }
+
+    #[test]
+    fn ok_an_inspection_as_people_read_it() {
+        let now = 1_795_161_600_000_i64;
+        let row = |facet: &str, more: Value| {
+            let mut row = serde_json::json!({
+                "facet": facet, "generation": now - 9_000, "stored_at_ms": now - 7_000, "ttl_s": 5, "stale_s": 10, "error_s": 20,
+                "took_ms": 35, "source": "master", "withheld": "vin", "public_bytes": 70, "policy_is_current": true,
+                "purge": null, "purge_id": null,
+            });
+            if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
+                row.extend(more);
+            }
+            row
+        };
+        let found = serde_json::json!({
+            "market": "de", "vehicle": "car", "now_ms": now, "keys": [1],
+            "record": [
+                row("identity", serde_json::json!({"key_id": 1, "sealed_bytes": 900})),
+                row("recalls", serde_json::json!({"key_id": 2, "sealed_bytes": 9, "purge": "soft", "purge_id": 7})),
+            ],
+            "cache": null, "leases": [{"origin": "master", "until_ms": 0, "generation": now, "error": null}],
+            "breakers": [], "purges": [{"id": 7, "hard": 0, "facet": "recalls", "generation": now, "expires_at_ms": now}],
+            "audit": {"id": 3, "hash": "ab"},
+        });
+        let text = inspection(&found);
+        for said in [
+            "identity  stale  7 s  master  5/10/20          35 ms  70 B    900 B, key 1",
+            "9 B, key 2 IS NOT HELD",
+            "soft 7",
+            "\nKV: nothing\n",
+            "master  over",
+            "7   soft  facet recalls  2026-11-20T08:00:00Z",
+            "\naudit: entry 3, ab\n",
+        ] {
+            assert!(text.contains(said), "{said}:\n{text}");
+        }
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! `POST /operator/v1/erasures`: erases a car, or what tells of persons in its record, and proves it.
 
-use serde_json::{Value, json};
-
 use super::form::Form;
+use super::object::{List, Object};
 use super::{Operator, audited, entry, markets, not_done};
 use crate::api::call::Answer;
 use crate::api::context::Context;
 use crate::api::problem::{Problem, Slug};
 use crate::cache::audit;
-use crate::cache::erase::{self, Erased, Proof, What};
+use crate::cache::erase::{self, Cleared, Erased, Proof, What};
 use crate::market::{FacetName, MarketCode};
 
 const FIELDS: [&str; 4] = ["market", "vin", "what", "reason"];
@@ -53,7 +52,7 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     };
     let proof = erase::erase(&context.ports, &written, &chosen, &vehicle, what).await.map_err(not_done)?;
     let complete = is_complete(&proof);
-    let text = wire(context, &proof, &vehicle, what).to_string();
+    let text = wire(context, &proof, &vehicle, what);
     let digest = audit::digest(&text);
     let evidence = audit::Entry {
         vehicle: Some(&vehicle),
@@ -64,37 +63,49 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     };
     // The erasure is done and audited. Where this entry fails, the proof says so by having none.
     let witnessed = audit::act(&context.ports, &evidence, &[]).await.ok();
-    let witness = witnessed.as_ref().map_or(Value::Null, audited);
-    // By hand, so that the digest is that of the very text that is sent.
-    let body = format!(r#"{{"proof":{text},"digest":"sha256:{digest}","audit":{witness}}}"#);
-    Ok(Answer::json(200, body))
+    let mut body = Object::new();
+    body.raw("proof", &text).text("digest", &format!("sha256:{digest}")).raw("audit", &audited(witnessed.as_ref()));
+    Ok(Answer::json(200, body.end()))
 }
 
 fn is_complete(proof: &Proof) -> bool {
     proof.unpublished.is_empty() && proof.markets.iter().all(|erased| erased.stores.iter().all(|store| store.left == 0))
 }
 
-fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> Value {
-    let facets = what.facets().unwrap_or_else(|| FacetName::ALL.to_vec());
-    json!({
-        "request_id": context.request_id,
-        "what": what.as_str(),
-        "vehicle": vehicle,
-        "facets": facets,
-        "erased_at": proof.audited.at.to_string(),
-        "read_again_at": proof.read_again_at.to_string(),
-        "complete": is_complete(proof),
-        "markets": proof.markets.iter().map(market).collect::<Vec<_>>(),
-        "rules_not_in_kv": proof.unpublished,
-        "audit": audited(&proof.audited),
-        "later": LATER,
-    })
+/// The proof. Its digest is that of this very text.
+fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> String {
+    let mut facets = List::new();
+    for facet in what.facets().as_deref().unwrap_or(FacetName::ALL) {
+        facets.text(facet.as_str());
+    }
+    let (mut markets, mut unpublished, mut later) = (List::new(), List::new(), List::new());
+    proof.markets.iter().for_each(|erased| markets.raw(&market(erased)));
+    proof.unpublished.iter().for_each(|code| unpublished.text(code.as_str()));
+    LATER.iter().for_each(|sentence| later.text(sentence));
+    Object::new()
+        .text("request_id", &context.request_id)
+        .text("what", what.as_str())
+        .text("vehicle", vehicle)
+        .raw("facets", &facets.end())
+        .text("erased_at", &proof.audited.at.to_string())
+        .text("read_again_at", &proof.read_again_at.to_string())
+        .flag("complete", is_complete(proof))
+        .raw("markets", &markets.end())
+        .raw("rules_not_in_kv", &unpublished.end())
+        .raw("audit", &audited(Some(&proof.audited)))
+        .raw("later", &later.end())
+        .end()
 }
 
-fn market(erased: &Erased) -> Value {
-    let stores = erased
-        .stores
-        .iter()
-        .map(|store| json!({"store": store.store, "found": store.found, "removed": store.removed, "left": store.left}));
-    json!({"market": erased.market, "stores": stores.collect::<Vec<_>>(), "purges": erased.purges})
+fn market(erased: &Erased) -> String {
+    let (mut stores, mut purges) = (List::new(), List::new());
+    for Cleared { store, found, removed, left } in &erased.stores {
+        let mut object = Object::new();
+        object.text("store", store).count("found", *found).count("removed", *removed).count("left", *left);
+        stores.raw(&object.end());
+    }
+    erased.purges.iter().for_each(|id| purges.raw(&id.to_string()));
+    let mut object = Object::new();
+    object.text("market", erased.market.as_str()).raw("stores", &stores.end()).raw("purges", &purges.end());
+    object.end()
 }

@@ -1,9 +1,8 @@
 //! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and used, and the move to the newest.
 
-use serde_json::{Value, json};
-
 use super::form::Form;
-use super::{Operator, audited, document, entry, failed, not_done};
+use super::object::{List, Object};
+use super::{Operator, audited, entry, failed, not_done};
 use crate::api::call::Answer;
 use crate::api::context::Context;
 use crate::api::problem::{Problem, Slug};
@@ -20,19 +19,20 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
     let ring = ring(context)?;
     let after = cursor(context.call.parameter("after"), 400)?;
     let results = context.ports.db.batch(vec![reseal::count(&after)]).await.map_err(failed)?;
-    let (counts, next) = results.first().map(reseal::counted).unwrap_or_default();
-    let ids = ring.ids();
-    let rows = counts.iter().map(|count| {
-        let is_held = count.key_id.map(|id| ids.iter().any(|held| u64::from(*held) == id));
-        json!({"market": count.market, "key_id": count.key_id, "key_is_held": is_held, "rows": count.rows})
-    });
-    let body = json!({
-        "held": ids,
-        "newest": ring.newest(),
-        "rows": rows.collect::<Vec<_>>(),
-        "next": next.as_ref().map(Cursor::text),
-    });
-    Ok(document(200, &body))
+    let (counts, next) = reseal::counted(results.into_iter().next().unwrap_or_default());
+    let mut held = List::new();
+    ring.ids().iter().for_each(|id| held.raw(&id.to_string()));
+    let mut body = Object::new();
+    body.raw("held", &held.end()).number("newest", ring.newest().into()).rows("rows", &counts);
+    Ok(Answer::json(200, with_next(&mut body, next.as_ref())))
+}
+
+fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {
+    match next {
+        Some(next) => body.text("next", &next.text()),
+        None => body.raw("next", "null"),
+    };
+    body.end()
 }
 
 /// Seals the next rows under the newest key.
@@ -45,10 +45,10 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
     let results = ports.db.batch(vec![reseal::read(&after, ring.newest())]).await.map_err(failed)?;
     let chunk = reseal::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
     let mut done = None;
-    if !chunk.is_empty() {
+    if chunk.rows > 0 {
         let written = audit::Entry {
             to_state: Some(format!("key {}", ring.newest())),
-            method: Some(format!("{} rows after {}", chunk.len(), after.text())),
+            method: Some(format!("{} rows after {}", chunk.rows, after.text())),
             ..entry(context, operator, "reseal")
         };
         done = Some(audit::act(ports, &written, &chunk.write()).await.map_err(not_done)?);
@@ -59,16 +59,14 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
         ports.events.emit(&event.with(field::FAILURES, i64::try_from(failures).unwrap_or(i64::MAX)));
     }
     let resealed: usize = done.iter().flat_map(|done| &done.results).map(Vec::len).sum();
-    let body = json!({
-        "newest": ring.newest(),
-        "resealed": resealed,
-        "failed": failures,
-        "not_held": chunk.not_held,
-        "damaged": chunk.damaged,
-        "next": chunk.next.as_ref().map(Cursor::text),
-        "audit": done.as_ref().map_or(Value::Null, audited),
-    });
-    Ok(document(200, &body))
+    let mut body = Object::new();
+    body.number("newest", ring.newest().into())
+        .count("resealed", resealed)
+        .count("failed", failures)
+        .count("not_held", chunk.not_held)
+        .count("damaged", chunk.damaged)
+        .raw("audit", &audited(done.as_ref()));
+    Ok(Answer::json(200, with_next(&mut body, chunk.next.as_ref())))
 }
 
 fn ring(context: &Context<'_>) -> Result<SealingRing, Problem> {

@@ -1,17 +1,16 @@
 //! `/operator/v1/purges`: declares stored facets outdated, and lists what is declared.
 
-use serde_json::{Value, json};
-
 use super::form::Form;
-use super::{Operator, audited, document, entry, failed, not_done};
+use super::object::Object;
+use super::{Operator, audited, entry, failed, not_done};
 use crate::api::call::Answer;
 use crate::api::context::Context;
 use crate::api::problem::{Problem, Slug};
-use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MOST_RULES, Purge, Rule, Tag, Wish};
+use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MOST_RULES, Purge, Tag, Wish};
 use crate::cache::{audit, erase};
 use crate::disclosure;
 use crate::market::{FacetName, Market, MarketCode, OriginName, Tier};
-use crate::ports::{Statement, StoreError, Timestamp};
+use crate::ports::{Statement, StoreError};
 
 const FIELDS: [&str; 7] = ["market", "kind", "vin", "facet", "origin", "tag", "reason"];
 const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
@@ -50,13 +49,12 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     let declared = Declared::read(&done.results).ok_or_else(|| Problem::new(Slug::Internal))?;
     let (id, market) = (declared.rule.id, &market.code);
     tell(context, market, vehicle.as_deref()).await.map_err(|StoreError| not_told(id))?;
-    let body = json!({
-        "purge": wire(&declared.rule),
-        "rows": declared.rows,
-        "effective_within_s": EFFECTIVE_WITHIN_S,
-        "audit": audited(&done),
-    });
-    Ok(document(201, &body))
+    let mut body = Object::new();
+    body.rows("purges", done.results.first().unwrap_or(&Vec::new()))
+        .count("rows", declared.rows)
+        .number("effective_within_s", EFFECTIVE_WITHIN_S.into())
+        .raw("audit", &audited(Some(&done)));
+    Ok(Answer::json(201, body.end()))
 }
 
 /// The rules of a market that count now.
@@ -64,9 +62,11 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
     let code = context.call.parameter("market").unwrap_or_default();
     let market = context.market(&code).await?;
     let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;
-    let rules = results.first().map(purge::read_live).unwrap_or_default();
-    let list: Vec<Value> = rules.iter().map(wire).collect();
-    Ok(document(200, &json!({"market": market.code, "purges": list, "most": MOST_RULES})))
+    let mut body = Object::new();
+    body.text("market", market.code.as_str())
+        .rows("purges", results.first().unwrap_or(&Vec::new()))
+        .number("most", MOST_RULES);
+    Ok(Answer::json(200, body.end()))
 }
 
 /// Brings the rules to KV, and takes the entry of a car out of it.
@@ -75,7 +75,7 @@ async fn tell(context: &Context<'_>, market: &MarketCode, vehicle: Option<&str>)
     if let Some(vehicle) = vehicle {
         let key = crate::cache::car_key(market, vehicle);
         ports.cache.delete(key.clone()).await?;
-        erase::again_later(ports, &[vec![key]]);
+        erase::again_later(ports, vec![key]);
     }
     let purges = purge::publish(ports, market).await?;
     context.app.memory.learn(market, purges);
@@ -130,11 +130,21 @@ fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
 
 /// How far it reaches, for the audit.
 fn scope(wish: &Wish) -> String {
-    let facet = wish.facet.map(|facet| format!("facet {facet}"));
-    let origin = wish.origin.map(|origin| format!("origin {origin}"));
-    let tag = wish.tag.map(|tag| format!("tag {tag}"));
-    let parts: Vec<String> = [facet, origin, tag].into_iter().flatten().collect();
-    if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
+    let parts = [
+        ("facet", wish.facet.map(FacetName::as_str)),
+        ("origin", wish.origin.map(OriginName::as_str)),
+        ("tag", wish.tag.map(Tag::as_str)),
+    ];
+    let mut text = String::new();
+    for (name, value) in parts {
+        if let Some(value) = value {
+            text.push_str(if text.is_empty() { "" } else { ", " });
+            text.push_str(name);
+            text.push(' ');
+            text.push_str(value);
+        }
+    }
+    if text.is_empty() { "everything".to_owned() } else { text }
 }
 
 fn not_told(id: i64) -> Problem {
@@ -143,19 +153,4 @@ fn not_told(id: i64) -> Problem {
          place of this one."
     );
     Problem::with_detail(Slug::ServiceUnavailable, detail)
-}
-
-/// A rule as operators see it.
-pub(super) fn wire(rule: &Rule) -> Value {
-    json!({
-        "id": rule.id,
-        "kind": rule.purge.as_str(),
-        "vehicle": rule.vehicle,
-        "facet": rule.facet,
-        "origin": rule.origin.as_ref().map(OriginName::as_str),
-        "tag": rule.tag.as_ref().map(Tag::as_str),
-        "declared_at": Timestamp(rule.generation).to_string(),
-        "generation": rule.generation,
-        "ends_at": rule.expires_at.to_string(),
-    })
 }

@@ -1,6 +1,6 @@
 //! Rules in D1, which has all of them, and the list of a market in KV, which has those that isolates must know.
 
-use super::{Purge, Purges, Rule, Tag, key};
+use super::{COLUMNS, Purge, Purges, Rule, Tag, key};
 use crate::cache::audit::{Action, IS_AUDITED};
 use crate::cache::lease::NOW_MS;
 use crate::market::{FacetName, Market, MarketCode, OriginName};
@@ -111,7 +111,7 @@ pub fn declare(wish: &Wish) -> Vec<Action> {
         "INSERT INTO purge (market, vehicle, facet, origin, tag, hard, generation, expires_at_ms) \
          SELECT ?2, ?3, ?4, ?5, ?6, ?7, g, g + ?8 FROM (SELECT max({NOW_MS}, \
            1 + coalesce((SELECT generation FROM purge ORDER BY id DESC LIMIT 1), 0)) AS g) \
-         WHERE {IS_AUDITED} RETURNING id, generation, expires_at_ms, hard, vehicle, facet, origin, tag"
+         WHERE {IS_AUDITED} RETURNING {COLUMNS}"
     );
     let mut params = wish.scope();
     params.push(DbValue::Integer(wish.lifetime_ms()));
@@ -171,7 +171,6 @@ impl Declared {
 
 /// The rules that isolates must know, the newest first: all that name no car, and the young ones that do.
 pub fn live(market: &MarketCode) -> Statement {
-    const COLUMNS: &str = "id, generation, expires_at_ms, hard, vehicle, facet, origin, tag";
     Statement {
         sql: format!(
             "SELECT {COLUMNS} FROM purge WHERE market = ?1 AND vehicle IS NULL AND expires_at_ms > {NOW_MS} \
@@ -184,9 +183,10 @@ pub fn live(market: &MarketCode) -> Statement {
 
 /// Reads the rows of [`live`]. Where there are more than fit, those of single cars stay out: they act by themselves.
 pub fn read_live(rows: &crate::ports::Rows) -> Vec<Rule> {
-    let (mut rules, cars): (Vec<Rule>, Vec<Rule>) =
-        rows.iter().filter_map(Rule::read).partition(|rule| rule.vehicle.is_none());
-    rules.extend(cars);
+    let mut rules = Vec::new();
+    for of_cars in [false, true] {
+        rules.extend(rows.iter().filter_map(Rule::read).filter(|rule| rule.vehicle.is_some() == of_cars));
+    }
     rules.truncate(super::MOST_READ);
     rules
 }

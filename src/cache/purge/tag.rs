@@ -41,7 +41,7 @@ impl Tag {
     /// [`TagError`].
     pub fn parse(text: &str) -> Result<Self, TagError> {
         let (field, value) = text.split_once(':').ok_or(TagError::Form)?;
-        let (field, value) = (field.trim().to_lowercase(), value.trim().to_lowercase());
+        let (field, value) = (folded(field), folded(value));
         if field.is_empty()
             || value.is_empty()
             || value.chars().count() > LONGEST_VALUE
@@ -76,7 +76,7 @@ impl Tag {
         let Ok(tree) = serde_json::from_str::<Value>(public) else { return true };
         let value = self.text.get(self.colon + 1..).unwrap_or_default();
         match self.field().split('.').try_fold(&tree, |inner, name| inner.get(name)) {
-            Some(Value::String(text)) => text.trim().to_lowercase() == value,
+            Some(Value::String(text)) => folded(text) == value,
             // 210 and 210.0 are one number.
             Some(Value::Number(number)) => {
                 serde_json::from_str::<serde_json::Number>(value).is_ok_and(|tag| tag.as_f64() == number.as_f64())
@@ -85,6 +85,24 @@ impl Tag {
             _ => false,
         }
     }
+}
+
+/// Small letters without blanks around: those of the Latin, Greek and Cyrillic alphabets as cars' makes and models use them. The
+/// standard library's table of all scripts would be larger than all of this.
+fn folded(text: &str) -> String {
+    let small = |letter: char| {
+        let code = u32::from(letter);
+        let by = match code {
+            0x41..=0x5A | 0xC0..=0xD6 | 0xD8..=0xDE | 0x391..=0x3A9 | 0x410..=0x42F => 32,
+            0x400..=0x40F => 80,
+            // Pairs: the large letter has an even number, in two stretches an odd one.
+            0x139..=0x148 | 0x179..=0x17E => code % 2,
+            0x100..=0x137 | 0x14A..=0x177 => 1 - code % 2,
+            _ => 0,
+        };
+        char::from_u32(code + by).unwrap_or(letter)
+    };
+    text.trim().chars().map(small).collect()
 }
 
 impl fmt::Display for Tag {

@@ -45,8 +45,8 @@ fn rule(more: Value) -> Value {
 fn ok_what_is_not_named_is_every_one() {
     let verdict = |more: Value, generation: i64| {
         let purges = rules(&json!([rule(more)]));
-        let envelope = envelope(generation, "{}");
-        purges.verdict("car", FacetName::Recalls, &envelope, Identity::Public(PUBLIC)).map(|(purge, _)| purge)
+        let verdict = purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Public(PUBLIC));
+        verdict.map(|rule| rule.purge)
     };
     for scope in [
         json!({}),
@@ -79,8 +79,8 @@ fn ok_the_harder_rule_counts_whatever_its_age() {
         rule(json!({"id": 1, "hard": 0})),
     ]));
     let verdict = |generation: i64| {
-        let envelope = envelope(generation, "{}");
-        purges.verdict("car", FacetName::Recalls, &envelope, Identity::Absent).map(|(purge, rule)| (purge, rule.id))
+        let verdict = purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Absent);
+        verdict.map(|rule| (rule.purge, rule.id))
     };
     assert_eq!(verdict(50), Some((Purge::Hard, 2)));
     assert_eq!(verdict(250), Some((Purge::Soft, 3)));
@@ -98,7 +98,11 @@ fn ok_tags_compare_without_case_and_numbers_as_numbers() {
     for tag in ["make:porsch", "model:porsche", "model_year:1997", "power.value:kw", "power.unit:ps"] {
         assert!(!matches(tag, PUBLIC), "{tag}");
     }
-    assert!(matches("make:škoda", r#"{"make":"ŠKODA"}"#));
+    for (tag, make) in
+        [("škoda", "ŠKODA"), ("ŻUK", "Żuk"), ("müßiggang", "MÜßIGGANG"), ("ЛАДА", "Лада"), ("citroën", "CITROËN")]
+    {
+        assert!(matches(&format!("make:{tag}"), &format!(r#"{{"make":"{make}"}}"#)), "{tag}");
+    }
     let tag = Tag::parse("make:audi").expect("a tag");
     assert!(tag.matches(Identity::Unknown) && !tag.matches(Identity::Absent));
     for (text, error) in [
