@@ -71,7 +71,9 @@ pub async fn read(
     let text = ports.cache.get_many(vec![entry::key(&market.code, vehicle)]).await?.pop().flatten();
     let cache = text.map(|text| {
         let (mut rows, identity) = entry::facts(&text);
-        rows.iter_mut().for_each(|row| judge.mark(row, identity.as_deref()));
+        for row in &mut rows {
+            judge.mark(row, identity.as_deref());
+        }
         rows
     });
     Ok(Inspection { record, cache, leases, breakers, rules })

@@ -166,10 +166,9 @@ fn inspect(args: &Args) -> Result<()> {
 /// What was found, for people.
 fn inspection(found: &Value) -> String {
     let now = found.get("now_ms").and_then(Value::as_i64).unwrap_or(0);
-    let mut text = format!("car {} in {}\n", show(found, "vehicle"), show(found, "market"));
+    let mut parts = vec![format!("car {} in {}\n", show(found, "vehicle"), show(found, "market"))];
     for (name, title) in [("record", "D1"), ("cache", "KV")] {
         let lines: Vec<Vec<String>> = rows(found, name).iter().map(|row| facet_line(row, found, now)).collect();
-        text += &format!("\n{title}{}\n", if lines.is_empty() { ": nothing" } else { "" });
         let headings = [
             "facet",
             "is",
@@ -183,11 +182,12 @@ fn inspection(found: &Value) -> String {
             "purge",
             "withheld",
         ];
-        text += &table(&headings, &lines);
+        let nothing = if lines.is_empty() { ": nothing" } else { "" };
+        parts.push(format!("\n{title}{nothing}\n{}", table(&headings, &lines)));
     }
     let mut add = |title: &str, headings: &[&str], lines: Vec<Vec<String>>| {
         if !lines.is_empty() {
-            text += &format!("\n{title}\n{}", table(headings, &lines));
+            parts.push(format!("\n{title}\n{}", table(headings, &lines)));
         }
     };
     let lease = |row: &Value| {
@@ -203,7 +203,8 @@ fn inspection(found: &Value) -> String {
     };
     let rules = rows(found, "purges");
     add("purges", &["id", "kind", "what", "declared", "ends"], rules.iter().map(rule).collect());
-    text + &format!("\naudit: {}\n", audit(found))
+    parts.push(format!("\naudit: {}\n", audit(found)));
+    parts.concat()
 }
 
 fn facet_line(row: &Value, found: &Value, now: i64) -> Vec<String> {

@@ -81,7 +81,9 @@ fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> Stri
     let (mut markets, mut unpublished, mut later) = (List::new(), List::new(), List::new());
     proof.markets.iter().for_each(|erased| markets.raw(&market(erased)));
     proof.unpublished.iter().for_each(|code| unpublished.text(code.as_str()));
-    LATER.iter().for_each(|sentence| later.text(sentence));
+    for sentence in LATER {
+        later.text(sentence);
+    }
     Object::new()
         .text("request_id", &context.request_id)
         .text("what", what.as_str())
