@@ -24,6 +24,8 @@ const OVERDUE_WAIT_MS: u32 = 3_000;
 const SETTLED_MS: i64 = 2_000;
 /// So many of each are kept. Where there are as many, they are saved at once.
 const MOST_TALLIES: usize = 64;
+/// What one save takes of them: D1 takes parameters of 2 MB.
+const SAVED_TALLIES: usize = 16;
 const MOST_CARS: usize = 256;
 const MOST_CALLS: usize = 512;
 
@@ -167,8 +169,7 @@ impl Usage {
     }
 
     /// Sees to it that what was counted is saved: in a while, or now where there is much or it is overdue.
-    pub fn keep(self: &Rc<Self>, ports: &Ports) {
-        let now = ports.clock.now();
+    pub fn keep(self: &Rc<Self>, ports: &Ports, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
         let is_full = counts.cars.len() >= MOST_CARS || counts.tallies.len() >= MOST_TALLIES;
         let is_full = is_full && now >= counts.quiet_until;
@@ -238,14 +239,14 @@ impl Counts {
         self.cars.iter_mut().rev().find(is_it)
     }
 
-    /// What is to be saved now: all but cars that may not be recorded yet, which wait for the next time.
+    /// What is to be saved now. What is too much, and cars that may not be recorded yet, wait for the next time.
     fn take(&mut self, now: Timestamp) -> (Vec<Tally>, Vec<Car>) {
         self.due = None;
         let is_full = self.cars.len() >= MOST_CARS;
         let cars = std::mem::take(&mut self.cars);
         let (cars, young) = cars.into_iter().partition(|car| is_full || now.since_ms(car.first) >= SETTLED_MS);
         self.cars = young;
-        (std::mem::take(&mut self.tallies), cars)
+        (self.tallies.drain(..self.tallies.len().min(SAVED_TALLIES)).collect(), cars)
     }
 
     /// Adds what could not be saved to what has come since. The counts of what does not fit are lost.
@@ -394,7 +395,7 @@ mod tests {
         for age_s in [10, 30] {
             usage.answered(&market, [(FacetName::Recalls, Answered::Stale, age_s)].into_iter(), ports.clock.now());
             usage.viewed(&market, "abc", ports.clock.now());
-            usage.keep(&ports);
+            usage.keep(&ports, ports.clock.now());
         }
         let origin = OriginName::new("master").expect("a name");
         for took_ms in [0, 5, 6, 70_000] {
@@ -423,20 +424,20 @@ mod tests {
         world.stores_fail.set(true);
         hit(&usage, &market, ports.clock.now());
         usage.viewed(&market, "abc", ports.clock.now());
-        usage.keep(&ports);
+        usage.keep(&ports, ports.clock.now());
         world.run_background();
         assert_eq!(world.events.borrow().len(), 1);
         world.stores_fail.set(false);
         hit(&usage, &market, ports.clock.now());
         usage.viewed(&market, "abc", ports.clock.now());
-        usage.keep(&ports);
+        usage.keep(&ports, ports.clock.now());
         world.cancel_background();
         world.advance_s(24);
-        usage.keep(&ports);
+        usage.keep(&ports, ports.clock.now());
         world.run_background();
         assert_eq!(sent(&world).len(), 2, "somebody else may still do it");
         world.advance_s(2);
-        usage.keep(&ports);
+        usage.keep(&ports, ports.clock.now());
         world.run_background();
         let rows: Vec<_> = sent(&world).into_iter().skip(2).map(|(_, rows)| rows).collect();
         assert_eq!(
@@ -473,11 +474,45 @@ mod tests {
             assert_eq!((counts.cars.len(), counts.tallies.len()), (MOST_CARS, MOST_TALLIES));
             assert!(counts.tallies.iter().all(|tally| tally.calls.len() <= MOST_CALLS));
         }
-        usage.keep(&ports);
+        usage.keep(&ports, ports.clock.now());
         world.run(async {});
         world.run_background();
         assert_eq!(ports.clock.now(), now, "nobody waited");
         assert_eq!(sent(&world).last().map(|(_, rows)| rows.matches("car").count()), Some(MOST_CARS));
+    }
+
+    #[test]
+    fn ok_after_a_long_failure_everything_is_saved_in_parts() {
+        let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
+        let ports = world.ports();
+        world.stores_fail.set(true);
+        for _ in 0..40 {
+            hit(&usage, &market, ports.clock.now());
+            usage.keep(&ports, ports.clock.now());
+            world.run_background();
+            world.advance_s(3_600);
+        }
+        world.stores_fail.set(false);
+        let failed = world.statements().len();
+        for _ in 0..3 {
+            usage.keep(&ports, ports.clock.now());
+            world.run_background();
+        }
+        let rows = sent(&world).into_iter().skip(failed).map(|(_, rows)| rows.matches("hit").count());
+        assert_eq!(rows.collect::<Vec<_>>(), [16, 16, 8]);
+    }
+
+    #[test]
+    fn ok_each_state_has_its_word() {
+        let (usage, market) = (Usage::default(), de());
+        let states = [Answered::Hit, Answered::StaleError, Answered::AbsentFetched, Answered::Withheld];
+        usage.answered(&market, states.into_iter().map(|state| (FacetName::Identity, state, 0)), Timestamp(0));
+        let statements = statements(&usage.0.borrow().tallies, &[]);
+        let text = format!("{:?}", statements.first().map(|one| &one.params));
+        for word in ["hit", "stale_error", "absent_fetched", "withheld"] {
+            assert!(text.contains(&format!(r#"\"{word}\",1,"#)), "{word}: {text}");
+        }
+        assert_eq!(Answered::Withheld as usize + 1, Answered::WORDS.len());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn count(ports: &Ports, memory: &Memory, market: &Rc<Market>, vehicle: &str,
     if matches!(identity, Some(State::Present { .. })) {
         usage.viewed(market, vehicle, now);
     }
-    usage.keep(ports);
+    usage.keep(ports, now);
 }
 
 /// How a facet was answered, and how many seconds old it was.

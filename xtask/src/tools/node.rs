@@ -10,8 +10,8 @@ use crate::process::{self, Output};
 use crate::say::Step;
 use crate::version::Version;
 
-/// What wrangler needs.
-const OLDEST: Version = Version(22, 12, 0);
+/// What wrangler (22.12) and `node:sqlite` without a flag, in tests and benchmarks, need.
+const OLDEST: Version = Version(22, 13, 0);
 /// npm writes this file last, into every tree that it has finished.
 const FINISHED: &str = "node_modules/.package-lock.json";
 /// npm packages that carry a Node binary and need no install script.
@@ -147,7 +147,7 @@ fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
 /// needed, and each would be code that nobody here has read.
 fn npm_install(folder: &Path) -> Result<()> {
     let npm =
-        process::on_path("npm").context("npm is missing: install Node 22.12 or newer with npm (https://nodejs.org)")?;
+        process::on_path("npm").context("npm is missing: install Node 22.13 or newer with npm (https://nodejs.org)")?;
     let mut command = process::command(npm);
     command.current_dir(folder);
     command.args([
