@@ -21,7 +21,7 @@ const SAVE_AFTER_MS: u32 = 20_000;
 const OVERDUE_MS: i64 = 5_000;
 const OVERDUE_WAIT_MS: u32 = 3_000;
 /// A car that was first looked at so lately may not be recorded yet, and only recorded ones have views.
-const SETTLED_MS: i64 = 2_000;
+const SETTLED_MS: u32 = 2_000;
 /// So many of each are kept. Where there are as many, they are saved at once.
 const MOST_TALLIES: usize = 64;
 /// What one save takes of them: D1 takes parameters of 2 MB.
@@ -187,8 +187,22 @@ impl Usage {
                 later.timer.sleep(wait_ms).await;
             }
             usage.save(&later).await;
+            // Where nobody comes after, nobody else would save what was left.
+            if usage.is_left(later.clock.now()) {
+                later.timer.sleep(SETTLED_MS).await;
+                if usage.is_left(later.clock.now()) {
+                    usage.save(&later).await;
+                }
+            }
         };
         ports.background.spawn(saved.boxed_local());
+    }
+
+    /// Whether there is something that nobody is going to save.
+    fn is_left(&self, now: Timestamp) -> bool {
+        let counts = self.0.borrow();
+        let is_empty = counts.cars.is_empty() && counts.tallies.is_empty();
+        !is_empty && counts.due.is_none() && now >= counts.quiet_until
     }
 
     /// Adds what was counted to D1's numbers.
@@ -244,7 +258,8 @@ impl Counts {
         self.due = None;
         let is_full = self.cars.len() >= MOST_CARS;
         let cars = std::mem::take(&mut self.cars);
-        let (cars, young) = cars.into_iter().partition(|car| is_full || now.since_ms(car.first) >= SETTLED_MS);
+        let (cars, young) =
+            cars.into_iter().partition(|car| is_full || now.since_ms(car.first) >= i64::from(SETTLED_MS));
         self.cars = young;
         (self.tallies.drain(..self.tallies.len().min(SAVED_TALLIES)).collect(), cars)
     }
@@ -475,8 +490,7 @@ mod tests {
             assert!(counts.tallies.iter().all(|tally| tally.calls.len() <= MOST_CALLS));
         }
         usage.keep(&ports, ports.clock.now());
-        world.run(async {});
-        world.run_background();
+        world.run_background_for(0);
         assert_eq!(ports.clock.now(), now, "nobody waited");
         assert_eq!(sent(&world).last().map(|(_, rows)| rows.matches("car").count()), Some(MOST_CARS));
     }
@@ -513,6 +527,20 @@ mod tests {
             assert!(text.contains(&format!(r#"\"{word}\",1,"#)), "{word}: {text}");
         }
         assert_eq!(Answered::Withheld as usize + 1, Answered::WORDS.len());
+    }
+
+    #[test]
+    fn ok_the_last_car_is_saved_where_nobody_comes_after() {
+        let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
+        let ports = world.ports();
+        usage.viewed(&market, "old", ports.clock.now());
+        usage.keep(&ports, ports.clock.now());
+        world.run(ports.timer.sleep(19_000));
+        usage.viewed(&market, "new", ports.clock.now());
+        usage.keep(&ports, ports.clock.now());
+        world.run_background();
+        let rows = sent(&world).into_iter().map(|(_, rows)| rows.get(..14).map(str::to_owned));
+        assert_eq!(rows.flatten().collect::<Vec<_>>(), [r#"[["de","old",1"#, r#"[["de","new",1"#]);
     }
 
     #[test]
