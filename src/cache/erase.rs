@@ -20,6 +20,8 @@ const PURGE_MS: i64 = 86_400_000;
 const AGAIN_MS: u32 = 20_000;
 /// Keys that KV reads in one call.
 const MOST_KEYS: usize = 100;
+/// The entry, and a key for each facet as the Workers before this layout had them.
+const KEYS_A_MARKET: usize = 1 + FacetName::ALL.len();
 
 /// What is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,12 +144,14 @@ pub async fn erase(
     what: What,
 ) -> Result<Proof, AuditError> {
     let actions: Vec<Action> = markets.iter().flat_map(|market| actions(market, vehicle, what)).collect();
-    let keys: Vec<Vec<String>> = markets.iter().map(|market| keys(market, vehicle)).collect();
+    let keys: Vec<String> = markets.iter().flat_map(|market| keys(market, vehicle)).collect();
     let before = read_keys(ports, &keys).await?;
     let audited = audit::act(ports, entry, &actions).await?;
-    for key in keys.iter().flatten() {
-        // Also what was not found: KV remembers for a minute that a key was missing.
-        ports.cache.delete(key.clone()).await?;
+    for (at, key) in keys.iter().enumerate() {
+        // Entries also where none was found: KV remembers for a minute that a key was missing.
+        if at % KEYS_A_MARKET == 0 || before.get(at) == Some(&true) {
+            ports.cache.delete(key.clone()).await?;
+        }
     }
     again_later(ports, markets.iter().map(|market| entry::key(market, vehicle)).collect());
     let mut unpublished = Vec::new();
@@ -162,8 +166,7 @@ pub async fn erase(
     let each = actions.len() / markets.len().max(1);
     let erased = markets.iter().enumerate().map(|(at, market)| {
         let results = audited.results.get(at * each..(at + 1) * each).unwrap_or_default();
-        let found = (before.get(at).copied().unwrap_or(0), after.get(at).copied().unwrap_or(0));
-        erased(market, what, results, left.get(at), found)
+        erased(market, what, results, left.get(at), (count_keys(&before, at), count_keys(&after, at)))
     });
     let markets = erased.collect();
     Ok(Proof { audited, markets, read_again_at: ports.clock.now(), unpublished })
@@ -253,15 +256,20 @@ fn keys(market: &MarketCode, vehicle: &str) -> Vec<String> {
     std::iter::once(entry::key(market, vehicle)).chain(old).collect()
 }
 
-/// How many of each market's keys there are.
-async fn read_keys(ports: &Ports, keys: &[Vec<String>]) -> Result<Vec<usize>, StoreError> {
-    let all: Vec<String> = keys.iter().flatten().cloned().collect();
-    let mut there = Vec::with_capacity(all.len());
-    for some in all.chunks(MOST_KEYS) {
-        there.extend(ports.cache.get_many(some.to_vec()).await?.iter().map(Option::is_some));
+/// Which keys there are.
+async fn read_keys(ports: &Ports, keys: &[String]) -> Result<Vec<bool>, StoreError> {
+    let mut there = Vec::new();
+    for some in keys.chunks(MOST_KEYS) {
+        for value in ports.cache.get_many(some.to_vec()).await? {
+            there.push(value.is_some());
+        }
     }
-    let mut there = there.into_iter();
-    Ok(keys.iter().map(|keys| there.by_ref().take(keys.len()).filter(|there| *there).count()).collect())
+    Ok(there)
+}
+
+/// How many keys of the nth market there are.
+fn count_keys(there: &[bool], market: usize) -> usize {
+    there.iter().skip(market * KEYS_A_MARKET).take(KEYS_A_MARKET).filter(|there| **there).count()
 }
 
 /// Removes entries in KV once more, a little later.

@@ -124,7 +124,7 @@ pub async fn market(ports: &Ports, memory: &Memory, code: &MarketCode) -> Result
             let market = read_market(ports, code, text).map(Rc::new);
             let market = market.or_else(|| last_good.as_ref().map(|last| Rc::clone(&last.market)));
             let purges = read_purges(ports, code, purges.as_deref());
-            let purges = purges.or_else(|| last_good.map(|last| last.purges)).unwrap_or_default();
+            let purges = newer(purges, last_good.map(|last| last.purges), now);
             market.map(|market| Served { market, purges })
         }
         Ok([None, _]) => {
@@ -165,6 +165,14 @@ fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
         ports.events.emit(&event.with(field::MARKET, code));
     }
     read
+}
+
+/// What KV says, unless it is behind what is known here: it may show an old list for a minute. Lists are whole, so that the one with the
+/// newest rule is the newer one.
+fn newer(read: Option<Rc<Purges>>, known: Option<Rc<Purges>>, now: Timestamp) -> Rc<Purges> {
+    let (Some(read), Some(known)) = (&read, &known) else { return read.or(known).unwrap_or_default() };
+    let is_ahead = known.newest() > read.newest() && now.since_ms(Timestamp(known.newest())) < purge::YOUNG_MS;
+    Rc::clone(if is_ahead { known } else { read })
 }
 
 /// No text: no purges. Nothing where it does not read: what was known goes on.
@@ -211,6 +219,37 @@ mod tests {
         world.advance_s(10);
         world.markets.borrow_mut().clear();
         assert_eq!(name(), Err(MarketError::Unknown), "it was taken back");
+    }
+
+    #[test]
+    fn ok_what_this_isolate_purged_is_not_forgotten_while_kv_shows_an_old_list() {
+        let world = World::new();
+        publish(&world, "Eins");
+        let (ports, memory) = (world.ports(), Memory::default());
+        let code = MarketCode::new("de").expect("a code");
+        let read = || {
+            world.run(market(&ports, &memory, &code)).expect("there");
+            memory.purges(&code).newest()
+        };
+        let list = |generation: i64| {
+            format!(r#"[{{"id":1,"generation":{generation},"expires_at_ms":{},"hard":0}}]"#, i64::MAX)
+        };
+        let now = ports.clock.now().0;
+        let put = |text: String| drop(world.markets.borrow_mut().insert("purges:de".into(), text));
+        put(list(now - 50_000));
+        assert_eq!(read(), now - 50_000);
+        memory.learn(&code, Purges::parse(&list(now)).expect("a list"));
+        world.advance_s(10);
+        assert_eq!(read(), now, "KV still shows the old list");
+        put("damaged".into());
+        world.advance_s(10);
+        assert_eq!(read(), now, "what does not read changes nothing");
+        world.advance_s(300);
+        put("[]".into());
+        assert_eq!(read(), 0, "rules end");
+        put(list(now + 1));
+        world.advance_s(10);
+        assert_eq!(read(), now + 1);
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Purges {
         Self { rules }
     }
 
+    /// When the newest rule was declared; 0 where there is none.
+    pub fn newest(&self) -> i64 {
+        self.rules.iter().map(|rule| rule.generation).max().unwrap_or(0)
+    }
+
     /// The rules.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
