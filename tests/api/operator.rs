@@ -161,6 +161,7 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
             "/facet /origin /tag",
         ),
         (json!({"market": "de", "kind": "soft", "facet": null}), "/facet"),
+        (json!({"market": "de", "kind": "soft", "facet": "recalls", "origin": "master"}), "/origin"),
         (json!({"market": "de", "kind": "soft", "tag": "first_registered:2020"}), "/tag"),
         (json!({"market": "de", "kind": "soft", "vin": CAR, "tag": "make:porsche"}), "/tag"),
         (json!({"market": "de", "kind": "soft", "reason": format!("of {CAR}")}), "/reason"),

@@ -25,6 +25,11 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     let market = context.market(code.as_ref().map(MarketCode::as_str).unwrap_or_default()).await?;
     let facet = form.text("/facet").and_then(|name| facet(&mut form, &market, &name));
     let origin = form.text("/origin").and_then(|name| origin(&mut form, &market, &name));
+    if let (Some(facet), Some(origin)) = (facet, &origin)
+        && let Some(fed_by) = market.facets.get(&facet).map(|facet| &facet.origin).filter(|fed_by| *fed_by != origin)
+    {
+        form.wrong("/origin", format!("This facet comes from {fed_by}; leave the origin out."));
+    }
     let tag = form.text("/tag").and_then(|text| tag(&mut form, &market, &text));
     if vin.is_some() && tag.is_some() {
         form.wrong("/tag", "A tag selects cars by what they are; leave it out where vin names one.");

@@ -259,3 +259,20 @@ fn ok_rules_of_single_cars_leave_the_list_but_not_the_record() {
     let left: i64 = database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count");
     assert_eq!(left, 1);
 }
+
+proptest::proptest! {
+    #[test]
+    fn never_panics(text in "\\PC{0,60}", public in "\\PC{0,60}", generation in proptest::num::i64::ANY) {
+        let tagged = Tag::parse(&format!("make:{text}"));
+        let _ = Tag::parse(&text);
+        if let Ok(tag) = &tagged {
+            tag.matches(Identity::Public(&public));
+            tag.matches(Identity::Public(&json!({"make": text}).to_string()));
+        }
+        let _ = Purges::parse(&text);
+        let purges = rules(&json!([rule(json!({"generation": generation, "tag": format!("make:{text}"), "origin": public}))]));
+        purges.verdict("car", FacetName::Recalls, &text, 0, Identity::Public(&public));
+        let _ = crate::cache::reseal::Cursor::parse(&text);
+        let _ = crate::cache::entry::facts(&format!("kerbside-car 2\n{text}\n{public}"));
+    }
+}
