@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 
 import { median, percentile, rounded, spread, table } from "./support/figures.mjs";
-import { start } from "./flow/worlds.mjs";
+import { start } from "./support/world.mjs";
 
 const DEADLINE_MS = 900;
 const ADDED_LIMIT_MS = 8;
@@ -30,7 +30,7 @@ const TOGETHER = 8;
 const faults = [];
 const figures = [];
 const figure = (name, value, unit, of) => figures.push({ name, value: rounded(value, unit === "ratio" ? 3 : 2), unit, ...(of && { spread: rounded(spread(of), unit === "ratio" ? 3 : 2) }) });
-const world = await start();
+const world = await start({ plain: new URL("flow/plain.mjs", import.meta.url), latencyMs: 50 });
 
 // ---- Cars ----------------------------------------------------------------------------------------------------------------
 

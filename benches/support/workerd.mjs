@@ -3,7 +3,7 @@
  * is told by the operating system's accounting of the same process, whatever else the machine does.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:net";
@@ -11,8 +11,6 @@ import { createServer } from "node:net";
 import workerd from "workerd";
 
 const COMPATIBILITY_DATE = "2026-11-01";
-/** Clock ticks a second of /proc's figures; Linux reports 100 to programs whatever the kernel counts. */
-const TICKS = 100;
 
 /**
  * Starts Workers, each at a port of its own.
@@ -51,11 +49,10 @@ export async function serve(workers) {
   return { pid: child.pid, urls, cpuMs: () => cpuMs(child.pid), residentBytes: () => residentBytes(child.pid), stop };
 }
 
-/** Processor time of a process, all its threads, in milliseconds. */
+/** Processor time of a process, all its threads that still run, in milliseconds. The scheduler's own account, in nanoseconds. */
 export function cpuMs(pid) {
-  // The second field, the program's name in brackets, may hold blanks.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]), 0) / 1e6;
 }
 
 /** Resident memory of a process. */

@@ -1,10 +1,10 @@
 /**
- * One `workerd serve` process that holds both Workers, and beside it the process with everything outside of them. Stores are
- * outside too, as in production: what they cost is not the Worker's.
+ * One `workerd serve` process that holds ours and a plain JavaScript Worker, and beside it the process with everything outside of
+ * them. Stores are outside too, as in production: what they cost is not the Worker's; what it costs to ask them is.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -12,9 +12,11 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+import { cpuMs, residentBytes } from "./workerd.mjs";
 
 const here = new URL(".", import.meta.url);
-const TICK_MS = 10; // Linux counts processor time in hundredths of a second.
 
 const freePort = () => new Promise((done) => {
   const probe = net.createServer().listen(0, "127.0.0.1", () => {
@@ -54,15 +56,17 @@ const kerbside :Workerd.Worker = (
 );
 const plain :Workerd.Worker = (
   modules = [(name = "plain.mjs", esModule = embed "plain.mjs")],
-  compatibilityDate = "2026-11-01", globalOutbound = "origins"
+  compatibilityDate = "2026-11-01", globalOutbound = "origins",
+  bindings = [${kv("CACHE", "kv-cache")}]
 );
 `;
 }
 
-/** Starts both processes. */
-export async function start() {
+/** Starts both processes: `plain` is the address of the plain Worker's module, `latencyMs` what an origin takes. */
+export async function start({ plain, latencyMs }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
-  const outside = spawn(process.execPath, [new URL("outside.mjs", here).pathname], { stdio: ["pipe", "pipe", "inherit"] });
+  const env = { ...process.env, KERBSIDE_LATENCY_MS: String(latencyMs), NODE_NO_WARNINGS: "1" };
+  const outside = spawn(process.execPath, [fileURLToPath(new URL("outside.mjs", here))], { stdio: ["pipe", "pipe", "inherit"], env });
   const [port] = await once(createInterface(outside.stdout), "line");
   const ports = { kerbside: await freePort(), plain: await freePort() };
   const config = join(folder, "config.capnp");
@@ -70,7 +74,7 @@ export async function start() {
   const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
   // workerd reads only what lies beside its configuration.
   for (const name of ["index.js", wasm]) copyFileSync(join(worker, name), join(folder, name));
-  copyFileSync(new URL("plain.mjs", here), join(folder, "plain.mjs"));
+  copyFileSync(plain, join(folder, "plain.mjs"));
   writeFileSync(config, configuration({ wasm, outside: port, ports }));
   const require = createRequire(import.meta.url);
   const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], { stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"] });
@@ -95,7 +99,6 @@ export async function start() {
     });
   }
 
-  const stat = () => readFileSync(`/proc/${workerd.pid}/stat`, "utf8").split(") ").pop().split(" ");
   // However this ends, what it started ends with it.
   process.once("exit", () => workerd.kill("SIGKILL"));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
@@ -103,9 +106,9 @@ export async function start() {
     ask,
     tell: async (change) => JSON.parse((await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text),
     /** Milliseconds of processor time that workerd has used, all threads. */
-    cpuMs: () => (Number(stat()[11]) + Number(stat()[12])) * TICK_MS,
+    cpuMs: () => cpuMs(workerd.pid),
     /** MiB that workerd holds. */
-    memoryMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${workerd.pid}/status`, "utf8"))[1]) / 1024,
+    memoryMiB: () => residentBytes(workerd.pid) / 2 ** 20,
     async end() {
       workerd.kill("SIGKILL");
       outside.stdin.end();

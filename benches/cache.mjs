@@ -1,0 +1,203 @@
+/**
+ * What the public document costs from each store, in processor time, beside a plain JavaScript Worker that gets a value of the same
+ * length from KV and returns it with the same headers; both in one workerd. Counts what is asked of the stores.
+ *
+ * See README.md for the loads and the limits. Fails where a limit is missed.
+ */
+import { writeFileSync } from "node:fs";
+
+import { median, rounded, spread } from "./support/figures.mjs";
+import { start } from "./support/world.mjs";
+
+const LIMIT = 1.3;
+/** A car that was asked for is remembered by the isolate for 3 seconds; after this long it no longer is. */
+const FORGOTTEN_MS = 3_400;
+
+const CARS = 1_500;
+const ROUNDS = 9;
+const BATCH = 750;
+const FEW_CARS = 40;
+const SLOW_ROUNDS = 5;
+const SLOW_BATCH = 100;
+const TOGETHER = 8;
+
+const faults = [];
+const figures = [];
+const figure = (name, value, unit, of) => figures.push({ name, value: rounded(value, 3), unit, ...(of && { spread: rounded(spread(of), 3) }) });
+const world = await start({ plain: new URL("cache/plain.mjs", import.meta.url), latencyMs: 1 });
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+
+// ---- Cars ----------------------------------------------------------------------------------------------------------------
+
+let made = 0;
+/** A car that nobody has asked for: where its document is in each Worker. */
+async function car() {
+  made += 1;
+  const vin = `KBSZZZ99ZFK${String(made).padStart(6, "0")}`;
+  const { text } = await world.ask("kerbside", "/api/v1/cc/lookups", { method: "POST", body: JSON.stringify({ vin }) });
+  return { kerbside: JSON.parse(text).vehicle.href, plain: `/plain:${made}`, askedAt: 0 };
+}
+
+async function cars(count) {
+  const all = [];
+  for (let i = 0; i < count; i += 1) all.push(await car());
+  return all;
+}
+
+/** Does `work` for each item, so many at the same time. */
+async function each(items, together, work) {
+  const left = items.values();
+  await Promise.all(Array.from({ length: together }, async () => {
+    for (const item of left) await work(item);
+  }));
+}
+
+/** Asks for a document; its `Cache-Status` must begin as expected. */
+async function view(which, one, expected = "kerbside; hit") {
+  const answer = await world.ask(which, one[which]);
+  const isRight = answer.status === 200 && answer.text.includes('"complete":true') && answer.headers["cache-status"]?.startsWith(expected);
+  if (!isRight) faults.push(`${which}: ${answer.status} ${answer.headers["cache-status"]} where ${expected} was expected: ${answer.text.slice(0, 120)}`);
+  if (which === "kerbside") one.askedAt = performance.now();
+  return answer;
+}
+
+/** Waits until the isolate has forgotten these cars. */
+async function forgotten(list) {
+  const latest = Math.max(...list.map(({ askedAt }) => askedAt));
+  await pause(Math.max(0, latest + FORGOTTEN_MS - performance.now()));
+}
+
+// ---- What is measured ----------------------------------------------------------------------------------------------------
+
+/** Milliseconds of processor time a piece of `work`, and what the stores were asked meanwhile. */
+async function measured(items, work, settleMs = 20) {
+  await world.tell({ reset: true });
+  const before = world.cpuMs();
+  await each(items, TOGETHER, work);
+  // What follows the answers is part of what they cost.
+  await pause(settleMs);
+  const cpu = (world.cpuMs() - before) / items.length;
+  return { cpu, ...(await world.tell({ reset: true })) };
+}
+
+const of = (operations, pattern) => Object.entries(operations).filter(([name]) => pattern.test(name)).reduce((sum, [, times]) => sum + times, 0);
+
+/** The same headers and a body of the same length: that is the comparison. */
+async function compare(one) {
+  const [ours, plain] = [await view("kerbside", one), await view("plain", one)];
+  const names = (answer) => Object.keys(answer.headers).sort().join();
+  if (names(ours) !== names(plain)) faults.push(`the plain Worker has the headers ${names(plain)}, ours ${names(ours)}`);
+  const length = (answer, skip) => Object.entries(answer.headers).reduce((sum, [name, value]) => sum + (skip.includes(name) ? 0 : value.length), 0);
+  const [a, b] = [ours, plain].map((answer) => length(answer, ["date"]));
+  if (Math.abs(a - b) > 16) faults.push(`the plain Worker's headers have ${b} characters, ours ${a}`);
+  if (ours.text.length !== plain.text.length) faults.push(`the plain Worker's document has ${plain.text.length} bytes, ours ${ours.text.length}`);
+  return ours.text.length;
+}
+
+/** Rounds of plain, kerbside, plain, … */
+async function hot(known) {
+  const used = { plain: [], kerbside: [] };
+  const total = { requests: 0, reads: 0, statements: 0, writes: 0, markets: 0 };
+  for (let round = -2; round < ROUNDS; round += 1) {
+    const from = ((round + 2) * BATCH) % CARS;
+    const batch = known.slice(from, from + BATCH);
+    await forgotten(batch);
+    for (const which of ["plain", "kerbside"]) {
+      const { cpu, operations } = await measured(batch, (one) => view(which, one));
+      if (round < 0) continue; // The engine compiles what is used much.
+      used[which].push(cpu);
+      if (which === "plain") continue;
+      total.requests += batch.length;
+      total.reads += of(operations, /^kv-cache read/);
+      total.writes += of(operations, /^kv-cache write/);
+      total.statements += of(operations, /^d1 /);
+      total.markets += of(operations, /^kv-markets read/);
+    }
+  }
+  const ratios = used.kerbside.map((ms, round) => ms / used.plain[round]);
+  figure("KV hit (kerbside)", median(used.kerbside), "ms", used.kerbside);
+  figure("KV hit (plain)", median(used.plain), "ms", used.plain);
+  figure("KV hit: kerbside ÷ plain", median(ratios), "ratio", ratios);
+  figure("KV hit: reads of KV a request", total.reads / total.requests, "reads");
+  figure("KV hit: D1 statements in all", total.statements, "statements");
+  figure("KV hit: reads of markets in all", total.markets, "reads");
+  if (median(ratios) > LIMIT) faults.push(`a KV hit takes ${median(ratios).toFixed(2)} times the processor time of the plain Worker; the limit is ${LIMIT}`);
+  if (total.reads !== total.requests) faults.push(`${total.requests} KV hits made ${total.reads} reads of KV; it must be one each`);
+  if (total.statements + total.writes > 0) faults.push(`${total.requests} KV hits made ${total.statements} D1 statements and ${total.writes} writes of KV; it must be none`);
+}
+
+/** The least that each Worker does. */
+async function least() {
+  const used = { plain: [], kerbside: [] };
+  const items = Array.from({ length: BATCH });
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (const which of ["plain", "kerbside"]) {
+      const { cpu } = await measured(items, async () => {
+        const { status } = await world.ask(which, "/healthz");
+        if (status !== 200) faults.push(`${which}: /healthz answered ${status}`);
+      });
+      if (round >= 0) used[which].push(cpu);
+    }
+  }
+  figure("a constant, /healthz (kerbside)", median(used.kerbside), "ms", used.kerbside);
+  figure("a constant (plain)", median(used.plain), "ms", used.plain);
+}
+
+async function memory(known) {
+  const used = [];
+  const few = known.slice(0, FEW_CARS);
+  const items = Array.from({ length: BATCH }, (_, i) => few[i % few.length]);
+  for (let round = -1; round < ROUNDS; round += 1) {
+    await forgotten(few);
+    await each(few, TOGETHER, (one) => view("kerbside", one));
+    const { cpu, operations } = await measured(items, (one) => view("kerbside", one));
+    const asked = of(operations, /^(kv-cache|d1) /);
+    if (round >= 0) used.push(cpu);
+    if (asked > 0) faults.push(`${items.length} requests for cars that the isolate remembers asked the stores ${asked} times`);
+  }
+  figure("isolate-memory hit (kerbside)", median(used), "ms", used);
+}
+
+async function slower(known) {
+  const [recorded, missed] = [[], []];
+  for (let round = -1; round < SLOW_ROUNDS; round += 1) {
+    const batch = known.slice((round + 1) * SLOW_BATCH, (round + 2) * SLOW_BATCH);
+    await forgotten(batch);
+    await world.tell({ empty: "kv-cache" });
+    const hit = await measured(batch, (one) => view("kerbside", one), 300);
+    const fresh = await cars(SLOW_BATCH);
+    const miss = await measured(fresh, (one) => view("kerbside", one, "kerbside; fwd=miss"), 300);
+    if (Object.keys(hit.requests).length > 0) faults.push("what D1 has was asked of origins");
+    if (round >= 0) recorded.push(hit.cpu), missed.push(miss.cpu);
+  }
+  figure("D1 hit (kerbside)", median(recorded), "ms", recorded);
+  figure("miss, four origins asked and kept (kerbside)", median(missed), "ms", missed);
+}
+
+let documentBytes;
+try {
+  const known = await cars(CARS);
+  await each(known, TOGETHER, async (one) => {
+    const { text } = await view("kerbside", one, "kerbside; fwd=miss");
+    one.text = text;
+  });
+  await pause(500);
+  // The plain Worker's values are the documents of the same cars, word for word.
+  for (let at = 0; at < CARS; at += 250) await world.tell({ put: Object.fromEntries(known.slice(at, at + 250).map((one) => [one.plain.slice(1), one.text])) });
+  await forgotten(known);
+  documentBytes = await compare(known[0]);
+  await least();
+  await hot(known);
+  await memory(known);
+  await slower(known);
+} finally {
+  await world.end();
+}
+writeFileSync(process.env.KERBSIDE_RESULT, `${JSON.stringify({
+  load: `documents of ${documentBytes} bytes, ${TOGETHER} at a time; ${BATCH} requests a round, ${SLOW_BATCH} where stores are missed`,
+  rounds: ROUNDS,
+  figures,
+})}\n`);
+const counted = Object.entries(Object.groupBy(faults, (fault) => fault)).map(([fault, all]) => (all.length > 1 ? `${fault} (${all.length} times)` : fault));
+for (const fault of counted.slice(0, 10)) console.error(`not as it must be: ${fault}`);
+process.exit(counted.length > 0 ? 1 : 0);
