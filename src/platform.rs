@@ -1,51 +1,58 @@
 //! Cloudflare: the ports over `workerd`, and the entry. Translates and decides nothing.
 //!
-//! State of the isolate is plain data in [`cache::Memory`]; bindings are taken anew for each call, because objects of one call may
-//! not be used by another.
+//! State of the isolate is plain data in [`cache::Memory`] and [`flow::Memory`]. Bindings are the isolate's too; promises, timers and
+//! bodies are of one call and are not used by another.
 
 mod entry;
 mod fetch;
 mod intl;
 mod scheduled;
 mod stores;
+mod turn;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use wasm_bindgen::JsCast as _;
-use worker::{Context, Env};
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::Env;
 
 use crate::ports::{Background, Clock, Events, Ports, Random, Secrets, Timer, Timestamp};
 use crate::telemetry::{Event, Level};
 
+thread_local! {
+    /// The ports of the call before. All but its background serve the next one: bindings are the isolate's.
+    static PORTS: RefCell<Option<Ports>> = const { RefCell::new(None) };
+}
+
 /// The ports of one call.
-fn ports(env: &Env, context: &Rc<Context>) -> worker::Result<Ports> {
-    let db = Rc::new(stores::D1::new(env, "DB")?);
-    let cache = Rc::new(stores::KvNamespace::new(env, "CACHE")?);
-    let markets = Rc::new(stores::KvNamespace::new(env, "MARKETS")?);
-    let edge = Rc::new(Edge { env: env.clone(), context: Rc::clone(context) });
-    Ok(Ports {
+fn ports(env: &Env, context: JsValue) -> worker::Result<Ports> {
+    let background = Rc::new(Extended(context));
+    if let Some(ports) = PORTS.with_borrow(Clone::clone) {
+        return Ok(Ports { background, ..ports });
+    }
+    let edge = Rc::new(Edge(env.clone()));
+    let ports = Ports {
         clock: edge.clone(),
         timer: edge.clone(),
         origins: Rc::new(fetch::Fetch::new(env)),
-        cache,
-        markets,
-        db,
+        cache: Rc::new(stores::KvNamespace::new(env, "CACHE")?),
+        markets: Rc::new(stores::KvNamespace::new(env, "MARKETS")?),
+        db: Rc::new(stores::D1::new(env, "DB")?),
         assets: Rc::new(fetch::StaticFiles::new(env, "ASSETS")?),
         secrets: edge.clone(),
         random: edge.clone(),
-        events: edge.clone(),
-        background: edge,
+        events: edge,
+        background: Rc::new(Extended(JsValue::UNDEFINED)),
         format: Rc::new(intl::Intl),
-    })
+    };
+    PORTS.set(Some(ports.clone()));
+    Ok(Ports { background, ..ports })
 }
 
 /// What the runtime itself offers.
-struct Edge {
-    env: Env,
-    context: Rc<Context>,
-}
+struct Edge(Env);
 
 impl Clock for Edge {
     fn now(&self) -> Timestamp {
@@ -59,17 +66,17 @@ impl Clock for Edge {
 
 impl Timer for Edge {
     fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
-        worker::Delay::from(std::time::Duration::from_millis(milliseconds.into())).boxed_local()
+        turn::Sleep::new(milliseconds).boxed_local()
     }
 }
 
 impl Secrets for Edge {
     fn get(&self, name: &str) -> Option<String> {
-        self.env.secret(name).ok().map(|secret| secret.to_string())
+        self.0.secret(name).ok().map(|secret| secret.to_string())
     }
 
     fn names(&self) -> Vec<String> {
-        js_sys::Object::keys(self.env.unchecked_ref::<js_sys::Object>())
+        js_sys::Object::keys(self.0.unchecked_ref::<js_sys::Object>())
             .iter()
             .filter_map(|name| name.as_string())
             .collect()
@@ -94,8 +101,11 @@ impl Events for Edge {
     }
 }
 
-impl Background for Edge {
+/// What one call may still do after its answer.
+struct Extended(JsValue);
+
+impl Background for Extended {
     fn spawn(&self, work: LocalBoxFuture<'static, ()>) {
-        self.context.wait_until(work);
+        worker::Context::new(self.0.clone().unchecked_into()).wait_until(work);
     }
 }

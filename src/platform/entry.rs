@@ -6,15 +6,25 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use js_sys::Uint8Array;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::ReadableStream;
-use worker::{Context, Env, Headers, Request, Response, ResponseBody, ResponseBuilder, event};
+use worker::Env;
 
 use super::fetch::read_capped;
+use super::turn::{self, Promised};
 use crate::api::{Answer, App, BodyError, Call, Config, Events, Incoming, handle};
 use crate::cache::Memory;
 use crate::flow;
 use crate::ports::Ports;
+
+#[wasm_bindgen(module = "/src/platform/glue.js")]
+extern "C" {
+    fn head(request: &web_sys::Request) -> String;
+    fn respond(status: u16, head: &str, body: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = respondWith)]
+    fn respond_with(status: u16, head: &str, body: &[u8]) -> JsValue;
+}
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
@@ -22,19 +32,35 @@ thread_local! {
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+/// The fetch event: a response, or the promise of one. By hand rather than by the `worker` crate's macro, which makes a task and a
+/// promise of every call and reads what no route needs (benches/README.md).
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
     let Some(config) = config(&env) else {
-        return Response::error("REGIONS or REGION_HOSTS of this deployment does not read", 500);
+        return failure("REGIONS or REGION_HOSTS of this deployment does not read");
     };
-    let ports = super::ports(&env, &Rc::new(context))?;
+    let ports = match super::ports(&env, context) {
+        Ok(ports) => ports,
+        Err(error) => return failure(&error.to_string()),
+    };
     let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
-    let call = call(&request);
+    turn::answer(answer(app, call(request)).boxed_local())
+}
+
+async fn answer(app: App, call: Call) -> JsValue {
     let is_head = call.method == "HEAD";
     let mut answer = handle(&app, call).await;
-    let events = answer.events.take().filter(|_| !is_head);
-    let parts = events.map(|events| stream(events, &app.ports)).transpose()?;
-    respond(answer, parts, is_head)
+    match answer.events.take().filter(|_| !is_head).map(|events| stream(events, &app.ports)) {
+        None => response(&answer, is_head),
+        Some(Ok(parts)) => respond(answer.status, &lines(&answer), &parts),
+        Some(Err(_)) => failure("no stream could be made"),
+    }
+}
+
+/// What no handler can answer.
+fn failure(cause: &str) -> JsValue {
+    worker::console_error!("{}", serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause}));
+    respond(500, "content-type\ntext/plain\ncache-control\nno-store", &"INTERNAL SERVER ERROR".into())
 }
 
 /// Read once an isolate: variables change with a deployment only.
@@ -56,29 +82,38 @@ fn config(env: &Env) -> Option<Rc<Config>> {
     }
 }
 
-fn call(request: &Request) -> Call {
-    let raw = request.inner();
-    let url = raw.url();
-    // The crate's own Method turns verbs that it does not know into GET, and its Url is 155 KB of code.
-    let query = url.split_once('?').map(|(_, query)| query.split('#').next().unwrap_or_default().to_owned());
-    Call {
-        method: raw.method(),
-        path: request.path(),
-        query: query.unwrap_or_default(),
-        incoming: Box::new(Received(Clone::clone(raw))),
-    }
+fn call(request: web_sys::Request) -> Call {
+    let head = head(&request);
+    let mut lines = head.split('\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (method, url) = (line(), line());
+    let read = ["traceparent", "accept", "if-none-match"].map(|name| (name, line().to_owned()));
+    // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`, and escapes what else `?` and `#` are.
+    let place = url.split_once("://").map_or(url, |(_, place)| place);
+    let place = place.split('#').next().unwrap_or_default();
+    let (place, query) = place.split_once('?').unwrap_or((place, ""));
+    let path = place.find('/').and_then(|start| place.get(start..)).unwrap_or("/");
+    let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
+    Call { method, path, query, incoming: Box::new(Received { request, read }) }
 }
 
-struct Received(web_sys::Request);
+/// A request, and its headers that were read with its first line.
+struct Received {
+    request: web_sys::Request,
+    read: [(&'static str, String); 3],
+}
 
 impl Incoming for Received {
     fn header(&self, name: &str) -> Option<String> {
-        self.0.headers().get(name).ok().flatten()
+        match self.read.iter().find(|(other, _)| *other == name) {
+            Some((_, value)) => Some(value.clone()).filter(|value| !value.is_empty()),
+            None => self.request.headers().get(name).ok().flatten(),
+        }
     }
 
     fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>> {
         async move {
-            match self.0.body() {
+            match self.request.body() {
                 None => Ok(Vec::new()),
                 Some(stream) => match read_capped(&stream, limit).await {
                     Ok(Some(bytes)) => Ok(bytes),
@@ -93,32 +128,40 @@ impl Incoming for Received {
 
 /// A readable stream that gets each part as it comes. Where nobody reads any more the parts are dropped, and with them the last
 /// that holds on to them; what runs in the background goes on.
-fn stream(mut events: Events, ports: &Ports) -> worker::Result<ReadableStream> {
+fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> {
     let pipe = web_sys::TransformStream::new()?;
     let writer = pipe.writable().get_writer()?;
     let pump = async move {
         while let Some(text) = events.0.next().await {
             let bytes = Uint8Array::from(text.as_bytes());
-            if JsFuture::from(writer.write_with_chunk(&bytes)).await.is_err() {
+            if Promised::new(&writer.write_with_chunk(&bytes)).await.is_err() {
                 return;
             }
         }
         // A reader that has left meanwhile needs no end.
-        let _ = JsFuture::from(writer.close()).await;
+        let _ = Promised::new(&writer.close()).await;
     };
     ports.background.spawn(pump.boxed_local());
     Ok(pipe.readable())
 }
 
-fn respond(answer: Answer, parts: Option<ReadableStream>, is_head: bool) -> worker::Result<Response> {
-    let headers = Headers::new();
-    for (name, value) in &answer.headers {
-        headers.append(name, value)?;
-    }
-    let builder = ResponseBuilder::new().with_status(answer.status).with_headers(headers);
-    if let Some(parts) = parts {
-        return Ok(builder.body(ResponseBody::Stream(parts)));
-    }
+fn response(answer: &Answer, is_head: bool) -> JsValue {
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
-    Ok(if has_body { builder.fixed(answer.body.into_bytes()) } else { builder.empty() })
+    match has_body {
+        true => respond_with(answer.status, &lines(answer), answer.body.as_bytes()),
+        false => respond(answer.status, &lines(answer), &JsValue::NULL),
+    }
+}
+
+/// Names and values of the headers in turn, a line each.
+fn lines(answer: &Answer) -> String {
+    let mut lines = String::with_capacity(1024);
+    for (name, value) in &answer.headers {
+        // A line break would start another header.
+        let value = value.split(['\r', '\n']).next().unwrap_or_default();
+        for part in [if lines.is_empty() { "" } else { "\n" }, name, "\n", value] {
+            lines.push_str(part);
+        }
+    }
+    lines
 }

@@ -5,11 +5,11 @@ use futures::future::LocalBoxFuture;
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
 use worker::Env;
 
 use super::stores::binding;
+use super::turn::Promised;
 use crate::ports::{Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError};
 
 /// Fetch, and the bindings whose fetch presents a client certificate.
@@ -59,10 +59,10 @@ impl Assets for StaticFiles {
         async move {
             // The host is not looked at: the binding serves by path.
             let answer = files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError)?;
-            let answer = JsFuture::from(answer).await.map_err(|_| StoreError)?;
+            let answer = Promised::new(&answer).await.map_err(|_| StoreError)?;
             let answer: Response = answer.dyn_into().map_err(|_| StoreError)?;
             let text = answer.text().map_err(|_| StoreError)?;
-            let text = JsFuture::from(text).await.map_err(|_| StoreError)?.as_string();
+            let text = Promised::new(&text).await.map_err(|_| StoreError)?.as_string();
             text.filter(|_| answer.ok()).ok_or(StoreError)
         }
         .boxed_local()
@@ -109,11 +109,11 @@ async fn head(request: &OriginRequest, certificate: Option<&Fetcher>) -> Result<
         Some(binding) => binding.fetch_request(&outgoing)?,
         None => js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>().fetch_with_request(&outgoing),
     };
-    JsFuture::from(promise).await?.dyn_into()
+    Promised::new(&promise).await?.dyn_into()
 }
 
 async fn read_whole(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
-    let bytes = JsFuture::from(response.array_buffer()?).await?;
+    let bytes = Promised::new(&response.array_buffer()?).await?;
     Ok(Some(Uint8Array::new(&bytes).to_vec()))
 }
 
@@ -122,7 +122,7 @@ pub(super) async fn read_capped(stream: &ReadableStream, limit: usize) -> Result
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut bytes = Vec::new();
     loop {
-        let chunk = JsFuture::from(reader.read()).await?;
+        let chunk = Promised::new(&reader.read()).await?;
         if Reflect::get(&chunk, &"done".into())?.is_truthy() {
             return Ok(Some(bytes));
         }

@@ -7,9 +7,9 @@ use futures::future::LocalBoxFuture;
 use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
+use super::turn::Promised;
 use crate::ports::{Db, DbValue, Kv, Rows, Statement, StoreError};
 
 #[wasm_bindgen]
@@ -19,6 +19,8 @@ extern "C" {
     type Namespace;
     #[wasm_bindgen(method, catch)]
     fn get(this: &Namespace, keys: &Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = get)]
+    fn get_one(this: &Namespace, key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn put(this: &Namespace, key: &str, value: &str, options: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -57,8 +59,13 @@ impl Kv for KvNamespace {
     fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
         let namespace = self.0.clone();
         async move {
+            // One key by itself takes a third of what a list of one takes: no body goes out, and no map comes back.
+            if let [key] = keys.as_slice() {
+                let found = Promised::new(&namespace.get_one(key).map_err(logged)?).await.map_err(logged)?;
+                return Ok(vec![found.as_string()]);
+            }
             let list: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
-            let found = JsFuture::from(namespace.get(&list).map_err(logged)?).await.map_err(logged)?;
+            let found = Promised::new(&namespace.get(&list).map_err(logged)?).await.map_err(logged)?;
             let found: js_sys::Map = found.dyn_into().map_err(logged)?;
             Ok(list.iter().map(|key| found.get(&key).as_string()).collect())
         }
@@ -72,7 +79,7 @@ impl Kv for KvNamespace {
             #[expect(clippy::cast_precision_loss, reason = "lifetimes are below 2^53 seconds")]
             let ttl_s = JsValue::from_f64(ttl_s as f64);
             Reflect::set(&options, &"expirationTtl".into(), &ttl_s).map_err(logged)?;
-            JsFuture::from(namespace.put(&key, &value, &options).map_err(logged)?).await.map_err(logged)?;
+            Promised::new(&namespace.put(&key, &value, &options).map_err(logged)?).await.map_err(logged)?;
             Ok(())
         }
         .boxed_local()
@@ -97,7 +104,7 @@ impl Db for D1 {
                 let bound = database.prepare(&statement.sql).and_then(|p| p.bind(&values(&statement.params)));
                 prepared.push(&bound.map_err(logged)?.into());
             }
-            let results = JsFuture::from(database.batch(&prepared).map_err(logged)?).await.map_err(logged)?;
+            let results = Promised::new(&database.batch(&prepared).map_err(logged)?).await.map_err(logged)?;
             Array::from(&results).iter().map(|result| rows(&result)).collect()
         }
         .boxed_local()
