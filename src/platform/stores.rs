@@ -88,7 +88,7 @@ impl Kv for KvNamespace {
     fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>> {
         let namespace = self.0.clone();
         async move {
-            JsFuture::from(namespace.delete(&key).map_err(logged)?).await.map_err(logged)?;
+            Promised::new(&namespace.delete(&key).map_err(logged)?).await.map_err(logged)?;
             Ok(())
         }
         .boxed_local()
