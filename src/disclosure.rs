@@ -35,7 +35,16 @@ fn tier_of(facet: FacetName, leaf: &Leaf, raised: &Map<String, Tier>) -> Option<
 
 /// The least tier that sees anything of a facet in a market.
 pub fn least_tier(facet: FacetName, market: &Market) -> Tier {
-    field_tier(facet, "", market)
+    derived(facet, market).1
+}
+
+/// The policy and the least tier of a facet in a market.
+fn derived(facet: FacetName, market: &Market) -> (u32, Tier) {
+    let derive = || (policy_of(facet, market), field_tier(facet, "", market));
+    match market.facets.get(&facet) {
+        Some(description) => *description.derived.0.get_or_init(derive),
+        None => derive(),
+    }
 }
 
 /// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a market; of the facet as a
@@ -48,6 +57,10 @@ pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
 /// A number that changes whenever somebody would see more or less of a facet. A stored projection is good only under the policy
 /// that it was made under: a market, or a release, that raises a field must not meet it in the cache.
 pub fn policy(facet: FacetName, market: &Market) -> u32 {
+    derived(facet, market).0
+}
+
+fn policy_of(facet: FacetName, market: &Market) -> u32 {
     leaves(facet).iter().fold(2_166_136_261, |hash, leaf| {
         let tier = tier_of(facet, leaf, &market.disclosure).map_or("", Tier::as_str);
         // FNV-1a: told apart, not secret.

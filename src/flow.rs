@@ -35,7 +35,7 @@ use collapse::CarKey;
 pub use count::count;
 pub use memory::Memory;
 pub use running::Running;
-pub use trace::{Trace, hex};
+pub use trace::{Trace, written};
 
 /// What is asked about which car, and by whom.
 pub struct Request {
@@ -167,7 +167,7 @@ pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
 
 impl Request {
     fn car(&self) -> CarKey {
-        CarKey { market: self.market.code.clone(), vehicle: self.lookup.clone() }
+        CarKey::new(&self.market.code, &self.lookup)
     }
 
     /// The facets without which there is no document.

@@ -18,4 +18,5 @@ pub mod pages;
 mod platform;
 pub mod ports;
 pub mod telemetry;
+pub mod text;
 pub mod vehicle;

@@ -3,14 +3,11 @@
 //! Nothing personal enters: values are numbers, words of the code, names from market files, and request ids. There is no way
 //! to put a VIN, a token or a body into a field by type: callers pass what they have as [`Field`]s.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
 use crate::market::{FacetName, MarketCode, OriginName};
+use crate::text;
 
 /// How urgent an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Ordinary.
     Info,
@@ -99,23 +96,28 @@ impl Event {
 
     /// The event as one line of JSON.
     pub fn to_json(&self) -> String {
-        let mut line = Map::new();
-        line.insert("level".into(), serde_json::to_value(self.level).unwrap_or_default());
-        line.insert("message".into(), self.message.into());
+        let level = match self.level {
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        let mut line = String::with_capacity(384);
+        line.push_str("{\"level\":");
+        text::push_json(&mut line, level);
+        line.push_str(",\"message\":");
+        text::push_json(&mut line, self.message);
         for (name, value) in &self.fields {
-            line.insert((*name).to_owned(), value.to_json());
+            line.push(',');
+            text::push_json(&mut line, name);
+            line.push(':');
+            match value {
+                Field::Word(word) => text::push_json(&mut line, word),
+                Field::Number(number) => text::push_number(&mut line, *number),
+                Field::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
+            }
         }
-        Value::Object(line).to_string()
-    }
-}
-
-impl Field {
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Word(text) => Value::String(text.clone()),
-            Self::Number(number) => Value::from(*number),
-            Self::Flag(flag) => Value::Bool(*flag),
-        }
+        line.push('}');
+        line
     }
 }
 
@@ -169,6 +171,6 @@ mod tests {
     fn ok_is_one_line_of_json() {
         let event =
             Event::new(Level::Warn, "origin failed").with(field::ORIGIN_STATUS, 500_u16).with(field::ERROR, "x\ny");
-        assert_eq!(event.to_json(), r#"{"error":"x\ny","level":"warn","message":"origin failed","origin.status":500}"#);
+        assert_eq!(event.to_json(), r#"{"level":"warn","message":"origin failed","origin.status":500,"error":"x\ny"}"#);
     }
 }

@@ -5,6 +5,7 @@
 
 mod facets;
 mod id;
+mod siv;
 mod vin;
 
 #[cfg(test)]

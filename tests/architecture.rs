@@ -13,16 +13,17 @@ const CEILING: usize = 500;
 /// Who may use whom. `lib.rs` is the module map and uses nothing.
 const TABLE: &[(&str, &[&str])] = &[
     ("calendar", &[]),
+    ("text", &[]),
     ("market", &["calendar"]),
     ("vehicle", &["market", "calendar"]),
     ("disclosure", &["market", "vehicle"]),
-    ("telemetry", &["market", "vehicle"]),
+    ("telemetry", &["market", "vehicle", "text"]),
     ("ports", &["market", "vehicle", "telemetry", "calendar"]),
     ("origin", &["market", "vehicle", "disclosure", "telemetry", "ports", "calendar"]),
     ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports"]),
     ("flow", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache"]),
     ("pages", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow"]),
-    ("api", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow", "pages"]),
+    ("api", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow", "pages", "text"]),
     ("platform", &["market", "vehicle", "telemetry", "ports", "api", "cache", "flow"]),
 ];
 

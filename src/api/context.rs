@@ -5,10 +5,9 @@ use std::rc::Rc;
 use super::App;
 use super::call::{BodyError, Call};
 use super::problem::{Problem, Slug};
-use super::trace::Trace;
+use super::trace::{self, Trace};
 use crate::cache;
 use crate::flow;
-use crate::flow::hex;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
 use crate::ports::{Events, Ports, Timestamp};
@@ -32,11 +31,14 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(app: &'a App, call: Call) -> Self {
-        let random = app.ports.random.as_ref();
+        // All at once: randomness has its price by the call.
+        let mut random = [0; trace::RANDOM + 16];
+        app.ports.random.fill(&mut random);
+        let (for_trace, for_request) = random.split_at(trace::RANDOM);
         let parent = call.incoming.header("traceparent");
         let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate"));
-        let trace = Trace::new(parent.as_deref(), state, random);
-        let request_id = uuid(&hex(16, random));
+        let trace = Trace::new(parent.as_deref(), state, for_trace);
+        let request_id = uuid(&flow::written(for_request));
         let tagged = Tagged {
             events: Rc::clone(&app.ports.events),
             ids: [(field::REQUEST_ID, request_id.clone()), (field::TRACE_ID, trace.trace_id().to_owned())],
@@ -217,5 +219,5 @@ impl Events for Tagged {
 /// 32 hexadecimal digits as a version 4 UUID (RFC 9562).
 fn uuid(hex: &str) -> String {
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+    [part(0, 8), "-", part(8, 12), "-4", part(13, 16), "-8", part(17, 20), "-", part(20, 32)].concat()
 }

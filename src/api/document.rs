@@ -1,40 +1,12 @@
 //! A flow as the vehicle document of the contract, and the headers that follow from it.
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::call::Answer;
 use super::problem::{Problem, Slug};
-use crate::flow::{Flow, Provenance, RETRY_AFTER_S, State, Via};
+use crate::flow::{Flow, Provenance, RETRY_AFTER_S, State, Via, written};
 use crate::market::{FacetName, Map, Market, Tier};
-
-#[derive(Serialize)]
-struct Meta<'f> {
-    complete: bool,
-    facets: Map<FacetName, FacetMeta<'f>>,
-}
-
-/// `meta.facets.<name>`.
-#[derive(Serialize, Default)]
-pub(super) struct FacetMeta<'f> {
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'f str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    as_of: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age_s: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl_s: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_s: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    needs: Option<&'static str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    withheld: &'f [String],
-}
+use crate::text::{push_json, push_number};
 
 /// Refuses a flow that is no document: an unknown car, or a required facet that is missing.
 pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
@@ -51,21 +23,25 @@ pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
     Err(problem)
 }
 
-/// The document of a flow. Facets go out as they are stored, unparsed.
+/// The document of a flow.
 pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
-    let code = &market.code;
-    let tier = Tier::Public.as_str();
-    let present = flow.facets.iter().filter_map(|(name, result)| match &result.state {
-        State::Present { value, .. } => Some(format!("\"{name}\":{value}")),
-        _ => None,
-    });
-    let facets = present.collect::<Vec<_>>().join(",");
-    // Codes, names and ids have no character that JSON escapes.
-    format!(
-        "{{\"id\":\"{id}\",\"market\":\"{code}\",\"tier\":\"{tier}\",\"facets\":{{{facets}}},\"meta\":{},\
-         \"links\":{{\"self\":\"/api/v1/{code}/vehicles/{id}\",\"page\":\"/{code}/vehicles/{id}\"}}}}",
-        json(&metas(flow))
-    )
+    let mut out = String::with_capacity(2_048);
+    let code = market.code.as_str();
+    // Codes, names and ids have no character that JSON escapes; a facet is JSON.
+    push(&mut out, &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", Tier::Public.as_str()]);
+    out.push_str("\",\"facets\":{");
+    let mut comma = "";
+    for (name, result) in &flow.facets {
+        if let State::Present { value, .. } = &result.state {
+            push(&mut out, &[comma, "\"", name.as_str(), "\":", value]);
+            comma = ",";
+        }
+    }
+    out.push_str("},\"meta\":");
+    push_metas(&mut out, flow);
+    push(&mut out, &[",\"links\":{\"self\":\"/api/v1/", code, "/vehicles/", id]);
+    push(&mut out, &["\",\"page\":\"/", code, "/vehicles/", id, "\"}}"]);
+    out
 }
 
 /// The document as pages read it.
@@ -76,25 +52,76 @@ pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_js
 /// One facet as JSON; nothing where it was not asked for.
 pub(super) fn facet(name: FacetName, flow: &Flow) -> Option<String> {
     let result = flow.facets.get(&name)?;
-    let value = match &result.state {
-        State::Present { value, .. } => format!("\"value\":{value},"),
-        _ => String::new(),
-    };
-    Some(format!("{{\"name\":\"{name}\",{value}\"meta\":{}}}", json(&meta(&result.state))))
+    let mut out = String::with_capacity(512);
+    push(&mut out, &["{\"name\":\"", name.as_str(), "\","]);
+    if let State::Present { value, .. } = &result.state {
+        push(&mut out, &["\"value\":", value, ","]);
+    }
+    out.push_str("\"meta\":");
+    push_meta(&mut out, &result.state);
+    out.push('}');
+    Some(out)
 }
 
 /// The last event of a stream.
 pub(super) fn done(flow: &Flow) -> String {
-    format!("{{\"meta\":{}}}", json(&metas(flow)))
+    let mut out = "{\"meta\":".to_owned();
+    push_metas(&mut out, flow);
+    out.push('}');
+    out
 }
 
-fn json(wire: &impl Serialize) -> String {
-    serde_json::to_string(wire).unwrap_or_default() // OK because it holds texts and numbers only.
+/// `meta`.
+fn push_metas(out: &mut String, flow: &Flow) {
+    push(out, &["{\"complete\":", if is_complete(flow) { "true" } else { "false" }, ",\"facets\":{"]);
+    let mut comma = "";
+    for (name, result) in &flow.facets {
+        push(out, &[comma, "\"", name.as_str(), "\":"]);
+        push_meta(out, &result.state);
+        comma = ",";
+    }
+    out.push_str("}}");
 }
 
-fn metas(flow: &Flow) -> Meta<'_> {
-    let facets = flow.facets.iter().map(|(name, result)| (*name, meta(&result.state))).collect();
-    Meta { complete: is_complete(flow), facets }
+/// `meta.facets.<name>`.
+fn push_meta(out: &mut String, state: &State) {
+    push(out, &["{\"state\":\"", word(state), "\""]);
+    if let State::Present { stored, .. } | State::Absent(stored) = state {
+        out.push_str(",\"source\":");
+        push_json(out, &stored.source);
+        push(out, &[",\"as_of\":\"", &stored.as_of.to_string(), "\""]);
+        for (name, value) in [(",\"age_s\":", stored.age_s), (",\"ttl_s\":", stored.ttl_s)] {
+            out.push_str(name);
+            push_number(out, value);
+        }
+    }
+    match state {
+        State::Pending => {
+            out.push_str(",\"retry_after_s\":");
+            push_number(out, RETRY_AFTER_S.into());
+        }
+        State::Withheld { needs } => push(out, &[",\"needs\":\"", needs.as_str(), "\""]),
+        _ => {}
+    }
+    if let Some(token) = state.error() {
+        push(out, &[",\"error\":\"", token.as_str(), "\""]);
+    }
+    if let State::Present { withheld, .. } = state
+        && !withheld.is_empty()
+    {
+        let mut before = ",\"withheld\":[";
+        for name in withheld.iter() {
+            out.push_str(before);
+            push_json(out, name);
+            before = ",";
+        }
+        out.push(']');
+    }
+    out.push('}');
+}
+
+fn push(out: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| out.push_str(part));
 }
 
 /// Whether nothing is pending or unavailable.
@@ -129,52 +156,27 @@ pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answe
 
 /// The entity tag of what a complete public document says. Weak: the ages in it pass.
 pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
-    use std::fmt::Write as _;
-    let mut hasher = Sha256::new_with_prefix(salt);
+    let mut said = String::with_capacity(512);
+    said.push_str(salt);
     for (name, result) in &flow.facets {
-        let mut line = format!("{name} {}", word(&result.state));
+        push(&mut said, &["\n", name.as_str(), " ", word(&result.state)]);
         if let State::Present { withheld, stored, .. } = &result.state {
             // Another fetch has another generation, another market or release another policy.
-            let _ = write!(line, " {} {} {withheld:?}", stored.generation, stored.policy); // OK because a String takes all.
+            for number in [stored.generation, stored.policy.into()] {
+                said.push(' ');
+                push_number(&mut said, number);
+            }
+            withheld.iter().for_each(|name| push(&mut said, &[" ", name]));
         }
-        hasher.update(line);
     }
-    let digest = hasher.finalize();
-    let hex = digest.iter().take(12).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // OK because a String takes all.
-        text
-    });
-    format!("W/\"{hex}\"")
+    let digest = Sha256::digest(said);
+    ["W/\"", &written(digest.get(..12).unwrap_or_default()), "\""].concat()
 }
 
 /// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
 pub(super) fn matches_tag(if_none_match: &str, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     if_none_match.trim() == "*" || if_none_match.split(',').any(|other| opaque(other) == opaque(tag))
-}
-
-fn meta(state: &State) -> FacetMeta<'_> {
-    let base = FacetMeta { state: word(state), ..FacetMeta::default() };
-    match state {
-        State::Present { withheld, stored, failure, .. } => {
-            let error = failure.as_ref().map(|failure| failure.token.as_str());
-            FacetMeta { error, withheld, ..provenance(base, stored) }
-        }
-        State::Absent(stored) => provenance(base, stored),
-        State::Pending => FacetMeta { retry_after_s: Some(RETRY_AFTER_S), ..base },
-        State::Unavailable(failure) => FacetMeta { error: Some(failure.token.as_str()), ..base },
-        State::Withheld { needs } => FacetMeta { needs: Some(needs.as_str()), ..base },
-    }
-}
-
-fn provenance<'f>(base: FacetMeta<'f>, stored: &'f Provenance) -> FacetMeta<'f> {
-    FacetMeta {
-        source: Some(&stored.source),
-        as_of: Some(stored.as_of.to_string()),
-        age_s: Some(stored.age_s),
-        ttl_s: Some(stored.ttl_s),
-        ..base
-    }
 }
 
 fn word(state: &State) -> &'static str {
@@ -200,12 +202,16 @@ fn cache_control(flow: &Flow) -> String {
     if !is_complete(flow) {
         return "private, no-store".to_owned();
     }
-    format!(
-        "public, max-age={}, stale-while-revalidate={}, stale-if-error={}",
-        least(|p| p.ttl_s),
-        least(|p| i64::from(p.stale_s) + p.ttl_s.min(0)),
-        least(|p| i64::from(p.error_s) + p.ttl_s.min(0))
-    )
+    let mut out = String::with_capacity(96);
+    for (name, value) in [
+        ("public, max-age=", least(|p| p.ttl_s)),
+        (", stale-while-revalidate=", least(|p| i64::from(p.stale_s) + p.ttl_s.min(0))),
+        (", stale-if-error=", least(|p| i64::from(p.error_s) + p.ttl_s.min(0))),
+    ] {
+        out.push_str(name);
+        push_number(&mut out, value);
+    }
+    out
 }
 
 /// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched; `stored` where this
@@ -231,7 +237,8 @@ fn cache_status(flow: &Flow) -> String {
 }
 
 fn server_timing(flow: &Flow) -> String {
-    let entry = |(name, result): (&FacetName, &crate::flow::FacetResult)| {
+    let (mut out, mut comma) = (String::with_capacity(512), "");
+    for (name, result) in &flow.facets {
         let description = match (&result.state, result.via) {
             (State::Pending, _) => "pending",
             (State::Unavailable(_), _) => "unavailable",
@@ -241,9 +248,12 @@ fn server_timing(flow: &Flow) -> String {
             (_, Via::Collapsed) => "collapsed",
             _ => "miss",
         };
-        format!("{name};dur={};desc=\"{description}\"", result.took_ms)
-    };
-    flow.facets.iter().map(entry).collect::<Vec<_>>().join(", ")
+        push(&mut out, &[comma, name.as_str(), ";dur="]);
+        comma = ", ";
+        push_number(&mut out, result.took_ms);
+        push(&mut out, &[";desc=\"", description, "\""]);
+    }
+    out
 }
 
 /// One RFC 9209 member: who failed, and how. `next-hop` is the origin's name, never its address.

@@ -1,7 +1,9 @@
 //! W3C Trace Context: the caller's trace goes on, or a new one starts. Malformed values are replaced, never passed on.
 
-use crate::flow::{self, hex};
-use crate::ports::Random;
+use crate::flow;
+
+/// Random bytes that a trace takes.
+pub(super) const RANDOM: usize = 24;
 
 /// The trace that a call belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,15 +15,16 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Continues the caller's trace where `traceparent` is valid.
-    pub(super) fn new(parent: Option<&str>, state: Option<String>, random: &dyn Random) -> Self {
-        let span = hex(8, random);
+    /// Continues the caller's trace where `traceparent` is valid. `random` makes the ids that are new.
+    pub(super) fn new(parent: Option<&str>, state: Option<String>, random: &[u8]) -> Self {
+        let (id, span) = random.split_at(random.len().min(16));
+        let span = flow::written(span);
         match parent.and_then(parse) {
             Some((trace_id, flags)) => {
                 let state = state.filter(|state| is_state(state));
                 Self { id: trace_id.to_owned(), span, flags, state }
             }
-            None => Self { id: hex(16, random), span, flags: "00", state: None },
+            None => Self { id: flow::written(id), span, flags: "00", state: None },
         }
     }
 
@@ -32,7 +35,7 @@ impl Trace {
 
     /// This call's own `traceparent`.
     pub(super) fn own(&self) -> String {
-        format!("00-{}-{}-{}", self.id, self.span, self.flags)
+        ["00", &self.id, &self.span, self.flags].join("-")
     }
 
     /// The trace as origins see it: each call to one is a child of it.
@@ -100,12 +103,11 @@ fn is_value(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::fake::World;
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn trace(parent: Option<&str>, state: Option<&str>) -> Trace {
-        Trace::new(parent, state.map(ToOwned::to_owned), World::new().ports().random.as_ref())
+        Trace::new(parent, state.map(ToOwned::to_owned), &[7; RANDOM])
     }
 
     #[test]

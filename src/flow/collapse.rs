@@ -6,7 +6,7 @@
 //! what a read was granted waits here for the call that needs it.
 
 use crate::cache::{Envelope, Lease};
-use crate::market::{FacetName, MarketCode, OriginName};
+use crate::market::{FacetName, Map, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
@@ -22,9 +22,18 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// A car in a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CarKey {
-    pub(super) market: MarketCode,
+    /// The first bytes of `vehicle`, compared first: a car is looked for among hundreds, several times a request.
+    tag: u64,
+    market: MarketCode,
     /// The keyed hash that stands for the car.
-    pub(super) vehicle: String,
+    vehicle: String,
+}
+
+impl CarKey {
+    pub(super) fn new(market: &MarketCode, vehicle: &str) -> Self {
+        let tag = vehicle.bytes().take(8).fold(0, |tag, byte| tag << 8 | u64::from(byte));
+        Self { tag, market: market.clone(), vehicle: vehicle.to_owned() }
+    }
 }
 
 /// The number of what landed last. Times are too coarse: in production they stand still between input and output.
@@ -85,13 +94,20 @@ impl Cars {
         now < self.record_fails_until
     }
 
-    /// What landed a moment ago of a facet, made under this policy.
-    pub(super) fn recent(&self, key: &CarKey, facet: FacetName, policy: u32, now: Timestamp) -> Option<Envelope> {
-        let entry = self.entry(key, facet).filter(|entry| now.since_ms(entry.at) < RECENT_MS)?;
-        match &entry.landed {
-            Landed::Envelope(envelope) if envelope.policy == policy => Some(envelope.clone()),
-            _ => None,
+    /// What landed a moment ago of these facets, each made under its policy and such that it is enough; nothing where one is lacking.
+    pub(super) fn recent(
+        &self,
+        key: &CarKey,
+        facets: impl Iterator<Item = (FacetName, u32)>,
+        is_enough: impl Fn(&Envelope) -> bool,
+        now: Timestamp,
+    ) -> Option<Map<FacetName, Envelope>> {
+        let car = self.find(key)?;
+        let mut recent = Map::new();
+        for (facet, policy) in facets {
+            recent.insert(facet, car.recent(facet, policy, now).filter(|envelope| is_enough(envelope))?.clone());
         }
+        Some(recent)
     }
 
     /// What landed of a facet after that. A failure, or that there is nothing, is news for those who waited only.
@@ -116,9 +132,35 @@ impl Cars {
         is_read
     }
 
-    /// A read has ended.
-    pub(super) fn has_read(&mut self, key: &CarKey, now: Timestamp) {
-        self.car(key, now).reading = None;
+    /// A read has ended: what it found of each facet, or nothing, and the facet's policy. Gives the newest of each: the stores may
+    /// not show yet what landed a moment ago.
+    pub(super) fn has_read(
+        &mut self,
+        key: &CarKey,
+        found: impl Iterator<Item = (FacetName, u32, Option<Envelope>)>,
+        is_enough: impl Fn(&Envelope) -> bool,
+        now: Timestamp,
+    ) -> Map<FacetName, Envelope> {
+        self.sweep(now);
+        let (mut sequence, mut bytes) = (self.sequence, self.bytes);
+        let car = self.car(key, now);
+        car.reading = None;
+        let mut newest = Map::new();
+        for (facet, policy, stored) in found {
+            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.generation < recent.generation);
+            let recent = car.recent(facet, policy, now).filter(|recent| is_newer(recent) && is_enough(recent));
+            if let Some(recent) = recent {
+                newest.insert(facet, recent.clone());
+                continue;
+            }
+            newest.extend(stored.clone().map(|stored| (facet, stored)));
+            sequence += 1;
+            let landed = stored.map_or(Landed::Nothing, Landed::Envelope);
+            bytes = car.put(Entry { facet, at: now, sequence, landed }, bytes);
+        }
+        (self.sequence, self.bytes) = (sequence, bytes);
+        self.shrink();
+        newest
     }
 
     /// Makes the caller the one that asks an origin about a car, until then; `false` where another one does.
@@ -171,16 +213,12 @@ impl Cars {
     pub(super) fn land(&mut self, key: &CarKey, facet: FacetName, landed: Landed, now: Timestamp) {
         self.sweep(now);
         self.sequence += 1;
-        let entry = Entry { facet, at: now, sequence: self.sequence, landed };
-        let added = entry.bytes();
-        let car = self.car(key, now);
-        let mut removed = 0;
-        car.entries.retain(|old| {
-            removed += if old.facet == facet { old.bytes() } else { 0 };
-            old.facet != facet
-        });
-        car.entries.push(entry);
-        self.bytes = (self.bytes + added).saturating_sub(removed);
+        let (entry, bytes) = (Entry { facet, at: now, sequence: self.sequence, landed }, self.bytes);
+        self.bytes = self.car(key, now).put(entry, bytes);
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
         while self.bytes > MOST_BYTES && self.at_work.len() > 1 {
             self.forget_oldest();
         }
@@ -237,6 +275,29 @@ impl Cars {
     }
 }
 
+impl Car {
+    /// What landed a moment ago of a facet, made under this policy.
+    fn recent(&self, facet: FacetName, policy: u32, now: Timestamp) -> Option<&Envelope> {
+        let entry = self.entries.iter().find(|entry| entry.facet == facet && now.since_ms(entry.at) < RECENT_MS)?;
+        match &entry.landed {
+            Landed::Envelope(envelope) if envelope.policy == policy => Some(envelope),
+            _ => None,
+        }
+    }
+
+    /// Takes an entry in place of the one of its facet; gives what all cars' entries hold then, where they held `bytes`.
+    fn put(&mut self, entry: Entry, bytes: usize) -> usize {
+        let mut bytes = bytes + entry.bytes();
+        self.entries.retain(|old| {
+            let is_replaced = old.facet == entry.facet;
+            bytes = bytes.saturating_sub(if is_replaced { old.bytes() } else { 0 });
+            !is_replaced
+        });
+        self.entries.push(entry);
+        bytes
+    }
+}
+
 impl Entry {
     fn bytes(&self) -> usize {
         match &self.landed {
@@ -255,7 +316,7 @@ mod tests {
     use crate::origin::ErrorToken;
 
     fn key(vehicle: &str) -> CarKey {
-        CarKey { market: MarketCode::new("de").expect("a code"), vehicle: vehicle.to_owned() }
+        CarKey::new(&MarketCode::new("de").expect("a code"), vehicle)
     }
 
     fn origin(name: &str) -> OriginName {
@@ -281,9 +342,14 @@ mod tests {
     fn ok_what_landed_is_recent_for_seconds() {
         let (mut cars, facet) = (Cars::default(), FacetName::Identity);
         cars.land(&key("a"), facet, envelope(1_000, 5), Timestamp(1_000));
-        let recent = |policy, now| cars.recent(&key("a"), facet, policy, Timestamp(now)).is_some();
+        let of = |name: &str, policy, now| {
+            cars.recent(&key(name), std::iter::once((facet, policy)), |_| true, Timestamp(now)).is_some()
+        };
+        let recent = |policy, now| of("a", policy, now);
         assert_eq!([recent(7, 3_999), recent(7, 4_000), recent(8, 2_000)], [true, false, false]);
-        assert!(cars.recent(&key("b"), facet, 7, Timestamp(1_000)).is_none());
+        assert!(!of("b", 7, 1_000));
+        let both = [(facet, 7), (FacetName::Recalls, 7)];
+        assert!(cars.recent(&key("a"), both.into_iter(), |_| true, Timestamp(1_000)).is_none(), "one is lacking");
     }
 
     #[test]
@@ -294,7 +360,28 @@ mod tests {
         cars.land(&key("a"), facet, failed, Timestamp(1_000));
         assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(Landed::Failed(_))));
         assert!(cars.since(&key("a"), facet, 7, cars.sequence()).is_none(), "even in the same millisecond");
-        assert!(cars.recent(&key("a"), facet, 7, Timestamp(1_000)).is_none());
+        assert!(cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(1_000)).is_none());
+    }
+
+    #[test]
+    fn ok_a_read_does_not_go_behind_what_landed() {
+        let mut cars = Cars::default();
+        let stored = |now| match envelope(now, 5) {
+            Landed::Envelope(envelope) => Some(envelope),
+            _ => None,
+        };
+        cars.land(&key("a"), FacetName::Identity, envelope(2_000, 5), Timestamp(2_000));
+        let found = [
+            (FacetName::Identity, 7, stored(1_000)),
+            (FacetName::Recalls, 7, stored(1_000)),
+            (FacetName::Energy, 7, None),
+        ];
+        let newest = cars.has_read(&key("a"), found.into_iter(), |_| true, Timestamp(2_001));
+        let generations: Vec<_> = newest.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
+        assert_eq!(generations, [(FacetName::Identity, 2_000), (FacetName::Recalls, 1_000)]);
+        let bytes = cars.bytes;
+        cars.has_read(&key("a"), [(FacetName::Recalls, 7, None)].into_iter(), |_| true, Timestamp(9_000));
+        assert!(cars.bytes < bytes && cars.at_work.len() == 1, "{}", cars.bytes);
     }
 
     #[test]
@@ -315,7 +402,7 @@ mod tests {
         assert!(cars.read(&key("a"), &one, Timestamp(100)));
         assert!(!cars.read(&key("a"), &two, Timestamp(100)));
         assert!(cars.read(&key("a"), &one, Timestamp(399)) && !cars.read(&key("a"), &one, Timestamp(400)));
-        cars.has_read(&key("a"), Timestamp(401));
+        cars.has_read(&key("a"), std::iter::empty(), |_| true, Timestamp(401));
         assert!(!cars.read(&key("a"), &one, Timestamp(401)));
     }
 

@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use futures::future::{Either, LocalBoxFuture, select};
 
 use super::board::Board;
-use super::collapse::Landed;
+use super::collapse::{CarKey, Landed};
 use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
 use super::{Flow, Memory, Request, advice, merge, plan};
@@ -127,7 +127,7 @@ impl Running {
     async fn read(&mut self) -> Map<FacetName, Envelope> {
         let car = self.request.car();
         let joined = self.memory.cars().sequence();
-        if let Some(recent) = self.recent() {
+        if let Some(recent) = self.recent(&car) {
             return recent;
         }
         // What others read is public.
@@ -169,21 +169,9 @@ impl Running {
             let timeout_ms = market.origins.get(&origin).map_or(0, |origin| origin.timeout_ms);
             cars.grant(&car, origin, lease, now.plus_ms(timeout_ms), now);
         }
-        let mut newest = Map::new();
-        for facet in &self.plan.wanted {
-            // The stores may not show yet what landed a moment ago.
-            let recent = cars.recent(&car, *facet, cache::policy(*facet, market), now);
-            let stored = read.found.get(facet).cloned();
-            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.generation < recent.generation);
-            if let Some(recent) = recent.filter(|recent| is_newer(recent) && self.is_enough(recent)) {
-                newest.insert(*facet, recent);
-                continue;
-            }
-            cars.land(&car, *facet, stored.clone().map_or(Landed::Nothing, Landed::Envelope), now);
-            newest.extend(stored.map(|stored| (*facet, stored)));
-        }
-        cars.has_read(&car, now);
-        newest
+        let mut found = read.found;
+        let found = self.plan.wanted.iter().map(|facet| (*facet, cache::policy(*facet, market), found.remove(facet)));
+        cars.has_read(&car, found, |envelope| self.is_enough(envelope), now)
     }
 
     /// Whether an envelope has all that the caller may see.
@@ -192,15 +180,10 @@ impl Running {
     }
 
     /// What landed a moment ago, where that is all that is wanted.
-    fn recent(&self) -> Option<Map<FacetName, Envelope>> {
-        let (car, now) = (self.request.car(), self.ports.clock.now());
-        let cars = self.memory.cars();
-        let recent = |facet: &FacetName| {
-            let policy = cache::policy(*facet, &self.request.market);
-            let recent = cars.recent(&car, *facet, policy, now).filter(|envelope| self.is_enough(envelope));
-            Some((*facet, recent?))
-        };
-        self.plan.wanted.iter().map(recent).collect()
+    fn recent(&self, car: &CarKey) -> Option<Map<FacetName, Envelope>> {
+        let facets = self.plan.wanted.iter().map(|facet| (*facet, cache::policy(*facet, &self.request.market)));
+        let is_enough = |envelope: &Envelope| self.is_enough(envelope);
+        self.memory.cars().recent(car, facets, is_enough, self.ports.clock.now())
     }
 
     /// What another request has read since, where that is all that is wanted.

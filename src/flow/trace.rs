@@ -23,13 +23,22 @@ impl Trace {
 }
 
 /// Random bytes as hexadecimal digits, never all zero.
-pub fn hex(bytes: usize, random: &dyn Random) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+fn hex(bytes: usize, random: &dyn Random) -> String {
     let mut buffer = vec![0_u8; bytes];
     random.fill(&mut buffer);
-    if buffer.iter().all(|byte| *byte == 0) {
-        buffer.fill(1);
+    written(&buffer)
+}
+
+/// Bytes as hexadecimal digits; all zero, which W3C Trace Context forbids, as all one.
+pub fn written(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let fill = u8::from(bytes.iter().all(|byte| *byte == 0));
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let byte = byte | fill;
+        for half in [byte >> 4, byte & 15] {
+            text.push(DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit)));
+        }
     }
-    let digit = |half: u8| DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
-    buffer.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    text
 }

@@ -4,6 +4,7 @@
 //! serve the market as if it were not there.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -404,6 +405,28 @@ pub struct Facet {
     /// A number that changes with this description and its origin's. Not in the file: computed when it is compiled.
     #[serde(skip)]
     pub revision: u32,
+    /// What follows from the table of fields and the market. Not in the file either.
+    #[serde(skip)]
+    pub derived: Derived,
+}
+
+/// What `disclosure` derives for a facet, kept beside it once it was asked for: every request asks, and a market that was read does
+/// not change.
+#[derive(Debug, Default)]
+pub struct Derived(pub OnceLock<(u32, Tier)>);
+
+impl Clone for Derived {
+    /// A copy may be changed, so it begins anew.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Derived {
+    /// Says nothing that the rest of the market does not say.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Market {

@@ -21,9 +21,10 @@ use crate::ports::Ports;
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
     fn head(request: &web_sys::Request) -> String;
-    fn respond(status: u16, head: &str, body: &JsValue) -> JsValue;
-    #[wasm_bindgen(js_name = respondWith)]
-    fn respond_with(status: u16, head: &str, body: &[u8]) -> JsValue;
+    #[wasm_bindgen(catch)]
+    fn respond(status: u16, head: &str, count: usize, body: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = respondWith)]
+    fn respond_with(status: u16, head: &str, count: usize, body: &[u8]) -> Result<JsValue, JsValue>;
 }
 
 thread_local! {
@@ -50,17 +51,17 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
 async fn answer(app: App, call: Call) -> JsValue {
     let is_head = call.method == "HEAD";
     let mut answer = handle(&app, call).await;
-    match answer.events.take().filter(|_| !is_head).map(|events| stream(events, &app.ports)) {
-        None => response(&answer, is_head),
-        Some(Ok(parts)) => respond(answer.status, &lines(&answer), &parts),
-        Some(Err(_)) => failure("no stream could be made"),
-    }
+    let parts = answer.events.take().filter(|_| !is_head).map(|events| stream(events, &app.ports)).transpose();
+    let response = parts.and_then(|parts| response(&answer, parts.as_ref(), is_head));
+    response.unwrap_or_else(|_| failure("the runtime takes no such response"))
 }
 
 /// What no handler can answer.
 fn failure(cause: &str) -> JsValue {
-    worker::console_error!("{}", serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause}));
-    respond(500, "content-type\ntext/plain\ncache-control\nno-store", &"INTERNAL SERVER ERROR".into())
+    let event = serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
+    worker::console_error!("{event}");
+    let body = "INTERNAL SERVER ERROR".into();
+    respond(500, "content-type\ntext/plain\ncache-control\nno-store", 2, &body).unwrap_or_default()
 }
 
 /// Read once an isolate: variables change with a deployment only.
@@ -145,23 +146,23 @@ fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> 
     Ok(pipe.readable())
 }
 
-fn response(answer: &Answer, is_head: bool) -> JsValue {
+fn response(answer: &Answer, parts: Option<&ReadableStream>, is_head: bool) -> Result<JsValue, JsValue> {
+    let (head, count) = (head_of(answer), answer.headers.len());
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
-    match has_body {
-        true => respond_with(answer.status, &lines(answer), answer.body.as_bytes()),
-        false => respond(answer.status, &lines(answer), &JsValue::NULL),
+    match parts {
+        Some(parts) => respond(answer.status, &head, count, parts),
+        None if has_body => respond_with(answer.status, &head, count, answer.body.as_bytes()),
+        None => respond(answer.status, &head, count, &JsValue::NULL),
     }
 }
 
 /// Names and values of the headers in turn, a line each.
-fn lines(answer: &Answer) -> String {
-    let mut lines = String::with_capacity(1024);
+fn head_of(answer: &Answer) -> String {
+    let mut head = String::with_capacity(1024);
     for (name, value) in &answer.headers {
-        // A line break would start another header.
-        let value = value.split(['\r', '\n']).next().unwrap_or_default();
-        for part in [if lines.is_empty() { "" } else { "\n" }, name, "\n", value] {
-            lines.push_str(part);
+        for part in [if head.is_empty() { "" } else { "\n" }, name, "\n", value] {
+            head.push_str(part);
         }
     }
-    lines
+    head
 }

@@ -46,13 +46,14 @@ export function head({ method, url, headers }) {
   return `${method}\n${url}\n${headers.get("traceparent") ?? ""}\n${headers.get("accept") ?? ""}\n${headers.get("if-none-match") ?? ""}`;
 }
 
-/** A response. `head` has names and values of headers in turn, a line each. */
-export function respond(status, head, body) {
+/** A response. `head` has the names and values of so many headers in turn, a line each. A value with a line break of its own throws. */
+export function respond(status, head, count, body) {
   const lines = head.split("\n");
+  if (lines.length !== 2 * count) throw new TypeError("a header has a line break");
   const headers = {};
   for (let at = 0; at < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
   return new Response(body, { status, headers });
 }
 
 /** A response whose body is a part of wasm's memory, which is copied: the runtime would read it later. */
-export const respondWith = (status, head, body) => respond(status, head, body.slice());
+export const respondWith = (status, head, count, body) => respond(status, head, count, body.slice());

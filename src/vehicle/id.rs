@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use aes_siv::KeyInit;
-use aes_siv::siv::Aes256Siv;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::siv::{SEALED, Siv};
 use super::vin::Vin;
 
 /// The id of a car in URLs and documents: 46 characters of base64url.
@@ -34,8 +33,9 @@ impl fmt::Display for VehicleId {
 
 /// The keys behind vehicle ids and look-up columns. The highest number writes, all read.
 pub struct KeyRing {
-    id_keys: BTreeMap<u8, [u8; 64]>,
-    lookup_key: Vec<u8>,
+    id_keys: BTreeMap<u8, Siv>,
+    /// Keyed and begun: what comes before the VIN is the same for all.
+    lookup: Hmac<Sha256>,
 }
 
 /// Why the keys do not read. The keys themselves are never part of it.
@@ -75,7 +75,8 @@ impl KeyRing {
             let (number, key) = entry.split_once(':').ok_or(KeyRingError::Entry)?;
             let number: u8 = number.trim().parse().map_err(|_| KeyRingError::Entry)?;
             let key = STANDARD.decode(key.trim()).ok().and_then(|key| <[u8; 64]>::try_from(key).ok());
-            if ring.insert(number, key.ok_or(KeyRingError::Key { number })?).is_some() {
+            let key = Siv::new(&key.ok_or(KeyRingError::Key { number })?, &[CONTEXT, &[number]]);
+            if ring.insert(number, key).is_some() {
                 return Err(KeyRingError::Twice { number });
             }
         }
@@ -83,17 +84,21 @@ impl KeyRing {
             return Err(KeyRingError::Entry);
         }
         let lookup_key = STANDARD.decode(lookup_key.trim()).ok().filter(|key| key.len() >= 32);
-        Ok(Self { id_keys: ring, lookup_key: lookup_key.ok_or(KeyRingError::Lookup)? })
+        let lookup = lookup_key.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
+        let mut lookup = lookup.ok_or(KeyRingError::Lookup)?;
+        lookup.update(b"kerbside vehicle ");
+        Ok(Self { id_keys: ring, lookup })
     }
 
     /// The id of a car under the newest key.
     pub fn id(&self, vin: &Vin) -> VehicleId {
-        let newest = self.id_keys.last_key_value();
-        let sealed = newest.and_then(|(number, key)| {
-            let sealed = Aes256Siv::new(key.into()).encrypt([CONTEXT, &[*number]], vin.expose().as_bytes()).ok()?;
-            Some([&[*number], sealed.as_slice()].concat())
+        let text = vin.expose().as_bytes().try_into();
+        let sealed = self.id_keys.last_key_value().zip(text.ok()).map(|((number, key), text)| {
+            let mut sealed = vec![*number];
+            sealed.extend(key.seal(text));
+            sealed
         });
-        // OK because the ring holds a key and AES-SIV seals any 17 bytes.
+        // OK because the ring holds a key and a VIN has 17 characters.
         VehicleId(URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default()))
     }
 
@@ -104,21 +109,17 @@ impl KeyRing {
         }
         let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
         let (number, sealed) = bytes.split_first()?;
-        let key = self.id_keys.get(number)?;
-        let vin = Aes256Siv::new(key.into()).decrypt([CONTEXT, &[*number]], sealed).ok()?;
+        let sealed: &[u8; SEALED] = sealed.try_into().ok()?;
+        let vin = self.id_keys.get(number)?.open(sealed)?;
         Vin::parse(std::str::from_utf8(&vin).ok()?).ok()
     }
 
     /// The keyed hash that stands for a car in keys and look-up columns: 22 characters of base64url (128 bits of
     /// HMAC-SHA-256). Unlike the id it survives a rotation of the id keys, and unlike a plain hash it cannot be enumerated.
     pub fn lookup(&self, vin: &Vin) -> String {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.lookup_key).map(|mut mac| {
-            mac.update(b"kerbside vehicle ");
-            mac.update(vin.expose().as_bytes());
-            mac.finalize().into_bytes()
-        });
-        let bytes = mac.unwrap_or_default(); // OK because HMAC takes keys of any length.
-        URL_SAFE_NO_PAD.encode(bytes.get(..16).unwrap_or_default())
+        let mut mac = self.lookup.clone();
+        mac.update(vin.expose().as_bytes());
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes().get(..16).unwrap_or_default())
     }
 }
 

@@ -8,8 +8,8 @@ use crate::market::condition::Match;
 use crate::market::csv::{self, Csv};
 use crate::market::encoding::Encoding;
 use crate::market::file::{
-    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
-    SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
+    Breaker, Derived, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest,
+    SignIn, Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
     default_concurrency, default_max_age_s, default_max_bytes, default_scopes, default_timeout_ms, default_ttl_s,
 };
 use crate::market::map::Map;
@@ -210,6 +210,7 @@ impl Read for Facet {
             when: keys.get_or("when", Vec::new)?,
             map: keys.get("map")?,
             revision: 0,
+            derived: Derived::default(),
         })
     }
 }
