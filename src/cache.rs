@@ -23,5 +23,5 @@ pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};
 pub use sealing::{OpenError, Place, Sealed, SealingRing, SealingRingError};
-pub use store::{Entry, FacetStore, Look, Read, policy};
+pub use store::{Brought, Entry, FacetStore, KV_DELAY_MS, Look, Read, policy};
 pub use usage::{Answered, CALL_UP_TO_MS, Usage};

@@ -12,7 +12,7 @@ pub(crate) mod sqlite;
 use std::fmt;
 use std::rc::Rc;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use serde_json::Value;
 
 use crate::telemetry::Event;
@@ -222,6 +222,16 @@ pub struct Ports {
     pub background: Rc<dyn Background>,
     /// Numbers and dates.
     pub format: Rc<dyn Format>,
+}
+
+impl Ports {
+    /// What a future comes to, or nothing where it takes longer.
+    pub async fn within<T>(&self, milliseconds: u32, work: LocalBoxFuture<'_, T>) -> Option<T> {
+        match select(work, self.timer.sleep(milliseconds)).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

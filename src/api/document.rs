@@ -121,7 +121,9 @@ fn push_meta(out: &mut String, state: &State) {
 }
 
 fn push(out: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| out.push_str(part));
+    for part in parts {
+        out.push_str(part);
+    }
 }
 
 /// Whether nothing is pending or unavailable.

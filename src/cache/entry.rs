@@ -115,10 +115,22 @@ fn facet(facts: &str, public: &str) -> Option<(FacetName, Envelope)> {
         "" => Stored::Absent,
         public => Stored::Present { public: Rc::from(public), withheld, sealed: None },
     };
-    let is_purged = false;
+    let (is_leased, is_purged) = (true, false);
     Some((
         name,
-        Envelope { stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, is_purged, stored },
+        Envelope {
+            stored_at,
+            generation,
+            source,
+            policy,
+            ttl_s,
+            stale_s,
+            error_s,
+            took_ms,
+            is_leased,
+            is_purged,
+            stored,
+        },
     ))
 }
 
@@ -136,6 +148,7 @@ mod tests {
             stale_s: 20,
             error_s: 400,
             took_ms: 35,
+            is_leased: true,
             is_purged: false,
             stored,
         };

@@ -26,6 +26,8 @@ pub struct Envelope {
     pub error_s: u32,
     /// Milliseconds that its fetch took.
     pub took_ms: u32,
+    /// The generation is that of a lease. Else it is the isolate's clock, which the record replaces by its own.
+    pub is_leased: bool,
     /// An operator has declared it outdated: it is fresh no more.
     pub is_purged: bool,
     /// What is stored.
@@ -149,6 +151,7 @@ mod tests {
             stale_s: 20,
             error_s: 40,
             took_ms: 500,
+            is_leased: true,
             is_purged: false,
             stored: Stored::Absent,
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::store::FacetStore;
+use super::store::{Brought, FacetStore, MOST_SKEW_MS};
 use crate::market::{FacetName, OriginName};
 use crate::ports::{DbValue, Rows, Statement, StoreError};
 
@@ -79,7 +79,7 @@ impl FacetStore {
             ],
         };
         // What is not given back is over soon.
-        let _ = self.ports().db.batch(vec![statement]).await;
+        let _ = self.write(vec![statement]).await;
     }
 
     /// Takes each lease that nobody holds, where its facets are not there already.
@@ -92,7 +92,10 @@ impl FacetStore {
         Statement {
             sql: format!(
                 "INSERT INTO lease (market, vehicle, origin, generation, until_ms, error) \
-                 SELECT ?1, ?2, c.value ->> 0, clock.now, clock.now + (c.value ->> 1), NULL \
+                 SELECT ?1, ?2, c.value ->> 0, max(clock.now, 1 + coalesce((SELECT max(s.generation) \
+                   FROM json_each(c.value, '$[2]') AS f JOIN stored_facet AS s ON s.market = ?1 AND s.vehicle = ?2 \
+                   AND s.facet = f.value ->> 0 AND s.generation <= clock.now + {MOST_SKEW_MS}), 0)), \
+                   clock.now + (c.value ->> 1), NULL \
                  FROM json_each(?3) AS c, (SELECT {NOW_MS} AS now) AS clock \
                  WHERE (SELECT count(*) FROM json_each(c.value, '$[2]') AS f JOIN stored_facet AS s \
                    ON s.market = ?1 AND s.vehicle = ?2 AND s.facet = f.value ->> 0 AND s.policy = f.value ->> 1 \
@@ -100,33 +103,49 @@ impl FacetStore {
                    < json_array_length(c.value, '$[2]') \
                  ON CONFLICT (market, vehicle, origin) DO UPDATE SET \
                  generation = max(excluded.generation, lease.generation + 1), until_ms = excluded.until_ms, error = NULL \
-                 WHERE lease.until_ms <= excluded.generation RETURNING origin, generation"
+                 WHERE lease.until_ms <= {NOW_MS} RETURNING origin, generation"
             ),
             params: vec![market, vehicle, DbValue::Text(wanted.collect::<Value>().to_string())],
         }
     }
 
-    /// How the lease of an origin stands.
-    pub(super) fn standing(&self, origin: &OriginName) -> Statement {
+    /// How the lease of an origin stands; leases are for `for_ms`. Why one failed that is over by then is no news.
+    pub(super) fn standing(&self, origin: &OriginName, for_ms: u32) -> Statement {
         let [market, vehicle] = self.place();
         Statement {
             sql: format!(
-                "SELECT until_ms > {NOW_MS} AS runs, error FROM lease WHERE market = ?1 AND vehicle = ?2 AND origin = ?3"
+                "SELECT until_ms > {NOW_MS} AS runs, CASE WHEN generation > {NOW_MS} - ?4 THEN error END AS error \
+                 FROM lease WHERE market = ?1 AND vehicle = ?2 AND origin = ?3"
             ),
-            params: vec![market, vehicle, DbValue::Text(origin.to_string())],
+            params: vec![market, vehicle, DbValue::Text(origin.to_string()), DbValue::Integer(for_ms.into())],
         }
     }
 
-    /// Ends leases whose facets are stored in the same transaction.
-    pub(super) fn end(&self, leases: &[(OriginName, i64)]) -> Statement {
-        let list = leases.iter().map(|(origin, generation)| json!([origin.as_str(), generation]));
-        let [market, vehicle] = self.place();
-        Statement {
-            sql: "DELETE FROM lease WHERE market = ?1 AND vehicle = ?2 AND EXISTS (SELECT 1 FROM json_each(?3) AS l \
-                  WHERE l.value ->> 0 = lease.origin AND l.value ->> 1 = lease.generation)"
-                .to_owned(),
-            params: vec![market, vehicle, DbValue::Text(list.collect::<Value>().to_string())],
-        }
+    /// Ends leases whose facets are stored in the same transaction; those that did not bring all are given back with the reason.
+    pub(super) fn end(&self, leases: &[Brought]) -> [Statement; 2] {
+        let list = |is_whole: bool| {
+            let some = leases.iter().filter(|(.., error)| error.is_none() == is_whole);
+            let list = some.map(|(origin, generation, error)| json!([origin.as_str(), generation, error]));
+            let [market, vehicle] = self.place();
+            vec![market, vehicle, DbValue::Text(list.collect::<Value>().to_string())]
+        };
+        let is_of = "l.value ->> 0 = lease.origin AND l.value ->> 1 = lease.generation";
+        [
+            Statement {
+                sql: format!(
+                    "DELETE FROM lease WHERE market = ?1 AND vehicle = ?2 \
+                     AND EXISTS (SELECT 1 FROM json_each(?3) AS l WHERE {is_of})"
+                ),
+                params: list(true),
+            },
+            Statement {
+                sql: format!(
+                    "UPDATE lease SET until_ms = 0, error = l.value ->> 2 FROM json_each(?3) AS l \
+                     WHERE market = ?1 AND vehicle = ?2 AND {is_of}"
+                ),
+                params: list(false),
+            },
+        ]
     }
 }
 

@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             events.iter().map(Event::to_json).collect::<Vec<_>>(),
             [
-                r#"{"duration_ms":0,"lease":0,"level":"info","message":"retention removed what is past its time","more":false,"origin_call":0,"purge":0,"stored_facet":1203,"usage":0,"vehicle":0}"#
+                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"vehicle":0,"more":false,"duration_ms":0}"#
             ]
         );
         let job = world.statements().pop().expect("the job's row");

@@ -4,36 +4,32 @@
 //! Read, above public: D1, which alone has what is sealed. Write: D1 first, in one transaction that refuses what is older, then KV
 //! from what that transaction left.
 
+mod rows;
+
 use std::rc::Rc;
 
 use futures::FutureExt as _;
-use futures::future::{Either, select};
-use serde_json::{Value, json};
 
 use super::analysis;
 use super::entry;
-use super::envelope::{Envelope, Freshness, Stored};
-use super::lease::{self, Claim, Lease, NOW_MS, Standing};
+use super::envelope::{Envelope, Freshness};
+use super::lease::{self, Claim, Lease, Standing};
 use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
-use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
+use crate::ports::{DbValue, Ports, Rows, Statement, StoreError};
 use crate::telemetry::{Event, Level, field};
+use rows::envelopes;
 
 /// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
-const MOST_SKEW_MS: i64 = 60_000;
+pub(super) const MOST_SKEW_MS: i64 = 60_000;
 /// A record that takes longer to say what it has counts as one that fails: the origins are asked meanwhile.
 const PATIENCE_MS: u32 = 500;
-/// KV shows within this time what was written to it.
-const KV_DELAY_MS: i64 = 60_000;
-
-/// D1 takes parameters and rows of 2 000 000 bytes; a row is a little shorter than its JSON.
-const LONGEST_ROW: usize = 1_900_000;
-
-/// The columns of a row but for what is sealed, which only few may read.
-const COLUMNS: &str =
-    "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
+/// What nobody waits for may take longer; then it counts as failed.
+const WRITE_PATIENCE_MS: u32 = 5_000;
+/// KV shows within this time what was written to it, milliseconds.
+pub const KV_DELAY_MS: i64 = 60_000;
 
 /// The stored facets of one car in one market.
 #[derive(Clone)]
@@ -71,6 +67,9 @@ pub struct Look {
     /// How the call stands.
     pub standing: Standing,
 }
+
+/// A lease that has brought facets: the origin, the generation, and the RFC 9209 token where it did not bring all.
+pub type Brought = (OriginName, i64, Option<&'static str>);
 
 /// An entry for KV and how long it lives.
 pub struct Entry {
@@ -115,7 +114,7 @@ impl FacetStore {
             return read;
         }
         let Some(claims) = claims(&read.found, &lacking) else { return read };
-        let Some((leases, rows, ridden)) = self.read_record(&claims, tier, rider()).await else {
+        let Some((leases, rows, ridden)) = self.read_record(&claims, facets, tier, rider()).await else {
             read.has_failed = true;
             return read;
         };
@@ -136,13 +135,19 @@ impl FacetStore {
         read
     }
 
-    /// What has come of a call that somebody else makes: the facets that are there, the generation of each row, usable or not, and
-    /// how the call stands.
+    /// What has come of a call that somebody else makes: the facets that are newer than `known`, usable or not their generations, and
+    /// how the call stands. A lease is for `for_ms`.
     ///
     /// # Errors
     /// Where D1 fails.
-    pub async fn look(&self, origin: &OriginName, tier: Tier) -> Result<Look, StoreError> {
-        let results = self.ask(vec![self.select(tier), self.standing(origin)]).await?;
+    pub async fn look(
+        &self,
+        origin: &OriginName,
+        for_ms: u32,
+        known: &[(FacetName, i64)],
+        tier: Tier,
+    ) -> Result<Look, StoreError> {
+        let results = self.ask(vec![self.news(tier, known), self.standing(origin, for_ms)]).await?;
         let [rows, standing] = results.as_slice() else { return Err(StoreError) };
         let rows = envelopes(rows);
         let generations = rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
@@ -150,18 +155,19 @@ impl FacetStore {
         Ok(Look { facets: usable.collect(), generations, standing: lease::read_standing(standing) })
     }
 
-    /// Records facets in one transaction, ends the leases that brought them, and gives what KV should have now; nothing where the
-    /// record fails. An older facet never replaces a newer one.
-    pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[(OriginName, i64)]) -> Option<Entry> {
-        let mut statements = vec![self.end(leases), self.select(Tier::Public)];
+    /// Records facets in one transaction, gives the leases back that brought them, with the token of what else failed, and gives what KV
+    /// should have now; nothing where the record fails. An older facet never replaces a newer one.
+    pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[Brought]) -> Option<Entry> {
+        let mut statements = self.end(leases).to_vec();
+        statements.push(self.select(Tier::Public, &[]));
         if facets.iter().any(|(facet, _)| *facet == FacetName::Identity) {
             statements.push(analysis::vehicle(self.place()));
         }
         // Rows first: what follows reads them.
         let mut all = self.upserts(facets);
-        let at = all.len() + 1;
+        let at = all.len() + 2;
         all.append(&mut statements);
-        let Ok(results) = self.ports.db.batch(all).await else {
+        let Ok(results) = self.write(all).await else {
             self.warn("facets could not be recorded (D1)");
             return None;
         };
@@ -174,9 +180,20 @@ impl FacetStore {
         Entry { text, ttl_s }
     }
 
+    /// What KV should have while the record fails: what it has, and what has come. What is purged does not come back.
+    pub async fn without_record(&self, facets: &[(FacetName, Envelope)]) -> Entry {
+        let mut all: Map<FacetName, Envelope> = self.entry_in_kv().await.into_iter().collect();
+        for (facet, envelope) in facets {
+            if all.get(facet).is_none_or(|old| old.generation <= envelope.generation) {
+                all.insert(*facet, envelope.clone());
+            }
+        }
+        self.entry(&self.purged(all.into_iter().collect()))
+    }
+
     /// What KV should have by the record; nothing where that fails, or holds nothing.
     pub async fn current(&self) -> Option<Entry> {
-        let results = self.ports.db.batch(vec![self.select(Tier::Public)]).await.ok()?;
+        let results = self.write(vec![self.select(Tier::Public, &[])]).await.ok()?;
         let rows = self.purged(envelopes(results.first()?));
         (!rows.is_empty()).then(|| self.entry(&rows))
     }
@@ -247,15 +264,12 @@ impl FacetStore {
 
     /// Asks the record something that an answer waits for.
     pub(super) async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, StoreError> {
-        let patience = self.ports.timer.sleep(PATIENCE_MS);
-        match select(self.ports.db.batch(statements), patience).await {
-            Either::Left((result, _)) => result,
-            Either::Right(_) => Err(StoreError),
-        }
+        self.ports.within(PATIENCE_MS, self.ports.db.batch(statements)).await.unwrap_or(Err(StoreError))
     }
 
-    pub(super) fn ports(&self) -> &Ports {
-        &self.ports
+    /// Has the record do something that no answer waits for.
+    pub(super) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, StoreError> {
+        self.ports.within(WRITE_PATIENCE_MS, self.ports.db.batch(statements)).await.unwrap_or(Err(StoreError))
     }
 
     /// Market and car, the first two parameters of every statement.
@@ -264,26 +278,32 @@ impl FacetStore {
     }
 
     async fn read_kv(&self, facets: &[FacetName]) -> Map<FacetName, Envelope> {
-        let key = entry::key(&self.market.code, &self.vehicle);
-        let Ok(values) = self.ports.cache.get_many(vec![key]).await else {
-            self.warn("the facet cache (KV) could not be read");
-            return Map::new();
-        };
-        let Some(Some(text)) = values.first() else { return Map::new() };
-        let usable = entry::decode(text).filter(|(facet, envelope)| self.is_usable(*facet, envelope));
+        let usable = self.entry_in_kv().await.into_iter();
         if self.purges.is_empty() {
             return usable.filter(|(facet, _)| facets.contains(facet)).collect();
         }
         self.purged(usable.collect()).into_iter().filter(|(facet, _)| facets.contains(facet)).collect()
     }
 
+    /// The usable facets of the car's entry.
+    async fn entry_in_kv(&self) -> Vec<(FacetName, Envelope)> {
+        let key = entry::key(&self.market.code, &self.vehicle);
+        let Ok(values) = self.ports.cache.get_many(vec![key]).await else {
+            self.warn("the facet cache (KV) could not be read");
+            return Vec::new();
+        };
+        let Some(Some(text)) = values.first() else { return Vec::new() };
+        entry::decode(text).filter(|(facet, envelope)| self.is_usable(*facet, envelope)).collect()
+    }
+
     async fn read_record(
         &self,
         claims: &[Claim],
+        facets: &[FacetName],
         tier: Tier,
         rider: Statement,
     ) -> Option<(Vec<Lease>, Vec<(FacetName, Envelope)>, Rows)> {
-        let Ok(mut results) = self.ask(vec![self.claims(claims), self.select(tier), rider]).await else {
+        let Ok(mut results) = self.ask(vec![self.claims(claims), self.select(tier, facets), rider]).await else {
             self.warn("the facet record (D1) could not be read");
             return None;
         };
@@ -291,58 +311,6 @@ impl FacetStore {
         let rows = results.pop().unwrap_or_default();
         let leases = lease::granted(claims, &results.pop().unwrap_or_default());
         Some((leases, self.purged(envelopes(&rows)), ridden))
-    }
-
-    fn select(&self, tier: Tier) -> Statement {
-        let sealed = if tier == Tier::Public { "" } else { ", key_id, sealed" };
-        Statement {
-            sql: format!(
-                "SELECT {COLUMNS}{sealed} FROM stored_facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
-            ),
-            params: self.place().into_iter().chain([DbValue::Integer(self.ports.clock.now().0)]).collect(),
-        }
-    }
-
-    /// As few statements as D1's limit on the length of a parameter and of a row allows.
-    fn upserts(&self, facets: &[(FacetName, Envelope)]) -> Vec<Statement> {
-        let mut texts: Vec<String> = Vec::new();
-        for (facet, envelope) in facets {
-            let row = row(*facet, envelope).to_string();
-            if row.len() > LONGEST_ROW {
-                let event = Event::new(Level::Error, "a facet is too long to be stored: its origin is asked each time");
-                self.ports.events.emit(&event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
-                continue;
-            }
-            match texts.last_mut().filter(|text| text.len() + row.len() < LONGEST_ROW) {
-                Some(text) => text.extend([",", &row]),
-                None => texts.push(format!("[{row}")),
-            }
-        }
-        texts.into_iter().map(|text| self.upsert(text + "]")).collect()
-    }
-
-    /// Writes rows, a JSON list, where they are not older than what is there.
-    fn upsert(&self, rows: String) -> Statement {
-        Statement {
-            sql: format!(
-                "INSERT INTO stored_facet (market, vehicle, {COLUMNS}, expires_at_ms, key_id, sealed) \
-                 SELECT ?1, ?2, r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, \
-                   r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11, r.value ->> 12, \
-                   r.value ->> 13 \
-                 FROM json_each(?3) AS r WHERE NOT EXISTS (SELECT 1 FROM purge AS p WHERE p.market = ?1 \
-                   AND (p.hard = 1 OR p.vehicle IS NOT NULL) AND (p.vehicle IS NULL OR p.vehicle = ?2) \
-                   AND p.generation >= r.value ->> 1 AND p.tag IS NULL \
-                   AND coalesce(p.facet, r.value ->> 0) = r.value ->> 0 AND coalesce(p.origin, r.value ->> 3) = r.value ->> 3) \
-                 ON CONFLICT (market, vehicle, facet) DO UPDATE SET generation = excluded.generation, \
-                   stored_at_ms = excluded.stored_at_ms, source = excluded.source, policy = excluded.policy, \
-                   ttl_s = excluded.ttl_s, stale_s = excluded.stale_s, error_s = excluded.error_s, took_ms = excluded.took_ms, \
-                   public = excluded.public, withheld = excluded.withheld, expires_at_ms = excluded.expires_at_ms, \
-                   key_id = excluded.key_id, sealed = excluded.sealed \
-                 WHERE excluded.generation >= stored_facet.generation \
-                   OR stored_facet.generation > {NOW_MS} + {MOST_SKEW_MS}"
-            ),
-            params: self.place().into_iter().chain([DbValue::Text(rows)]).collect(),
-        }
     }
 
     /// Whether it was stored under the present description and disclosure of its facet.
@@ -354,68 +322,6 @@ impl FacetStore {
     fn warn(&self, message: &'static str) {
         self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
-}
-
-fn envelopes(rows: &Rows) -> Vec<(FacetName, Envelope)> {
-    rows.iter().filter_map(envelope).collect()
-}
-
-/// The values of a row in the order of [`FacetStore::upsert`].
-fn row(facet: FacetName, envelope: &Envelope) -> Value {
-    let (public, withheld, sealed) = match &envelope.stored {
-        Stored::Present { public, withheld, sealed } => (Some(public.as_ref()), withheld.join(","), sealed.as_deref()),
-        Stored::Absent => (None, String::new(), None),
-    };
-    let Envelope { stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, .. } = envelope;
-    json!([
-        facet.as_str(),
-        generation,
-        stored_at.0,
-        source.as_ref(),
-        policy,
-        ttl_s,
-        stale_s,
-        error_s,
-        took_ms,
-        public,
-        withheld,
-        envelope.expires_at().0,
-        sealed.map(|sealed| sealed.key_id),
-        sealed.map(|sealed| sealed.text.as_str()),
-    ])
-}
-
-/// A row as it is read.
-fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope)> {
-    let text = |name: &str| row.get(name).and_then(Value::as_str);
-    let number = |name: &str| row.get(name).and_then(Value::as_i64);
-    let small = |name: &str| number(name).and_then(|number| u32::try_from(number).ok());
-    let stored = match text("public") {
-        None => Stored::Absent,
-        Some(public) => {
-            let names = text("withheld")?.split(',').filter(|name| !name.is_empty());
-            let key_id = number("key_id").and_then(|number| u8::try_from(number).ok());
-            let sealed = key_id.zip(text("sealed"));
-            Stored::Present {
-                public: public.into(),
-                withheld: names.map(str::to_owned).collect(),
-                sealed: sealed.map(|(key_id, text)| Rc::new(Sealed { key_id, text: text.to_owned() })),
-            }
-        }
-    };
-    let envelope = Envelope {
-        stored_at: Timestamp(number("stored_at_ms")?),
-        generation: number("generation")?,
-        source: text("source")?.into(),
-        policy: small("policy")?,
-        ttl_s: small("ttl_s")?,
-        stale_s: small("stale_s")?,
-        error_s: small("error_s")?,
-        took_ms: small("took_ms")?,
-        is_purged: false,
-        stored,
-    };
-    Some((text("facet").and_then(FacetName::parse)?, envelope))
 }
 
 /// A number that changes with how a facet is described and with who sees what of it. What was stored under another one is not

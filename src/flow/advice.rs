@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::market::{Market, OriginName};
 use crate::ports::{DbValue, Ports, Rows, Statement, Timestamp};
 
+/// A record that takes longer to say who may probe counts as one that fails; what is only told may take ten times as long.
+const PATIENCE_MS: u32 = 500;
+
 /// Which origins of a market others leave alone. Rides along where the record of facets is read anyway.
 pub(super) fn open_ones(market: &Market, now: Timestamp) -> Statement {
     Statement {
@@ -29,7 +32,7 @@ pub(super) async fn opened(ports: Ports, market: String, origin: OriginName, unt
         params: vec![DbValue::Text(market), DbValue::Text(origin.to_string()), DbValue::Integer(until.0)],
     };
     // What cannot be told is found out by each isolate itself.
-    let _ = ports.db.batch(vec![statement]).await;
+    let _ = ports.within(10 * PATIENCE_MS, ports.db.batch(vec![statement])).await;
 }
 
 /// Tells the others that an origin works again.
@@ -38,7 +41,7 @@ pub(super) async fn closed(ports: Ports, market: String, origin: OriginName) {
         sql: "DELETE FROM breaker WHERE market = ?1 AND origin = ?2".to_owned(),
         params: vec![DbValue::Text(market), DbValue::Text(origin.to_string())],
     };
-    let _ = ports.db.batch(vec![statement]).await;
+    let _ = ports.within(10 * PATIENCE_MS, ports.db.batch(vec![statement])).await;
 }
 
 /// Who may probe an origin.
@@ -66,7 +69,8 @@ pub(super) async fn lease(ports: Ports, market: String, origin: OriginName, unti
         sql: "SELECT open_until_ms, probe_until_ms FROM breaker WHERE market = ?1 AND origin = ?2".to_owned(),
         params: key(),
     };
-    let Ok(results) = ports.db.batch(vec![take, look]).await else { return Lease::Won };
+    let asked = ports.within(PATIENCE_MS, ports.db.batch(vec![take, look])).await;
+    let Some(Ok(results)) = asked else { return Lease::Won };
     let [taken, rows] = results.as_slice() else { return Lease::Won };
     match rows.first() {
         Some(row) if taken.is_empty() => {

@@ -35,7 +35,9 @@ pub(super) struct Call {
     pub(super) lease: Option<i64>,
     /// How often it was refused although nobody held it.
     pub(super) refusals: u8,
-    /// The generation of each facet that is known, served or not: older ones are no news.
+    /// How often the record was looked at for it.
+    pub(super) looks: u8,
+    /// What must come still, and the generation of each that is known, served or not: older ones are no news.
     pub(super) known: Vec<(FacetName, i64)>,
 }
 
@@ -84,6 +86,7 @@ impl Call {
             leads: false,
             lease: None,
             refusals: 0,
+            looks: 0,
             known: Vec::new(),
         }
     }

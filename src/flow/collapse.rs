@@ -333,6 +333,7 @@ mod tests {
             stale_s: 0,
             error_s: 0,
             took_ms: 0,
+            is_leased: true,
             is_purged: false,
             stored: Stored::Present { public: "x".repeat(bytes).into(), withheld: Rc::new([]), sealed: None },
         })

@@ -8,7 +8,7 @@ use super::collapse::{CarKey, Landed};
 use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
 use super::{Flow, Memory, Request, advice, merge, plan};
-use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Stored};
+use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 
@@ -101,6 +101,7 @@ impl Running {
         // Of a car that is known not to exist nothing else is asked.
         self.is_unknown = is_known_absent(&self.request, &self.cached, now);
         if self.is_unknown {
+            self.give_back();
             return;
         }
         let missing = of(&|freshness| matches!(freshness, Freshness::Failing | Freshness::Expired));
@@ -112,6 +113,18 @@ impl Running {
         self.stale.extend(self.cached.iter().filter(is_due).map(|(facet, _)| *facet));
         if !missing.is_empty() {
             self.board = Some(self.spawn(&missing));
+        }
+    }
+
+    /// Gives back what was granted for calls that are not made.
+    fn give_back(&self) {
+        let (car, now) = (self.request.car(), self.ports.clock.now());
+        for origin in self.request.market.origins.keys() {
+            if let Some(Lease::Granted(generation)) = self.memory.cars().take_lease(&car, origin, now) {
+                let (store, origin) = (self.store.clone(), origin.clone());
+                let released = async move { store.release(&origin, generation, None).await };
+                self.ports.background.spawn(released.boxed_local());
+            }
         }
     }
 
@@ -151,7 +164,9 @@ impl Running {
         let rider = || advice::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
         let read = self.store.read(&self.plan.wanted, *tier, claims, rider).boxed_local();
-        let read = self.deadline.bound(read).await.unwrap_or_default();
+        // What was granted to a read that nobody waited for is lost; without it all are asked.
+        let none = || Read { has_failed: true, ..Read::default() };
+        let read = self.deadline.bound(read).await.unwrap_or_else(none);
         if let Some(entry) = read.repair {
             self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
         }
@@ -286,6 +301,10 @@ fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     for (facet, known) in lacking {
         let Some(description) = market.facets.get(facet) else { continue };
+        // What must wait for another facet is claimed when it can be asked for.
+        if plan::needs(market, *facet).any(|needed| lacking.iter().any(|(other, _)| *other == needed)) {
+            continue;
+        }
         let wanted = (*facet, cache::policy(*facet, market), *known);
         match claims.iter_mut().find(|claim| claim.origin == description.origin) {
             Some(claim) => claim.facets.push(wanted),

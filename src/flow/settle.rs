@@ -30,7 +30,10 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fetch {
     pub(super) at: Timestamp,
-    pub(super) generation: i64,
+    /// Of the lease, if there is one.
+    pub(super) lease: Option<i64>,
+    /// When it began, by the isolate's clock.
+    pub(super) began: Timestamp,
     pub(super) took_ms: u32,
 }
 
@@ -121,7 +124,8 @@ fn envelope(
     };
     Ok(Envelope {
         stored_at: fetch.at,
-        generation: fetch.generation,
+        generation: fetch.lease.unwrap_or(fetch.began.0),
+        is_leased: fetch.lease.is_some(),
         source: description.origin.as_str().into(),
         policy: cache::policy(facet, market),
         ttl_s: cache::jittered(ttl_s, random),

@@ -322,4 +322,5 @@ fn ok_no_event_holds_the_vin() {
     assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/items/0/name\"")), "{lines:?}");
 }
 
+mod mishaps;
 mod region;

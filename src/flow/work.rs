@@ -25,7 +25,7 @@ use super::memory::Memory;
 use super::settle;
 use super::slots::{Place, Ticket};
 use super::{Request, plan};
-use crate::cache::{self, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look};
+use crate::cache::{self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look};
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Question};
 use crate::ports::{Ports, Timestamp};
@@ -56,14 +56,14 @@ pub(super) struct Work {
     calls: Vec<Call>,
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     board: Board,
-    /// What was stored before, for as long as the record fails.
+    /// What was stored before: what is no newer is no news.
     cached: Map<FacetName, Envelope>,
     /// Calls for which a lease must be had.
     unclaimed: Vec<usize>,
     /// What has come and is not stored yet, and since when; and the leases that brought it.
     unsaved: Vec<(FacetName, Envelope)>,
     unsaved_since: Timestamp,
-    unsaved_leases: Vec<(OriginName, i64)>,
+    unsaved_leases: Vec<Brought>,
     publication: region::Publication,
     /// The car does not exist: nothing else about it matters.
     is_over: bool,
@@ -293,21 +293,22 @@ impl Work {
     /// Takes what the one that asks has brought.
     fn follow(&mut self, at: usize, sequence: Sequence, now: Timestamp) -> bool {
         let Some(call) = self.calls.get(at) else { return false };
-        let (origin, facets, took_ms) = (call.origin.clone(), call.facets.clone(), now.since_ms(call.ready_at));
+        let (origin, took_ms) = (call.origin.clone(), now.since_ms(call.ready_at));
         let mut landed = Vec::new();
-        for facet in &facets {
+        for (facet, known) in &call.known {
             let policy = cache::policy(*facet, &self.market);
-            match self.memory.cars().since(&self.car, *facet, policy, sequence) {
-                Some(Landed::Envelope(envelope)) => landed.push((*facet, Ok(envelope))),
+            let since = self.memory.cars().since(&self.car, *facet, policy, sequence);
+            match since {
+                // What somebody has read from the stores meanwhile is no news; nor is what lacks a part that this caller may see.
+                Some(Landed::Envelope(envelope)) => {
+                    landed.extend(self.news(*facet, *known, &envelope, now).map(|news| (*facet, Ok(news))));
+                }
                 Some(Landed::Failed(failure)) => landed.push((*facet, Err(failure))),
                 Some(Landed::Nothing) | None => {}
             }
         }
-        if landed.len() == facets.len() {
+        if landed.len() == call.known.len() {
             for (facet, result) in landed {
-                if let Ok(envelope) = &result {
-                    self.question.fields.extend(settle::stored_fields(facet, envelope));
-                }
                 self.publish_collapsed(facet, result, took_ms);
             }
             self.finish(at);

@@ -24,6 +24,7 @@ fn envelope(generation: i64, public: &str) -> Envelope {
         stale_s: 20,
         error_s: 40,
         took_ms: 5,
+        is_leased: true,
         is_purged: false,
         stored: Stored::Present { public: public.into(), withheld: Rc::new([]), sealed: None },
     }

@@ -9,21 +9,21 @@ use super::*;
 use crate::cache::FacetStore;
 use crate::ports::{Clock, Kv, Rows, Statement, StoreError};
 
-const ALL: [FacetName; 3] = [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
+pub(super) const ALL: [FacetName; 3] = [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
 
 impl Case {
     /// The same region, another isolate.
-    fn isolate(&self) -> Self {
+    pub(super) fn isolate(&self) -> Self {
         let (world, database, market) = (Rc::clone(&self.world), Rc::clone(&self.database), Rc::clone(&self.market));
         Self { world, database, memory: Memory::default(), market }
     }
 
-    fn visit(&self, tier: Tier) -> impl Future<Output = Flow> + use<> {
+    pub(super) fn visit(&self, tier: Tier) -> impl Future<Output = Flow> + use<> {
         let (ports, memory, request) = (self.world.ports(), self.memory.clone(), self.request_of(tier));
         async move { run(&ports, &memory, request).await }
     }
 
-    fn request_of(&self, tier: Tier) -> Request {
+    pub(super) fn request_of(&self, tier: Tier) -> Request {
         Request {
             market: Rc::clone(&self.market),
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
@@ -37,29 +37,29 @@ impl Case {
         }
     }
 
-    fn see(&self, tier: Tier) -> Flow {
+    pub(super) fn see(&self, tier: Tier) -> Flow {
         let flow = self.world.run(self.visit(tier));
         self.world.run_background();
         flow
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    pub(super) fn rows(&self, sql: &str) -> Vec<String> {
         let mut statement = self.database.prepare(sql).expect("SQL");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
         rows.map(|row| row.expect("a text")).collect()
     }
 
-    fn change(&self, sql: &str) {
+    pub(super) fn change(&self, sql: &str) {
         self.database.execute_batch(sql).expect("SQL");
     }
 }
 
-fn calm() -> Case {
+pub(super) fn calm() -> Case {
     let (master, equipment, recalls) = good();
     Case::new(&master, &equipment, &recalls)
 }
 
-fn all(states_of: &Flow, state: &str) -> bool {
+pub(super) fn all(states_of: &Flow, state: &str) -> bool {
     states(states_of).iter().all(|known| *known == state)
 }
 

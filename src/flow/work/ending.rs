@@ -133,10 +133,15 @@ impl Work {
     /// Turns the end of a call into facets and stores them.
     pub(super) fn settle(&mut self, at: usize, answer: &Result<Answer, Failure>, now: Timestamp) {
         let Some(call) = self.calls.get_mut(at) else { return };
-        let (origin, facets, took_ms) = (call.origin.clone(), call.facets.clone(), now.since_ms(call.ready_at));
+        let (origin, took_ms) = (call.origin.clone(), now.since_ms(call.ready_at));
+        // Some may have come from another isolate already: they do not fail with the rest.
+        let facets = match answer {
+            Ok(_) => call.facets.clone(),
+            Err(_) => call.known.iter().map(|(facet, _)| *facet).collect(),
+        };
         let lease = call.lease.take();
-        let fetch =
-            Fetch { at: now, generation: lease.unwrap_or(now.0), took_ms: u32::try_from(took_ms).unwrap_or(u32::MAX) };
+        let took = u32::try_from(took_ms).unwrap_or(u32::MAX);
+        let fetch = Fetch { at: now, lease, began: call.ready_at, took_ms: took };
         let mut envelopes = Vec::new();
         let mut error = None;
         for facet in facets {
@@ -171,7 +176,8 @@ impl Work {
             self.unsaved_since = now;
         }
         self.unsaved.extend(envelopes);
-        self.unsaved_leases.extend(lease.map(|generation| (origin, generation)));
+        // Who waits for a facet that did not come learns that too.
+        self.unsaved_leases.extend(lease.map(|generation| (origin, generation, error)));
     }
 
     /// Stores what has come, once nothing more comes soon.
@@ -182,12 +188,12 @@ impl Work {
         }
         let (store, envelopes) = (self.store.clone(), std::mem::take(&mut self.unsaved));
         let leases = std::mem::take(&mut self.unsaved_leases);
-        self.cached.extend(envelopes.iter().cloned());
-        let known: Vec<_> = self.cached.iter().map(|(facet, envelope)| (*facet, envelope.clone())).collect();
         let recorded = async move {
-            // While the record fails, readers have at least what is known here.
-            let entry = store.record(&envelopes, &leases).await.unwrap_or_else(|| store.entry(&known));
-            Ended::Recorded(Some(entry))
+            // While the record fails, readers have at least what has come here.
+            Ended::Recorded(Some(match store.record(&envelopes, &leases).await {
+                Some(entry) => entry,
+                None => store.without_record(&envelopes).await,
+            }))
         };
         self.running.push(recorded.boxed_local());
     }

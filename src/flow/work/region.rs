@@ -8,8 +8,8 @@ use crate::cache::{self, Freshness, Standing};
 use crate::flow::Via;
 use crate::flow::call::Phase;
 use crate::flow::collapse::Landed;
-use crate::flow::settle::{self, Outcome};
-use crate::market::{FacetName, Market, OriginName};
+use crate::flow::settle::{self, Outcome, Projected};
+use crate::market::{FacetName, Market, OriginName, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::Timestamp;
 
@@ -19,6 +19,9 @@ const WATCH_MS: (i64, i64) = (20, 250);
 const PUBLISH_MS: u32 = 1_000;
 /// KV refuses where another isolate has written within the same second; a lease where another one was quicker.
 const MOST_REFUSALS: u8 = 3;
+
+/// What somebody else's call has brought: what is stored, and what the caller sees of it beyond the public part.
+pub(super) type News = (Envelope, Option<Projected>);
 
 /// What is to be put to KV, and when.
 #[derive(Default)]
@@ -48,8 +51,13 @@ impl Publication {
 
 /// What is wanted of an origin for some facets: their policies, and the generations that are known.
 pub(in crate::flow) fn claim(market: &Market, origin: &OriginName, facets: Vec<(FacetName, u32, i64)>) -> Claim {
+    Claim { origin: origin.clone(), for_ms: lease_ms(market, origin), facets }
+}
+
+/// How long a lease is: a call may wait for a slot, or for what it needs, as long as it may take.
+fn lease_ms(market: &Market, origin: &OriginName) -> u32 {
     let timeout_ms = market.origins.get(origin).map_or(0, |origin| origin.timeout_ms);
-    Claim { origin: origin.clone(), for_ms: timeout_ms.saturating_add(GRACE_MS), facets }
+    timeout_ms.saturating_mul(2).saturating_add(GRACE_MS)
 }
 
 impl Work {
@@ -101,16 +109,20 @@ impl Work {
 
     /// Looks what another isolate's call has brought, where it is time and somebody wants it.
     pub(super) fn watch(&mut self, at: usize, due: Timestamp, now: Timestamp) -> bool {
-        if self.is_unwanted(now) {
+        let is_unwanted = self.is_unwanted(now);
+        let Some(call) = self.calls.get_mut(at) else { return false };
+        // What was served stale may have been refreshed long ago, and KV not know it: that is worth one look.
+        let is_refresh = call.known.iter().any(|(_, known)| *known > 0);
+        if is_unwanted && (call.looks > 0 || !is_refresh) {
             self.finish(at);
             return true;
         }
-        if now >= due
-            && let Some(call) = self.calls.get_mut(at)
-        {
+        if now >= due {
             call.phase = Phase::Looking;
-            let (store, origin, tier) = (self.store.clone(), call.origin.clone(), self.tier);
-            let looked = async move { Ended::Looked(at, store.look(&origin, tier).await.ok()) };
+            call.looks = call.looks.saturating_add(1);
+            let (store, origin, known, tier) = (self.store.clone(), call.origin.clone(), call.known.clone(), self.tier);
+            let for_ms = lease_ms(&self.market, &origin);
+            let looked = async move { Ended::Looked(at, store.look(&origin, for_ms, &known, tier).await.ok()) };
             self.running.push(looked.boxed_local());
         }
         false
@@ -125,21 +137,21 @@ impl Work {
             call.phase = Phase::Queued;
             return;
         };
-        let scope = settle::Scope { store: &self.store, market: &self.market, tier: self.tier };
-        let news = |(facet, known): &(FacetName, i64)| {
-            let envelope = look.facets.get(facet).filter(|envelope| envelope.generation > *known)?;
-            let is_good = matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
-            let opens = || settle::stored(scope, *facet, envelope).is_ok();
-            (is_good && opens()).then(|| (*facet, envelope.clone()))
-        };
-        let landed: Option<Vec<(FacetName, Envelope)>> = call.known.iter().map(news).collect();
         let took_ms = now.since_ms(call.ready_at);
-        if let Some(landed) = landed {
-            for (facet, envelope) in landed {
-                self.question.fields.extend(settle::stored_fields(facet, &envelope));
-                self.memory.cars().land(&self.car, facet, Landed::Envelope(envelope.clone()), now);
-                self.publish_collapsed(facet, Ok(envelope), took_ms);
+        let known = call.known.clone();
+        // Each as it comes: what else the call was to bring may never come.
+        for (facet, known) in known {
+            let Some(envelope) = look.facets.get(&facet) else { continue };
+            let Some(news) = self.news(facet, known, envelope, now) else { continue };
+            self.memory.cars().land(&self.car, facet, Landed::Envelope(envelope.clone()), now);
+            self.catch_up(known, envelope, now);
+            self.publish_collapsed(facet, Ok(news), took_ms);
+            if let Some(call) = self.calls.get_mut(at) {
+                call.known.retain(|(other, _)| *other != facet);
             }
+        }
+        let Some(call) = self.calls.get_mut(at) else { return };
+        if call.known.is_empty() {
             self.finish(at);
             return;
         }
@@ -170,12 +182,37 @@ impl Work {
         }
     }
 
+    /// What somebody else's call has brought, where it is newer than what is known, can be served, and has all that the caller may see.
+    pub(super) fn news(&self, facet: FacetName, known: i64, envelope: &Envelope, now: Timestamp) -> Option<News> {
+        let is_good = matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
+        let is_enough = self.tier == Tier::Public || envelope.is_whole();
+        if !is_good || !is_enough || envelope.generation <= known {
+            return None;
+        }
+        let projected = settle::stored(self.scope(), facet, envelope).ok()?;
+        Some((envelope.clone(), projected))
+    }
+
     /// Shows the answer what somebody else's call has brought.
-    pub(super) fn publish_collapsed(&mut self, facet: FacetName, result: Result<Envelope, Failure>, took_ms: i64) {
-        let scope = self.scope();
-        let stored = |envelope: &Envelope| settle::stored(scope, facet, envelope).ok().flatten();
-        let projected = result.as_ref().ok().and_then(stored);
+    pub(super) fn publish_collapsed(&mut self, facet: FacetName, result: Result<News, Failure>, took_ms: i64) {
+        let (result, projected) = match result {
+            Ok((envelope, projected)) => (Ok(envelope), projected),
+            Err(failure) => (Err(failure), None),
+        };
+        if let Ok(envelope) = &result {
+            self.question.fields.extend(settle::stored_fields(facet, envelope));
+        }
         self.publish(facet, Outcome { result, projected, via: Via::Collapsed, took_ms });
+    }
+
+    /// KV still has what the record has had a newer one of for long: whoever wrote that did not get there.
+    fn catch_up(&mut self, known: i64, envelope: &Envelope, now: Timestamp) {
+        if known == 0 || now.since_ms(envelope.stored_at) <= cache::KV_DELAY_MS {
+            return;
+        }
+        let store = self.store.clone();
+        let current = async move { Ended::Recorded(store.current().await) };
+        self.running.push(current.boxed_local());
     }
 
     /// Whether nobody waits for what others bring: they store it, and the answer is out.
