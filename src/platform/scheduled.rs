@@ -2,18 +2,16 @@
 //!
 //! Exported by hand: the `worker` crate's own context of a scheduled event cannot be a request's, which the ports are made of.
 
-use std::rc::Rc;
-
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::{Context, Env, worker_sys};
+use worker::Env;
 
 use crate::cache::retention;
 
 /// Removes what is past its time. Where it fails the platform counts the run as failed.
 #[wasm_bindgen]
-pub async fn scheduled(_event: JsValue, env: Env, context: worker_sys::Context) -> Result<(), JsValue> {
+pub async fn scheduled(_event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
     let failed = |text: &str| JsValue::from(js_sys::Error::new(text));
-    let ports = super::ports(&env, &Rc::new(Context::new(context))).map_err(|_| failed("a binding is missing"))?;
+    let ports = super::ports(&env, context).map_err(|_| failed("a binding is missing"))?;
     retention::run(&ports).await.map(drop).map_err(|_| failed("retention could not go on"))
 }

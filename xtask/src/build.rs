@@ -2,6 +2,7 @@
 //!
 //! Cargo says whether anything changed; where nothing did, wasm-bindgen, wasm-opt and esbuild are not run again.
 
+mod shim;
 mod strip;
 
 use std::path::{Path, PathBuf};
@@ -102,6 +103,9 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     node.prepare(&mut command)?;
     toolchain.prepare(&mut command);
     process::run("worker-build", &mut command, Output::Log(&files::log("worker-build")))?;
+    let module = folder().join("index.js");
+    let plain = shim::with_plain_handlers(&files::read(&module)?).with_context(|| files::shown(&module))?;
+    std::fs::write(&module, plain).with_context(|| format!("cannot write {}", module.display()))?;
     if profile == Profile::Release {
         let wasm = folder().join("index_bg.wasm");
         let module = strip::without_names(&std::fs::read(&wasm)?).with_context(|| files::shown(&wasm))?;
@@ -142,6 +146,7 @@ fn stamp(profile: Profile, toolchain: WasmToolchain, tools: &[&Path]) -> Result<
     let settings = files::read(&files::root().join("Cargo.toml"))?;
     let packages = files::read(&files::root().join("package-lock.json"))?;
     let mut contents = vec![compiled.as_bytes(), settings.as_bytes(), packages.as_bytes()];
+    contents.push(include_bytes!("build/shim.rs"));
     contents.extend(tools.iter().map(|tool| tool.as_os_str().as_encoded_bytes()));
     Ok(files::hash(contents))
 }
