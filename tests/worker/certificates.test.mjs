@@ -51,7 +51,7 @@ const kv = { get: async (keys) => new Map(keys.map((key) => [key, stored.get(key
 const statement = { bind: () => statement };
 const db = { prepare: () => statement, batch: async (all) => all.map(() => ({ results: [] })) };
 export default {
-  fetch: (request, env, context) => new Worker(context, { ...env, CACHE: kv, MARKETS: kv, DB: db, ASSETS: { fetch: async () => new Response("{}") } }).fetch(request),
+  fetch: (request, env, context) => Worker.fetch(request, { ...env, CACHE: kv, MARKETS: kv, DB: db, ASSETS: { fetch: async () => new Response("{}") } }, context),
 };
 `;
 
