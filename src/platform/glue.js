@@ -2,43 +2,63 @@
  * The runtime's side of the border to wasm, where one function here saves many crossings: a string that crosses costs one to two
  * microseconds, whatever its length, and an answer has thirty.
  */
-let settled;
-let woken;
+/** The instance of wasm that is alive: whom to tell what, and the answers that it owes. After a panic another one takes its place. */
+let instance;
 
-/** Remembers whom to tell: the instance that is alive. After a panic another one takes its place. */
-export function listen(onSettled, onWoken) {
-  settled = onSettled;
-  woken = onWoken;
+/** An instance begins. What the one before it owed it cannot give any more. */
+export function listen(settled, woken) {
+  if (instance) refuse(instance, new Error("the instance has ended"));
+  instance = { settled, woken, answers: new Map() };
+}
+
+/** Whoever waits is refused rather than left waiting. */
+function refuse({ answers }, error) {
+  for (const { failed } of answers.values()) failed(error);
+  answers.clear();
+}
+
+/** Runs code of an instance. After a panic it has no say any more; the error goes where the module's own listener starts a new one. */
+function run(of, code) {
+  try {
+    code();
+  } catch (error) {
+    refuse(of, error);
+    // What the runtime says of a closure of an instance that has ended is no panic.
+    if (of !== instance) return;
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 /** Tells when a promise settles. */
 export function settle(promise, id) {
-  const listener = settled;
-  promise.then((value) => listener(id, value, false), (error) => listener(id, error, true));
+  const of = instance;
+  promise.then((value) => run(of, () => of.settled(id, value, false)), (error) => run(of, () => of.settled(id, error, true)));
 }
 
 /** Tells after so many milliseconds. */
 export function sleep(milliseconds, id) {
-  const listener = settled;
-  return setTimeout(() => listener(id, undefined, false), milliseconds);
+  const of = instance;
+  return setTimeout(() => run(of, () => of.settled(id, undefined, false)), milliseconds);
 }
 
 /** Tells that futures are to be looked at, once what runs now has ended. */
 export function soon() {
-  queueMicrotask(woken);
+  const of = instance;
+  queueMicrotask(() => run(of, of.woken));
 }
-
-const answers = new Map();
 
 /** The answer that will come. */
 export function promised(id) {
-  return new Promise((done) => answers.set(id, done));
+  const { answers } = instance;
+  return new Promise((done, failed) => answers.set(id, { done, failed }));
 }
 
 /** It is there. */
 export function fulfil(id, answer) {
-  answers.get(id)(answer);
-  answers.delete(id);
+  instance.answers.get(id)?.done(answer);
+  instance.answers.delete(id);
 }
 
 /** Verb, address, and the headers that most routes read, a line each: none of them can hold a line break. */

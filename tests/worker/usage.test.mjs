@@ -28,6 +28,8 @@ test("answers, calls and looks at a car are counted, by market, facet, origin an
   await setOrigin(`${market}.data`, { fault: "500" });
   assert.equal((await ask("GET", address)).json.meta.facets.recalls.state, "unavailable");
   await resetOrigins();
+  // Whoever comes before the failed call has given its lease back is told of the same failure.
+  await until("the lease is given back", () => query("SELECT until_ms FROM lease WHERE market = ? AND origin = 'data' AND until_ms > 0", market), (rows) => rows.length === 0);
   assert.equal((await ask("GET", address)).json.meta.facets.recalls.state, "fresh");
   const { json } = await ask("GET", address);
 
