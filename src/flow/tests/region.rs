@@ -388,8 +388,9 @@ fn ok_what_kv_forgets_refuses_and_shows_late_does_no_harm() {
     let visits = isolates.iter().zip(&ALL).map(|(isolate, facet)| visit(isolate, std::slice::from_ref(facet)));
     let flows = case.world.run(futures::future::join_all(visits));
     assert!(flows.iter().all(|flow| flow.missing.is_empty()));
-    // The edge remembers that there was nothing; the record has it.
-    assert!(all(&case.world.run(visit(&case.isolate(), &ALL)), "hit"));
+    // The edge remembers that there was nothing; the record has it, or has it a moment later.
+    let again = case.world.run(visit(&case.isolate(), &ALL));
+    assert!(again.facets.values().all(|facet| matches!(facet.via, Via::Hit | Via::Collapsed)), "{:?}", states(&again));
     case.world.run_background();
     assert!(edge.refused.get() > 0, "the test wants a refusal");
     assert_eq!(sqlite::facets_in_kv(&case.world), ["equipment", "identity", "recalls"], "in the end KV has all");

@@ -182,7 +182,9 @@ impl Work {
 
     /// Stores what has come, once nothing more comes soon.
     pub(super) fn save(&mut self, is_settled: bool, now: Timestamp) {
-        let is_due = is_settled || now.since_ms(self.unsaved_since) >= i64::from(SAVE_MS);
+        // Not before the answer where that is about to go out: writing it down takes a millisecond.
+        let is_over = is_settled && self.board.is_closed();
+        let is_due = is_over || now.since_ms(self.unsaved_since) >= i64::from(SAVE_MS);
         if self.unsaved.is_empty() || !is_due {
             return;
         }
