@@ -139,16 +139,23 @@ impl Work {
         };
         let took_ms = now.since_ms(call.ready_at);
         let known = call.known.clone();
+        let mut is_kv_behind = false;
         // Each as it comes: what else the call was to bring may never come.
         for (facet, known) in known {
             let Some(envelope) = look.facets.get(&facet) else { continue };
             let Some(news) = self.news(facet, known, envelope, now) else { continue };
             self.memory.cars().land(&self.car, facet, Landed::Envelope(envelope.clone()), now);
-            self.catch_up(known, envelope, now);
+            // For that long KV has had an older one: whoever wrote this did not get there.
+            is_kv_behind |= known > 0 && now.since_ms(envelope.stored_at) > cache::KV_DELAY_MS;
             self.publish_collapsed(facet, Ok(news), took_ms);
             if let Some(call) = self.calls.get_mut(at) {
                 call.known.retain(|(other, _)| *other != facet);
             }
+        }
+        if is_kv_behind {
+            let store = self.store.clone();
+            let current = async move { Ended::Recorded(store.current().await) };
+            self.running.push(current.boxed_local());
         }
         let Some(call) = self.calls.get_mut(at) else { return };
         if call.known.is_empty() {
@@ -203,16 +210,6 @@ impl Work {
             self.question.fields.extend(settle::stored_fields(facet, envelope));
         }
         self.publish(facet, Outcome { result, projected, via: Via::Collapsed, took_ms });
-    }
-
-    /// KV still has what the record has had a newer one of for long: whoever wrote that did not get there.
-    fn catch_up(&mut self, known: i64, envelope: &Envelope, now: Timestamp) {
-        if known == 0 || now.since_ms(envelope.stored_at) <= cache::KV_DELAY_MS {
-            return;
-        }
-        let store = self.store.clone();
-        let current = async move { Ended::Recorded(store.current().await) };
-        self.running.push(current.boxed_local());
     }
 
     /// Whether nobody waits for what others bring: they store it, and the answer is out.
