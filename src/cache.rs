@@ -18,10 +18,10 @@ mod sealing;
 mod store;
 mod usage;
 
-pub use entry::key as car_key;
+pub use entry::{decode as entries, key as car_key};
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use markets::{MarketError, Memory, directory, market};
 pub use sealing::{OpenError, Place, Sealed, SealingRing, SealingRingError};
-pub use store::{Brought, Entry, FacetStore, KV_DELAY_MS, Look, Read, policy};
+pub use store::{Brought, Entry, FacetStore, KV_DELAY_MS, Look, Read, is_possible, policy};
 pub use usage::{Answered, CALL_UP_TO_MS, Usage};

@@ -11,6 +11,7 @@ mod budget;
 mod call;
 mod collapse;
 mod count;
+mod deadline;
 mod latency;
 mod memory;
 mod merge;
@@ -18,6 +19,7 @@ mod plan;
 mod retry;
 mod running;
 mod settle;
+mod short;
 mod slots;
 mod throttle;
 mod trace;
@@ -30,6 +32,7 @@ use crate::cache::purge::Purges;
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
+use crate::text::Part;
 use crate::vehicle::Vin;
 use collapse::CarKey;
 pub use count::count;
@@ -98,9 +101,9 @@ pub enum State {
     /// The facet, projected for the caller.
     Present {
         /// A JSON object on one line.
-        value: Rc<str>,
-        /// Names of fields above the caller's tier.
-        withheld: Rc<[String]>,
+        value: Part,
+        /// Names of fields above the caller's tier, with commas between them.
+        withheld: Part,
         /// Where it comes from and how old it is.
         stored: Provenance,
         /// Why it is an old one: its origin failed.
@@ -123,7 +126,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The origin's name.
-    pub source: Rc<str>,
+    pub source: Part,
     /// When it was fetched.
     pub as_of: Timestamp,
     /// Which fetch it comes from: another one has another number.
@@ -160,7 +163,12 @@ pub const RETRY_AFTER_S: u32 = 2;
 
 /// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
 pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
-    let mut running = Running::start(ports, memory, request).await;
+    let entry = match short::go(ports, memory, &request).await {
+        short::Way::Answered(flow) => return flow,
+        short::Way::Entry(entry) => Some(entry),
+        short::Way::Long => None,
+    };
+    let mut running = Running::start(ports, memory, request, entry).await;
     running.by_deadline().await;
     running.answer()
 }

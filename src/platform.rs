@@ -24,6 +24,7 @@ use crate::telemetry::{Event, Level};
 thread_local! {
     /// The ports of the call before. All but its background serve the next one: bindings are the isolate's.
     static PORTS: RefCell<Option<Ports>> = const { RefCell::new(None) };
+    static RANDOM: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }
 
 /// The ports of one call.
@@ -56,11 +57,7 @@ struct Edge(Env);
 
 impl Clock for Edge {
     fn now(&self) -> Timestamp {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "milliseconds since 1970 are exact in an f64 and fit an i64"
-        )]
-        Timestamp(js_sys::Date::now() as i64)
+        turn::now()
     }
 }
 
@@ -85,8 +82,7 @@ impl Secrets for Edge {
 
 impl Random for Edge {
     fn fill(&self, buffer: &mut [u8]) {
-        // OK because crypto.getRandomValues fails above 65 536 bytes only, and callers ask for tens.
-        let _ = getrandom::fill(buffer);
+        RANDOM.with_borrow_mut(|random| random.fill(buffer));
     }
 }
 
@@ -97,6 +93,35 @@ impl Events for Edge {
             Level::Info => worker::console_log!("{line}"),
             Level::Warn => worker::console_warn!("{line}"),
             Level::Error => worker::console_error!("{line}"),
+        }
+    }
+}
+
+/// Random bytes that nobody has got yet: a call of the runtime costs as much as a thousand of them.
+struct Pool {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        let bytes = [0; 1024];
+        Self { used: bytes.len(), bytes }
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(self.bytes.len()) {
+            if self.bytes.len() - self.used < chunk.len() {
+                // OK because crypto.getRandomValues fails above 65 536 bytes only.
+                let _ = getrandom::fill(&mut self.bytes);
+                self.used = 0;
+            }
+            let (_, unused) = self.bytes.split_at_mut(self.used);
+            for (byte, unused) in chunk.iter_mut().zip(unused) {
+                // What was given out is not kept.
+                *byte = std::mem::take(unused);
+            }
+            self.used += chunk.len();
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod sqlite;
 use std::fmt;
 use std::rc::Rc;
 
+use futures::FutureExt as _;
 use futures::future::{Either, LocalBoxFuture, select};
 use serde_json::Value;
 
@@ -128,6 +129,11 @@ pub struct StoreError;
 pub trait Kv {
     /// The values of up to 100 keys, in order; one operation.
     fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>>;
+    /// The value of a key.
+    fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
+        let values = self.get_many(vec![key]);
+        async move { Ok(values.await?.pop().flatten()) }.boxed_local()
+    }
     /// Stores a value that is forgotten after `ttl_s` seconds, at least 60.
     fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>>;
     /// Removes a value, where there is one.

@@ -3,6 +3,8 @@
 //! Nothing personal enters: values are numbers, words of the code, names from market files, and request ids. There is no way
 //! to put a VIN, a token or a body into a field by type: callers pass what they have as [`Field`]s.
 
+use std::borrow::Cow;
+
 use crate::market::{FacetName, MarketCode, OriginName};
 use crate::text;
 
@@ -21,7 +23,7 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
     /// A word of the code or a name of a market file.
-    Word(String),
+    Word(Cow<'static, str>),
     /// A number in the unit that the field's name ends in.
     Number(i64),
     /// Yes or no.
@@ -83,8 +85,8 @@ pub mod field {
 
 impl Event {
     /// A new event without fields.
-    pub const fn new(level: Level, message: &'static str) -> Self {
-        Self { level, message, fields: Vec::new() }
+    pub fn new(level: Level, message: &'static str) -> Self {
+        Self { level, message, fields: Vec::with_capacity(8) }
     }
 
     /// Adds a field.
@@ -123,25 +125,25 @@ impl Event {
 
 impl From<&'static str> for Field {
     fn from(text: &'static str) -> Self {
-        Self::Word(text.to_owned())
+        Self::Word(text.into())
     }
 }
 
 impl From<&MarketCode> for Field {
     fn from(code: &MarketCode) -> Self {
-        Self::Word(code.to_string())
+        Self::Word(code.to_string().into())
     }
 }
 
 impl From<&OriginName> for Field {
     fn from(name: &OriginName) -> Self {
-        Self::Word(name.to_string())
+        Self::Word(name.to_string().into())
     }
 }
 
 impl From<FacetName> for Field {
     fn from(name: FacetName) -> Self {
-        Self::Word(name.as_str().to_owned())
+        Self::Word(name.as_str().into())
     }
 }
 

@@ -1,4 +1,62 @@
-//! Writing JSON without a serialiser, for what is written with every request: an event, a document's facts about its facets.
+//! Texts that are on the way of every request: parts of one text that is shared, and JSON written without a serialiser.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::rc::Rc;
+
+/// A part of a text that many parts share: what is read from a store is cut, not copied. The whole stays as long as a part does.
+#[derive(Clone)]
+pub struct Part {
+    #[expect(clippy::rc_buffer, reason = "the text comes as a String, which would have to be copied")]
+    whole: Rc<String>,
+    /// On borders of characters of `whole`.
+    range: Range<usize>,
+}
+
+impl Part {
+    /// A part of this part; nothing where the range has no such text.
+    pub fn part(&self, range: Range<usize>) -> Option<Self> {
+        self.get(range.clone())?;
+        let at = |offset: usize| self.range.start + offset;
+        Some(Self { whole: Rc::clone(&self.whole), range: at(range.start)..at(range.end) })
+    }
+}
+
+impl Deref for Part {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // OK because each range was looked at when it was made.
+        self.whole.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl From<String> for Part {
+    fn from(text: String) -> Self {
+        let range = 0..text.len();
+        Self { whole: Rc::new(text), range }
+    }
+}
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Part {}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
 
 /// Appends a JSON string (RFC 8259 §7).
 pub fn push_json(out: &mut String, text: &str) {
@@ -43,7 +101,8 @@ pub fn push_number(out: &mut String, number: i64) {
     if number < 0 {
         out.push('-');
     }
-    out.extend(digits.iter().skip(20 - length).map(|digit| char::from(*digit)));
+    let written = digits.get(20 - length..).and_then(|digits| std::str::from_utf8(digits).ok());
+    out.push_str(written.unwrap_or_default()); // OK because digits are ASCII.
 }
 
 #[cfg(test)]
@@ -65,6 +124,15 @@ mod tests {
             push_number(&mut out, number);
             prop_assert_eq!(out, number.to_string());
         }
+    }
+
+    #[test]
+    fn ok_parts_are_cut_on_borders_of_characters() {
+        let whole = Part::from("aä€ b");
+        let part = whole.part(1..6).expect("a part");
+        assert_eq!((&*part, part.part(2..5).as_deref(), part.part(5..5).as_deref()), ("ä€", Some("€"), Some("")));
+        assert_eq!([whole.part(2..3), whole.part(0..9), part.part(3..6), part.part(0..6)], [None, None, None, None]);
+        assert_eq!((part.clone(), format!("{part:?}")), (Part::from("ä€"), r#""ä€""#.to_owned()));
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl<'a> Context<'a> {
     pub(super) fn keys(&self) -> Result<Rc<KeyRing>, Problem> {
         self.app.memory.keys(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the keys of vehicle ids do not read");
-            let cause = Field::Word(error.to_string());
+            let cause = Field::Word(error.to_string().into());
             self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
             Problem::new(Slug::Internal)
         })
@@ -113,7 +113,7 @@ impl<'a> Context<'a> {
     pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
         self.app.memory.sealing(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the sealing keys do not read");
-            let cause = Field::Word(error.to_string());
+            let cause = Field::Word(error.to_string().into());
             self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
             Problem::new(Slug::Internal)
         })
@@ -152,7 +152,7 @@ impl<'a> Context<'a> {
             market: Rc::clone(market),
             vehicle: question.lookup.clone(),
         };
-        Ok((flow::Running::start(&self.ports, &self.app.flow, question).await, counter))
+        Ok((flow::Running::start(&self.ports, &self.app.flow, question, None).await, counter))
     }
 
     fn question(&self, market: &Rc<Market>, vin: &Vin, facets: Vec<FacetName>) -> Result<flow::Request, Problem> {
@@ -210,9 +210,9 @@ struct Tagged {
 
 impl Events for Tagged {
     fn emit(&self, event: &Event) {
-        let ids = self.ids.iter().map(|(name, id)| (*name, Field::Word(id.clone())));
-        let fields = event.fields.iter().cloned().chain(ids).collect();
-        self.events.emit(&Event { fields, ..event.clone() });
+        let mut event = event.clone();
+        event.fields.extend(self.ids.iter().map(|(name, id)| (*name, Field::Word(id.clone().into()))));
+        self.events.emit(&event);
     }
 }
 

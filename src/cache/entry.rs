@@ -4,13 +4,14 @@
 //! sent, empty where the origin says that there is none. JSON without line breaks needs no escape here and no parser; its length stands
 //! among the facts, so that what was cut off is noticed.
 
-use std::rc::Rc;
+use std::ops::Range;
 
 use serde_json::Value;
 
 use super::envelope::{Envelope, Stored};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{Rows, Timestamp};
+use crate::text::Part;
 
 /// The layout that this code writes and reads. Another one counts as nothing stored.
 const LAYOUT: &str = "kerbside-car 2";
@@ -31,17 +32,18 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
     let mut ttl_s = 0;
     for (facet, envelope) in facets {
         let (public, withheld) = match &envelope.stored {
-            Stored::Present { public, withheld, .. } => (public.as_ref(), withheld.join(",")),
-            Stored::Absent => ("", String::new()),
+            Stored::Present { public, withheld, .. } => (&**public, &**withheld),
+            Stored::Absent => ("", ""),
         };
-        let withheld = if withheld.is_empty() { NOTHING } else { &withheld };
+        let withheld = if withheld.is_empty() { NOTHING } else { withheld };
         let Envelope { stored_at, generation, source, policy, ttl_s: fresh_s, stale_s, error_s, took_ms, .. } =
             envelope;
         // OK because a String takes all.
         let _ = write!(
             text,
-            "\n{facet} {generation} {} {policy} {fresh_s} {stale_s} {error_s} {took_ms} {source} {withheld} {}\n{public}",
+            "\n{facet} {generation} {} {policy} {fresh_s} {stale_s} {error_s} {took_ms} {} {withheld} {}\n{public}",
             stored_at.0,
+            &**source,
             public.len()
         );
         ttl_s = ttl_s.max(u64::try_from(envelope.expires_at().since_ms(now) / 1000).unwrap_or(0) + 1);
@@ -50,12 +52,22 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
 }
 
 /// The facets of an entry; nothing of what is damaged or of another layout.
-pub fn decode(text: &str) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
-    let mut lines = text.split('\n');
-    let is_known = lines.next() == Some(LAYOUT);
-    std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
-        .take_while(move |_| is_known)
-        .filter_map(|(facts, public)| facet(facts, public))
+pub fn decode(text: &Part) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
+    let is_known = text.starts_with(LAYOUT);
+    let mut end = LAYOUT.len();
+    std::iter::from_fn(move || {
+        let rest = text.get(end..).filter(|_| is_known)?.strip_prefix('\n')?;
+        let line = end + 1..end + 1 + line_length(rest);
+        let start = line.end + 1;
+        let facet = facet(text, line);
+        // A value is not looked through, its length says where it ends. Where the facts do not add up it ends with its line.
+        end = match &facet {
+            Some((_, _, value_end)) => *value_end,
+            None => start + line_length(text.get(start..)?),
+        };
+        Some(facet.map(|(name, envelope, _)| (name, envelope)))
+    })
+    .flatten()
 }
 
 /// What an entry says about its facets without their values, by the names of D1's columns, and the public projection of identity.
@@ -91,47 +103,51 @@ pub fn facts(text: &str) -> (Rows, Option<String>) {
     (rows, identity)
 }
 
-fn facet(facts: &str, public: &str) -> Option<(FacetName, Envelope)> {
-    let mut words = facts.split(' ');
-    let mut word = || words.next();
-    let name = FacetName::parse(word()?)?;
-    let generation = word()?.parse().ok()?;
-    let stored_at = Timestamp(word()?.parse().ok()?);
-    let policy = word()?.parse().ok()?;
-    let (ttl_s, stale_s) = (word()?.parse().ok()?, word()?.parse().ok()?);
-    let (error_s, took_ms) = (word()?.parse().ok()?, word()?.parse().ok()?);
-    let source = Rc::from(word()?);
-    let withheld = word().filter(|word| !word.is_empty())?;
-    // A facet is an object, which has two bytes at least.
-    let length: usize = word()?.parse().ok()?;
-    if word().is_some() || length != public.len() {
+fn line_length(text: &str) -> usize {
+    text.bytes().position(|byte| byte == b'\n').unwrap_or(text.len())
+}
+
+/// The facet whose facts are in that line, and where its value ends, which follows.
+fn facet(text: &Part, line: Range<usize>) -> Option<(FacetName, Envelope, usize)> {
+    let mut from = line.start;
+    let mut word = || {
+        let rest = text.get(from..line.end)?;
+        let word = from..from + rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len());
+        from = word.end + 1;
+        Some(word)
+    };
+    let name = FacetName::parse(text.get(word()?)?)?;
+    let generation = text.get(word()?)?.parse().ok()?;
+    let stored_at = Timestamp(text.get(word()?)?.parse().ok()?);
+    let mut number = || text.get(word()?)?.parse().ok();
+    let (policy, ttl_s, stale_s, error_s, took_ms) = (number()?, number()?, number()?, number()?, number()?);
+    let (source, withheld) = (text.part(word()?)?, word().filter(|word| !word.is_empty())?);
+    let withheld = if text.get(withheld.clone())? == NOTHING { 0..0 } else { withheld };
+    let length: usize = text.get(word()?)?.parse().ok()?;
+    let value = line.end + 1..(line.end + 1).checked_add(length)?;
+    let is_whole = matches!(text.as_bytes().get(value.end), None | Some(b'\n'));
+    if word().is_some() || !is_whole {
         return None;
     }
-    let withheld: Rc<[String]> = match withheld {
-        NOTHING => Rc::new([]),
-        names => names.split(',').map(str::to_owned).collect(),
-    };
-    let stored = match public {
-        "" => Stored::Absent,
-        public => Stored::Present { public: Rc::from(public), withheld, sealed: None },
-    };
+    let (public, withheld) = (text.part(value.clone())?, text.part(withheld)?);
+    // A facet is an object, which has two bytes at least.
+    let is_absent = public.is_empty();
+    let stored = if is_absent { Stored::Absent } else { Stored::Present { public, withheld, sealed: None } };
     let (is_leased, is_purged) = (true, false);
-    Some((
-        name,
-        Envelope {
-            stored_at,
-            generation,
-            source,
-            policy,
-            ttl_s,
-            stale_s,
-            error_s,
-            took_ms,
-            is_leased,
-            is_purged,
-            stored,
-        },
-    ))
+    let envelope = Envelope {
+        stored_at,
+        generation,
+        source,
+        policy,
+        ttl_s,
+        stale_s,
+        error_s,
+        took_ms,
+        is_leased,
+        is_purged,
+        stored,
+    };
+    Some((name, envelope, value.end))
 }
 
 #[cfg(test)]
@@ -154,7 +170,7 @@ mod tests {
         };
         let present = |public: &str, withheld: &[&str]| Stored::Present {
             public: public.into(),
-            withheld: withheld.iter().map(|name| (*name).to_owned()).collect(),
+            withheld: withheld.join(",").into(),
             sealed: None,
         };
         vec![
@@ -169,25 +185,25 @@ mod tests {
         let now = Timestamp(1_795_161_600_123);
         let (text, ttl_s) = encode(&facets(), now);
         assert_eq!(ttl_s, 411);
-        let read: Vec<_> = decode(&text).collect();
+        let read: Vec<_> = decode(&text.as_str().into()).collect();
         assert_eq!(read.len(), 3);
         assert_eq!(encode(&read, now).0, text);
         let Stored::Present { public, withheld, .. } = &read[0].1.stored else { panic!("{text}") };
-        assert_eq!(public.as_ref(), r#"{"model":"a b\n—","power":{"value":1.50}}"#);
-        assert_eq!(withheld.join(" "), "vin x.y");
+        assert_eq!(&**public, r#"{"model":"a b\n—","power":{"value":1.50}}"#);
+        assert_eq!(&**withheld, "vin,x.y");
         assert!(matches!(read[2].1.stored, Stored::Absent));
     }
 
     #[test]
     fn err_damaged_is_nothing_of_that_facet() {
         let (text, _) = encode(&facets(), Timestamp(0));
-        let names = |text: &str| decode(text).map(|(name, _)| name).collect::<Vec<_>>();
+        let names = |text: &str| decode(&text.into()).map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(&text.replace("car 2", "car 3")), []);
         assert_eq!(names(&text.replace("\nidentity ", "\nidentitx ")), [FacetName::Energy, FacetName::Warranty]);
         assert_eq!(names(&text.replace(" vin,", "  vin,")), [FacetName::Energy, FacetName::Warranty]);
         for end in 0..text.len() {
             let Some(cut) = text.get(..end) else { continue };
-            for (name, envelope) in decode(cut) {
+            for (name, envelope) in decode(&cut.into()) {
                 let whole = facets().into_iter().find(|(known, _)| *known == name).expect("known").1;
                 let same = match (&envelope.stored, &whole.stored) {
                     (Stored::Present { public, .. }, Stored::Present { public: all, .. }) => public == all,

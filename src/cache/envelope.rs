@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::sealing::Sealed;
 use crate::ports::{Random, Timestamp};
+use crate::text::Part;
 
 /// A stored facet.
 #[derive(Debug, Clone)]
@@ -15,7 +16,7 @@ pub struct Envelope {
     /// When its fetch began, milliseconds by the region's own clock (D1): an older one never replaces a newer one.
     pub generation: i64,
     /// The origin's name.
-    pub source: Rc<str>,
+    pub source: Part,
     /// The disclosure policy that the projection was made under; under another one it must not be served.
     pub policy: u32,
     /// Seconds that it is fresh: what the market says, and up to a tenth more or less.
@@ -40,9 +41,9 @@ pub enum Stored {
     /// The facet.
     Present {
         /// The public projection: a JSON object on one line, sent as it stands.
-        public: Rc<str>,
-        /// Names of fields above the public tier.
-        withheld: Rc<[String]>,
+        public: Part,
+        /// Names of fields above the public tier, with commas between them.
+        withheld: Part,
         /// The whole facet. Nothing where nothing is above public, or where this came from KV, which has public parts only.
         sealed: Option<Rc<Sealed>>,
     },
@@ -85,17 +86,25 @@ impl Envelope {
     /// there are, the likelier, so that of many one does it in time (Vattani and others, "Optimal Probabilistic Cache Stampede
     /// Prevention", 2015, beta 1).
     pub fn is_due_early(&self, now: Timestamp, random: &dyn Random) -> bool {
-        let left_ms = i64::from(self.ttl_s) * 1000 - now.since_ms(self.stored_at);
-        // e^-40 does not happen: most requests need no randomness.
-        if left_ms <= 0 || left_ms > 40 * i64::from(self.took_ms) {
+        if !self.may_be_due_early(now) {
             return false;
         }
+        let left_ms = self.left_ms(now);
         let mut bytes = [0; 4];
         random.fill(&mut bytes);
         let chance = (f64::from(u32::from_be_bytes(bytes)) + 1.0) / 4_294_967_296.0;
         #[expect(clippy::cast_precision_loss, reason = "less than 40 times a u32")]
         let left_ms = left_ms as f64;
         f64::from(self.took_ms) * -chance.ln() >= left_ms
+    }
+
+    /// Whether [`Self::is_due_early`] may say so at all: e^-40 does not happen, so most requests need no randomness.
+    pub fn may_be_due_early(&self, now: Timestamp) -> bool {
+        (1..=40 * i64::from(self.took_ms)).contains(&self.left_ms(now))
+    }
+
+    fn left_ms(&self, now: Timestamp) -> i64 {
+        i64::from(self.ttl_s) * 1000 - now.since_ms(self.stored_at)
     }
 
     /// Seconds from its fetch until nobody may be served it.

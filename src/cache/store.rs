@@ -18,8 +18,9 @@ use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
-use crate::ports::{DbValue, Ports, Rows, Statement, StoreError};
+use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
+use crate::text::Part;
 use rows::envelopes;
 
 /// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
@@ -89,7 +90,8 @@ impl FacetStore {
         }
     }
 
-    /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
+    /// What is stored of these facets. A store that fails counts as empty: the origins are asked. `entry` is the car's in KV, where that
+    /// was read.
     ///
     /// Where the record (D1) is read too, the origins of what is lacking are claimed in the same transaction, and `rider` goes along.
     /// `claims` says which, given what was found, and the facets that are lacking with the generations that are known of them; it
@@ -98,12 +100,13 @@ impl FacetStore {
         &self,
         facets: &[FacetName],
         tier: Tier,
+        entry: Option<Part>,
         claims: impl FnOnce(&Map<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
         rider: impl FnOnce() -> Statement,
     ) -> Read {
         let mut read = Read::default();
         if tier == Tier::Public {
-            read.found = self.read_kv(facets).await;
+            read.found = self.read_kv(facets, entry).await;
         }
         let now = self.ports.clock.now();
         let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
@@ -277,23 +280,26 @@ impl FacetStore {
         [DbValue::Text(self.market.code.to_string()), DbValue::Text(self.vehicle.to_string())]
     }
 
-    async fn read_kv(&self, facets: &[FacetName]) -> Map<FacetName, Envelope> {
-        let usable = self.entry_in_kv().await.into_iter();
-        if self.purges.is_empty() {
-            return usable.filter(|(facet, _)| facets.contains(facet)).collect();
-        }
-        self.purged(usable.collect()).into_iter().filter(|(facet, _)| facets.contains(facet)).collect()
+    async fn read_kv(&self, facets: &[FacetName], entry: Option<Part>) -> Map<FacetName, Envelope> {
+        let all = match entry {
+            Some(entry) => self.usable(&entry),
+            None => self.entry_in_kv().await,
+        };
+        let usable = self.purged(all).into_iter();
+        usable.filter(|(facet, _)| facets.contains(facet)).collect()
     }
 
     /// The usable facets of the car's entry.
     async fn entry_in_kv(&self) -> Vec<(FacetName, Envelope)> {
-        let key = entry::key(&self.market.code, &self.vehicle);
-        let Ok(values) = self.ports.cache.get_many(vec![key]).await else {
+        let Ok(text) = self.ports.cache.get(entry::key(&self.market.code, &self.vehicle)).await else {
             self.warn("the facet cache (KV) could not be read");
             return Vec::new();
         };
-        let Some(Some(text)) = values.first() else { return Vec::new() };
-        entry::decode(text).filter(|(facet, envelope)| self.is_usable(*facet, envelope)).collect()
+        self.usable(&text.unwrap_or_default().into())
+    }
+
+    fn usable(&self, entry: &Part) -> Vec<(FacetName, Envelope)> {
+        entry::decode(entry).filter(|(facet, envelope)| self.is_usable(*facet, envelope)).collect()
     }
 
     async fn read_record(
@@ -315,13 +321,17 @@ impl FacetStore {
 
     /// Whether it was stored under the present description and disclosure of its facet.
     fn is_usable(&self, facet: FacetName, envelope: &Envelope) -> bool {
-        let is_possible = envelope.stored_at.0 <= self.ports.clock.now().0 + MOST_SKEW_MS;
-        is_possible && envelope.policy == policy(facet, &self.market)
+        is_possible(envelope, self.ports.clock.now()) && envelope.policy == policy(facet, &self.market)
     }
 
     fn warn(&self, message: &'static str) {
         self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
+}
+
+/// Whether it can have been stored by now, by any isolate's clock.
+pub fn is_possible(envelope: &Envelope, now: Timestamp) -> bool {
+    envelope.stored_at.0 <= now.0 + MOST_SKEW_MS
 }
 
 /// A number that changes with how a facet is described and with who sees what of it. What was stored under another one is not

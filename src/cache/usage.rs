@@ -26,7 +26,7 @@ const SETTLED_MS: u32 = 2_000;
 const MOST_TALLIES: usize = 64;
 /// What one save takes of them: D1 takes parameters of 2 MB.
 const SAVED_TALLIES: usize = 16;
-const MOST_CARS: usize = 256;
+const MOST_CARS: usize = 512;
 const MOST_CALLS: usize = 512;
 
 const HOUR_MS: i64 = 3_600_000;

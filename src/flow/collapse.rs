@@ -5,10 +5,11 @@
 //! says so, is replaced once its mark is over. Isolates do not know each other's marks: between them leases count (`cache`), and
 //! what a read was granted waits here for the call that needs it.
 
-use crate::cache::{Envelope, Lease};
+use crate::cache::{self, Envelope, Lease};
 use crate::market::{FacetName, Map, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
+use crate::text::Part;
 
 /// What landed is served for so long without asking the stores, which may not show it yet.
 const RECENT_MS: i64 = 3_000;
@@ -16,7 +17,8 @@ const RECENT_MS: i64 = 3_000;
 const READ_MS: u32 = 300;
 /// A record that failed is not asked for so long by whoever an answer waits for.
 const RECORD_REST_MS: u32 = 5_000;
-const MOST_CARS: usize = 512;
+const BUCKETS: usize = 32;
+const MOST_CARS_OF_A_BUCKET: usize = 32;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// A car in a market.
@@ -34,6 +36,22 @@ impl CarKey {
         let tag = vehicle.bytes().take(8).fold(0, |tag, byte| tag << 8 | u64::from(byte));
         Self { tag, market: market.clone(), vehicle: vehicle.to_owned() }
     }
+
+    /// The tag is text: its bits are not alike.
+    fn bucket(&self) -> usize {
+        (self.tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % BUCKETS
+    }
+}
+
+/// What the isolate knows of a car before its entry is read.
+#[derive(Debug)]
+pub(super) enum Glance {
+    /// The entry itself.
+    Entry(Part),
+    /// Something else landed, or another request reads it.
+    More,
+    /// Nothing; the caller is the one that reads.
+    Nothing,
 }
 
 /// The number of what landed last. Times are too coarse: in production they stand still between input and output.
@@ -61,7 +79,10 @@ struct Entry {
 #[derive(Debug)]
 struct Car {
     key: CarKey,
-    used_at: Timestamp,
+    /// Later cars have greater ones.
+    number: Sequence,
+    /// The entry that was read a moment ago, whole and fresh, when, and its number among what landed.
+    entry: Option<(Part, Timestamp, Sequence)>,
     reading: Option<(Vec<FacetName>, Timestamp)>,
     flights: Vec<(OriginName, Timestamp)>,
     leases: Vec<(OriginName, Lease, Timestamp)>,
@@ -71,7 +92,8 @@ struct Car {
 /// The cars of an isolate.
 #[derive(Debug, Default)]
 pub(super) struct Cars {
-    at_work: Vec<Car>,
+    /// By their tags, the latest last: a car is looked for several times a request.
+    buckets: [Vec<Car>; BUCKETS],
     sequence: Sequence,
     bytes: usize,
     swept_at: Timestamp,
@@ -94,14 +116,42 @@ impl Cars {
         now < self.record_fails_until
     }
 
+    /// Looks whether a car's entry must be read; the caller says by [`Cars::glanced`] what came of it.
+    pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: impl FnOnce() -> Vec<FacetName>) -> Glance {
+        let car = self.car(key, now);
+        match &car.entry {
+            _ if car.entries.iter().any(|entry| now.since_ms(entry.at) < RECENT_MS) => Glance::More,
+            Some((text, at, _)) if now.since_ms(*at) < RECENT_MS => Glance::Entry(text.clone()),
+            _ if car.reading.as_ref().is_some_and(|(_, until)| now < *until) => Glance::More,
+            _ => {
+                car.reading = Some((facets(), now.plus_ms(READ_MS)));
+                Glance::Nothing
+            }
+        }
+    }
+
+    /// The entry was read: it, where it is all that is wanted.
+    pub(super) fn glanced(&mut self, key: &CarKey, text: Option<Part>, now: Timestamp) {
+        self.sweep(now);
+        self.sequence += 1;
+        let (sequence, mut bytes) = (self.sequence, self.bytes);
+        let car = self.car(key, now);
+        car.reading = None;
+        bytes = bytes.saturating_sub(car.entry_bytes());
+        car.entry = text.map(|text| (text, now, sequence));
+        self.bytes = bytes + car.entry_bytes();
+        self.shrink();
+    }
+
     /// What landed a moment ago of these facets, each made under its policy and such that it is enough; nothing where one is lacking.
     pub(super) fn recent(
-        &self,
+        &mut self,
         key: &CarKey,
         facets: impl Iterator<Item = (FacetName, u32)>,
         is_enough: impl Fn(&Envelope) -> bool,
         now: Timestamp,
     ) -> Option<Map<FacetName, Envelope>> {
+        self.unfold(key);
         let car = self.find(key)?;
         let mut recent = Map::new();
         for (facet, policy) in facets {
@@ -111,7 +161,8 @@ impl Cars {
     }
 
     /// What landed of a facet after that. A failure, or that there is nothing, is news for those who waited only.
-    pub(super) fn since(&self, key: &CarKey, facet: FacetName, policy: u32, sequence: Sequence) -> Option<Landed> {
+    pub(super) fn since(&mut self, key: &CarKey, facet: FacetName, policy: u32, sequence: Sequence) -> Option<Landed> {
+        self.unfold(key);
         let entry = self.entry(key, facet).filter(|entry| entry.sequence > sequence)?;
         match &entry.landed {
             Landed::Envelope(envelope) if envelope.policy != policy => None,
@@ -182,7 +233,7 @@ impl Cars {
 
     /// The caller no longer asks an origin about a car.
     pub(super) fn leave(&mut self, key: &CarKey, origin: &OriginName) {
-        if let Some(car) = self.at_work.iter_mut().find(|car| car.key == *key) {
+        if let Some(car) = self.find_mut(key) {
             car.flights.retain(|(other, _)| other != origin);
         }
     }
@@ -203,7 +254,7 @@ impl Cars {
 
     /// The lease that was left for whoever asks an origin now.
     pub(super) fn take_lease(&mut self, key: &CarKey, origin: &OriginName, now: Timestamp) -> Option<Lease> {
-        let car = self.at_work.iter_mut().find(|car| car.key == *key)?;
+        let car = self.find_mut(key)?;
         let place = car.leases.iter().position(|(other, ..)| other == origin)?;
         let (_, lease, until) = car.leases.swap_remove(place);
         (now < until).then_some(lease)
@@ -219,34 +270,60 @@ impl Cars {
     }
 
     fn shrink(&mut self) {
-        while self.bytes > MOST_BYTES && self.at_work.len() > 1 {
+        while self.bytes > MOST_BYTES && self.cars().nth(1).is_some() {
             self.forget_oldest();
         }
     }
 
+    fn cars(&self) -> impl Iterator<Item = &Car> {
+        self.buckets.iter().flatten()
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "OK because it is a remainder")]
+    fn bucket(&mut self, key: &CarKey) -> &mut Vec<Car> {
+        &mut self.buckets[key.bucket()]
+    }
+
     fn find(&self, key: &CarKey) -> Option<&Car> {
-        self.at_work.iter().find(|car| car.key == *key)
+        self.buckets.get(key.bucket())?.iter().rev().find(|car| car.key == *key)
+    }
+
+    fn find_mut(&mut self, key: &CarKey) -> Option<&mut Car> {
+        self.bucket(key).iter_mut().rev().find(|car| car.key == *key)
     }
 
     fn entry(&self, key: &CarKey, facet: FacetName) -> Option<&Entry> {
         self.find(key)?.entries.iter().find(|entry| entry.facet == facet)
     }
 
+    /// An entry that was kept as it was read, as what landed of its facets then.
+    fn unfold(&mut self, key: &CarKey) {
+        let Some(car) = self.find_mut(key) else { return };
+        let Some((text, at, sequence)) = car.entry.take() else { return };
+        for (facet, envelope) in cache::entries(&text).filter(|(_, envelope)| cache::is_possible(envelope, at)) {
+            if car.entries.iter().all(|entry| entry.facet != facet || entry.sequence < sequence) {
+                car.put(Entry { facet, at, sequence, landed: Landed::Envelope(envelope) }, 0);
+            }
+        }
+        self.bytes = self.cars().map(Car::bytes).sum();
+    }
+
     fn car(&mut self, key: &CarKey, now: Timestamp) -> &mut Car {
-        let place = self.at_work.iter().position(|car| car.key == *key).unwrap_or_else(|| {
+        let place = self.bucket(key).iter().rposition(|car| car.key == *key).unwrap_or_else(|| {
             self.sweep(now);
-            if self.at_work.len() >= MOST_CARS {
-                self.forget_oldest();
+            self.sequence += 1;
+            let number = self.sequence;
+            if self.bucket(key).len() >= MOST_CARS_OF_A_BUCKET {
+                let oldest = self.bucket(key).remove(0);
+                self.bytes = self.bytes.saturating_sub(oldest.bytes());
             }
             let (flights, leases, entries) = (Vec::new(), Vec::new(), Vec::new());
-            let car = Car { key: key.clone(), used_at: now, reading: None, flights, leases, entries };
-            self.at_work.push(car);
-            self.at_work.len() - 1
+            let bucket = self.bucket(key);
+            bucket.push(Car { key: key.clone(), number, entry: None, reading: None, flights, leases, entries });
+            bucket.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
-        let car = &mut self.at_work[place];
-        car.used_at = now;
-        car
+        &mut self.bucket(key)[place]
     }
 
     /// Once a second: forgets what is over.
@@ -255,27 +332,38 @@ impl Cars {
             return;
         }
         self.swept_at = now;
-        for car in &mut self.at_work {
-            car.entries.retain(|entry| now.since_ms(entry.at) < RECENT_MS);
-            car.flights.retain(|(_, until)| now < *until);
-            car.leases.retain(|(.., until)| now < *until);
-            car.reading.take_if(|(_, until)| now >= *until);
+        for bucket in &mut self.buckets {
+            bucket.retain_mut(|car| {
+                car.entry.take_if(|(_, at, _)| now.since_ms(*at) >= RECENT_MS);
+                car.entries.retain(|entry| now.since_ms(entry.at) < RECENT_MS);
+                car.flights.retain(|(_, until)| now < *until);
+                car.leases.retain(|(.., until)| now < *until);
+                car.reading.take_if(|(_, until)| now >= *until);
+                let is_idle = car.entries.is_empty() && car.flights.is_empty() && car.leases.is_empty();
+                !is_idle || car.reading.is_some() || car.entry.is_some()
+            });
         }
-        let is_idle = |car: &Car| car.entries.is_empty() && car.flights.is_empty() && car.leases.is_empty();
-        self.at_work.retain(|car| !is_idle(car) || car.reading.is_some());
-        self.bytes = self.at_work.iter().flat_map(|car| &car.entries).map(Entry::bytes).sum();
+        self.bytes = self.cars().map(Car::bytes).sum();
     }
 
+    /// The one that came first, whoever uses it: the time that it is remembered for is short.
     fn forget_oldest(&mut self) {
-        let oldest = self.at_work.iter().enumerate().min_by_key(|(_, car)| car.used_at).map(|(place, _)| place);
-        if let Some(place) = oldest {
-            let car = self.at_work.swap_remove(place);
-            self.bytes = self.bytes.saturating_sub(car.entries.iter().map(Entry::bytes).sum());
+        let oldest = self.buckets.iter_mut().filter(|bucket| !bucket.is_empty());
+        if let Some(bucket) = oldest.min_by_key(|bucket| bucket.first().map(|car| car.number)) {
+            self.bytes = self.bytes.saturating_sub(bucket.remove(0).bytes());
         }
     }
 }
 
 impl Car {
+    fn entry_bytes(&self) -> usize {
+        self.entry.as_ref().map_or(0, |(text, ..)| 256 + text.len())
+    }
+
+    fn bytes(&self) -> usize {
+        self.entry_bytes() + self.entries.iter().map(Entry::bytes).sum::<usize>()
+    }
+
     /// What landed a moment ago of a facet, made under this policy.
     fn recent(&self, facet: FacetName, policy: u32, now: Timestamp) -> Option<&Envelope> {
         let entry = self.entries.iter().find(|entry| entry.facet == facet && now.since_ms(entry.at) < RECENT_MS)?;
@@ -309,8 +397,6 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
     use crate::cache::Stored;
     use crate::origin::ErrorToken;
@@ -335,7 +421,7 @@ mod tests {
             took_ms: 0,
             is_leased: true,
             is_purged: false,
-            stored: Stored::Present { public: "x".repeat(bytes).into(), withheld: Rc::new([]), sealed: None },
+            stored: Stored::Present { public: "x".repeat(bytes).into(), withheld: "".into(), sealed: None },
         })
     }
 
@@ -343,11 +429,10 @@ mod tests {
     fn ok_what_landed_is_recent_for_seconds() {
         let (mut cars, facet) = (Cars::default(), FacetName::Identity);
         cars.land(&key("a"), facet, envelope(1_000, 5), Timestamp(1_000));
-        let of = |name: &str, policy, now| {
+        let mut of = |name: &str, policy, now| {
             cars.recent(&key(name), std::iter::once((facet, policy)), |_| true, Timestamp(now)).is_some()
         };
-        let recent = |policy, now| of("a", policy, now);
-        assert_eq!([recent(7, 3_999), recent(7, 4_000), recent(8, 2_000)], [true, false, false]);
+        assert_eq!([of("a", 7, 3_999), of("a", 7, 4_000), of("a", 8, 2_000)], [true, false, false]);
         assert!(!of("b", 7, 1_000));
         let both = [(facet, 7), (FacetName::Recalls, 7)];
         assert!(cars.recent(&key("a"), both.into_iter(), |_| true, Timestamp(1_000)).is_none(), "one is lacking");
@@ -359,8 +444,9 @@ mod tests {
         let before = cars.sequence();
         let failed = Landed::Failed(Failure::new(ErrorToken::ConnectionRefused, "x"));
         cars.land(&key("a"), facet, failed, Timestamp(1_000));
+        let sequence = cars.sequence();
         assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(Landed::Failed(_))));
-        assert!(cars.since(&key("a"), facet, 7, cars.sequence()).is_none(), "even in the same millisecond");
+        assert!(cars.since(&key("a"), facet, 7, sequence).is_none(), "even in the same millisecond");
         assert!(cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(1_000)).is_none());
     }
 
@@ -382,7 +468,7 @@ mod tests {
         assert_eq!(generations, [(FacetName::Identity, 2_000), (FacetName::Recalls, 1_000)]);
         let bytes = cars.bytes;
         cars.has_read(&key("a"), [(FacetName::Recalls, 7, None)].into_iter(), |_| true, Timestamp(9_000));
-        assert!(cars.bytes < bytes && cars.at_work.len() == 1, "{}", cars.bytes);
+        assert!(cars.bytes < bytes && cars.cars().count() == 1, "{}", cars.bytes);
     }
 
     #[test]
@@ -426,12 +512,12 @@ mod tests {
         for number in 0..2_000 {
             cars.land(&key(&number.to_string()), FacetName::Identity, envelope(0, 100), Timestamp(0));
         }
-        assert_eq!(cars.at_work.len(), MOST_CARS);
+        assert!((900..=BUCKETS * MOST_CARS_OF_A_BUCKET).contains(&cars.cars().count()), "{}", cars.cars().count());
         for number in 0..100 {
             cars.land(&key(&number.to_string()), FacetName::Recalls, envelope(0, 200_000), Timestamp(1));
             assert!(cars.bytes <= MOST_BYTES, "{}", cars.bytes);
         }
         cars.land(&key("last"), FacetName::Identity, envelope(0, 1), Timestamp(10_000));
-        assert_eq!(cars.at_work.len(), 1, "what is over is swept");
+        assert_eq!(cars.cars().count(), 1, "what is over is swept");
     }
 }

@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::budget::Budget;
 use super::collapse::Cars;
 use super::latency::Latency;
+use super::short::{self, Steps};
 use super::slots::{Slots, Ticket};
 use super::throttle::Throttle;
 use crate::cache::Usage;
@@ -25,6 +26,8 @@ struct State {
     tickets: Cell<Ticket>,
     tokens: Tokens,
     usage: Rc<Usage>,
+    /// Of markets as they were read last.
+    steps: RefCell<Vec<(Rc<Market>, Steps)>>,
 }
 
 struct Known {
@@ -67,6 +70,18 @@ impl Memory {
             }
             &mut known.origin
         })
+    }
+
+    /// What a market's public document takes.
+    pub(super) fn steps(&self, market: &Rc<Market>) -> Steps {
+        let mut known = self.0.steps.borrow_mut();
+        if let Some((_, steps)) = known.iter().find(|(other, _)| Rc::ptr_eq(other, market)) {
+            return Rc::clone(steps);
+        }
+        let steps = short::steps(market);
+        known.retain(|(other, _)| other.code != market.code);
+        known.push((Rc::clone(market), Rc::clone(&steps)));
+        steps
     }
 
     /// The cars that are at work. Not to be held across a wait.

@@ -4,12 +4,15 @@ use super::settle::{Outcome, Projected};
 use super::{FacetResult, Flow, Missing, Provenance, Request, State, Via};
 use crate::cache::{Envelope, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Map};
+use crate::market::{FacetName, Map, Tier};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
 pub(super) fn withheld(request: &Request, facet: FacetName) -> FacetResult {
-    let needs = disclosure::least_tier(facet, &request.market);
+    above(disclosure::least_tier(facet, &request.market))
+}
+
+pub(super) fn above(needs: Tier) -> FacetResult {
     FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 }
 }
 

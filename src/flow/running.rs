@@ -1,16 +1,17 @@
 //! A flow at work: read what is stored, start what must be asked, look at what has come.
 
 use futures::FutureExt as _;
-use futures::future::{Either, LocalBoxFuture, select};
 
 use super::board::Board;
 use super::collapse::{CarKey, Landed};
+use super::deadline::Deadline;
 use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
 use super::{Flow, Memory, Request, advice, merge, plan};
 use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
+use crate::text::Part;
 
 /// How often a request looks whether another one has read the stores.
 const LOOK_MS: u32 = 5;
@@ -38,17 +39,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads what is stored and starts the calls for what is missing, which run in the background from the start.
-    pub async fn start(ports: &Ports, memory: &Memory, request: Request) -> Self {
+    /// Reads what is stored and starts the calls for what is missing, which run in the background from the start. `entry` is the car's
+    /// in KV, where that was read.
+    pub async fn start(ports: &Ports, memory: &Memory, request: Request, entry: Option<Part>) -> Self {
         let plan = plan::plan(&request.market, &request.facets, request.tier);
         let store = FacetStore::new(ports, &request.market, &request.lookup, &request.sealing, &request.purges);
-        let passed_ms = ports.clock.now().since_ms(request.started);
-        let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
-        let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
         let mut this = Self {
             ports: ports.clone(),
             memory: memory.clone(),
-            deadline: Deadline::new(ports, left_ms),
+            deadline: Deadline::new(ports, &request),
             read_at: request.started,
             request,
             plan,
@@ -60,7 +59,7 @@ impl Running {
             seen: 0,
             is_unknown: false,
         };
-        this.cached = this.read().await;
+        this.cached = this.read(entry).await;
         if !this.request.purges.is_empty() {
             // What this isolate remembers may be purged since.
             let remembered = std::mem::take(&mut this.cached).into_iter().collect();
@@ -137,7 +136,7 @@ impl Running {
     }
 
     /// What is stored; or what landed a moment ago in this isolate, or is just being read by another request of it.
-    async fn read(&mut self) -> Map<FacetName, Envelope> {
+    async fn read(&mut self, entry: Option<Part>) -> Map<FacetName, Envelope> {
         let car = self.request.car();
         let joined = self.memory.cars().sequence();
         if let Some(recent) = self.recent(&car) {
@@ -163,7 +162,7 @@ impl Running {
         };
         let rider = || advice::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
-        let read = self.store.read(&self.plan.wanted, *tier, claims, rider).boxed_local();
+        let read = self.store.read(&self.plan.wanted, *tier, entry, claims, rider).boxed_local();
         // What was granted to a read that nobody waited for is lost; without it all are asked.
         let none = || Read { has_failed: true, ..Read::default() };
         let read = self.deadline.bound(read).await.unwrap_or_else(none);
@@ -204,7 +203,7 @@ impl Running {
     /// What another request has read since, where that is all that is wanted.
     fn read_by_another(&self, joined: u64) -> Option<Map<FacetName, Envelope>> {
         let car = self.request.car();
-        let cars = self.memory.cars();
+        let mut cars = self.memory.cars();
         let mut read = Map::new();
         for facet in &self.plan.wanted {
             let policy = cache::policy(*facet, &self.request.market);
@@ -312,35 +311,4 @@ fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
         }
     }
     claims
-}
-
-/// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.
-fn reserve_ms(deadline_ms: u32) -> u32 {
-    (deadline_ms / 20).min(25)
-}
-
-/// The instant by which the answer goes out.
-struct Deadline {
-    timer: LocalBoxFuture<'static, ()>,
-    has_passed: bool,
-}
-
-impl Deadline {
-    fn new(ports: &Ports, left_ms: u32) -> Self {
-        Self { timer: ports.timer.sleep(left_ms), has_passed: false }
-    }
-
-    /// A future's value, or nothing where the deadline passes first.
-    async fn bound<T>(&mut self, work: LocalBoxFuture<'_, T>) -> Option<T> {
-        if self.has_passed {
-            return None;
-        }
-        match select(work, &mut self.timer).await {
-            Either::Left((value, _)) => Some(value),
-            Either::Right(_) => {
-                self.has_passed = true;
-                None
-            }
-        }
-    }
 }

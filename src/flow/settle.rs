@@ -9,9 +9,10 @@ use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
+use crate::text::Part;
 
-/// What the caller sees of a facet, and the names of what they do not.
-pub(super) type Projected = (Rc<str>, Rc<[String]>);
+/// What the caller sees of a facet, and the names of what they do not, with commas between them.
+pub(super) type Projected = (Part, Part);
 
 /// What became of one facet.
 #[derive(Debug, Clone)]
@@ -116,7 +117,7 @@ fn envelope(
             let (public, withheld) = written(disclosure::project(facet, &value, Tier::Public, market));
             // Also where a field is withheld from all: what is not public is not stored in the clear.
             let whole = value.to_string();
-            let is_public = withheld.is_empty() && whole == *public;
+            let is_public = withheld.is_empty() && *whole == *public;
             let sealed = (!is_public).then(|| Rc::new(store.seal(facet, whole.as_bytes())));
             let stored = Stored::Present { public, withheld, sealed };
             (description.ttl_s, description.stale_s, description.error_s, stored)
@@ -138,7 +139,7 @@ fn envelope(
 }
 
 fn written(projection: disclosure::Projection) -> Projected {
-    (projection.value.to_string().into(), projection.withheld.into())
+    (projection.value.to_string().into(), projection.withheld.join(",").into())
 }
 
 /// A failure for operators. Holds no value of any answer.
@@ -152,7 +153,7 @@ pub(super) fn event(message: &'static str, market: &Market, origin: &OriginName,
         event = event.with(field::ORIGIN_STATUS, status);
     }
     if let Some(place) = &failure.place {
-        event.fields.push((field::POINTER, crate::telemetry::Field::Word(place.clone())));
+        event.fields.push((field::POINTER, crate::telemetry::Field::Word(place.clone().into())));
     }
     event
 }

@@ -324,3 +324,4 @@ fn ok_no_event_holds_the_vin() {
 
 mod mishaps;
 mod region;
+mod short;

@@ -33,12 +33,12 @@ fn hex(bytes: usize, random: &dyn Random) -> String {
 pub fn written(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let fill = u8::from(bytes.iter().all(|byte| *byte == 0));
-    let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or(b'0');
+    let mut text = Vec::with_capacity(2 * bytes.len());
     for byte in bytes {
         let byte = byte | fill;
-        for half in [byte >> 4, byte & 15] {
-            text.push(DIGITS.get(usize::from(half)).map_or('0', |digit| char::from(*digit)));
-        }
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
-    text
+    String::from_utf8(text).unwrap_or_default() // OK because digits are ASCII.
 }

@@ -18,9 +18,9 @@ function refuse({ answers }, error) {
 }
 
 /** Runs code of an instance. After a panic it has no say any more; the error goes where the module's own listener starts a new one. */
-function run(of, code) {
+function run(of, code, id, value, hasFailed) {
   try {
-    code();
+    code(id, value, hasFailed);
   } catch (error) {
     refuse(of, error);
     // What the runtime says of a closure of an instance that has ended is no panic.
@@ -34,13 +34,13 @@ function run(of, code) {
 /** Tells when a promise settles. */
 export function settle(promise, id) {
   const of = instance;
-  promise.then((value) => run(of, () => of.settled(id, value, false)), (error) => run(of, () => of.settled(id, error, true)));
+  promise.then((value) => run(of, of.settled, id, value, false), (error) => run(of, of.settled, id, error, true));
 }
 
 /** Tells after so many milliseconds. */
 export function sleep(milliseconds, id) {
   const of = instance;
-  return setTimeout(() => run(of, () => of.settled(id, undefined, false)), milliseconds);
+  return setTimeout(run, milliseconds, of, of.settled, id, undefined, false);
 }
 
 /** Tells that futures are to be looked at, once what runs now has ended. */
@@ -75,5 +75,5 @@ export function respond(status, head, count, body) {
   return new Response(body, { status, headers });
 }
 
-/** A response whose body is a part of wasm's memory, which is copied: the runtime would read it later. */
-export const respondWith = (status, head, count, body) => respond(status, head, count, body.slice());
+/** A response whose body follows its head, which has so many characters. */
+export const respondWith = (status, text, length, count) => respond(status, text.slice(0, length), count, text.slice(length));

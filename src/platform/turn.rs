@@ -15,6 +15,8 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 
+use crate::ports::Timestamp;
+
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
     fn listen(settled: &JsValue, woken: &JsValue);
@@ -49,14 +51,27 @@ enum Wait {
 }
 
 thread_local! {
+    static NOW_MS: Cell<i64> = const { Cell::new(0) };
     static STATE: State = {
         let settled = Closure::<dyn Fn(u32, JsValue, bool)>::new(|id, value, has_failed| {
+            begins();
             STATE.with(|state| state.settled(id, if has_failed { Err(value) } else { Ok(value) }));
         });
         let woken = Closure::<dyn Fn()>::new(|| STATE.with(State::turn));
         listen(&settled.into_js_value(), &woken.into_js_value());
         State::default()
     };
+}
+
+/// When the runtime last came in. Its clock stands still until it does so again, and costs a crossing each time.
+pub(super) fn now() -> Timestamp {
+    Timestamp(NOW_MS.get())
+}
+
+/// The runtime comes in.
+pub(super) fn begins() {
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are exact in an f64 and fit an i64")]
+    NOW_MS.set(js_sys::Date::now() as i64);
 }
 
 /// The answer of a call, or the promise of it.

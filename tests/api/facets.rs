@@ -60,7 +60,8 @@ fn seen_by(tier: Tier) -> Value {
         let meta = match &result.state {
             State::Present { value, withheld, .. } => {
                 facets.insert(name.to_string(), serde_json::from_str(value).expect("JSON"));
-                json!({"state": "fresh", "withheld": withheld.as_ref()})
+                let names: Vec<&str> = withheld.split(',').filter(|name| !name.is_empty()).collect();
+                json!({"state": "fresh", "withheld": names})
             }
             State::Withheld { needs } => json!({"state": "withheld", "needs": needs.as_str()}),
             other => panic!("{name} is {other:?}"),

@@ -6,7 +6,6 @@ use crate::market::{Market, compile};
 use crate::ports::Ports;
 use crate::ports::fake::World;
 use crate::ports::sqlite;
-use std::rc::Rc;
 
 const PUBLIC: &str = r#"{"make":"Porsche","model_year":1996,"power":{"value":210,"unit":"kW"}}"#;
 
@@ -26,7 +25,7 @@ fn envelope(generation: i64, public: &str) -> Envelope {
         took_ms: 5,
         is_leased: true,
         is_purged: false,
-        stored: Stored::Present { public: public.into(), withheld: Rc::new([]), sealed: None },
+        stored: Stored::Present { public: public.into(), withheld: "".into(), sealed: None },
     }
 }
 

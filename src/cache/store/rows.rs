@@ -111,8 +111,8 @@ pub(super) fn envelopes(rows: &Rows) -> Vec<(FacetName, Envelope)> {
 /// The values of a row in the order of [`FacetStore::upsert`].
 fn row(facet: FacetName, envelope: &Envelope, now: Timestamp) -> Value {
     let (public, withheld, sealed) = match &envelope.stored {
-        Stored::Present { public, withheld, sealed } => (Some(public.as_ref()), withheld.join(","), sealed.as_deref()),
-        Stored::Absent => (None, String::new(), None),
+        Stored::Present { public, withheld, sealed } => (Some(&**public), &**withheld, sealed.as_deref()),
+        Stored::Absent => (None, "", None),
     };
     let Envelope { stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, .. } = envelope;
     // Without a lease the record's clock says when the fetch began: so long ago.
@@ -121,7 +121,7 @@ fn row(facet: FacetName, envelope: &Envelope, now: Timestamp) -> Value {
         facet.as_str(),
         generation,
         stored_at.0,
-        source.as_ref(),
+        &**source,
         policy,
         ttl_s,
         stale_s,
@@ -143,12 +143,11 @@ fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope
     let stored = match text("public") {
         None => Stored::Absent,
         Some(public) => {
-            let names = text("withheld")?.split(',').filter(|name| !name.is_empty());
             let key_id = number("key_id").and_then(|number| u8::try_from(number).ok());
             let sealed = key_id.zip(text("sealed"));
             Stored::Present {
                 public: public.into(),
-                withheld: names.map(str::to_owned).collect(),
+                withheld: text("withheld")?.into(),
                 sealed: sealed.map(|(key_id, text)| Rc::new(Sealed { key_id, text: text.to_owned() })),
             }
         }

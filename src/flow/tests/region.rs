@@ -137,6 +137,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
     let stored = case.world.run(store.read(
         &ALL,
         Tier::Public,
+        None,
         |_, _| Some(Vec::new()),
         || advice::open_ones(&case.market, flow.answered),
     ));

@@ -1,0 +1,40 @@
+//! The instant by which an answer goes out.
+
+use futures::future::{Either, LocalBoxFuture, select};
+
+use super::Request;
+use crate::ports::Ports;
+
+/// The market's deadline, counted from when the request came, less what putting the answer together takes.
+pub(super) struct Deadline {
+    timer: LocalBoxFuture<'static, ()>,
+    has_passed: bool,
+}
+
+impl Deadline {
+    pub(super) fn new(ports: &Ports, request: &Request) -> Self {
+        let passed_ms = ports.clock.now().since_ms(request.started);
+        let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
+        let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
+        Self { timer: ports.timer.sleep(left_ms), has_passed: false }
+    }
+
+    /// A future's value, or nothing where the deadline passes first.
+    pub(super) async fn bound<T>(&mut self, work: LocalBoxFuture<'_, T>) -> Option<T> {
+        if self.has_passed {
+            return None;
+        }
+        match select(work, &mut self.timer).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => {
+                self.has_passed = true;
+                None
+            }
+        }
+    }
+}
+
+/// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.
+fn reserve_ms(deadline_ms: u32) -> u32 {
+    (deadline_ms / 20).min(25)
+}

@@ -1,0 +1,123 @@
+//! The short way: a public document of which all is in the car's entry, and fresh. Nearly every request is one, so it takes no more
+//! steps than that needs; whatever else it is goes the long way ([`super::Running`]), with what was read. Both come to the same answer.
+
+use std::rc::Rc;
+
+use super::collapse::Glance;
+use super::deadline::Deadline;
+use super::{FacetResult, Flow, Memory, Request, merge, plan};
+use crate::cache::{self, Freshness, Stored};
+use crate::disclosure;
+use crate::market::{FacetName, Map, Market, Tier};
+use crate::ports::{Ports, Timestamp};
+use crate::text::Part;
+
+/// How far the short way led.
+pub(super) enum Way {
+    /// To the end.
+    Answered(Flow),
+    /// It is not enough: the car's entry in KV, empty where there is none.
+    Entry(Part),
+    /// Nowhere: nothing was read.
+    Long,
+}
+
+/// What a market's public document takes of one facet.
+pub(super) struct Step {
+    facet: FacetName,
+    policy: u32,
+    /// Must be there and fresh.
+    is_wanted: bool,
+    /// Must not be absent either.
+    is_required: bool,
+    /// Shown to nobody below this.
+    needs: Option<Tier>,
+}
+
+/// A market's, in the order of its facets.
+pub(super) type Steps = Rc<[Step]>;
+
+/// The steps of a market's whole public document.
+pub(super) fn steps(market: &Market) -> Steps {
+    let facets: Vec<FacetName> = market.facets.keys().copied().collect();
+    let wanted = plan::plan(market, &facets, Tier::Public).wanted;
+    let step = |(facet, description): (&FacetName, &crate::market::Facet)| Step {
+        facet: *facet,
+        policy: cache::policy(*facet, market),
+        is_wanted: wanted.contains(facet),
+        is_required: description.required,
+        needs: Some(disclosure::least_tier(*facet, market)).filter(|tier| *tier > Tier::Public),
+    };
+    market.facets.iter().map(step).collect()
+}
+
+/// Goes the short way as far as it leads.
+pub(super) async fn go(ports: &Ports, memory: &Memory, request: &Request) -> Way {
+    let is_whole = request.facets.iter().eq(request.market.facets.keys());
+    if request.tier != Tier::Public || !request.purges.is_empty() || !is_whole {
+        return Way::Long;
+    }
+    let (car, steps) = (request.car(), memory.steps(&request.market));
+    let glance = memory.cars().glance(&car, ports.clock.now(), || wanted(&steps));
+    let (text, is_remembered) = match glance {
+        Glance::Entry(text) => (text, true),
+        Glance::More => return Way::Long,
+        Glance::Nothing => {
+            let key = cache::car_key(&request.market.code, &request.lookup);
+            let read = Deadline::new(ports, request).bound(ports.cache.get(key)).await;
+            match read {
+                Some(Ok(text)) => (Part::from(text.unwrap_or_default()), false),
+                // An operator learns of it on the long way.
+                Some(Err(_)) => {
+                    memory.cars().glanced(&car, None, ports.clock.now());
+                    return Way::Long;
+                }
+                None => (Part::from(String::new()), false),
+            }
+        }
+    };
+    let now = ports.clock.now();
+    let flow = flow(request, &steps, &text, now);
+    if !is_remembered {
+        memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
+    }
+    match flow {
+        Some(flow) => Way::Answered(flow),
+        None if is_remembered => Way::Long,
+        None => Way::Entry(text),
+    }
+}
+
+fn wanted(steps: &[Step]) -> Vec<FacetName> {
+    steps.iter().filter(|step| step.is_wanted).map(|step| step.facet).collect()
+}
+
+/// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
+fn flow(request: &Request, steps: &[Step], text: &Part, now: Timestamp) -> Option<Flow> {
+    let read_ms = now.since_ms(request.started);
+    let mut facets: Map<FacetName, FacetResult> = Map::new();
+    // One bit a facet.
+    let mut lacking =
+        steps.iter().filter(|step| step.is_wanted).fold(0_u32, |bits, step| bits | 1 << step.facet as u32);
+    for (facet, envelope) in cache::entries(text) {
+        let Some(step) = steps.iter().find(|step| step.facet == facet && step.is_wanted) else { continue };
+        let is_fresh = envelope.freshness(now) == Freshness::Fresh && !envelope.may_be_due_early(now);
+        let is_unknown = step.is_required && matches!(envelope.stored, Stored::Absent);
+        if !is_fresh || is_unknown || envelope.policy != step.policy || !cache::is_possible(&envelope, now) {
+            return None;
+        }
+        lacking &= !(1 << facet as u32);
+        if step.needs.is_none() {
+            facets.insert(facet, merge::result(request, None, Some((&envelope, None)), now, read_ms));
+        }
+    }
+    if lacking != 0 {
+        return None;
+    }
+    for step in steps {
+        if let Some(needs) = step.needs {
+            facets.insert(step.facet, merge::above(needs));
+        }
+    }
+    Some(Flow { facets, missing: Vec::new(), unknown_vehicle: false, answered: now })
+}
