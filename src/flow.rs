@@ -38,6 +38,7 @@ use collapse::CarKey;
 pub use count::count;
 pub use memory::Memory;
 pub use running::Running;
+pub use short::{Ask, Way, short};
 pub use trace::{Trace, written};
 
 /// What is asked about which car, and by whom.
@@ -161,19 +162,28 @@ pub enum Via {
 /// Seconds after which a caller should ask for a pending facet again.
 pub const RETRY_AFTER_S: u32 = 2;
 
-/// Does the work of one request. Ends at the market's deadline at the latest; late answers are stored all the same.
+/// Does the work of one request, by the short way where it leads. Ends at the market's deadline at the latest; late answers are stored all the same.
 pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
-    let entry = match short::go(ports, memory, &request).await {
-        short::Way::Answered(flow) => return flow,
-        short::Way::Entry(entry) => Some(entry),
-        short::Way::Long => None,
-    };
+    match short(ports, memory, &request.ask()).await {
+        Way::Answered(flow) => flow,
+        Way::Entry(entry) => long(ports, memory, request, Some(entry)).await,
+        Way::Long => long(ports, memory, request, None).await,
+    }
+}
+
+/// The same by the long way; `entry` is the car's in KV, where that was read.
+pub async fn long(ports: &Ports, memory: &Memory, request: Request, entry: Option<Part>) -> Flow {
     let mut running = Running::start(ports, memory, request, entry).await;
     running.by_deadline().await;
     running.answer()
 }
 
 impl Request {
+    fn ask(&self) -> Ask<'_> {
+        let Self { market, lookup, purges, facets, tier, started, .. } = self;
+        Ask { market, lookup, purges, facets, tier: *tier, started: *started }
+    }
+
     fn car(&self) -> CarKey {
         CarKey::new(&self.market.code, &self.lookup)
     }

@@ -119,8 +119,18 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The car of an id.
-    pub(super) fn vehicle(&self, id: &str) -> Result<Vin, Problem> {
+    /// The car of an id. One that was opened a while ago is known to be genuine, and what stands for it in stores.
+    pub(super) fn vehicle(&self, id: &str) -> Result<Car, Problem> {
+        if let Some(lookup) = self.app.memory.lookups().get(id) {
+            return Ok(Car { id: id.to_owned(), lookup, vin: None });
+        }
+        let vin = self.vin(id)?;
+        let lookup = self.keys()?.lookup(&vin);
+        self.app.memory.lookups().put(id, &lookup);
+        Ok(Car { id: id.to_owned(), lookup, vin: Some(vin) })
+    }
+
+    fn vin(&self, id: &str) -> Result<Vin, Problem> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
@@ -128,13 +138,23 @@ impl<'a> Context<'a> {
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
-        vin: &Vin,
+        car: Car,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        let question = self.question(market, vin, facets)?;
-        let vehicle = question.lookup.clone();
-        let flow = flow::run(&self.ports, &self.app.flow, question).await;
-        flow::count(&self.ports, &self.app.flow, market, &vehicle, &flow);
+        // Without sealing keys nothing is served: what a car's systems say could not be stored.
+        let (sealing, purges) = (self.sealing()?, self.app.memory.purges(&market.code));
+        let (ports, memory, vehicle) = (&self.ports, &self.app.flow, car.lookup.clone());
+        let (tier, started) = (Tier::Public, self.started);
+        let ask = flow::Ask { market, lookup: &vehicle, purges: &purges, facets: &facets, tier, started };
+        let way = flow::short(ports, memory, &ask).await;
+        let flow = match way {
+            flow::Way::Answered(flow) => flow,
+            flow::Way::Entry(entry) => {
+                flow::long(ports, memory, self.question(market, car, facets, sealing)?, Some(entry)).await
+            }
+            flow::Way::Long => flow::long(ports, memory, self.question(market, car, facets, sealing)?, None).await,
+        };
+        flow::count(ports, memory, market, &vehicle, &flow);
         Ok(flow)
     }
 
@@ -142,10 +162,10 @@ impl<'a> Context<'a> {
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
-        vin: &Vin,
+        car: Car,
         facets: Vec<FacetName>,
     ) -> Result<(flow::Running, Counter), Problem> {
-        let question = self.question(market, vin, facets)?;
+        let question = self.question(market, car, facets, self.sealing()?)?;
         let counter = Counter {
             ports: self.ports.clone(),
             memory: self.app.flow.clone(),
@@ -155,12 +175,19 @@ impl<'a> Context<'a> {
         Ok((flow::Running::start(&self.ports, &self.app.flow, question, None).await, counter))
     }
 
-    fn question(&self, market: &Rc<Market>, vin: &Vin, facets: Vec<FacetName>) -> Result<flow::Request, Problem> {
+    fn question(
+        &self,
+        market: &Rc<Market>,
+        car: Car,
+        facets: Vec<FacetName>,
+        sealing: Rc<cache::SealingRing>,
+    ) -> Result<flow::Request, Problem> {
+        let vin = car.vin.map_or_else(|| self.vin(&car.id), Ok)?;
         Ok(flow::Request {
             market: Rc::clone(market),
-            vin: vin.clone(),
-            lookup: self.keys()?.lookup(vin),
-            sealing: self.sealing()?,
+            vin,
+            lookup: car.lookup,
+            sealing,
             purges: self.app.memory.purges(&market.code),
             facets,
             tier: Tier::Public,
@@ -186,6 +213,15 @@ impl<'a> Context<'a> {
             BodyError::Broken => Problem::with_detail(Slug::InvalidRequest, "The request body broke off."),
         })
     }
+}
+
+/// The car of a call.
+pub(super) struct Car {
+    id: String,
+    /// The keyed hash that stands for it in stores.
+    lookup: String,
+    /// Where it had to be opened.
+    vin: Option<Vin>,
 }
 
 /// Counts how a flow was answered.

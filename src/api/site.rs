@@ -7,6 +7,7 @@ use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
 use super::stream::{self, Part};
+use crate::api::context::Car;
 use crate::cache;
 use crate::disclosure;
 use crate::flow::Flow;
@@ -82,7 +83,7 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
 /// of events, `?fragment=a,b` is each of these as soon as it is there.
 pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
-    let vin = context.vehicle(id)?;
+    let car = context.vehicle(id)?;
     let fragment = context.call.parameter("fragment");
     let facets = match &fragment {
         Some(names) => {
@@ -94,9 +95,9 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
     };
     let frame = market_frame(context, &market, &format!("vehicles/{id}"));
     if context.wants_events() {
-        return vehicle_events(context, &market, id, &vin, facets, frame).await;
+        return vehicle_events(context, &market, id, car, facets, frame).await;
     }
-    let flow = context.flow(&market, &vin, facets).await?;
+    let flow = context.flow(&market, car, facets).await?;
     document::required(&market, &flow)?;
     let view = vehicle_view(context.ports.format.as_ref(), &market, id, &frame, &flow);
     let html = match &fragment {
@@ -111,7 +112,7 @@ async fn vehicle_events(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    vin: &Vin,
+    car: Car,
     facets: Vec<FacetName>,
     frame: Frame,
 ) -> Result<Answer, Problem> {
@@ -125,7 +126,7 @@ async fn vehicle_events(
         }
         Part::Done => Some(("done", "{}".to_owned())),
     };
-    let answer = stream::answer(context, market, vin, facets, Box::new(write), true).await?;
+    let answer = stream::answer(context, market, car, facets, Box::new(write), true).await?;
     Ok(answer.with("vary", VEHICLE_VARY))
 }
 

@@ -14,10 +14,10 @@ use super::call::Answer;
 use super::context::{Context, Counter};
 use super::document;
 use super::problem::{Problem, Slug};
+use crate::api::context::Car;
 use crate::flow::{Flow, Running, State};
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
-use crate::vehicle::Vin;
 
 /// A comment goes out after so long without an event: proxies see that somebody is there, and we that nobody reads any more.
 const HEARTBEAT_MS: u32 = 5_000;
@@ -58,7 +58,7 @@ pub(super) async fn document(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    vin: &Vin,
+    car: Car,
     facets: Vec<FacetName>,
 ) -> Result<Answer, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
@@ -67,7 +67,7 @@ pub(super) async fn document(
         Part::Facet(name) => document::facet(*name, flow).map(|text| ("facet", text)),
         Part::Done => Some(("done", document::done(flow))),
     };
-    let answer = answer(context, market, vin, facets, Box::new(write), false).await?;
+    let answer = answer(context, market, car, facets, Box::new(write), false).await?;
     Ok(answer.with("vary", "Cookie, Authorization, Accept"))
 }
 
@@ -75,12 +75,12 @@ pub(super) async fn document(
 pub(super) async fn answer(
     context: &Context<'_>,
     market: &Rc<Market>,
-    vin: &Vin,
+    car: Car,
     facets: Vec<FacetName>,
     write: Box<Write>,
     says_all: bool,
 ) -> Result<Answer, Problem> {
-    let (running, counter) = context.start_flow(market, vin, facets).await?;
+    let (running, counter) = context.start_flow(market, car, facets).await?;
     let flow = running.answer();
     if flow.unknown_vehicle {
         counter.count(&flow);

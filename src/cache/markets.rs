@@ -1,9 +1,10 @@
 //! Published markets and their purges: read from KV together, kept in the isolate for seconds, the last good copy for as long as KV
 //! fails.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
+use super::lookups::Lookups;
 use super::purge::{self, Purges};
 use super::sealing::{SealingRing, SealingRingError};
 use crate::market::published::{self, DirectoryEntry};
@@ -24,6 +25,7 @@ pub struct Memory {
     directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
     keys: RefCell<Option<Rc<KeyRing>>>,
     sealing: RefCell<Option<Rc<SealingRing>>>,
+    lookups: RefCell<Lookups>,
     /// Since when, and how many.
     failures: Cell<(Timestamp, i64)>,
 }
@@ -84,6 +86,11 @@ impl Memory {
         let ring = Rc::new(SealingRing::parse(ports.secrets.as_ref())?);
         *self.sealing.borrow_mut() = Some(Rc::clone(&ring));
         Ok(ring)
+    }
+
+    /// What stands for cars in stores. Not to be held across a wait.
+    pub fn lookups(&self) -> RefMut<'_, Lookups> {
+        self.lookups.borrow_mut()
     }
 
     /// What is declared outdated in a market that was just read.

@@ -2,8 +2,8 @@
 
 use futures::future::{Either, LocalBoxFuture, select};
 
-use super::Request;
-use crate::ports::Ports;
+use crate::market::Market;
+use crate::ports::{Ports, Timestamp};
 
 /// The market's deadline, counted from when the request came, less what putting the answer together takes.
 pub(super) struct Deadline {
@@ -12,9 +12,9 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    pub(super) fn new(ports: &Ports, request: &Request) -> Self {
-        let passed_ms = ports.clock.now().since_ms(request.started);
-        let allowed_ms = request.market.deadline_ms - reserve_ms(request.market.deadline_ms);
+    pub(super) fn new(ports: &Ports, market: &Market, started: Timestamp) -> Self {
+        let passed_ms = ports.clock.now().since_ms(started);
+        let allowed_ms = market.deadline_ms - reserve_ms(market.deadline_ms);
         let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
         Self { timer: ports.timer.sleep(left_ms), has_passed: false }
     }

@@ -16,6 +16,11 @@ pub(super) fn above(needs: Tier) -> FacetResult {
     FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 }
 }
 
+/// A facet that is stored and fresh.
+pub(super) fn fresh(envelope: &Envelope, now: Timestamp, read_ms: i64) -> FacetResult {
+    FacetResult { state: from_envelope(envelope, None, None, now), via: Via::Hit, took_ms: read_ms }
+}
+
 /// The state of a facet: what has come of it, else what is stored.
 pub(super) fn result(
     request: &Request,

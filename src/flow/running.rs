@@ -47,7 +47,7 @@ impl Running {
         let mut this = Self {
             ports: ports.clone(),
             memory: memory.clone(),
-            deadline: Deadline::new(ports, &request),
+            deadline: Deadline::new(ports, &request.market, request.started),
             read_at: request.started,
             request,
             plan,

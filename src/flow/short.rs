@@ -3,17 +3,34 @@
 
 use std::rc::Rc;
 
-use super::collapse::Glance;
+use super::collapse::{CarKey, Glance};
 use super::deadline::Deadline;
-use super::{FacetResult, Flow, Memory, Request, merge, plan};
+use super::{FacetResult, Flow, Memory, merge, plan};
+use crate::cache::purge::Purges;
 use crate::cache::{self, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 use crate::text::Part;
 
+/// What the short way needs to know.
+pub struct Ask<'a> {
+    /// The market.
+    pub market: &'a Rc<Market>,
+    /// The keyed hash that stands for the car in stores.
+    pub lookup: &'a str,
+    /// What is declared outdated in the market.
+    pub purges: &'a Purges,
+    /// The facets that are asked for.
+    pub facets: &'a [FacetName],
+    /// How far the caller is known.
+    pub tier: Tier,
+    /// When the request came: the deadline counts from it.
+    pub started: Timestamp,
+}
+
 /// How far the short way led.
-pub(super) enum Way {
+pub enum Way {
     /// To the end.
     Answered(Flow),
     /// It is not enough: the car's entry in KV, empty where there is none.
@@ -52,19 +69,19 @@ pub(super) fn steps(market: &Market) -> Steps {
 }
 
 /// Goes the short way as far as it leads.
-pub(super) async fn go(ports: &Ports, memory: &Memory, request: &Request) -> Way {
-    let is_whole = request.facets.iter().eq(request.market.facets.keys());
-    if request.tier != Tier::Public || !request.purges.is_empty() || !is_whole {
+pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
+    let is_whole = ask.facets.iter().eq(ask.market.facets.keys());
+    if ask.tier != Tier::Public || !ask.purges.is_empty() || !is_whole {
         return Way::Long;
     }
-    let (car, steps) = (request.car(), memory.steps(&request.market));
+    let (car, steps) = (CarKey::new(&ask.market.code, ask.lookup), memory.steps(ask.market));
     let glance = memory.cars().glance(&car, ports.clock.now(), || wanted(&steps));
     let (text, is_remembered) = match glance {
         Glance::Entry(text) => (text, true),
         Glance::More => return Way::Long,
         Glance::Nothing => {
-            let key = cache::car_key(&request.market.code, &request.lookup);
-            let read = Deadline::new(ports, request).bound(ports.cache.get(key)).await;
+            let key = cache::car_key(&ask.market.code, ask.lookup);
+            let read = Deadline::new(ports, ask.market, ask.started).bound(ports.cache.get(key)).await;
             match read {
                 Some(Ok(text)) => (Part::from(text.unwrap_or_default()), false),
                 // An operator learns of it on the long way.
@@ -77,7 +94,7 @@ pub(super) async fn go(ports: &Ports, memory: &Memory, request: &Request) -> Way
         }
     };
     let now = ports.clock.now();
-    let flow = flow(request, &steps, &text, now);
+    let flow = flow(&steps, &text, now, now.since_ms(ask.started));
     if !is_remembered {
         memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
     }
@@ -93,8 +110,7 @@ fn wanted(steps: &[Step]) -> Vec<FacetName> {
 }
 
 /// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
-fn flow(request: &Request, steps: &[Step], text: &Part, now: Timestamp) -> Option<Flow> {
-    let read_ms = now.since_ms(request.started);
+fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flow> {
     let mut facets: Map<FacetName, FacetResult> = Map::new();
     // One bit a facet.
     let mut lacking =
@@ -108,7 +124,7 @@ fn flow(request: &Request, steps: &[Step], text: &Part, now: Timestamp) -> Optio
         }
         lacking &= !(1 << facet as u32);
         if step.needs.is_none() {
-            facets.insert(facet, merge::result(request, None, Some((&envelope, None)), now, read_ms));
+            facets.insert(facet, merge::fresh(&envelope, now, read_ms));
         }
     }
     if lacking != 0 {

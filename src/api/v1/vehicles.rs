@@ -16,12 +16,12 @@ const VARY: &str = "Cookie, Authorization, Accept";
 /// The whole document, or the facets that `?facets=a,b` selects.
 pub(in crate::api) async fn document(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
-    let vin = context.vehicle(id)?;
+    let car = context.vehicle(id)?;
     let facets = selected(context, &market)?;
     if context.wants_events() {
-        return stream::document(context, &market, id, &vin, facets).await;
+        return stream::document(context, &market, id, car, facets).await;
     }
-    let flow = context.flow(&market, &vin, facets).await?;
+    let flow = context.flow(&market, car, facets).await?;
     document::required(&market, &flow)?;
     let body = document::document(&market, id, &flow);
     Ok(answer(context, &market, &flow, id, body))
@@ -35,10 +35,10 @@ pub(in crate::api) async fn facet(
     facet: &str,
 ) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
-    let vin = context.vehicle(id)?;
+    let car = context.vehicle(id)?;
     let name = FacetName::parse(facet).filter(|name| market.facets.contains_key(name));
     let name = name.ok_or_else(|| Problem::with_detail(Slug::NotFound, offered(&market)))?;
-    let flow = context.flow(&market, &vin, vec![name]).await?;
+    let flow = context.flow(&market, car, vec![name]).await?;
     document::required(&market, &flow)?;
     let body = document::facet(name, &flow).ok_or_else(|| Problem::new(Slug::NotFound))?;
     Ok(answer(context, &market, &flow, id, body))

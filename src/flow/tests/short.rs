@@ -3,19 +3,18 @@
 use super::region::{ALL, calm};
 use super::*;
 use crate::cache::purge::Purges;
-use crate::flow::short::{self, Way};
 
 /// The short way by an isolate that remembers nothing; nothing where it does not lead to the end.
-fn short(case: &Case) -> Option<Flow> {
+fn by_short(case: &Case) -> Option<Flow> {
     let isolate = case.isolate();
-    match case.world.run(short::go(&case.world.ports(), &isolate.memory, &case.request_of(Tier::Public))) {
+    match case.world.run(short(&case.world.ports(), &isolate.memory, &case.request_of(Tier::Public).ask())) {
         Way::Answered(flow) => Some(flow),
         Way::Entry(_) | Way::Long => None,
     }
 }
 
 /// The long way by such an isolate.
-fn long(case: &Case) -> Flow {
+fn by_long(case: &Case) -> Flow {
     let (isolate, ports, request) = (case.isolate(), case.world.ports(), case.request_of(Tier::Public));
     case.world.run(async move {
         let mut running = Running::start(&ports, &isolate.memory, request, None).await;
@@ -35,8 +34,8 @@ fn ok_what_it_answers_is_what_the_long_way_answers() {
         let (mut answered, mut left) = (0, 0);
         for _ in 0..80 {
             case.world.advance_s(60);
-            let one = short(&case);
-            let other = long(&case);
+            let one = by_short(&case);
+            let other = by_long(&case);
             // What the long way would refresh is not refreshed here: time alone changes what is stored.
             case.world.cancel_background();
             case.change("DELETE FROM lease");
@@ -55,9 +54,9 @@ fn ok_what_it_answers_is_what_the_long_way_answers() {
 #[test]
 fn ok_what_it_cannot_answer_goes_the_long_way() {
     let case = calm();
-    assert!(short(&case).is_none(), "nothing is stored");
+    assert!(by_short(&case).is_none(), "nothing is stored");
     case.see(Tier::Public);
-    assert!(short(&case).is_some());
+    assert!(by_short(&case).is_some());
     let entry = case.world.cache.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).next();
     let (key, text) = entry.expect("an entry");
     let put = |text: String| drop(case.world.cache.borrow_mut().insert(key.clone(), text));
@@ -72,13 +71,13 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
         [0, 1, 2, 1, 2, 1, 2].map(|line| text.lines().nth(line).expect("a line")).join("\n"),
     ] {
         put(damaged.clone());
-        assert!(short(&case).is_none(), "{damaged}");
+        assert!(by_short(&case).is_none(), "{damaged}");
     }
     put(text);
-    assert!(short(&case).is_some());
+    assert!(by_short(&case).is_some());
     let rule = format!(r#"[{{"id":1,"generation":1,"expires_at_ms":{},"hard":0}}]"#, i64::MAX);
     let go = |request: Request| {
-        let way = case.world.run(short::go(&case.world.ports(), &case.isolate().memory, &request));
+        let way = case.world.run(short(&case.world.ports(), &case.isolate().memory, &request.ask()));
         matches!(way, Way::Answered(_))
     };
     assert!(go(case.request_of(Tier::Public)));
