@@ -17,7 +17,7 @@ const DOCUMENT = {
   "cache-status": "kerbside; hit; ttl=3600",
   "server-timing": 'identity;dur=0;desc="hit", equipment;dur=0;desc="hit", energy;dur=0;desc="hit", recalls;dur=0;desc="hit", warranty;dur=0;desc="withheld"',
   age: "0",
-  etag: 'W/"0123456789abcdef"',
+  etag: 'W/"0123456789abcdef01234567"',
   vary: "Cookie, Authorization, Accept",
   ...SECURITY,
 };

@@ -168,7 +168,10 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
             (stored.generation, stored.policy, &**withheld).hash(&mut said);
         }
     }
-    ["W/\"", &written(&said.finish().to_be_bytes()), "\""].concat()
+    let first = said.finish();
+    said.write_u8(0);
+    let [first, second] = [first, said.finish()].map(u64::to_be_bytes);
+    ["W/\"", &written(&first), &written(second.get(..4).unwrap_or_default()), "\""].concat()
 }
 
 /// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
