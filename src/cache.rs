@@ -19,7 +19,7 @@ mod sealing;
 mod store;
 mod usage;
 
-pub use entry::{decode as entries, key as car_key};
+pub use entry::{decode as entries, encode as entry_text, key as car_key};
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, Lease, NOW_MS, Standing};
 pub use lookups::Lookups;

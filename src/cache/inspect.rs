@@ -68,7 +68,7 @@ pub async fn read(
         row.remove("identity");
         judge.mark(row, identity.as_deref());
     }
-    let text = ports.cache.get_many(vec![entry::key(&market.code, vehicle)]).await?.pop().flatten();
+    let text = ports.cache.get(entry::key(&market.code, vehicle)).await?;
     let cache = text.map(|text| {
         let (mut rows, identity) = entry::facts(&text);
         for row in &mut rows {

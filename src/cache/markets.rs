@@ -161,7 +161,7 @@ pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>
 }
 
 async fn read_one(ports: &Ports, key: String) -> Result<Option<String>, StoreError> {
-    Ok(ports.markets.get_many(vec![key]).await?.pop().flatten())
+    ports.markets.get(key).await
 }
 
 fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {

@@ -120,7 +120,7 @@ impl Cars {
     pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: impl FnOnce() -> Vec<FacetName>) -> Glance {
         let car = self.car(key, now);
         match &car.entry {
-            _ if car.entries.iter().any(|entry| now.since_ms(entry.at) < RECENT_MS) => Glance::More,
+            _ if car.has_landed(now) => Glance::More,
             Some((text, at, _)) if now.since_ms(*at) < RECENT_MS => Glance::Entry(text.clone()),
             _ if car.reading.as_ref().is_some_and(|(_, until)| now < *until) => Glance::More,
             _ => {
@@ -130,17 +130,20 @@ impl Cars {
         }
     }
 
-    /// The entry was read: it, where it is all that is wanted.
-    pub(super) fn glanced(&mut self, key: &CarKey, text: Option<Part>, now: Timestamp) {
+    /// The entry was read: it, where it is all that is wanted. `false` where something landed meanwhile, which the entry may not show yet:
+    /// it is not remembered then, and should not be the answer.
+    pub(super) fn glanced(&mut self, key: &CarKey, text: Option<Part>, now: Timestamp) -> bool {
         self.sweep(now);
         self.sequence += 1;
         let (sequence, mut bytes) = (self.sequence, self.bytes);
         let car = self.car(key, now);
         car.reading = None;
         bytes = bytes.saturating_sub(car.entry_bytes());
-        car.entry = text.map(|text| (text, now, sequence));
+        let is_latest = !car.has_landed(now);
+        car.entry = text.filter(|_| is_latest).map(|text| (text, now, sequence));
         self.bytes = bytes + car.entry_bytes();
         self.shrink();
+        is_latest
     }
 
     /// What landed a moment ago of these facets, each made under its policy and such that it is enough; nothing where one is lacking.
@@ -356,6 +359,11 @@ impl Cars {
 }
 
 impl Car {
+    /// Whether anything landed a moment ago.
+    fn has_landed(&self, now: Timestamp) -> bool {
+        self.entries.iter().any(|entry| now.since_ms(entry.at) < RECENT_MS)
+    }
+
     fn entry_bytes(&self) -> usize {
         self.entry.as_ref().map_or(0, |(text, ..)| 256 + text.len())
     }
@@ -469,6 +477,30 @@ mod tests {
         let bytes = cars.bytes;
         cars.has_read(&key("a"), [(FacetName::Recalls, 7, None)].into_iter(), |_| true, Timestamp(9_000));
         assert!(cars.bytes < bytes && cars.cars().count() == 1, "{}", cars.bytes);
+    }
+
+    #[test]
+    fn ok_an_entry_does_not_go_behind_what_landed_while_it_was_read() {
+        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        let envelope_of = |now| match envelope(now, 5) {
+            Landed::Envelope(envelope) => envelope,
+            other => panic!("{other:?}"),
+        };
+        let text = |now: i64| Part::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0);
+        let generation = |cars: &mut Cars, now| {
+            let recent = cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(now));
+            recent.and_then(|recent| recent.get(&facet).map(|envelope| envelope.generation))
+        };
+        let glance = |cars: &mut Cars, now| cars.glance(&key("a"), Timestamp(now), || vec![facet]);
+        assert!(matches!(glance(&mut cars, 2_000), Glance::Nothing));
+        cars.land(&key("a"), facet, envelope(2_000, 5), Timestamp(2_000));
+        assert!(!cars.glanced(&key("a"), Some(text(1_000)), Timestamp(2_001)));
+        assert_eq!(generation(&mut cars, 2_001), Some(2_000));
+        assert!(matches!(glance(&mut cars, 2_002), Glance::More));
+        assert!(matches!(glance(&mut cars, 6_000), Glance::Nothing), "it is over");
+        assert!(cars.glanced(&key("a"), Some(text(3_000)), Timestamp(6_000)));
+        assert!(matches!(glance(&mut cars, 6_001), Glance::Entry(_)));
+        assert_eq!(generation(&mut cars, 6_001), Some(3_000));
     }
 
     #[test]

@@ -95,13 +95,11 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
     };
     let now = ports.clock.now();
     let flow = flow(&steps, &text, now, now.since_ms(ask.started));
-    if !is_remembered {
-        memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
-    }
+    let is_latest = is_remembered || memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
     match flow {
-        Some(flow) => Way::Answered(flow),
+        Some(flow) if is_latest => Way::Answered(flow),
         None if is_remembered => Way::Long,
-        None => Way::Entry(text),
+        _ => Way::Entry(text),
     }
 }
 

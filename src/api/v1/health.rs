@@ -35,7 +35,7 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
     let ports = &context.ports;
     let directory = cache::directory(ports, &context.app.memory).await;
     let served = directory.iter().any(|entry| context.serves(entry));
-    let cache_reads = ports.cache.get_many(vec!["readyz".to_owned()]).await.is_ok();
+    let cache_reads = ports.cache.get("readyz".to_owned()).await.is_ok();
     // One of each table: the newest migration is there.
     let tables = ["SELECT facet FROM stored_facet LIMIT 1", "SELECT origin FROM breaker LIMIT 1"];
     let statements = tables.map(|sql| Statement { sql: sql.to_owned(), params: Vec::new() });
