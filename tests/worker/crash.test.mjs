@@ -98,6 +98,8 @@ test(`workerd is killed ${KILLS} times while it writes; nothing that is stored i
   }
   // With the origins gone only what is stored can be shown; it is what D1 or, where a kill came between, an older KV has.
   isDown = true;
+  // What was written last stays fresh for a second, and up to a tenth more.
+  await new Promise((go) => setTimeout(go, 1_500));
   let found = 0;
   for (const [at, address] of addresses.entries()) {
     const { status, json } = await here.ask(address);
