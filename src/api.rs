@@ -18,7 +18,7 @@ mod v1;
 
 use std::rc::Rc;
 
-pub use call::{Answer, BodyError, Call, Events, Incoming};
+pub use call::{Answer, BodyError, Call, Events, HEAD_BYTES, Header, Incoming};
 pub use config::{Config, ConfigError};
 pub use router::{Route, route};
 
@@ -45,21 +45,21 @@ pub async fn handle(app: &App, call: Call) -> Answer {
     let context = Context::new(app, call);
     let matched = route(&context.call.path);
     let result = match &matched {
-        Some(route) => dispatch(&context, route).await,
+        Some(route) => dispatch(&context, *route).await,
         None => Err(Problem::new(Slug::NotFound)),
     };
     let mut answer = match result {
         Ok(answer) => answer,
         Err(problem) => refuse(&context, matched.as_ref(), problem).await,
     };
-    answer.header("x-request-id", context.request_id.clone());
+    answer.header("x-request-id", context.request_id.to_string());
     answer.header("traceparent", context.trace.own());
     answer.secure();
     report(&context, matched.as_ref(), &answer);
     answer
 }
 
-async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Problem> {
+async fn dispatch(context: &Context<'_>, route: Route<'_>) -> Result<Answer, Problem> {
     let allowed = route.methods();
     let method = if context.call.method == "HEAD" { "GET" } else { context.call.method.as_str() };
     if !allowed.contains(&method) {
@@ -74,7 +74,7 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
         Route::Lookups { market } => v1::lookups::create(context, market).await,
         Route::Vehicle { market, id } => v1::vehicles::document(context, market, id).await,
         Route::Facet { market, id, facet } => v1::vehicles::facet(context, market, id, facet).await,
-        Route::Operator(route) => operator::answer(context, *route, method).await,
+        Route::Operator(route) => operator::answer(context, route, method).await,
         Route::HomePage => Ok(site::home(context).await),
         Route::MarketPage { market } if method == "POST" => site::look_up(context, market).await,
         Route::MarketPage { market } => site::market(context, market).await,
@@ -86,7 +86,7 @@ async fn dispatch(context: &Context<'_>, route: &Route) -> Result<Answer, Proble
 }
 
 /// The API answers with problem documents, pages with pages.
-async fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) -> Answer {
+async fn refuse(context: &Context<'_>, route: Option<&Route<'_>>, problem: Problem) -> Answer {
     let path = context.call.path.as_str();
     let is_api = path.starts_with("/api/")
         || path.starts_with("/operator/")
@@ -98,7 +98,15 @@ async fn refuse(context: &Context<'_>, route: Option<&Route>, problem: Problem) 
     }
 }
 
-fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {
+/// One line stands for so many ordinary answers. A line of the log costs an operator more than the request that it is about.
+const ORDINARY_A_LINE: i64 = 16;
+
+/// Every answer has a line, but for the ordinary ones: of these those that the caller traces, and those whose request id ends in 0.
+fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Answer) {
+    let stands_for = if answer.is_ordinary && !context.trace.is_recorded() { ORDINARY_A_LINE } else { 1 };
+    if stands_for > 1 && !context.request_id.ends_with('0') {
+        return;
+    }
     let level = if answer.status >= 500 { Level::Error } else { Level::Info };
     let duration_ms = context.ports.clock.now().since_ms(context.started);
     let mut event = Event::new(level, "answered")
@@ -112,5 +120,8 @@ fn report(context: &Context<'_>, route: Option<&Route>, answer: &Answer) {
     if let Some(slug) = answer.problem {
         event = event.with(field::PROBLEM, slug);
     }
-    context.ports.events.emit(&event);
+    if stands_for > 1 {
+        event = event.with(field::STANDS_FOR, stands_for);
+    }
+    context.ports.events.emit(event);
 }

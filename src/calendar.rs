@@ -76,13 +76,12 @@ impl Date {
     }
 }
 
-impl fmt::Display for Date {
+impl Date {
     /// `2026-11-20`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One call of the formatter instead of three with padding: facets of a thousand days are written by this.
+    fn digits(self) -> [u8; 10] {
         let digit = |number: u16, place: u16| b'0' + (number / place % 10).to_le_bytes()[0];
         let (year, month, day) = (self.year, u16::from(self.month), u16::from(self.day));
-        let text = [
+        [
             digit(year, 1000),
             digit(year, 100),
             digit(year, 10),
@@ -93,16 +92,38 @@ impl fmt::Display for Date {
             b'-',
             digit(day, 10),
             digit(day, 1),
-        ];
-        f.write_str(str::from_utf8(&text).unwrap_or_default())
+        ]
+    }
+}
+
+impl fmt::Display for Date {
+    /// `2026-11-20`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // One call of the formatter instead of three with padding: facets of a thousand days are written by this.
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
 /// An instant as RFC 3339 UTC with seconds, `2026-11-20T08:00:00Z`; the epoch for what lies outside the years 0 to 9999.
 pub fn rfc3339(milliseconds: i64) -> String {
-    let Some(date) = Date::of_milliseconds(milliseconds) else { return "1970-01-01T00:00:00Z".to_owned() };
-    let second = milliseconds.div_euclid(1000).rem_euclid(86_400);
-    format!("{date}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    let mut out = String::with_capacity(20);
+    push_rfc3339(&mut out, milliseconds);
+    out
+}
+
+/// Appends what [`rfc3339`] gives.
+pub fn push_rfc3339(out: &mut String, milliseconds: i64) {
+    let Some(date) = Date::of_milliseconds(milliseconds) else { return out.push_str("1970-01-01T00:00:00Z") };
+    // OK because a day has fewer seconds.
+    let second = u32::try_from(milliseconds.div_euclid(1000).rem_euclid(86_400)).unwrap_or_default();
+    out.push_str(str::from_utf8(&date.digits()).unwrap_or_default()); // OK because digits are ASCII.
+    for (before, number) in [('T', second / 3600), (':', second / 60 % 60), (':', second % 60)] {
+        out.push(before);
+        for digit in [number / 10, number % 10] {
+            out.push(char::from_digit(digit, 10).unwrap_or('0')); // OK because it is below 10.
+        }
+    }
+    out.push('Z');
 }
 
 fn days_in_month(year: u16, month: u8) -> u8 {

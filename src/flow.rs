@@ -48,7 +48,7 @@ pub struct Request {
     /// The car.
     pub vin: Vin,
     /// The keyed hash that stands for the car in stores.
-    pub lookup: String,
+    pub lookup: Rc<str>,
     /// What seals and opens what is above public.
     pub sealing: Rc<SealingRing>,
     /// What is declared outdated in the market.

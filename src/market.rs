@@ -35,7 +35,7 @@ pub use file::{
 };
 pub use map::Map;
 pub use mapping::{Conversion, Leaf};
-pub use names::{BindingName, FacetName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use names::{BindingName, FacetName, FacetSet, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
 pub use record::{Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown};
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};

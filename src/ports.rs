@@ -29,6 +29,11 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0).max(0)
     }
 
+    /// Appends it as RFC 3339 UTC with seconds: `2026-11-20T08:00:00Z`.
+    pub fn push(self, out: &mut String) {
+        crate::calendar::push_rfc3339(out, self.0);
+    }
+
     /// This much later.
     #[must_use]
     pub fn plus_ms(self, milliseconds: u32) -> Self {
@@ -125,6 +130,9 @@ pub trait OriginHttp {
 #[error("the store could not be reached or refused")]
 pub struct StoreError;
 
+/// What came of a read of one key.
+pub type Read = Result<Option<String>, StoreError>;
+
 /// Workers KV: eventually consistent, remembers misses, one write a second and key.
 pub trait Kv {
     /// The values of up to 100 keys, in order; one operation.
@@ -133,6 +141,17 @@ pub trait Kv {
     fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
         let values = self.get_many(vec![key]);
         async move { Ok(values.await?.pop().flatten()) }.boxed_local()
+    }
+    /// The value of a key, or nothing where that takes longer than so many milliseconds by this timer.
+    fn get_within(&self, key: String, limit_ms: u32, timer: &dyn Timer) -> LocalBoxFuture<'static, Option<Read>> {
+        let (read, limit) = (self.get(key), timer.sleep(limit_ms));
+        async move {
+            match select(read, limit).await {
+                Either::Left((read, _)) => Some(read),
+                Either::Right(_) => None,
+            }
+        }
+        .boxed_local()
     }
     /// Stores a value that is forgotten after `ttl_s` seconds, at least 60.
     fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>>;
@@ -192,7 +211,7 @@ pub trait Random {
 /// Where events go.
 pub trait Events {
     /// Writes one event.
-    fn emit(&self, event: &Event);
+    fn emit(&self, event: Event);
 }
 
 /// Work that outlives the answer.

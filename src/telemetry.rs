@@ -4,6 +4,7 @@
 //! to put a VIN, a token or a body into a field by type: callers pass what they have as [`Field`]s.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::market::{FacetName, MarketCode, OriginName};
 use crate::text;
@@ -24,6 +25,8 @@ pub enum Level {
 pub enum Field {
     /// A word of the code or a name of a market file.
     Word(Cow<'static, str>),
+    /// The same, shared: an id of the call.
+    Shared(Arc<str>),
     /// A number in the unit that the field's name ends in.
     Number(i64),
     /// Yes or no.
@@ -79,6 +82,8 @@ pub mod field {
     pub const COUNT: &str = "count";
     /// How many failed; of tokens, in this isolate and the last minute.
     pub const FAILURES: &str = "failures";
+    /// How many answers of its kind a line stands for, where that is not one.
+    pub const STANDS_FOR: &str = "stands_for";
     /// The problem's slug.
     pub const PROBLEM: &str = "problem";
 }
@@ -98,28 +103,34 @@ impl Event {
 
     /// The event as one line of JSON.
     pub fn to_json(&self) -> String {
+        let mut line = String::with_capacity(384);
+        self.push_json(&mut line);
+        line
+    }
+
+    /// Appends the event as one line of JSON, without a line break.
+    pub fn push_json(&self, line: &mut String) {
         let level = match self.level {
             Level::Info => "info",
             Level::Warn => "warn",
             Level::Error => "error",
         };
-        let mut line = String::with_capacity(384);
         line.push_str("{\"level\":");
-        text::push_json(&mut line, level);
+        text::push_json(line, level);
         line.push_str(",\"message\":");
-        text::push_json(&mut line, self.message);
+        text::push_json(line, self.message);
         for (name, value) in &self.fields {
             line.push(',');
-            text::push_json(&mut line, name);
+            text::push_json(line, name);
             line.push(':');
             match value {
-                Field::Word(word) => text::push_json(&mut line, word),
-                Field::Number(number) => text::push_number(&mut line, *number),
+                Field::Word(word) => text::push_json(line, word),
+                Field::Shared(word) => text::push_json(line, word),
+                Field::Number(number) => text::push_number(line, *number),
                 Field::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
             }
         }
         line.push('}');
-        line
     }
 }
 
@@ -131,13 +142,13 @@ impl From<&'static str> for Field {
 
 impl From<&MarketCode> for Field {
     fn from(code: &MarketCode) -> Self {
-        Self::Word(code.to_string().into())
+        Self::Shared(code.shared())
     }
 }
 
 impl From<&OriginName> for Field {
     fn from(name: &OriginName) -> Self {
-        Self::Word(name.to_string().into())
+        Self::Shared(name.shared())
     }
 }
 

@@ -85,6 +85,13 @@ fn push_escaped(out: &mut String, character: char) {
     }
 }
 
+/// Appends bytes as hexadecimal digits, lower case.
+pub fn push_hex(out: &mut String, bytes: &[u8]) {
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        out.push(char::from(if half < 10 { b'0' + half } else { b'a' - 10 + half }));
+    }
+}
+
 /// Appends a whole number.
 pub fn push_number(out: &mut String, number: i64) {
     let mut digits = [b'0'; 20];

@@ -1,5 +1,6 @@
 //! One call and one answer, free of any platform's types.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use futures::future::LocalBoxFuture;
@@ -10,7 +11,7 @@ use crate::pages::CONTENT_SECURITY_POLICY;
 /// What a call brings beside its first line, read only where it is needed: each header costs.
 pub trait Incoming {
     /// A header by its lower-case name; several of one name are joined by commas.
-    fn header(&self, name: &str) -> Option<String>;
+    fn header(&self, name: &str) -> Option<Cow<'_, str>>;
     /// The body, at most `limit` bytes of it.
     fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>>;
 }
@@ -57,25 +58,44 @@ impl fmt::Debug for Events {
     }
 }
 
+/// A header's name, in lower case, and its value.
+pub type Header = (&'static str, Cow<'static, str>);
+
+/// Bytes of an answer's head and line of the log, about. Whoever has room for them behind a body saves its copy.
+pub const HEAD_BYTES: usize = 2_048;
+
+/// Room for those that nearly every answer has.
+const MOST_HEADERS: usize = 16;
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(&'static str, String)>,
+    /// Each name once.
+    pub headers: Vec<Header>,
     /// UTF-8. Sent for every verb but `HEAD`.
     pub body: String,
     /// What follows the body as it comes. Where it is dropped, work that others can use goes on.
     pub events: Option<Events>,
     /// The problem's slug, for telemetry.
     pub problem: Option<&'static str>,
+    /// One of the many of which not each is worth a line of the log.
+    pub is_ordinary: bool,
 }
 
 impl Answer {
     /// An answer with a body.
-    pub fn new(status: u16, content_type: &str, body: String) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body, events: None, problem: None }
+    pub fn new(status: u16, content_type: &'static str, body: String) -> Self {
+        let mut answer = Self { body, ..Self::without_body(status) };
+        answer.headers.push(("content-type", content_type.into()));
+        answer
+    }
+
+    /// An answer that is its head.
+    pub fn without_body(status: u16) -> Self {
+        let headers = Vec::with_capacity(MOST_HEADERS);
+        Self { status, headers, body: String::new(), events: None, problem: None, is_ordinary: false }
     }
 
     /// Server-sent events.
@@ -88,7 +108,7 @@ impl Answer {
     /// A page.
     pub fn html(status: u16, body: String) -> Self {
         let mut answer = Self::new(status, "text/html; charset=utf-8", body);
-        answer.header("content-security-policy", CONTENT_SECURITY_POLICY.to_owned());
+        answer.header("content-security-policy", CONTENT_SECURITY_POLICY);
         answer
     }
 
@@ -99,20 +119,19 @@ impl Answer {
 
     /// Sends the caller elsewhere with GET.
     pub fn see_other(location: String) -> Self {
-        let headers = vec![("location", location), ("cache-control", "no-store".to_owned())];
-        Self { status: 303, headers, body: String::new(), events: None, problem: None }
+        Self::without_body(303).with("location", location).with("cache-control", "no-store")
     }
 
     /// Sets a header, replacing one of the same name.
-    pub fn header(&mut self, name: &'static str, value: String) {
+    pub fn header(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
         self.headers.retain(|(other, _)| *other != name);
-        self.headers.push((name, value));
+        self.headers.push((name, value.into()));
     }
 
     /// The same with a header.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.header(name, value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.header(name, value);
         self
     }
 
@@ -125,9 +144,9 @@ impl Answer {
             ("cross-origin-opener-policy", "same-origin"),
             ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
         ];
-        self.headers.extend(ALWAYS.map(|(name, value)| (name, value.to_owned())));
+        self.headers.extend(ALWAYS.map(|(name, value)| (name, value.into())));
         if !self.headers.iter().any(|(name, _)| *name == "cache-control") {
-            self.header("cache-control", "no-store".to_owned());
+            self.header("cache-control", "no-store");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What every handler of one call needs: the call, its ids, and the market, checked.
 
+use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::App;
 use super::call::{BodyError, Call};
@@ -12,6 +14,7 @@ use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
 use crate::ports::{Events, Ports, Timestamp};
 use crate::telemetry::{Event, Field, Level, field};
+use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
 
 /// Bytes of a request body at the most: a VIN with much around it.
@@ -24,7 +27,7 @@ pub(super) struct Context<'a> {
     pub(super) ports: Ports,
     pub(super) call: Call,
     /// A UUID, version 4.
-    pub(super) request_id: String,
+    pub(super) request_id: Arc<str>,
     pub(super) trace: Trace,
     pub(super) started: Timestamp,
 }
@@ -36,12 +39,12 @@ impl<'a> Context<'a> {
         app.ports.random.fill(&mut random);
         let (for_trace, for_request) = random.split_at(trace::RANDOM);
         let parent = call.incoming.header("traceparent");
-        let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate"));
+        let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate")).map(Cow::into_owned);
         let trace = Trace::new(parent.as_deref(), state, for_trace);
-        let request_id = uuid(&flow::written(for_request));
+        let request_id: Arc<str> = uuid(for_request).into();
         let tagged = Tagged {
             events: Rc::clone(&app.ports.events),
-            ids: [(field::REQUEST_ID, request_id.clone()), (field::TRACE_ID, trace.trace_id().to_owned())],
+            ids: [(field::REQUEST_ID, Arc::clone(&request_id)), (field::TRACE_ID, trace.trace_id())],
         };
         let ports = Ports { events: Rc::new(tagged), ..app.ports.clone() };
         Self { app, ports, call, request_id, trace, started: app.ports.clock.now() }
@@ -72,9 +75,10 @@ impl<'a> Context<'a> {
 
     /// The market of a path segment.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
-        let code = MarketCode::new(segment).map_err(|_| Problem::new(Slug::UnknownMarket))?;
         let directory = cache::directory(&self.ports, &self.app.memory).await;
-        let entry = directory.iter().find(|entry| entry.code == code);
+        let entry = directory.iter().find(|entry| entry.code.as_str() == segment);
+        let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));
+        let code = code.map_err(|_| Problem::new(Slug::UnknownMarket))?;
         match entry {
             Some(entry) if !self.serves(entry) => return Err(Problem::misdirected(self.home_of(entry))),
             None if !directory.is_empty() => return Err(Problem::new(Slug::UnknownMarket)),
@@ -104,7 +108,7 @@ impl<'a> Context<'a> {
         self.app.memory.keys(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the keys of vehicle ids do not read");
             let cause = Field::Word(error.to_string().into());
-            self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
+            self.ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
             Problem::new(Slug::Internal)
         })
     }
@@ -114,20 +118,20 @@ impl<'a> Context<'a> {
         self.app.memory.sealing(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the sealing keys do not read");
             let cause = Field::Word(error.to_string().into());
-            self.ports.events.emit(&Event { fields: vec![(field::CAUSE, cause)], ..event });
+            self.ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
             Problem::new(Slug::Internal)
         })
     }
 
     /// The car of an id. One that was opened a while ago is known to be genuine, and what stands for it in stores.
-    pub(super) fn vehicle(&self, id: &str) -> Result<Car, Problem> {
+    pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<Car<'id>, Problem> {
         if let Some(lookup) = self.app.memory.lookups().get(id) {
-            return Ok(Car { id: id.to_owned(), lookup, vin: None });
+            return Ok(Car { id, lookup, vin: None });
         }
         let vin = self.vin(id)?;
-        let lookup = self.keys()?.lookup(&vin);
-        self.app.memory.lookups().put(id, &lookup);
-        Ok(Car { id: id.to_owned(), lookup, vin: Some(vin) })
+        let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
+        self.app.memory.lookups().put(id, Rc::clone(&lookup));
+        Ok(Car { id, lookup, vin: Some(vin) })
     }
 
     fn vin(&self, id: &str) -> Result<Vin, Problem> {
@@ -138,12 +142,12 @@ impl<'a> Context<'a> {
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
-        car: Car,
+        car: Car<'_>,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
         // Without sealing keys nothing is served: what a car's systems say could not be stored.
         let (sealing, purges) = (self.sealing()?, self.app.memory.purges(&market.code));
-        let (ports, memory, vehicle) = (&self.ports, &self.app.flow, car.lookup.clone());
+        let (ports, memory, vehicle) = (&self.ports, &self.app.flow, Rc::clone(&car.lookup));
         let (tier, started) = (Tier::Public, self.started);
         let ask = flow::Ask { market, lookup: &vehicle, purges: &purges, facets: &facets, tier, started };
         let way = flow::short(ports, memory, &ask).await;
@@ -162,7 +166,7 @@ impl<'a> Context<'a> {
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
-        car: Car,
+        car: Car<'_>,
         facets: Vec<FacetName>,
     ) -> Result<(flow::Running, Counter), Problem> {
         let question = self.question(market, car, facets, self.sealing()?)?;
@@ -170,7 +174,7 @@ impl<'a> Context<'a> {
             ports: self.ports.clone(),
             memory: self.app.flow.clone(),
             market: Rc::clone(market),
-            vehicle: question.lookup.clone(),
+            vehicle: Rc::clone(&question.lookup),
         };
         Ok((flow::Running::start(&self.ports, &self.app.flow, question, None).await, counter))
     }
@@ -178,11 +182,11 @@ impl<'a> Context<'a> {
     fn question(
         &self,
         market: &Rc<Market>,
-        car: Car,
+        car: Car<'_>,
         facets: Vec<FacetName>,
         sealing: Rc<cache::SealingRing>,
     ) -> Result<flow::Request, Problem> {
-        let vin = car.vin.map_or_else(|| self.vin(&car.id), Ok)?;
+        let vin = car.vin.map_or_else(|| self.vin(car.id), Ok)?;
         Ok(flow::Request {
             market: Rc::clone(market),
             vin,
@@ -216,10 +220,10 @@ impl<'a> Context<'a> {
 }
 
 /// The car of a call.
-pub(super) struct Car {
-    id: String,
+pub(super) struct Car<'a> {
+    id: &'a str,
     /// The keyed hash that stands for it in stores.
-    lookup: String,
+    lookup: Rc<str>,
     /// Where it had to be opened.
     vin: Option<Vin>,
 }
@@ -229,7 +233,7 @@ pub(super) struct Counter {
     ports: Ports,
     memory: flow::Memory,
     market: Rc<Market>,
-    vehicle: String,
+    vehicle: Rc<str>,
 }
 
 impl Counter {
@@ -241,19 +245,29 @@ impl Counter {
 /// Events of one call: each carries the ids by which an operator finds the others.
 struct Tagged {
     events: Rc<dyn Events>,
-    ids: [(&'static str, String); 2],
+    ids: [(&'static str, Arc<str>); 2],
 }
 
 impl Events for Tagged {
-    fn emit(&self, event: &Event) {
-        let mut event = event.clone();
-        event.fields.extend(self.ids.iter().map(|(name, id)| (*name, Field::Word(id.clone().into()))));
-        self.events.emit(&event);
+    fn emit(&self, mut event: Event) {
+        event.fields.extend(self.ids.iter().map(|(name, id)| (*name, Field::Shared(Arc::clone(id)))));
+        self.events.emit(event);
     }
 }
 
-/// 32 hexadecimal digits as a version 4 UUID (RFC 9562).
-fn uuid(hex: &str) -> String {
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    [part(0, 8), "-", part(8, 12), "-4", part(13, 16), "-8", part(17, 20), "-", part(20, 32)].concat()
+/// Sixteen random bytes as a version 4 UUID (RFC 9562).
+fn uuid(random: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (place, byte) in random.iter().enumerate() {
+        let byte = match place {
+            6 => byte & 0x0f | 0x40,
+            8 => byte & 0x3f | 0x80,
+            _ => *byte,
+        };
+        if matches!(place, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hex(&mut text, &[byte]);
+    }
+    text
 }

@@ -2,11 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::call::Answer;
+use super::call::{Answer, HEAD_BYTES};
 use super::problem::{Problem, Slug};
-use crate::flow::{Flow, Provenance, RETRY_AFTER_S, State, Via, written};
+use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Map, Market, Tier};
-use crate::text::{push_json, push_number};
+use crate::text::{push_hex, push_json, push_number};
+
+/// Bytes that a document has beside the facets' values, by the facet, at the most.
+const FACET_BYTES: usize = 256;
 
 /// Refuses a flow that is no document: an unknown car, or a required facet that is missing.
 pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
@@ -19,13 +22,17 @@ pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
         crate::flow::Missing::Pending => "http_response_timeout",
         crate::flow::Missing::Failed(failure) => failure.token.as_str(),
     };
-    problem.headers.push(("proxy-status", proxy_status(market, *facet, token)));
+    problem.headers.push(("proxy-status", proxy_status(market, *facet, token).into()));
     Err(problem)
 }
 
 /// The document of a flow.
 pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
-    let mut out = String::with_capacity(2_048);
+    let size = |result: &FacetResult| match &result.state {
+        State::Present { value, withheld, .. } => value.len() + 2 * withheld.len() + FACET_BYTES,
+        _ => FACET_BYTES,
+    };
+    let mut out = String::with_capacity(flow.facets.values().map(size).sum::<usize>() + 2 * FACET_BYTES + HEAD_BYTES);
     let code = market.code.as_str();
     // Codes, names and ids have no character that JSON escapes; a facet is JSON.
     push(&mut out, &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", Tier::Public.as_str()]);
@@ -89,7 +96,9 @@ fn push_meta(out: &mut String, state: &State) {
     if let State::Present { stored, .. } | State::Absent(stored) = state {
         out.push_str(",\"source\":");
         push_json(out, &stored.source);
-        push(out, &[",\"as_of\":\"", &stored.as_of.to_string(), "\""]);
+        out.push_str(",\"as_of\":\"");
+        stored.as_of.push(out);
+        out.push('"');
         for (name, value) in [(",\"age_s\":", stored.age_s), (",\"ttl_s\":", stored.ttl_s)] {
             out.push_str(name);
             push_number(out, value);
@@ -133,11 +142,14 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 
 /// Adds what follows from a flow: caching, provenance, timing.
 pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answer {
+    answer.is_ordinary = is_hit(flow);
     answer.header("cache-control", cache_control(flow));
     answer.header("cache-status", cache_status(flow));
     answer.header("server-timing", server_timing(flow));
     if let Some(age_s) = provenances(flow).map(|provenance| provenance.age_s).max() {
-        answer.header("age", age_s.to_string());
+        let mut age = String::with_capacity(20);
+        push_number(&mut age, age_s);
+        answer.header("age", age);
     }
     let failures = flow.facets.iter().filter_map(|(name, result)| Some((*name, result.state.error()?.as_str())));
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
@@ -171,7 +183,12 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     let first = said.finish();
     said.write_u8(0);
     let [first, second] = [first, said.finish()].map(u64::to_be_bytes);
-    ["W/\"", &written(&first), &written(second.get(..4).unwrap_or_default()), "\""].concat()
+    let mut tag = String::with_capacity(28);
+    tag.push_str("W/\"");
+    push_hex(&mut tag, &first);
+    push_hex(&mut tag, second.get(..4).unwrap_or_default());
+    tag.push('"');
+    tag
 }
 
 /// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
@@ -215,10 +232,22 @@ fn cache_control(flow: &Flow) -> String {
     out
 }
 
+/// Whether all that is shown was stored and fresh.
+fn is_hit(flow: &Flow) -> bool {
+    let is_hit = |result: &FacetResult| result.via == Via::Hit || matches!(result.state, State::Withheld { .. });
+    flow.facets.values().all(is_hit)
+}
+
 /// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched; `stored` where this
 /// request fetched and stored some, `collapsed` where it took what another one had asked for.
 fn cache_status(flow: &Flow) -> String {
     let count = |via: Via| flow.facets.values().filter(|result| result.via == via).count();
+    if is_hit(flow) {
+        let mut out = String::with_capacity(40);
+        out.push_str("kerbside; hit; ttl=");
+        push_number(&mut out, provenances(flow).map(|provenance| provenance.ttl_s).min().unwrap_or(0));
+        return out;
+    }
     let missing = flow.facets.values().filter(|r| matches!(r.state, State::Pending | State::Unavailable(_))).count();
     let (hits, stale, own, collapsed) =
         (count(Via::Hit), count(Via::Stale), count(Via::Fetched), count(Via::Collapsed));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::call::Answer;
+use super::call::{Answer, Header};
 use crate::flow::Missing;
 use crate::origin::ErrorToken;
 use crate::vehicle::VinError;
@@ -107,7 +107,7 @@ pub struct Problem {
     /// `links.home` of a market that is served elsewhere.
     pub home: Option<String>,
     /// Headers of the answer.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<Header>,
     /// What is wrong with the VIN, for the form.
     pub vin: Option<VinError>,
 }
@@ -164,7 +164,7 @@ impl Problem {
         let (_, status, _) = slug.row();
         let mut headers = Vec::new();
         if status == 503 {
-            headers.push(("retry-after", TRY_AGAIN_S.to_string()));
+            headers.push(("retry-after", TRY_AGAIN_S.to_string().into()));
         }
         Self { slug, status, detail: detail.into(), errors: Vec::new(), home: None, headers, vin: None }
     }
@@ -189,7 +189,7 @@ impl Problem {
             allowed.iter().flat_map(|method| if *method == "GET" { vec!["GET", "HEAD"] } else { vec![*method] });
         let allow = with_head.collect::<Vec<_>>().join(", ");
         let mut problem = Self::with_detail(Slug::MethodNotAllowed, format!("Allowed here: {allow}."));
-        problem.headers.push(("allow", allow));
+        problem.headers.push(("allow", allow.into()));
         problem
     }
 
@@ -213,7 +213,7 @@ impl Problem {
                     "The system that knows this vehicle cannot be asked at the moment. Try again later.",
                 );
                 problem.headers.retain(|(name, _)| *name != "retry-after");
-                problem.headers.push(("retry-after", failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string()));
+                problem.headers.push(("retry-after", failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string().into()));
                 problem
             }
             ErrorToken::ConnectionRefused | ErrorToken::HttpProtocolError => Self::with_detail(
@@ -228,7 +228,7 @@ impl Problem {
             Slug::OriginTimeout,
             "The system that knows this vehicle is still being asked. Try again in a few seconds: a late answer is kept.",
         );
-        problem.headers.push(("retry-after", crate::flow::RETRY_AFTER_S.to_string()));
+        problem.headers.push(("retry-after", crate::flow::RETRY_AFTER_S.to_string().into()));
         problem
     }
 
@@ -253,7 +253,7 @@ impl Problem {
     /// Adds the problem's headers to an answer.
     pub fn dress(&self, mut answer: Answer) -> Answer {
         answer.headers.extend(self.headers.iter().cloned());
-        answer.header("cache-control", "no-store".to_owned());
+        answer.header("cache-control", "no-store");
         answer.problem = Some(self.slug.as_str());
         answer
     }

@@ -1,8 +1,8 @@
 //! A plain match on path segments. What a path is and which verbs it has; nothing else.
 
 /// Where a call goes. Segments are as sent, still percent-encoded and unchecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
     /// `/healthz`
     Healthz,
     /// `/readyz`
@@ -14,28 +14,28 @@ pub enum Route {
     /// `/api/v1/{market}`
     Market {
         /// The market's code.
-        market: String,
+        market: &'a str,
     },
     /// `/api/v1/{market}/lookups`
     Lookups {
         /// The market's code.
-        market: String,
+        market: &'a str,
     },
     /// `/api/v1/{market}/vehicles/{id}`
     Vehicle {
         /// The market's code.
-        market: String,
+        market: &'a str,
         /// The vehicle's id.
-        id: String,
+        id: &'a str,
     },
     /// `/api/v1/{market}/vehicles/{id}/facets/{facet}`
     Facet {
         /// The market's code.
-        market: String,
+        market: &'a str,
         /// The vehicle's id.
-        id: String,
+        id: &'a str,
         /// The facet's name.
-        facet: String,
+        facet: &'a str,
     },
     /// `/operator/v1/…`
     Operator(OperatorRoute),
@@ -44,26 +44,26 @@ pub enum Route {
     /// `/{market}/`
     MarketPage {
         /// The market's code.
-        market: String,
+        market: &'a str,
     },
     /// `/{market}`, which leads to the one with a slash.
     MarketRedirect {
         /// The market's code.
-        market: String,
+        market: &'a str,
     },
     /// `/{market}/vehicles/{id}`
     VehiclePage {
         /// The market's code.
-        market: String,
+        market: &'a str,
         /// The vehicle's id.
-        id: String,
+        id: &'a str,
     },
     /// `/problems/`
     ProblemsPage,
     /// `/problems/{slug}`
     ProblemPage {
         /// The problem's slug.
-        slug: String,
+        slug: &'a str,
     },
 }
 
@@ -85,29 +85,26 @@ pub enum OperatorRoute {
 }
 
 /// The route of a path, or nothing.
-pub fn route(path: &str) -> Option<Route> {
+pub fn route(path: &str) -> Option<Route<'_>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').take(9).collect();
-    let own = |text: &str| text.to_owned();
     Some(match segments.as_slice() {
         [""] => Route::HomePage,
         ["healthz"] => Route::Healthz,
         ["readyz"] => Route::Readyz,
         ["problems"] | ["problems", ""] => Route::ProblemsPage,
-        ["problems", slug] => Route::ProblemPage { slug: own(slug) },
+        ["problems", slug] => Route::ProblemPage { slug },
         ["api", "v1", "openapi.json"] => Route::OpenApi,
         ["api", "v1", "markets"] => Route::Markets,
         ["api", "v1", "", ..] => return None,
-        ["api", "v1", market] => Route::Market { market: own(market) },
-        ["api", "v1", market, "lookups"] => Route::Lookups { market: own(market) },
-        ["api", "v1", market, "vehicles", id] => Route::Vehicle { market: own(market), id: own(id) },
-        ["api", "v1", market, "vehicles", id, "facets", facet] => {
-            Route::Facet { market: own(market), id: own(id), facet: own(facet) }
-        }
+        ["api", "v1", market] => Route::Market { market },
+        ["api", "v1", market, "lookups"] => Route::Lookups { market },
+        ["api", "v1", market, "vehicles", id] => Route::Vehicle { market, id },
+        ["api", "v1", market, "vehicles", id, "facets", facet] => Route::Facet { market, id, facet },
         ["operator", "v1", what] => Route::Operator(OperatorRoute::of(what)?),
         ["" | "api" | "auth" | "assets" | "operator", ..] => return None,
-        [market] => Route::MarketRedirect { market: own(market) },
-        [market, ""] => Route::MarketPage { market: own(market) },
-        [market, "vehicles", id] => Route::VehiclePage { market: own(market), id: own(id) },
+        [market] => Route::MarketRedirect { market },
+        [market, ""] => Route::MarketPage { market },
+        [market, "vehicles", id] => Route::VehiclePage { market, id },
         _ => return None,
     })
 }
@@ -145,7 +142,7 @@ impl OperatorRoute {
     }
 }
 
-impl Route {
+impl Route<'_> {
     /// The verbs of the route; `HEAD` goes with `GET`.
     pub fn methods(&self) -> &'static [&'static str] {
         match self {

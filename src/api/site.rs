@@ -112,7 +112,7 @@ async fn vehicle_events(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    car: Car,
+    car: Car<'_>,
     facets: Vec<FacetName>,
     frame: Frame,
 ) -> Result<Answer, Problem> {

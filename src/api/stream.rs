@@ -4,6 +4,7 @@
 //! a minute at the most. That is what it is for. Where the visitor leaves the stream is dropped, and the calls go on.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::StreamExt as _;
@@ -41,7 +42,7 @@ struct Source {
     running: Running,
     counter: Counter,
     write: Box<Write>,
-    request_id: String,
+    request_id: Arc<str>,
     /// The facets that are not said yet.
     due: Vec<FacetName>,
     next: Next,
@@ -58,7 +59,7 @@ pub(super) async fn document(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    car: Car,
+    car: Car<'_>,
     facets: Vec<FacetName>,
 ) -> Result<Answer, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
@@ -75,7 +76,7 @@ pub(super) async fn document(
 pub(super) async fn answer(
     context: &Context<'_>,
     market: &Rc<Market>,
-    car: Car,
+    car: Car<'_>,
     facets: Vec<FacetName>,
     write: Box<Write>,
     says_all: bool,

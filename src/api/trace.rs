@@ -1,5 +1,7 @@
 //! W3C Trace Context: the caller's trace goes on, or a new one starts. Malformed values are replaced, never passed on.
 
+use std::sync::Arc;
+
 use crate::flow;
 
 /// Random bytes that a trace takes.
@@ -8,7 +10,7 @@ pub(super) const RANDOM: usize = 24;
 /// The trace that a call belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trace {
-    id: String,
+    id: Arc<str>,
     span: String,
     flags: &'static str,
     state: Option<String>,
@@ -22,15 +24,15 @@ impl Trace {
         match parent.and_then(parse) {
             Some((trace_id, flags)) => {
                 let state = state.filter(|state| is_state(state));
-                Self { id: trace_id.to_owned(), span, flags, state }
+                Self { id: trace_id.into(), span, flags, state }
             }
-            None => Self { id: flow::written(id), span, flags: "00", state: None },
+            None => Self { id: flow::written(id).into(), span, flags: "00", state: None },
         }
     }
 
     /// The trace's id: 32 hexadecimal digits.
-    pub(super) fn trace_id(&self) -> &str {
-        &self.id
+    pub(super) fn trace_id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
     }
 
     /// This call's own `traceparent`.
@@ -38,9 +40,14 @@ impl Trace {
         ["00", &self.id, &self.span, self.flags].join("-")
     }
 
+    /// Whether the caller records it.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.flags == "01"
+    }
+
     /// The trace as origins see it: each call to one is a child of it.
     pub(super) fn for_origins(&self) -> flow::Trace {
-        flow::Trace { id: self.id.clone(), flags: self.flags, state: self.state.clone() }
+        flow::Trace { id: Arc::clone(&self.id), flags: self.flags, state: self.state.clone() }
     }
 }
 
@@ -113,7 +120,7 @@ mod tests {
     #[test]
     fn ok_continues_a_valid_trace_with_a_new_span() {
         let trace = trace(Some(VALID), Some("a=1,b=2"));
-        assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(trace.own().ends_with("-01") && !trace.own().contains("00f067aa0ba902b7"));
         assert_eq!(trace.for_origins().state.as_deref(), Some("a=1,b=2"));
     }
@@ -121,7 +128,7 @@ mod tests {
     #[test]
     fn ok_a_later_version_may_be_longer() {
         let later = format!("cc{}-what-ever", VALID.get(2..).unwrap_or_default());
-        assert_eq!(trace(Some(&later), None).trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(&*trace(Some(&later), None).trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 
     #[test]
@@ -132,7 +139,7 @@ mod tests {
         let many = (0..33).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join(",");
         for bad in ["", "x", zero, &upper, &long, &VALID.replacen("00", "ff", 1), "00-4bf9\r\nx-y-01"] {
             let trace = trace(Some(bad), Some("a=1"));
-            assert_ne!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736", "{bad}");
+            assert_ne!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736", "{bad}");
             assert_eq!((trace.trace_id().len(), trace.for_origins().state), (32, None), "{bad}");
         }
         for bad in

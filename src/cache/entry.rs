@@ -22,7 +22,7 @@ const SHORTEST_TTL_S: u64 = 60;
 
 /// The key of a car's entry.
 pub fn key(market: &MarketCode, vehicle: &str) -> String {
-    format!("car:{market}:{vehicle}")
+    ["car:", market.as_str(), ":", vehicle].concat()
 }
 
 /// The entry of these facets, and how long KV keeps it: until nobody may be served any of them.

@@ -280,7 +280,7 @@ pub fn again_later(ports: &Ports, keys: Vec<String>) {
         for key in keys {
             if again.cache.delete(key).await.is_err() {
                 let event = Event::new(Level::Error, "a car's entry could not be removed from KV a second time");
-                again.events.emit(&event);
+                again.events.emit(event);
             }
         }
     };

@@ -1,6 +1,8 @@
 //! Ids that this isolate has opened, and what stands for their cars in stores, so that a car that is asked for again takes no cryptography.
 //! Both are pseudonyms; the VIN itself is not kept.
 
+use std::rc::Rc;
+
 const BUCKETS: usize = 64;
 const MOST_OF_A_BUCKET: usize = 32;
 
@@ -14,27 +16,27 @@ pub struct Lookups {
 struct Known {
     mark: u64,
     id: Box<str>,
-    lookup: Box<str>,
+    lookup: Rc<str>,
 }
 
 impl Lookups {
     /// What stands for the car of an id, where that was opened.
-    pub fn get(&self, id: &str) -> Option<String> {
+    pub fn get(&self, id: &str) -> Option<Rc<str>> {
         let mark = mark(id);
         let bucket = self.buckets.get(bucket(mark))?;
         let known = bucket.iter().rev().find(|known| known.mark == mark && *known.id == *id)?;
-        Some(known.lookup.as_ref().into())
+        Some(Rc::clone(&known.lookup))
     }
 
     /// Remembers an id that was opened.
-    pub fn put(&mut self, id: &str, lookup: &str) {
+    pub fn put(&mut self, id: &str, lookup: Rc<str>) {
         self.buckets.resize_with(BUCKETS, Vec::new);
         let mark = mark(id);
         let Some(bucket) = self.buckets.get_mut(bucket(mark)) else { return };
         if bucket.len() >= MOST_OF_A_BUCKET {
             bucket.remove(0);
         }
-        bucket.push(Known { mark, id: id.into(), lookup: lookup.into() });
+        bucket.push(Known { mark, id: id.into(), lookup });
     }
 }
 
@@ -58,12 +60,13 @@ mod tests {
         assert_eq!(lookups.get("id"), None);
         let id = |number: u32| format!("id-{:08}", number.wrapping_mul(2_654_435_761) % 100_000_000);
         for number in 0..10_000 {
-            lookups.put(&id(number), &number.to_string());
-            assert_eq!(lookups.get(&id(number)), Some(number.to_string()));
+            lookups.put(&id(number), number.to_string().into());
+            assert_eq!(lookups.get(&id(number)).as_deref(), Some(&*number.to_string()));
         }
-        let known = (0..10_000).filter(|number| lookups.get(&id(*number)) == Some(number.to_string())).count();
+        let known =
+            (0..10_000).filter(|number| lookups.get(&id(*number)).as_deref() == Some(&*number.to_string())).count();
         assert!((1_500..=BUCKETS * MOST_OF_A_BUCKET).contains(&known), "{known}");
-        lookups.put("one-12345678", "1");
+        lookups.put("one-12345678", "1".into());
         assert_eq!(lookups.get("two-12345678"), None, "the same end is not the same id");
     }
 }

@@ -169,7 +169,7 @@ fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
     if read.is_none() {
         let event =
             Event::new(Level::Error, "a published market does not read; publish it again with this release's tools");
-        ports.events.emit(&event.with(field::MARKET, code));
+        ports.events.emit(event.with(field::MARKET, code));
     }
     read
 }
@@ -187,7 +187,7 @@ fn read_purges(ports: &Ports, code: &MarketCode, text: Option<&str>) -> Option<R
     let read = text.map_or_else(|| Some(Purges::default()), Purges::parse);
     if read.is_none() {
         let event = Event::new(Level::Error, "the purges of a market do not read; purge again, which writes them anew");
-        ports.events.emit(&event.with(field::MARKET, code));
+        ports.events.emit(event.with(field::MARKET, code));
     }
     read.map(Rc::new)
 }

@@ -107,7 +107,7 @@ pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
         }
         Err(StoreError) => Event::new(Level::Error, "retention could not go on: the database failed"),
     };
-    ports.events.emit(&event);
+    ports.events.emit(event);
     result
 }
 

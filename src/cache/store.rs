@@ -255,7 +255,7 @@ impl FacetStore {
                 OpenError::Damaged => "a sealed facet cannot be opened: it is damaged or from another place",
             };
             let event = Event::new(Level::Error, message).with(field::MARKET, &self.market.code);
-            self.ports.events.emit(&event.with(field::FACET, facet).with(field::KEY_ID, i64::from(sealed.key_id)));
+            self.ports.events.emit(event.with(field::FACET, facet).with(field::KEY_ID, i64::from(sealed.key_id)));
         })
     }
 
@@ -325,7 +325,7 @@ impl FacetStore {
     }
 
     fn warn(&self, message: &'static str) {
-        self.ports.events.emit(&Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
+        self.ports.events.emit(Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
 }
 

@@ -118,7 +118,7 @@ struct Car {
     /// The beginning of `vehicle`: tells nearly all cars apart in one comparison.
     mark: u64,
     market: Rc<Market>,
-    vehicle: String,
+    vehicle: Rc<str>,
     views: u32,
     first: Timestamp,
     last: Timestamp,
@@ -157,13 +157,13 @@ impl Usage {
     }
 
     /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in stores.
-    pub fn viewed(&self, market: &Rc<Market>, vehicle: &str, now: Timestamp) {
+    pub fn viewed(&self, market: &Rc<Market>, vehicle: &Rc<str>, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
         if let Some(car) = counts.car(market, vehicle) {
             car.views = car.views.saturating_add(1);
             car.last = car.last.max(now);
         } else if counts.cars.len() < MOST_CARS {
-            let (market, vehicle) = (Rc::clone(market), vehicle.to_owned());
+            let (market, vehicle) = (Rc::clone(market), Rc::clone(vehicle));
             counts.cars.push(Car { mark: mark(&vehicle), market, vehicle, views: 1, first: now, last: now });
         }
     }
@@ -213,7 +213,7 @@ impl Usage {
             return;
         }
         let message = "usage could not be recorded (D1); the counts are kept for the next time";
-        ports.events.emit(&Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
+        ports.events.emit(Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
         let mut counts = self.0.borrow_mut();
         counts.quiet_until = ports.clock.now().plus_ms(SAVE_AFTER_MS);
         for tally in tallies {
@@ -249,7 +249,7 @@ impl Counts {
 
     fn car(&mut self, market: &Rc<Market>, vehicle: &str) -> Option<&mut Car> {
         let mark = mark(vehicle);
-        let is_it = |car: &&mut Car| car.mark == mark && car.vehicle == vehicle && car.market.code == market.code;
+        let is_it = |car: &&mut Car| car.mark == mark && *car.vehicle == *vehicle && car.market.code == market.code;
         self.cars.iter_mut().rev().find(is_it)
     }
 
@@ -409,7 +409,7 @@ mod tests {
         let ports = world.ports();
         for age_s in [10, 30] {
             usage.answered(&market, [(FacetName::Recalls, Answered::Stale, age_s)].into_iter(), ports.clock.now());
-            usage.viewed(&market, "abc", ports.clock.now());
+            usage.viewed(&market, &"abc".into(), ports.clock.now());
             usage.keep(&ports, ports.clock.now());
         }
         let origin = OriginName::new("master").expect("a name");
@@ -438,13 +438,13 @@ mod tests {
         let ports = world.ports();
         world.stores_fail.set(true);
         hit(&usage, &market, ports.clock.now());
-        usage.viewed(&market, "abc", ports.clock.now());
+        usage.viewed(&market, &"abc".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
         world.run_background();
         assert_eq!(world.events.borrow().len(), 1);
         world.stores_fail.set(false);
         hit(&usage, &market, ports.clock.now());
-        usage.viewed(&market, "abc", ports.clock.now());
+        usage.viewed(&market, &"abc".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
         world.cancel_background();
         world.advance_s(24);
@@ -480,7 +480,7 @@ mod tests {
         let ports = world.ports();
         let now = ports.clock.now();
         for number in 0..2_000 {
-            usage.viewed(&market, &format!("car{number}"), now);
+            usage.viewed(&market, &format!("car{number}").into(), now);
             hit(&usage, &market, now.plus_ms(3_600_000 * (number % 80)));
             usage.called(&market, &OriginName::new(format!("o{number}")).expect("a name"), "ok", 1, now);
         }
@@ -533,10 +533,10 @@ mod tests {
     fn ok_the_last_car_is_saved_where_nobody_comes_after() {
         let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
         let ports = world.ports();
-        usage.viewed(&market, "old", ports.clock.now());
+        usage.viewed(&market, &"old".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
         world.run(ports.timer.sleep(19_000));
-        usage.viewed(&market, "new", ports.clock.now());
+        usage.viewed(&market, &"new".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
         world.run_background();
         let rows = sent(&world).into_iter().map(|(_, rows)| rows.get(..14).map(str::to_owned));
@@ -546,10 +546,10 @@ mod tests {
     #[test]
     fn ok_a_car_of_this_moment_waits_for_its_record() {
         let (usage, market, now) = (Usage::default(), de(), Timestamp(1_795_161_600_000));
-        usage.viewed(&market, "old", now);
-        usage.viewed(&market, "new", now.plus_ms(1_000));
+        usage.viewed(&market, &"old".into(), now);
+        usage.viewed(&market, &"new".into(), now.plus_ms(1_000));
         let (_, cars) = usage.0.borrow_mut().take(now.plus_ms(2_500));
-        assert_eq!(cars.iter().map(|car| car.vehicle.as_str()).collect::<Vec<_>>(), ["old"]);
+        assert_eq!(cars.iter().map(|car| &*car.vehicle).collect::<Vec<_>>(), ["old"]);
         assert_eq!(usage.0.borrow().cars.len(), 1);
     }
 }

@@ -5,8 +5,10 @@
 //! says so, is replaced once its mark is over. Isolates do not know each other's marks: between them leases count (`cache`), and
 //! what a read was granted waits here for the call that needs it.
 
+use std::rc::Rc;
+
 use crate::cache::{self, Envelope, Lease};
-use crate::market::{FacetName, Map, MarketCode, OriginName};
+use crate::market::{FacetName, FacetSet, Map, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 use crate::text::Part;
@@ -28,13 +30,13 @@ pub(super) struct CarKey {
     tag: u64,
     market: MarketCode,
     /// The keyed hash that stands for the car.
-    vehicle: String,
+    vehicle: Rc<str>,
 }
 
 impl CarKey {
-    pub(super) fn new(market: &MarketCode, vehicle: &str) -> Self {
+    pub(super) fn new(market: &MarketCode, vehicle: &Rc<str>) -> Self {
         let tag = vehicle.bytes().take(8).fold(0, |tag, byte| tag << 8 | u64::from(byte));
-        Self { tag, market: market.clone(), vehicle: vehicle.to_owned() }
+        Self { tag, market: market.clone(), vehicle: Rc::clone(vehicle) }
     }
 
     /// The tag is text: its bits are not alike.
@@ -83,7 +85,7 @@ struct Car {
     number: Sequence,
     /// The entry that was read a moment ago, whole and fresh, when, and its number among what landed.
     entry: Option<(Part, Timestamp, Sequence)>,
-    reading: Option<(Vec<FacetName>, Timestamp)>,
+    reading: Option<(FacetSet, Timestamp)>,
     flights: Vec<(OriginName, Timestamp)>,
     leases: Vec<(OriginName, Lease, Timestamp)>,
     entries: Vec<Entry>,
@@ -117,14 +119,14 @@ impl Cars {
     }
 
     /// Looks whether a car's entry must be read; the caller says by [`Cars::glanced`] what came of it.
-    pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: impl FnOnce() -> Vec<FacetName>) -> Glance {
+    pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: FacetSet) -> Glance {
         let car = self.car(key, now);
         match &car.entry {
             _ if car.has_landed(now) => Glance::More,
             Some((text, at, _)) if now.since_ms(*at) < RECENT_MS => Glance::Entry(text.clone()),
             _ if car.reading.as_ref().is_some_and(|(_, until)| now < *until) => Glance::More,
             _ => {
-                car.reading = Some((facets(), now.plus_ms(READ_MS)));
+                car.reading = Some((facets, now.plus_ms(READ_MS)));
                 Glance::Nothing
             }
         }
@@ -174,14 +176,11 @@ impl Cars {
     }
 
     /// Marks facets of a car as being read; says whether somebody else reads them already.
-    pub(super) fn read(&mut self, key: &CarKey, facets: &[FacetName], now: Timestamp) -> bool {
+    pub(super) fn read(&mut self, key: &CarKey, facets: FacetSet, now: Timestamp) -> bool {
         let car = self.car(key, now);
-        let is_read = car
-            .reading
-            .as_ref()
-            .is_some_and(|(read, until)| now < *until && facets.iter().all(|facet| read.contains(facet)));
+        let is_read = car.reading.as_ref().is_some_and(|(read, until)| now < *until && read.holds(facets));
         if !is_read {
-            car.reading = Some((facets.to_vec(), now.plus_ms(READ_MS)));
+            car.reading = Some((facets, now.plus_ms(READ_MS)));
         }
         is_read
     }
@@ -410,7 +409,7 @@ mod tests {
     use crate::origin::ErrorToken;
 
     fn key(vehicle: &str) -> CarKey {
-        CarKey::new(&MarketCode::new("de").expect("a code"), vehicle)
+        CarKey::new(&MarketCode::new("de").expect("a code"), &vehicle.into())
     }
 
     fn origin(name: &str) -> OriginName {
@@ -491,7 +490,7 @@ mod tests {
             let recent = cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(now));
             recent.and_then(|recent| recent.get(&facet).map(|envelope| envelope.generation))
         };
-        let glance = |cars: &mut Cars, now| cars.glance(&key("a"), Timestamp(now), || vec![facet]);
+        let glance = |cars: &mut Cars, now| cars.glance(&key("a"), Timestamp(now), FacetSet::from_iter([facet]));
         assert!(matches!(glance(&mut cars, 2_000), Glance::Nothing));
         cars.land(&key("a"), facet, envelope(2_000, 5), Timestamp(2_000));
         assert!(!cars.glanced(&key("a"), Some(text(1_000)), Timestamp(2_001)));
@@ -516,13 +515,14 @@ mod tests {
     #[test]
     fn ok_one_reads_and_another_that_wants_more_reads_too() {
         let mut cars = Cars::default();
-        let (one, two) = ([FacetName::Identity], [FacetName::Identity, FacetName::Recalls]);
-        assert!(!cars.read(&key("a"), &one, Timestamp(0)));
-        assert!(cars.read(&key("a"), &one, Timestamp(100)));
-        assert!(!cars.read(&key("a"), &two, Timestamp(100)));
-        assert!(cars.read(&key("a"), &one, Timestamp(399)) && !cars.read(&key("a"), &one, Timestamp(400)));
+        let [one, two] = [&[FacetName::Identity][..], &[FacetName::Identity, FacetName::Recalls]]
+            .map(|facets| facets.iter().copied().collect());
+        assert!(!cars.read(&key("a"), one, Timestamp(0)));
+        assert!(cars.read(&key("a"), one, Timestamp(100)));
+        assert!(!cars.read(&key("a"), two, Timestamp(100)));
+        assert!(cars.read(&key("a"), one, Timestamp(399)) && !cars.read(&key("a"), one, Timestamp(400)));
         cars.has_read(&key("a"), std::iter::empty(), |_| true, Timestamp(401));
-        assert!(!cars.read(&key("a"), &one, Timestamp(401)));
+        assert!(!cars.read(&key("a"), one, Timestamp(401)));
     }
 
     #[test]

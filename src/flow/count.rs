@@ -9,7 +9,7 @@ use crate::ports::Ports;
 
 /// Counts an answer about a car, and that the car was looked at where the answer holds its identity. `vehicle` is the keyed hash
 /// that stands for the car in stores.
-pub fn count(ports: &Ports, memory: &Memory, market: &Rc<Market>, vehicle: &str, flow: &Flow) {
+pub fn count(ports: &Ports, memory: &Memory, market: &Rc<Market>, vehicle: &Rc<str>, flow: &Flow) {
     let (usage, now) = (memory.usage(), flow.answered);
     // Of a car that does not exist nothing else was waited for.
     let counted = |result: &FacetResult| !flow.unknown_vehicle || matches!(result.state, State::Absent(_));

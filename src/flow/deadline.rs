@@ -13,10 +13,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) fn new(ports: &Ports, market: &Market, started: Timestamp) -> Self {
-        let passed_ms = ports.clock.now().since_ms(started);
-        let allowed_ms = market.deadline_ms - reserve_ms(market.deadline_ms);
-        let left_ms = u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0);
-        Self { timer: ports.timer.sleep(left_ms), has_passed: false }
+        Self { timer: ports.timer.sleep(left_ms(ports, market, started)), has_passed: false }
     }
 
     /// A future's value, or nothing where the deadline passes first.
@@ -32,6 +29,13 @@ impl Deadline {
             }
         }
     }
+}
+
+/// Milliseconds until the deadline.
+pub(super) fn left_ms(ports: &Ports, market: &Market, started: Timestamp) -> u32 {
+    let passed_ms = ports.clock.now().since_ms(started);
+    let allowed_ms = market.deadline_ms - reserve_ms(market.deadline_ms);
+    u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0)
 }
 
 /// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.

@@ -144,7 +144,8 @@ impl Running {
         }
         // What others read is public.
         let may_join = self.request.tier == Tier::Public;
-        while may_join && self.memory.cars().read(&car, &self.plan.wanted, self.ports.clock.now()) {
+        let wanted = self.plan.wanted.iter().copied().collect();
+        while may_join && self.memory.cars().read(&car, wanted, self.ports.clock.now()) {
             let pause = self.ports.timer.sleep(LOOK_MS);
             if self.deadline.bound(pause).await.is_none() {
                 return Map::new();

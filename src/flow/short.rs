@@ -4,12 +4,11 @@
 use std::rc::Rc;
 
 use super::collapse::{CarKey, Glance};
-use super::deadline::Deadline;
-use super::{FacetResult, Flow, Memory, merge, plan};
+use super::{FacetResult, Flow, Memory, deadline, merge, plan};
 use crate::cache::purge::Purges;
 use crate::cache::{self, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Map, Market, Tier};
+use crate::market::{FacetName, FacetSet, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 use crate::text::Part;
 
@@ -18,7 +17,7 @@ pub struct Ask<'a> {
     /// The market.
     pub market: &'a Rc<Market>,
     /// The keyed hash that stands for the car in stores.
-    pub lookup: &'a str,
+    pub lookup: &'a Rc<str>,
     /// What is declared outdated in the market.
     pub purges: &'a Purges,
     /// The facets that are asked for.
@@ -75,13 +74,14 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
         return Way::Long;
     }
     let (car, steps) = (CarKey::new(&ask.market.code, ask.lookup), memory.steps(ask.market));
-    let glance = memory.cars().glance(&car, ports.clock.now(), || wanted(&steps));
+    let glance = memory.cars().glance(&car, ports.clock.now(), wanted(&steps));
     let (text, is_remembered) = match glance {
         Glance::Entry(text) => (text, true),
         Glance::More => return Way::Long,
         Glance::Nothing => {
             let key = cache::car_key(&ask.market.code, ask.lookup);
-            let read = Deadline::new(ports, ask.market, ask.started).bound(ports.cache.get(key)).await;
+            let left_ms = deadline::left_ms(ports, ask.market, ask.started);
+            let read = ports.cache.get_within(key, left_ms, ports.timer.as_ref()).await;
             match read {
                 Some(Ok(text)) => (Part::from(text.unwrap_or_default()), false),
                 // An operator learns of it on the long way.
@@ -103,16 +103,14 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
     }
 }
 
-fn wanted(steps: &[Step]) -> Vec<FacetName> {
+fn wanted(steps: &[Step]) -> FacetSet {
     steps.iter().filter(|step| step.is_wanted).map(|step| step.facet).collect()
 }
 
 /// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
 fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flow> {
-    let mut facets: Map<FacetName, FacetResult> = Map::new();
-    // One bit a facet.
-    let mut lacking =
-        steps.iter().filter(|step| step.is_wanted).fold(0_u32, |bits, step| bits | 1 << step.facet as u32);
+    let mut facets: Map<FacetName, FacetResult> = Map::with_capacity(steps.len());
+    let mut lacking = wanted(steps);
     for (facet, envelope) in cache::entries(text) {
         let Some(step) = steps.iter().find(|step| step.facet == facet && step.is_wanted) else { continue };
         let is_fresh = envelope.freshness(now) == Freshness::Fresh && !envelope.may_be_due_early(now);
@@ -120,12 +118,12 @@ fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flo
         if !is_fresh || is_unknown || envelope.policy != step.policy || !cache::is_possible(&envelope, now) {
             return None;
         }
-        lacking &= !(1 << facet as u32);
+        lacking.remove(facet);
         if step.needs.is_none() {
             facets.insert(facet, merge::fresh(&envelope, now, read_ms));
         }
     }
-    if lacking != 0 {
+    if !lacking.is_empty() {
         return None;
     }
     for step in steps {

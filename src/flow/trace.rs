@@ -1,12 +1,15 @@
 //! W3C Trace Context towards origins: each call to one is a span of its own, a child of the caller's trace.
 
+use std::sync::Arc;
+
 use crate::ports::Random;
+use crate::text::push_hex;
 
 /// The trace that a request belongs to. Valid by construction: `api` replaces what is malformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     /// 32 hexadecimal digits.
-    pub id: String,
+    pub id: Arc<str>,
     /// `00`, or `01` where the caller records.
     pub flags: &'static str,
     /// `tracestate`, passed on as it came.
@@ -31,14 +34,11 @@ fn hex(bytes: usize, random: &dyn Random) -> String {
 
 /// Bytes as hexadecimal digits; all zero, which W3C Trace Context forbids, as all one.
 pub fn written(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let fill = u8::from(bytes.iter().all(|byte| *byte == 0));
-    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or(b'0');
-    let mut text = Vec::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let byte = byte | fill;
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let mut text = String::with_capacity(2 * bytes.len());
+    if bytes.iter().all(|byte| *byte == 0) {
+        text.push_str(&"01".repeat(bytes.len()));
+    } else {
+        push_hex(&mut text, bytes);
     }
-    String::from_utf8(text).unwrap_or_default() // OK because digits are ASCII.
+    text
 }

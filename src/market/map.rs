@@ -20,6 +20,11 @@ impl<K, V> Map<K, V> {
         Self(Vec::new())
     }
 
+    /// No entries, with room for some.
+    pub fn with_capacity(entries: usize) -> Self {
+        Self(Vec::with_capacity(entries))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.len()

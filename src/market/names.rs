@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,25 +14,30 @@ pub struct NameError {
     rule: &'static str,
 }
 
-/// Defines a name type over `String` with a rule that every value has passed.
+/// Defines a name type with a rule that every value has passed.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $is:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             #[doc = concat!("Reads a ", $is, ".\n\n# Errors\n[`NameError`] where it is not ", $rule, ".")]
-            pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
-                let text = text.into();
+            pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
+                let text = text.as_ref();
                 let check: fn(&str) -> bool = $check;
-                if check(&text) { Ok(Self(text)) } else { Err(NameError { is: $is, rule: $rule }) }
+                if check(text) { Ok(Self(text.into())) } else { Err(NameError { is: $is, rule: $rule }) }
             }
 
             /// The name as it was written.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The same text, not copied.
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
             }
         }
 
@@ -44,7 +50,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
             }
         }
 
@@ -142,6 +148,33 @@ macro_rules! facet_names {
             }
         }
     };
+}
+
+/// A set of facets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FacetSet(u32);
+
+impl FacetSet {
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of the other set are in this one.
+    pub fn holds(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    /// Takes a facet out.
+    pub fn remove(&mut self, facet: FacetName) {
+        self.0 &= !(1 << facet as u32);
+    }
+}
+
+impl FromIterator<FacetName> for FacetSet {
+    fn from_iter<I: IntoIterator<Item = FacetName>>(facets: I) -> Self {
+        Self(facets.into_iter().fold(0, |bits, facet| bits | 1 << facet as u32))
+    }
 }
 
 facet_names! {

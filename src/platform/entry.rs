@@ -1,5 +1,6 @@
 //! The fetch event: from the runtime's request to a call, from an answer to the runtime's response.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -12,8 +13,9 @@ use web_sys::ReadableStream;
 use worker::Env;
 
 use super::fetch::read_capped;
+use super::log;
 use super::turn::{self, Promised};
-use crate::api::{Answer, App, BodyError, Call, Config, Events, Incoming, handle};
+use crate::api::{Answer, App, BodyError, Call, Config, Events, HEAD_BYTES, Header, Incoming, handle};
 use crate::cache::Memory;
 use crate::flow;
 use crate::ports::Ports;
@@ -22,9 +24,9 @@ use crate::ports::Ports;
 extern "C" {
     fn head(request: &web_sys::Request) -> String;
     #[wasm_bindgen(catch)]
-    fn respond(status: u16, head: &str, count: usize, body: &JsValue) -> Result<JsValue, JsValue>;
+    fn respond(status: u16, head: &str, body: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWith)]
-    fn respond_with(status: u16, head_and_body: &str, head_length: usize, count: usize) -> Result<JsValue, JsValue>;
+    fn respond_with(status: u16, text: &str, head_length: usize, log_length: usize) -> Result<JsValue, JsValue>;
 }
 
 thread_local! {
@@ -37,7 +39,7 @@ thread_local! {
 /// promise of every call and reads what no route needs (benches/README.md).
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
-    turn::begins();
+    let call = call(request);
     let Some(config) = config(&env) else {
         return failure("REGIONS or REGION_HOSTS of this deployment does not read");
     };
@@ -46,14 +48,14 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
         Err(error) => return failure(&error.to_string()),
     };
     let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
-    turn::answer(answer(app, call(request)).boxed_local())
+    turn::answer(answer(app, call).boxed_local())
 }
 
 async fn answer(app: App, call: Call) -> JsValue {
     let is_head = call.method == "HEAD";
     let mut answer = handle(&app, call).await;
     let parts = answer.events.take().filter(|_| !is_head).map(|events| stream(events, &app.ports)).transpose();
-    let response = parts.and_then(|parts| response(&answer, parts.as_ref(), is_head));
+    let response = parts.and_then(|parts| response(&mut answer, parts.as_ref(), is_head));
     response.unwrap_or_else(|_| failure("the runtime takes no such response"))
 }
 
@@ -62,7 +64,7 @@ fn failure(cause: &str) -> JsValue {
     let event = serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
     worker::console_error!("{event}");
     let body = "INTERNAL SERVER ERROR".into();
-    respond(500, "content-type\ntext/plain\ncache-control\nno-store", 2, &body).unwrap_or_default()
+    respond(500, "content-type,cache-control\ntext/plain\nno-store", &body).unwrap_or_default()
 }
 
 /// Read once an isolate: variables change with a deployment only.
@@ -88,6 +90,7 @@ fn call(request: web_sys::Request) -> Call {
     let head = head(&request);
     let mut lines = head.split('\n');
     let mut line = || lines.next().unwrap_or_default();
+    turn::begins(line().parse().unwrap_or_default());
     let (method, url) = (line(), line());
     let read = ["traceparent", "accept", "if-none-match"].map(|name| (name, line().to_owned()));
     // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`, and escapes what else `?` and `#` are.
@@ -106,10 +109,10 @@ struct Received {
 }
 
 impl Incoming for Received {
-    fn header(&self, name: &str) -> Option<String> {
+    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.read.iter().find(|(other, _)| *other == name) {
-            Some((_, value)) => Some(value.clone()).filter(|value| !value.is_empty()),
-            None => self.request.headers().get(name).ok().flatten(),
+            Some((_, value)) => Some(value.as_str().into()).filter(|value: &Cow<'_, str>| !value.is_empty()),
+            None => self.request.headers().get(name).ok().flatten().map(Cow::Owned),
         }
     }
 
@@ -147,29 +150,40 @@ fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> 
     Ok(pipe.readable())
 }
 
-fn response(answer: &Answer, parts: Option<&ReadableStream>, is_head: bool) -> Result<JsValue, JsValue> {
+fn response(answer: &mut Answer, parts: Option<&ReadableStream>, is_head: bool) -> Result<JsValue, JsValue> {
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
-    let (mut head, count) = (head_of(answer), answer.headers.len());
+    let mut head = String::new();
     match parts {
-        Some(parts) => respond(answer.status, &head, count, parts),
-        // One text crosses at the price of one. Both sides count alike in ASCII, which the runtime wants headers to be.
-        None if has_body && head.is_ascii() => {
-            let length = head.len();
-            head.push_str(&answer.body);
-            respond_with(answer.status, &head, length, count)
+        _ if has_body && parts.is_none() => {
+            // One text crosses at the price of one.
+            let mut text = std::mem::take(&mut answer.body);
+            let head_at = text.len();
+            push_head(&mut text, &answer.headers);
+            let log_at = text.len();
+            log::take(&mut text);
+            // Both sides count alike in ASCII, which the runtime wants headers to be.
+            let is_ascii = text.as_bytes().get(head_at..).is_some_and(<[u8]>::is_ascii);
+            if !is_ascii {
+                return Err(JsValue::NULL);
+            }
+            respond_with(answer.status, &text, log_at - head_at, text.len() - log_at)
         }
-        None if has_body => Err(JsValue::NULL),
-        None => respond(answer.status, &head, count, &JsValue::NULL),
+        _ => {
+            push_head(&mut head, &answer.headers);
+            respond(answer.status, &head, parts.map_or(&JsValue::NULL, |parts| parts))
+        }
     }
 }
 
-/// Names and values of the headers in turn, a line each; with room for the body.
-fn head_of(answer: &Answer) -> String {
-    let mut head = String::with_capacity(1024 + answer.body.len());
-    for (name, value) in &answer.headers {
-        for part in [if head.is_empty() { "" } else { "\n" }, name, "\n", value] {
-            head.push_str(part);
-        }
+/// Appends the headers' names with commas between them, then their values, a line each.
+fn push_head(text: &mut String, headers: &[Header]) {
+    text.reserve(HEAD_BYTES);
+    for (place, (name, _)) in headers.iter().enumerate() {
+        text.push_str(if place == 0 { "" } else { "," });
+        text.push_str(name);
     }
-    head
+    for (_, value) in headers {
+        text.push('\n');
+        text.push_str(value);
+    }
 }

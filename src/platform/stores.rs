@@ -10,7 +10,13 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use worker::Env;
 
 use super::turn::Promised;
-use crate::ports::{Db, DbValue, Kv, Rows, Statement, StoreError};
+use crate::ports::{Db, DbValue, Kv, Read, Rows, Statement, StoreError, Timer};
+
+#[wasm_bindgen(module = "/src/platform/glue.js")]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = readWithin)]
+    fn read_within(from: &Namespace, key: &str, limit_ms: u32, id: u32) -> Result<(), JsValue>;
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -71,6 +77,22 @@ impl Kv for KvNamespace {
     fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
         let reading = self.0.get_one(&key).map(|promise| Promised::new(&promise));
         async move { Ok(reading.map_err(logged)?.await.map_err(logged)?.as_string()) }.boxed_local()
+    }
+
+    fn get_within(&self, key: String, limit_ms: u32, _: &dyn Timer) -> LocalBoxFuture<'static, Option<Read>> {
+        let read = Promised::begin(|id| read_within(&self.0, &key, limit_ms, id));
+        async move {
+            let found = match read {
+                Ok(promised) => promised.await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(late) if late.is_undefined() => None,
+                Ok(found) => Some(Ok(found.as_string())),
+                Err(error) => Some(Err(logged(error))),
+            }
+        }
+        .boxed_local()
     }
 
     fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>> {

@@ -15,6 +15,7 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 
+use super::log;
 use crate::ports::Timestamp;
 
 #[wasm_bindgen(module = "/src/platform/glue.js")]
@@ -53,8 +54,8 @@ enum Wait {
 thread_local! {
     static NOW_MS: Cell<i64> = const { Cell::new(0) };
     static STATE: State = {
-        let settled = Closure::<dyn Fn(u32, JsValue, bool)>::new(|id, value, has_failed| {
-            begins();
+        let settled = Closure::<dyn Fn(u32, JsValue, bool, f64)>::new(|id, value, has_failed, now_ms| {
+            begins(milliseconds(now_ms));
             STATE.with(|state| state.settled(id, if has_failed { Err(value) } else { Ok(value) }));
         });
         let woken = Closure::<dyn Fn()>::new(|| STATE.with(State::turn));
@@ -63,15 +64,25 @@ thread_local! {
     };
 }
 
+/// Whether a call is at work. The background is not.
+pub(super) fn is_turning() -> bool {
+    STATE.with(|state| state.is_turning.get())
+}
+
 /// When the runtime last came in. Its clock stands still until it does so again, and costs a crossing each time.
 pub(super) fn now() -> Timestamp {
     Timestamp(NOW_MS.get())
 }
 
-/// The runtime comes in.
-pub(super) fn begins() {
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are exact in an f64 and fit an i64")]
-    NOW_MS.set(js_sys::Date::now() as i64);
+/// The runtime comes in, and says when that is.
+pub(super) fn begins(now_ms: i64) {
+    NOW_MS.set(now_ms);
+}
+
+/// Of the runtime's kind of number.
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are exact in an f64 and fit an i64")]
+pub(super) fn milliseconds(number: f64) -> i64 {
+    number as i64
 }
 
 /// The answer of a call, or the promise of it.
@@ -87,6 +98,13 @@ impl Promised {
         let this = Self(STATE.with(State::wait));
         settle(promise, this.0);
         this
+    }
+
+    /// What the runtime's side will tell of by that number.
+    pub(super) fn begin(told: impl FnOnce(u32) -> Result<(), JsValue>) -> Result<Self, JsValue> {
+        let this = Self(STATE.with(State::wait));
+        told(this.0)?;
+        Ok(this)
     }
 }
 
@@ -200,6 +218,7 @@ impl State {
             }
         }
         self.is_turning.set(false);
+        log::flush();
     }
 
     fn settled(&self, id: u32, result: Result<JsValue, JsValue>) {

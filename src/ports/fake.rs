@@ -418,7 +418,7 @@ impl Random for Handle {
 }
 
 impl Events for Handle {
-    fn emit(&self, event: &Event) {
+    fn emit(&self, event: Event) {
         self.0.events.borrow_mut().push(event.clone());
     }
 }

@@ -245,6 +245,37 @@ fn err_unknown_and_forged_ids_look_alike() {
 }
 
 #[test]
+fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let lines = |headers: &[(&str, &str)], times: usize| -> Vec<Value> {
+        app.world.events.borrow_mut().clear();
+        let ids: Vec<String> =
+            (0..times).map(|_| header(&app.send("GET", &href, headers, &[]), "x-request-id").to_owned()).collect();
+        let events = app.world.events.borrow();
+        let lines = events.iter().filter(|event| event.message == "answered");
+        let lines: Vec<Value> = lines.map(|event| serde_json::from_str(&event.to_json()).expect("JSON")).collect();
+        for line in &lines {
+            assert!(ids.iter().any(|id| line["request.id"] == **id), "{line} of {ids:?}");
+        }
+        lines
+    };
+    assert_eq!(lines(&[], 1).len(), 1, "a miss");
+    let of_hits = lines(&[], 800);
+    assert!((25..90).contains(&of_hits.len()), "{} of 800", of_hits.len());
+    for line in &of_hits {
+        assert_eq!(line["stands_for"], 16);
+        assert!(line["request.id"].as_str().is_some_and(|id| id.ends_with('0')), "{line}");
+    }
+    let traced = lines(&[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")], 20);
+    assert_eq!(traced.len(), 20);
+    assert!(traced.iter().all(|line| line.get("stands_for").is_none()));
+    app.world.advance_s(700);
+    let stale = lines(&[], 1);
+    assert_eq!((stale.len(), stale[0].get("stands_for")), (1, None));
+}
+
+#[test]
 fn the_public_tier_sees_nothing_above_it() {
     let app = TestApp::new();
     let href = app.href(CAR);
@@ -254,7 +285,7 @@ fn the_public_tier_sees_nothing_above_it() {
         let answer = app.get(target);
         assert_eq!(answer.status, 200, "{target}");
         texts.push(answer.body);
-        texts.extend(answer.headers.into_iter().map(|(_, value)| value));
+        texts.extend(answer.headers.into_iter().map(|(_, value)| value.into_owned()));
     }
     texts.extend(app.world.events.borrow().iter().map(kerbside::telemetry::Event::to_json));
     texts.extend(app.world.cache.borrow().iter().map(|(key, value)| format!("{key} {value}")));

@@ -5,6 +5,7 @@
 
 pub mod sqlite;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -45,8 +46,8 @@ struct Sent {
 }
 
 impl Incoming for Sent {
-    fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).cloned()
+    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers.get(name).map(Into::into)
     }
 
     fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>> {

@@ -12,7 +12,7 @@ const market = (base) => ({
 
 /**
  * There is no way from outside to make it panic. What a panic comes to is a WebAssembly.RuntimeError that leaves wasm in the middle of
- * what it did: so does one that is thrown by the clock, which wasm asks whenever it is entered, or by a timer that it sets. A request with
+ * what it did: so does one that is thrown by the clock, which is asked whenever wasm is entered, or by a timer that it sets. A request with
  * `x-trap: n` sets it on the n-th time.
  */
 const TRAP = `
@@ -40,7 +40,7 @@ let cars = 0;
 const newCar = () => here.address(`KBSZZZ99ZPA9000${String((cars += 1)).padStart(2, "0")}`);
 const outcome = (asked) => asked.then(({ status }) => status, () => "broken off");
 
-for (const [when, times] of [["at once", 1], ["before it waits", 2], ["while it waits for the stores or the origin", 6], ["later", 10]]) {
+for (const [when, times] of [["at once", 1], ["before it waits", 3], ["while it waits for the stores or the origin", 6], ["later", 10]]) {
   test(`a panic ${when} costs those who are being served, and nobody after them`, async () => {
     const [one, two] = [await newCar(), await newCar()];
     const started = performance.now();

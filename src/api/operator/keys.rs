@@ -56,7 +56,7 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
     let failures = chunk.not_held + chunk.damaged;
     if failures > 0 {
         let event = Event::new(Level::Error, "sealed facets could not be opened for re-sealing");
-        ports.events.emit(&event.with(field::FAILURES, i64::try_from(failures).unwrap_or(i64::MAX)));
+        ports.events.emit(event.with(field::FAILURES, i64::try_from(failures).unwrap_or(i64::MAX)));
     }
     let resealed: usize = done.iter().flat_map(|done| &done.results).map(Vec::len).sum();
     let mut body = Object::new();

@@ -45,7 +45,7 @@ pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
     name.map(|name| Operator { name }).ok_or_else(|| {
         let failures = context.app.memory.count_failure(context.started);
         let event = Event::new(Level::Warn, "an operator's token was refused");
-        context.ports.events.emit(&event.with(field::FAILURES, failures));
+        context.ports.events.emit(event.with(field::FAILURES, failures));
         unauthorised(format!("{REALM}, error=\"invalid_token\""), "No operator has this token.")
     })
 }
@@ -81,7 +81,7 @@ pub(in crate::api) fn is_configured(context: &Context<'_>) -> bool {
 
 fn not_configured(context: &Context<'_>) -> Problem {
     let event = Event::new(Level::Error, "the secret OPERATOR_TOKENS is missing or does not read");
-    context.ports.events.emit(&event);
+    context.ports.events.emit(event);
     let mut problem = Problem::with_detail(
         Slug::ServiceUnavailable,
         "No operator is configured here. Set the secret OPERATOR_TOKENS: `cargo xtask keys new operator` makes a token and its line.",
@@ -92,7 +92,7 @@ fn not_configured(context: &Context<'_>) -> Problem {
 
 fn unauthorised(challenge: String, detail: &str) -> Problem {
     let mut problem = Problem::with_detail(Slug::SignInRequired, detail);
-    problem.headers.push(("www-authenticate", challenge));
+    problem.headers.push(("www-authenticate", challenge.into()));
     problem
 }
 

@@ -51,7 +51,7 @@ fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: S
         let tag = document::entity_tag(flow, id);
         let asked = context.call.incoming.header("if-none-match");
         if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
-            answer = Answer { status: 304, headers: Vec::new(), body: String::new(), events: None, problem: None };
+            answer = Answer::without_body(304);
         }
         answer.header("etag", tag);
     }

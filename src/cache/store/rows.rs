@@ -65,7 +65,7 @@ impl FacetStore {
             let row = row(*facet, envelope, self.ports.clock.now()).to_string();
             if row.len() > LONGEST_ROW {
                 let event = Event::new(Level::Error, "a facet is too long to be stored: its origin is asked each time");
-                self.ports.events.emit(&event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
+                self.ports.events.emit(event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
                 continue;
             }
             match texts.last_mut().filter(|text| text.len() + row.len() < LONGEST_ROW) {

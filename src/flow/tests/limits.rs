@@ -35,7 +35,7 @@ impl Case {
         let request = Request {
             market: Rc::clone(&self.market),
             vin: Vin::parse(&format!("WP0ZZZ99ZTS{:06}", 390_000 + car)).expect("valid"),
-            lookup: format!("car {car}"),
+            lookup: format!("car {car}").into(),
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: facets.to_vec(),

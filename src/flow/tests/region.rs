@@ -311,7 +311,7 @@ fn ok_a_record_that_hangs_costs_half_a_second_once() {
     let case = calm();
     let visit = |car: &str| {
         let ports = Ports { db: Rc::new(Hangs), ..case.world.ports() };
-        let request = Request { lookup: car.to_owned(), ..case.request_of(Tier::Public) };
+        let request = Request { lookup: car.into(), ..case.request_of(Tier::Public) };
         let memory = case.memory.clone();
         case.world.run(async move { (ports.clock.now(), run(&ports, &memory, request).await) })
     };

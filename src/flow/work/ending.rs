@@ -103,7 +103,7 @@ impl Work {
             Change::Closed => (Level::Info, "an origin is asked again: its breaker closed"),
         };
         let event = Event::new(level, message).with(field::MARKET, &self.market.code).with(field::ORIGIN, &origin);
-        self.ports.events.emit(&event);
+        self.ports.events.emit(event);
         let (ports, market) = (self.ports.clone(), self.market.code.to_string());
         let told = async move {
             match change {
@@ -127,7 +127,7 @@ impl Work {
 
     fn report(&self, at: usize, failure: &Failure) {
         let event = settle::event("an origin gave no usable answer", &self.market, &self.origin_of(at), failure);
-        self.ports.events.emit(&event);
+        self.ports.events.emit(event);
     }
 
     /// Turns the end of a call into facets and stores them.
@@ -157,7 +157,7 @@ impl Work {
                     if answer.is_ok() {
                         let message = "an origin's answer does not satisfy the market's mapping";
                         let event = settle::event(message, &self.market, &origin, failure);
-                        self.ports.events.emit(&event.with(field::FACET, facet));
+                        self.ports.events.emit(event.with(field::FACET, facet));
                     }
                     error.get_or_insert(failure.token.as_str());
                     Landed::Failed(failure.clone())
