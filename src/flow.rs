@@ -74,6 +74,8 @@ pub struct Flow {
     pub unknown_vehicle: bool,
     /// When the answer was put together.
     pub answered: Timestamp,
+    /// All of it was in the car's entry, and fresh: it went the short way.
+    pub is_short: bool,
 }
 
 /// Why a required facet is missing.

@@ -75,6 +75,10 @@ impl<'a> Context<'a> {
 
     /// The market of a path segment.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
+        // No store is asked about what is no code.
+        if !MarketCode::is_one(segment) {
+            return Err(Problem::new(Slug::UnknownMarket));
+        }
         let directory = cache::directory(&self.ports, &self.app.memory).await;
         let entry = directory.iter().find(|entry| entry.code.as_str() == segment);
         let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));

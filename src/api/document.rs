@@ -142,7 +142,7 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 
 /// Adds what follows from a flow: caching, provenance, timing.
 pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answer {
-    answer.is_ordinary = is_hit(flow);
+    answer.is_ordinary = flow.is_short;
     answer.header("cache-control", cache_control(flow));
     answer.header("cache-status", cache_status(flow));
     answer.header("server-timing", server_timing(flow));

@@ -107,5 +107,5 @@ pub(super) fn verdict(
             facets.insert(*facet, withheld(request, *facet));
         }
     }
-    Flow { facets, missing, unknown_vehicle, answered }
+    Flow { facets, missing, unknown_vehicle, answered, is_short: false }
 }

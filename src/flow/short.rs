@@ -131,5 +131,5 @@ fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flo
             facets.insert(step.facet, merge::above(needs));
         }
     }
-    Some(Flow { facets, missing: Vec::new(), unknown_vehicle: false, answered: now })
+    Some(Flow { facets, missing: Vec::new(), unknown_vehicle: false, answered: now, is_short: true })
 }

@@ -26,8 +26,13 @@ macro_rules! name {
             #[doc = concat!("Reads a ", $is, ".\n\n# Errors\n[`NameError`] where it is not ", $rule, ".")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
                 let text = text.as_ref();
+                if Self::is_one(text) { Ok(Self(text.into())) } else { Err(NameError { is: $is, rule: $rule }) }
+            }
+
+            #[doc = concat!("Whether a text is a ", $is, ".")]
+            pub fn is_one(text: &str) -> bool {
                 let check: fn(&str) -> bool = $check;
-                if check(text) { Ok(Self(text.into())) } else { Err(NameError { is: $is, rule: $rule }) }
+                check(text)
             }
 
             /// The name as it was written.

@@ -62,6 +62,7 @@ async fn answer(app: App, call: Call) -> JsValue {
 /// What no handler can answer.
 fn failure(cause: &str) -> JsValue {
     let event = serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
+    log::flush();
     worker::console_error!("{event}");
     let body = "INTERNAL SERVER ERROR".into();
     respond(500, "content-type,cache-control\ntext/plain\nno-store", &body).unwrap_or_default()
@@ -152,27 +153,21 @@ fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> 
 
 fn response(answer: &mut Answer, parts: Option<&ReadableStream>, is_head: bool) -> Result<JsValue, JsValue> {
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
-    let mut head = String::new();
-    match parts {
-        _ if has_body && parts.is_none() => {
-            // One text crosses at the price of one.
-            let mut text = std::mem::take(&mut answer.body);
-            let head_at = text.len();
-            push_head(&mut text, &answer.headers);
-            let log_at = text.len();
-            log::take(&mut text);
-            // Both sides count alike in ASCII, which the runtime wants headers to be.
-            let is_ascii = text.as_bytes().get(head_at..).is_some_and(<[u8]>::is_ascii);
-            if !is_ascii {
-                return Err(JsValue::NULL);
-            }
-            respond_with(answer.status, &text, log_at - head_at, text.len() - log_at)
-        }
-        _ => {
-            push_head(&mut head, &answer.headers);
-            respond(answer.status, &head, parts.map_or(&JsValue::NULL, |parts| parts))
-        }
+    if !has_body || parts.is_some() {
+        let mut head = String::new();
+        push_head(&mut head, &answer.headers);
+        return respond(answer.status, &head, parts.map_or(&JsValue::NULL, |parts| parts));
     }
+    // One text crosses at the price of one. Both sides count alike in ASCII, which the runtime wants headers to be.
+    let mut text = std::mem::take(&mut answer.body);
+    let head_at = text.len();
+    push_head(&mut text, &answer.headers);
+    let log_at = text.len();
+    if !text.as_bytes().get(head_at..).is_some_and(<[u8]>::is_ascii) {
+        return Err(JsValue::NULL);
+    }
+    log::take(&mut text);
+    respond_with(answer.status, &text, log_at - head_at, text.len() - log_at)
 }
 
 /// Appends the headers' names with commas between them, then their values, a line each.

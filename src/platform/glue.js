@@ -79,12 +79,12 @@ export function head({ method, url, headers }) {
 const known = new Map();
 
 function namesOf(list) {
-  let names = known.get(list);
-  if (!names) {
-    names = list.split(",");
-    if (known.size < 100) known.set(list, names);
-  }
-  return names;
+  const names = known.get(list);
+  if (names || known.size >= 100) return names ?? list.split(",");
+  // A copy: the engine's part of a text keeps the whole, which is somebody's page.
+  const copy = JSON.parse(JSON.stringify(list));
+  known.set(copy, copy.split(","));
+  return known.get(copy);
 }
 
 /** A response. `head` has the headers' names with commas between them, then their values, a line each. A value with a line break of its own throws. */

@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::Env;
 
+use super::log;
 use super::turn::Promised;
 use crate::ports::{Db, DbValue, Kv, Read, Rows, Statement, StoreError, Timer};
 
@@ -161,6 +162,7 @@ fn rows(result: &JsValue) -> Result<Rows, StoreError> {
 fn logged(error: JsValue) -> StoreError {
     let text = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message())).unwrap_or_default();
     let text: String = text.chars().take(200).collect();
+    log::flush();
     worker::console_error!("{}", serde_json::json!({"level": "error", "message": "a store refused", "cause": text}));
     StoreError
 }

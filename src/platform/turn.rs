@@ -224,6 +224,10 @@ impl State {
     fn settled(&self, id: u32, result: Result<JsValue, JsValue>) {
         let mut waits = self.waits.borrow_mut();
         let Some(wait) = place(&waits, id).and_then(|place| waits.get_mut(place)) else { return };
+        // A read that has a limit is told of twice: what came first counts.
+        if matches!(wait.1, Wait::Settled(_)) {
+            return;
+        }
         let before = std::mem::replace(&mut wait.1, Wait::Settled(result));
         drop(waits);
         if let Wait::Waiting(waker) = before {

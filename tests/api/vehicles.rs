@@ -261,6 +261,7 @@ fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
         lines
     };
     assert_eq!(lines(&[], 1).len(), 1, "a miss");
+    app.world.advance_s(4);
     let of_hits = lines(&[], 800);
     assert!((25..90).contains(&of_hits.len()), "{} of 800", of_hits.len());
     for line in &of_hits {
@@ -273,6 +274,12 @@ fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
     app.world.advance_s(700);
     let stale = lines(&[], 1);
     assert_eq!((stale.len(), stale[0].get("stands_for")), (1, None));
+    // What is shown may be fresh where somebody waited for something else.
+    app.world.events.borrow_mut().clear();
+    for _ in 0..20 {
+        app.get(&format!("{href}/facets/equipment"));
+    }
+    assert_eq!(app.world.events.borrow().iter().filter(|event| event.message == "answered").count(), 20);
 }
 
 #[test]
