@@ -232,38 +232,25 @@ fn cache_control(flow: &Flow) -> String {
     out
 }
 
-/// Whether all that is shown was stored and fresh.
-fn is_hit(flow: &Flow) -> bool {
-    let is_hit = |result: &FacetResult| result.via == Via::Hit || matches!(result.state, State::Withheld { .. });
-    flow.facets.values().all(is_hit)
-}
-
 /// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched; `stored` where this
 /// request fetched and stored some, `collapsed` where it took what another one had asked for.
 fn cache_status(flow: &Flow) -> String {
-    let count = |via: Via| flow.facets.values().filter(|result| result.via == via).count();
-    if is_hit(flow) {
+    let is_hit = |result: &FacetResult| result.via == Via::Hit || matches!(result.state, State::Withheld { .. });
+    if flow.facets.values().all(is_hit) {
         let mut out = String::with_capacity(40);
         out.push_str("kerbside; hit; ttl=");
         push_number(&mut out, provenances(flow).map(|provenance| provenance.ttl_s).min().unwrap_or(0));
         return out;
     }
-    let missing = flow.facets.values().filter(|r| matches!(r.state, State::Pending | State::Unavailable(_))).count();
-    let (hits, stale, own, collapsed) =
-        (count(Via::Hit), count(Via::Stale), count(Via::Fetched), count(Via::Collapsed));
-    let fetched = own + collapsed;
-    let stored = format!("{}{}", if own > 0 { "; stored" } else { "" }, if collapsed > 0 { "; collapsed" } else { "" });
-    if stale > 0 {
-        return format!("kerbside; fwd=stale{stored}");
-    }
-    match (hits, fetched + missing) {
-        (_, 0) => {
-            let ttl_s = provenances(flow).map(|provenance| provenance.ttl_s).min().unwrap_or(0);
-            format!("kerbside; hit; ttl={ttl_s}")
-        }
-        (0, _) => format!("kerbside; fwd=miss{stored}"),
-        _ => format!("kerbside; fwd=partial{stored}"),
-    }
+    let has = |via: Via| flow.facets.values().any(|result| result.via == via);
+    let forwarded = match () {
+        () if has(Via::Stale) => "stale",
+        () if has(Via::Hit) => "partial",
+        () => "miss",
+    };
+    let stored = if has(Via::Fetched) { "; stored" } else { "" };
+    let collapsed = if has(Via::Collapsed) { "; collapsed" } else { "" };
+    ["kerbside; fwd=", forwarded, stored, collapsed].concat()
 }
 
 fn server_timing(flow: &Flow) -> String {
