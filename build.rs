@@ -1,10 +1,12 @@
-//! Compiles `site/messages/*.ftl` (Project Fluent, syntax 1.0) into Rust, so that no parser runs at the edge.
+//! Compiles `site/messages/*.ftl` (Project Fluent, syntax 1.0) into Rust, so that no parser runs at
+//! the edge.
 //!
-//! Owns the subset of Fluent that messages may use, and the checks that keep the languages alike: the same keys and
-//! the same arguments everywhere. Leaves escaping to the templates and the plural rules to `src/pages/plural.rs`.
-//! Supported: text, `{ $argument }`, `{ -term }`, `{ message-without-arguments }`, string literals, and selection
-//! by plural category, exact number or string. Everything else (attributes, functions, terms with arguments, message
-//! references in selectors) is an error that names file, line and key. What comes out is described in
+//! Owns the subset of Fluent that messages may use, and the checks that keep the languages alike:
+//! the same keys and the same arguments everywhere. Leaves escaping to the templates and the plural
+//! rules to `src/pages/plural.rs`. Supported: text, `{ $argument }`, `{ -term }`, `{
+//! message-without-arguments }`, string literals, and selection by plural category, exact number or
+//! string. Everything else (attributes, functions, terms with arguments, message references in
+//! selectors) is an error that names file, line and key. What comes out is described in
 //! `src/pages/message.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,22 +15,30 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey};
+use fluent_syntax::ast::{
+    Entry, Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey,
+};
 use fluent_syntax::{parser, unicode};
 
 #[path = "src/pages/plural.rs"]
-#[allow(dead_code, reason = "the build asks for the names of categories, the Worker for the category of a number")]
+#[allow(
+    dead_code,
+    reason = "the build asks for the names of categories, the Worker for the category of a number"
+)]
 mod plural;
 
-/// Keys with one of these beginnings are looked up by name at run time (a facet, a field, a code), so they take no
-/// arguments. Every other message becomes a method, and a misspelt one does not compile.
-const NAMED: [&str; 8] = ["code-", "error-", "facet-", "field-", "problem-", "source-", "state-", "unit-"];
+/// Keys with one of these beginnings are looked up by name at run time (a facet, a field, a code),
+/// so they take no arguments. Every other message becomes a method, and a misspelt one does not
+/// compile.
+const NAMED: [&str; 8] =
+    ["code-", "error-", "facet-", "field-", "problem-", "source-", "state-", "unit-"];
 const DIRECTORY: &str = "site/messages";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={DIRECTORY}");
     println!("cargo::rerun-if-changed=src/pages/plural.rs");
-    let result = read_sources().and_then(|sources| compile(&sources)).and_then(|code| write_output(&code));
+    let result =
+        read_sources().and_then(|sources| compile(&sources)).and_then(|code| write_output(&code));
     let Err(errors) = result else { return ExitCode::SUCCESS };
     for error in errors {
         println!("cargo::error={error}");
@@ -37,7 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn read_sources() -> Result<Vec<Source>, Vec<String>> {
-    let io = |error: std::io::Error| vec![format!("{DIRECTORY}: {error}; the messages must be readable")];
+    let io = |error: std::io::Error| {
+        vec![format!("{DIRECTORY}: {error}; the messages must be readable")]
+    };
     let mut sources = Vec::new();
     for entry in fs::read_dir(DIRECTORY).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -52,7 +64,8 @@ fn read_sources() -> Result<Vec<Source>, Vec<String>> {
 }
 
 fn write_output(code: &str) -> Result<(), Vec<String>> {
-    let directory = env::var_os("OUT_DIR").ok_or_else(|| vec!["OUT_DIR is not set; run this through cargo".into()])?;
+    let directory = env::var_os("OUT_DIR")
+        .ok_or_else(|| vec!["OUT_DIR is not set; run this through cargo".into()])?;
     let path = Path::new(&directory).join("messages.rs");
     fs::write(&path, code).map_err(|error| vec![format!("{}: {error}", path.display())])
 }
@@ -143,7 +156,8 @@ fn read_catalogue(source: &Source) -> Result<Catalogue, Vec<String>> {
     if errors.is_empty() { Ok(catalogue) } else { Err(errors) }
 }
 
-/// The terms (`true`) and messages (`false`) that are being put in, outermost first: none may refer to itself.
+/// The terms (`true`) and messages (`false`) that are being put in, outermost first: none may refer
+/// to itself.
 type Open<'s> = Vec<(bool, &'s str)>;
 
 /// One parsed file, and the way from its patterns to parts.
@@ -158,7 +172,11 @@ impl<'s> Reader<'s> {
         let mut reader = Reader { source, messages: BTreeMap::new(), terms: BTreeMap::new() };
         let mut errors = Vec::new();
         if plural::names(&source.language).is_empty() {
-            errors.push(reader.error(1, "-", "this language has no plural rule; add it to src/pages/plural.rs"));
+            errors.push(reader.error(
+                1,
+                "-",
+                "this language has no plural rule; add it to src/pages/plural.rs",
+            ));
         }
         let resource = match parser::parse(source.text.as_str()) {
             Ok(resource) => resource,
@@ -166,12 +184,17 @@ impl<'s> Reader<'s> {
                 errors.extend(faults.iter().map(|fault| {
                     let start = fault.slice.as_ref().map_or(fault.pos.start, |entry| entry.start);
                     let line = line_at(&source.text, start);
-                    reader.error(line, "-", &format!("not Fluent syntax: {}; correct this entry", fault.kind))
+                    reader.error(
+                        line,
+                        "-",
+                        &format!("not Fluent syntax: {}; correct this entry", fault.kind),
+                    )
                 }));
                 return Err(errors);
             }
         };
-        // OK because the build ends with the process: the tree lives as long as the text it borrows from.
+        // OK because the build ends with the process: the tree lives as long as the text it borrows
+        // from.
         let resource: &'s _ = Box::leak(Box::new(resource));
         for entry in &resource.body {
             reader.add(entry, &mut errors);
@@ -184,14 +207,20 @@ impl<'s> Reader<'s> {
             Entry::Message(message) => {
                 let line = self.line_of(message.id.name);
                 let Some(pattern) = &message.value else {
-                    return errors.push(self.error(line, message.id.name, "has no text; write it after the “=”"));
+                    return errors.push(self.error(
+                        line,
+                        message.id.name,
+                        "has no text; write it after the “=”",
+                    ));
                 };
                 let twice = self.messages.insert(message.id.name, (line, pattern)).is_some();
                 (message.id.name, &message.attributes, twice)
             }
-            Entry::Term(term) => {
-                (term.id.name, &term.attributes, self.terms.insert(term.id.name, &term.value).is_some())
-            }
+            Entry::Term(term) => (
+                term.id.name,
+                &term.attributes,
+                self.terms.insert(term.id.name, &term.value).is_some(),
+            ),
             _ => return,
         };
         let line = self.line_of(id);
@@ -207,30 +236,47 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn parts(&self, pattern: &'s Pattern<&'s str>, open: &mut Open<'s>) -> Result<Vec<Part>, String> {
+    fn parts(
+        &self,
+        pattern: &'s Pattern<&'s str>,
+        open: &mut Open<'s>,
+    ) -> Result<Vec<Part>, String> {
         let mut parts = Vec::new();
         for element in &pattern.elements {
             match element {
-                PatternElement::TextElement { value } => parts.push(Part::Text((*value).to_owned())),
-                PatternElement::Placeable { expression } => parts.extend(self.expression(expression, open)?),
+                PatternElement::TextElement { value } => {
+                    parts.push(Part::Text((*value).to_owned()))
+                }
+                PatternElement::Placeable { expression } => {
+                    parts.extend(self.expression(expression, open)?)
+                }
             }
         }
         Ok(merge_texts(parts))
     }
 
-    fn expression(&self, expression: &'s Expression<&'s str>, open: &mut Open<'s>) -> Result<Vec<Part>, String> {
+    fn expression(
+        &self,
+        expression: &'s Expression<&'s str>,
+        open: &mut Open<'s>,
+    ) -> Result<Vec<Part>, String> {
         match expression {
             Expression::Inline(inline) => self.inline(inline, open),
-            Expression::Select { selector: InlineExpression::VariableReference { id }, variants } => {
-                Ok(vec![self.select(id.name, variants, open)?])
-            }
+            Expression::Select {
+                selector: InlineExpression::VariableReference { id },
+                variants,
+            } => Ok(vec![self.select(id.name, variants, open)?]),
             Expression::Select { .. } => {
                 Err("selects on something other than an argument; write { $name -> … }".into())
             }
         }
     }
 
-    fn inline(&self, inline: &'s InlineExpression<&'s str>, open: &mut Open<'s>) -> Result<Vec<Part>, String> {
+    fn inline(
+        &self,
+        inline: &'s InlineExpression<&'s str>,
+        open: &mut Open<'s>,
+    ) -> Result<Vec<Part>, String> {
         match inline {
             InlineExpression::StringLiteral { value } => Ok(vec![Part::Text(unescape(value)?)]),
             InlineExpression::NumberLiteral { value } => Ok(vec![Part::Text((*value).to_owned())]),
@@ -270,7 +316,12 @@ impl<'s> Reader<'s> {
         Err(format!("refers to {}, which takes arguments; write the text out", id.1))
     }
 
-    fn select(&self, argument: &str, variants: &'s [Variant<&'s str>], open: &mut Open<'s>) -> Result<Part, String> {
+    fn select(
+        &self,
+        argument: &str,
+        variants: &'s [Variant<&'s str>],
+        open: &mut Open<'s>,
+    ) -> Result<Part, String> {
         let mut default = Vec::new();
         let mut keyed = Vec::new();
         for variant in variants {
@@ -287,13 +338,23 @@ impl<'s> Reader<'s> {
         Ok(Part::Select { argument: argument.to_owned(), variants: keyed, default })
     }
 
-    /// A selection is by number when its default is `other`: the one category that every language has.
-    #[expect(clippy::unused_self, reason = "reads as a question to the reader, beside check_plural")]
+    /// A selection is by number when its default is `other`: the one category that every language
+    /// has.
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as a question to the reader, beside check_plural"
+    )]
     fn is_plural(&self, variants: &[Variant<&str>]) -> bool {
-        variants.iter().any(|v| v.default && matches!(v.key, VariantKey::Identifier { name: "other" }))
+        variants
+            .iter()
+            .any(|v| v.default && matches!(v.key, VariantKey::Identifier { name: "other" }))
     }
 
-    fn check_plural(&self, keyed: &mut [(Key, Vec<Part>)], variants: &[Variant<&str>]) -> Result<(), String> {
+    fn check_plural(
+        &self,
+        keyed: &mut [(Key, Vec<Part>)],
+        variants: &[Variant<&str>],
+    ) -> Result<(), String> {
         if !self.is_plural(variants) {
             return Err("selects by number, but its default is not *[other]".into());
         }
@@ -301,7 +362,10 @@ impl<'s> Reader<'s> {
         for (key, _) in keyed.iter_mut() {
             let Key::Word(word) = key else { continue };
             if !names.contains(&word.as_str()) {
-                return Err(format!("has the plural category {word}; this language has {}", names.join(", ")));
+                return Err(format!(
+                    "has the plural category {word}; this language has {}",
+                    names.join(", ")
+                ));
             }
             *key = Key::Category(std::mem::take(word));
         }
@@ -309,8 +373,12 @@ impl<'s> Reader<'s> {
     }
 
     fn line_of(&self, slice: &str) -> usize {
-        // OK because every identifier is a slice of the text: the difference of addresses is its offset.
-        line_at(&self.source.text, (slice.as_ptr() as usize).saturating_sub(self.source.text.as_ptr() as usize))
+        // OK because every identifier is a slice of the text: the difference of addresses is its
+        // offset.
+        line_at(
+            &self.source.text,
+            (slice.as_ptr() as usize).saturating_sub(self.source.text.as_ptr() as usize),
+        )
     }
 
     fn error(&self, line: usize, key: &str, cause: &str) -> String {
@@ -330,7 +398,8 @@ fn variant_key(key: &VariantKey<&str>) -> Result<Key, String> {
 
 fn unescape(value: &str) -> Result<String, String> {
     let mut out = String::new();
-    unicode::unescape_unicode(&mut out, value).map_err(|_| format!("has the unreadable literal \"{value}\""))?;
+    unicode::unescape_unicode(&mut out, value)
+        .map_err(|_| format!("has the unreadable literal \"{value}\""))?;
     Ok(out)
 }
 
@@ -360,7 +429,8 @@ fn arguments_of(parts: &[Part]) -> BTreeMap<String, Kind> {
             Part::Text(_) => {}
             Part::Argument(name) => note(name, Kind::Text),
             Part::Select { argument, variants, default } => {
-                let by_word = !variants.is_empty() && variants.iter().all(|(key, _)| matches!(key, Key::Word(_)));
+                let by_word = !variants.is_empty()
+                    && variants.iter().all(|(key, _)| matches!(key, Key::Word(_)));
                 note(argument, if by_word { Kind::Text } else { Kind::Count });
                 for nested in variants.iter().map(|(_, parts)| parts).chain([default]) {
                     for (name, kind) in arguments_of(nested) {
@@ -377,7 +447,10 @@ fn differences(catalogues: &[Catalogue]) -> Vec<String> {
     let every: BTreeSet<&String> = catalogues.iter().flat_map(|c| c.messages.keys()).collect();
     let mut errors = Vec::new();
     for key in every {
-        let Some((first, model)) = catalogues.iter().find_map(|c| Some((c, c.messages.get(key)?))) else { continue };
+        let Some((first, model)) = catalogues.iter().find_map(|c| Some((c, c.messages.get(key)?)))
+        else {
+            continue;
+        };
         for other in catalogues {
             let file = format!("{DIRECTORY}/{}.ftl", other.language);
             let model_file = format!("{}.ftl, line {}", first.language, model.line);
@@ -412,7 +485,8 @@ fn is_named(key: &str) -> bool {
 fn generate(catalogues: &[Catalogue]) -> String {
     let mut out = language_enum(catalogues);
     let keys: BTreeSet<&String> = catalogues.iter().flat_map(|c| c.messages.keys()).collect();
-    let (named, methods): (Vec<&String>, Vec<&String>) = keys.into_iter().partition(|key| is_named(key));
+    let (named, methods): (Vec<&String>, Vec<&String>) =
+        keys.into_iter().partition(|key| is_named(key));
     out.push_str("impl Messages {\n");
     for key in methods {
         out.push_str(&method(key, catalogues));
@@ -447,13 +521,21 @@ fn language_enum(catalogues: &[Catalogue]) -> String {
 
 fn method(key: &str, catalogues: &[Catalogue]) -> String {
     let mut arguments: BTreeMap<&String, Kind> = BTreeMap::new();
-    for (name, kind) in catalogues.iter().filter_map(|c| c.messages.get(key)).flat_map(|m| &m.arguments) {
+    for (name, kind) in
+        catalogues.iter().filter_map(|c| c.messages.get(key)).flat_map(|m| &m.arguments)
+    {
         let known = arguments.entry(name).or_insert(*kind);
         *known = (*kind).max(*known);
     }
-    let mut out = format!("    /// The message `{key}`.\n    pub fn {}(self", key.replace('-', "_"));
+    let mut out =
+        format!("    /// The message `{key}`.\n    pub fn {}(self", key.replace('-', "_"));
     for (name, kind) in &arguments {
-        let _ = write!(out, ", {}: {}", identifier(name), if *kind == Kind::Count { "i64" } else { "&str" });
+        let _ = write!(
+            out,
+            ", {}: {}",
+            identifier(name),
+            if *kind == Kind::Count { "i64" } else { "&str" }
+        );
     }
     let result = if arguments.is_empty() { "&'static str" } else { "String" };
     let _ = writeln!(out, ") -> {result} {{\n        match self.language {{");
@@ -491,7 +573,11 @@ fn pushes(parts: &[Part], language: &str, arguments: &BTreeMap<&String, Kind>) -
             Part::Select { argument, variants, default } => {
                 for (key, nested) in variants {
                     let condition = condition(key, &identifier(argument), language);
-                    let _ = write!(out, "if {condition} {{\n{}}} else ", pushes(nested, language, arguments));
+                    let _ = write!(
+                        out,
+                        "if {condition} {{\n{}}} else ",
+                        pushes(nested, language, arguments)
+                    );
                 }
                 let _ = writeln!(out, "{{\n{}}}", pushes(default, language, arguments));
             }

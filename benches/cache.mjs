@@ -30,7 +30,8 @@ const figure = (name, value, unit, of) => figures.push({ name, value: rounded(va
 const world = await start({ plain: new URL("cache/plain.mjs", import.meta.url), latencyMs: 1 });
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 
-// ---- Cars ----------------------------------------------------------------------------------------------------------------
+// ---- Cars
+// ----------------------------------------------------------------------------------------------------------------
 
 let made = 0;
 /** A car that nobody has asked for: where its document is in each Worker. */
@@ -70,7 +71,8 @@ async function forgotten(list) {
   await pause(Math.max(0, latest + FORGOTTEN_MS - performance.now()));
 }
 
-// ---- What is measured ----------------------------------------------------------------------------------------------------
+// ---- What is measured
+// ----------------------------------------------------------------------------------------------------
 
 /** Milliseconds of processor time a piece of `work`, and what the stores were asked meanwhile. */
 async function measured(items, work, settleMs = 20) {

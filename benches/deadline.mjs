@@ -32,7 +32,8 @@ const modes = [
 const faults = [];
 const waiting = [];
 
-// ---- Answers -------------------------------------------------------------------------------------------------------------
+// ---- Answers
+// -------------------------------------------------------------------------------------------------------------
 
 /** What is wrong with a first answer; `late` is the facet that cannot be there yet. */
 function wrongWith({ status, headers, json }, late) {
@@ -54,7 +55,8 @@ function inside(headers) {
   return Math.max(...[...(headers["server-timing"] ?? "").matchAll(/dur=([\d.]+)/g)].map((match) => Number(match[1])));
 }
 
-// ---- Load ----------------------------------------------------------------------------------------------------------------
+// ---- Load
+// ----------------------------------------------------------------------------------------------------------------
 
 const rows = await tell("GET", "/vins");
 const cars = rows.filter((row) => row.market === MARKET && !row.synthetic).map((row) => row.vin);
@@ -66,7 +68,8 @@ async function batch(mode, [origin, facet], together) {
   for (let i = 0; i < together; i += 1) addresses.push(await addressOf(MARKET, take()));
   if (mode.hang) await tell("PUT", `/origins/${origin}`, { fault: "hang" });
   const answers = await Promise.all(addresses.map((address) => ask("GET", address)));
-  // Ends the hang: what the origin held is answered now, after the documents and before the origin's own time limit.
+  // Ends the hang: what the origin held is answered now, after the documents and before the
+  // origin's own time limit.
   if (mode.hang) await tell("PUT", `/origins/${origin}`, { fault: null });
   for (const answer of answers) {
     const wrong = wrongWith(answer, mode.hang ? facet : null);
@@ -100,7 +103,8 @@ for (let number = 0; number < ROUNDS; number += 1) {
   for (const mode of modes) await round(mode, HANGING[number % HANGING.length]);
 }
 
-// ---- What came late --------------------------------------------------------------------------------------------------------
+// ---- What came late
+// --------------------------------------------------------------------------------------------------------
 
 const asked = async () => Object.entries(await tell("GET", "/origins")).filter(([name]) => name.startsWith(`${MARKET}.`)).map(([name, { requests }]) => [name, requests]);
 await delay(SETTLE_MS);
@@ -126,7 +130,8 @@ for (const [index, [name, requests]] of after.entries()) {
   if (requests !== waiting.length) faults.push(`${name}: ${requests} requests for ${waiting.length} cars`);
 }
 
-// ---- Figures ---------------------------------------------------------------------------------------------------------------
+// ---- Figures
+// ---------------------------------------------------------------------------------------------------------------
 
 const times = (chosen, field = "ms") => chosen.flatMap((mode) => mode.rounds.flat().map((sample) => sample[field]));
 const ratio = (ms) => (ms / deadline).toFixed(3);

@@ -32,7 +32,8 @@ const figures = [];
 const figure = (name, value, unit, of) => figures.push({ name, value: rounded(value, unit === "ratio" ? 3 : 2), unit, ...(of && { spread: rounded(spread(of), unit === "ratio" ? 3 : 2) }) });
 const world = await start({ plain: new URL("flow/plain.mjs", import.meta.url), latencyMs: 50 });
 
-// ---- Cars ----------------------------------------------------------------------------------------------------------------
+// ---- Cars
+// ----------------------------------------------------------------------------------------------------------------
 
 let made = 0;
 /** A VIN of the right form that nobody has asked for, and where its document is in each Worker. */
@@ -64,7 +65,8 @@ async function view(which, one) {
   return { ...answer, json: JSON.parse(answer.text) };
 }
 
-// ---- What is added to the slowest ----------------------------------------------------------------------------------------
+// ---- What is added to the slowest
+// ----------------------------------------------------------------------------------------
 
 async function added() {
   const times = { kerbside: [], plain: [] };
@@ -91,7 +93,8 @@ async function added() {
   if (value >= ADDED_LIMIT_MS) faults.push(`${value.toFixed(1)} ms are added to the slowest origin in the median; the limit is ${ADDED_LIMIT_MS} ms`);
 }
 
-// ---- Processor time without faults ---------------------------------------------------------------------------------------
+// ---- Processor time without faults
+// ---------------------------------------------------------------------------------------
 
 /** Milliseconds of processor time a request; `views` of each of some new cars. */
 async function cpuOf(which, views) {
@@ -127,7 +130,8 @@ async function processorTime() {
   }
 }
 
-// ---- One origin hangs, one fails half the time ----------------------------------------------------------------------------
+// ---- One origin hangs, one fails half the time
+// ----------------------------------------------------------------------------
 
 async function rough() {
   const known = await cars("rough", ROUGH_CARS);
@@ -156,7 +160,8 @@ async function rough() {
   console.log(`\none origin hangs, one fails half the time; the deadline is ${DEADLINE_MS} ms\n\n${table(rows)}`);
 }
 
-// ---- Memory --------------------------------------------------------------------------------------------------------------
+// ---- Memory
+// --------------------------------------------------------------------------------------------------------------
 
 /** 100 000 requests for 2000 cars, one origin failing half the time. */
 async function soak() {

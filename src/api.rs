@@ -1,7 +1,9 @@
-//! HTTP: from a call to an answer. Wire types live here and nowhere else; only [`problem`] knows error statuses.
+//! HTTP: from a call to an answer. Wire types live here and nowhere else; only [`problem`] knows
+//! error statuses.
 //!
-//! Owns routes, documents, headers, problem documents and the handlers of pages. Leaves to others: what a page looks like
-//! (`pages`), how facets come together (`flow`), how bytes come and go (`platform`).
+//! Owns routes, documents, headers, problem documents and the handlers of pages. Leaves to others:
+//! what a page looks like (`pages`), how facets come together (`flow`), how bytes come and go
+//! (`platform`).
 
 mod call;
 mod config;
@@ -98,12 +100,15 @@ async fn refuse(context: &Context<'_>, route: Option<&Route<'_>>, problem: Probl
     }
 }
 
-/// One line stands for so many ordinary answers. A line of the log costs an operator more than the request that it is about.
+/// One line stands for so many ordinary answers. A line of the log costs an operator more than the
+/// request that it is about.
 const ORDINARY_A_LINE: i64 = 16;
 
-/// Every answer has a line, but for the ordinary ones: of these those that the caller traces, and those whose request id ends in 0.
+/// Every answer has a line, but for the ordinary ones: of these those that the caller traces, and
+/// those whose request id ends in 0.
 fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Answer) {
-    let stands_for = if answer.is_ordinary && !context.trace.is_recorded() { ORDINARY_A_LINE } else { 1 };
+    let stands_for =
+        if answer.is_ordinary && !context.trace.is_recorded() { ORDINARY_A_LINE } else { 1 };
     if stands_for > 1 && !context.request_id.ends_with('0') {
         return;
     }
@@ -114,7 +119,9 @@ fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Answer) {
         .with(field::METHOD, context.known_method())
         .with(field::STATUS, answer.status)
         .with(field::DURATION_MS, duration_ms);
-    if let Some(market) = route.and_then(Route::market).and_then(|code| crate::market::MarketCode::new(code).ok()) {
+    if let Some(market) =
+        route.and_then(Route::market).and_then(|code| crate::market::MarketCode::new(code).ok())
+    {
         event = event.with(field::MARKET, &market);
     }
     if let Some(slug) = answer.problem {

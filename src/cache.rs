@@ -1,7 +1,9 @@
-//! What is kept: facets in D1 as the region's record and their public parts in KV near the reader, markets in the isolate.
+//! What is kept: facets in D1 as the region's record and their public parts in KV near the reader,
+//! markets in the isolate.
 //!
-//! Owns keys, envelopes, freshness, sealing, leases, counts of use and retention. Staleness is computed here from the envelope; neither KV nor the Cache API
-//! does it. Leaves to others: when to fetch (`flow`) and who may see what (`disclosure`).
+//! Owns keys, envelopes, freshness, sealing, leases, counts of use and retention. Staleness is
+//! computed here from the envelope; neither KV nor the Cache API does it. Leaves to others: when to
+//! fetch (`flow`) and who may see what (`disclosure`).
 
 mod analysis;
 pub mod audit;

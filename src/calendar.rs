@@ -1,7 +1,8 @@
 //! Calendar dates: Gregorian days, RFC 3339 times, and dates in the formats that origins write.
 //!
-//! Own code because of size: jiff, which does this and far more, was a tenth of the Worker's code (docs/decisions/0002). Native tests hold every function against jiff. Days and months follow Howard Hinnant's
-//! civil-from-days algorithms; RFC 3339 §5.6. Times and formats are in `moment`.
+//! Own code because of size: jiff, which does this and far more, was a tenth of the Worker's code
+//! (docs/decisions/0002). Native tests hold every function against jiff. Days and months follow
+//! Howard Hinnant's civil-from-days algorithms; RFC 3339 §5.6. Times and formats are in `moment`.
 
 mod moment;
 
@@ -20,7 +21,9 @@ pub struct Date {
 impl Date {
     /// The day of these numbers, where there is one.
     pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
-        let valid = year <= 9999 && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+        let valid = year <= 9999
+            && (1..=12).contains(&month)
+            && (1..=days_in_month(year, month)).contains(&day);
         valid.then_some(Self { year, month, day })
     }
 
@@ -29,8 +32,9 @@ impl Date {
         Self::of_days(milliseconds.div_euclid(86_400_000))
     }
 
-    /// Reads the day of an ISO 8601 date or time, `2026-11-20`, `2026-11-20+01:00` or `2026-11-20T08:00:00+01:00`. An offset says
-    /// where the day was lived; the day is the one that is written.
+    /// Reads the day of an ISO 8601 date or time, `2026-11-20`, `2026-11-20+01:00` or
+    /// `2026-11-20T08:00:00+01:00`. An offset says where the day was lived; the day is the one that
+    /// is written.
     pub fn parse_iso(text: &str) -> Option<Self> {
         Moment::parse_iso(text, None).map(|moment| moment.date)
     }
@@ -40,12 +44,14 @@ impl Date {
         Moment::parse(text, format, None).map(|moment| moment.date)
     }
 
-    /// Whether it is a day that systems write for none: nothing of a car dates from before the year 2.
+    /// Whether it is a day that systems write for none: nothing of a car dates from before the year
+    /// 2.
     pub fn is_void(self) -> bool {
         self.year < 2
     }
 
-    /// The day of the same number so many months on; the month's last day where it has fewer. Nothing after the year 9999.
+    /// The day of the same number so many months on; the month's last day where it has fewer.
+    /// Nothing after the year 9999.
     pub fn plus_months(self, months: u32) -> Option<Self> {
         let months = (u32::from(self.year) * 12 + u32::from(self.month) - 1).checked_add(months)?;
         let (year, month) = (u16::try_from(months / 12).ok()?, u8::try_from(months % 12 + 1).ok()?);
@@ -66,7 +72,8 @@ impl Date {
     fn of_days(days: i64) -> Option<Self> {
         let shifted = days.checked_add(719_468)?;
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -99,12 +106,14 @@ impl Date {
 impl fmt::Display for Date {
     /// `2026-11-20`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One call of the formatter instead of three with padding: facets of a thousand days are written by this.
+        // One call of the formatter instead of three with padding: facets of a thousand days are
+        // written by this.
         f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
-/// An instant as RFC 3339 UTC with seconds, `2026-11-20T08:00:00Z`; the epoch for what lies outside the years 0 to 9999.
+/// An instant as RFC 3339 UTC with seconds, `2026-11-20T08:00:00Z`; the epoch for what lies outside
+/// the years 0 to 9999.
 pub fn rfc3339(milliseconds: i64) -> String {
     let mut out = String::with_capacity(20);
     push_rfc3339(&mut out, milliseconds);
@@ -113,9 +122,12 @@ pub fn rfc3339(milliseconds: i64) -> String {
 
 /// Appends what [`rfc3339`] gives.
 pub fn push_rfc3339(out: &mut String, milliseconds: i64) {
-    let Some(date) = Date::of_milliseconds(milliseconds) else { return out.push_str("1970-01-01T00:00:00Z") };
+    let Some(date) = Date::of_milliseconds(milliseconds) else {
+        return out.push_str("1970-01-01T00:00:00Z");
+    };
     // OK because a day has fewer seconds.
-    let second = u32::try_from(milliseconds.div_euclid(1000).rem_euclid(86_400)).unwrap_or_default();
+    let second =
+        u32::try_from(milliseconds.div_euclid(1000).rem_euclid(86_400)).unwrap_or_default();
     out.push_str(str::from_utf8(&date.digits()).unwrap_or_default()); // OK because digits are ASCII.
     for (before, number) in [('T', second / 3600), (':', second / 60 % 60), (':', second % 60)] {
         out.push(before);
@@ -173,7 +185,11 @@ mod tests {
             ("20.11.", "%d.%m.%Y", None),
             ("", "%d.%m.%Y", None),
         ] {
-            assert_eq!(Date::parse(text, format).map(|date| date.to_string()).as_deref(), expect, "{text} {format}");
+            assert_eq!(
+                Date::parse(text, format).map(|date| date.to_string()).as_deref(),
+                expect,
+                "{text} {format}"
+            );
         }
     }
 
@@ -209,7 +225,11 @@ mod tests {
             ("yesterday…", None),
             ("ääääääääää", None),
         ] {
-            assert_eq!(Date::parse_iso(text).map(|date| date.to_string()).as_deref(), expect, "{text}");
+            assert_eq!(
+                Date::parse_iso(text).map(|date| date.to_string()).as_deref(),
+                expect,
+                "{text}"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who may see what: one table of every leaf of every facet with its floor tier and class.
 //!
-//! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier, never lower it.
-//! Leaves to others: how a caller's tier is proven (`auth`).
+//! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier,
+//! never lower it. Leaves to others: how a caller's tier is proven (`auth`).
 
 mod table;
 
@@ -20,7 +20,8 @@ pub struct Projection {
     pub withheld: Vec<String>,
 }
 
-/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for what no tier sees.
+/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for
+/// what no tier sees.
 fn tier_of(facet: FacetName, leaf: &Leaf, raised: &Map<String, Tier>) -> Option<Tier> {
     if leaf.class == Class::Secret {
         return None;
@@ -47,15 +48,19 @@ fn derived(facet: FacetName, market: &Market) -> (u32, Tier) {
     }
 }
 
-/// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a market; of the facet as a
-/// whole where the place is empty.
+/// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a
+/// market; of the facet as a whole where the place is empty.
 pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
     let at_or_below = leaves(facet).iter().filter(|leaf| leaf.is_below(path) || leaf.names(path));
-    at_or_below.filter_map(|leaf| tier_of(facet, leaf, &market.disclosure)).min().unwrap_or(Tier::Owner)
+    at_or_below
+        .filter_map(|leaf| tier_of(facet, leaf, &market.disclosure))
+        .min()
+        .unwrap_or(Tier::Owner)
 }
 
-/// A number that changes whenever somebody would see more or less of a facet. A stored projection is good only under the policy
-/// that it was made under: a market, or a release, that raises a field must not meet it in the cache.
+/// A number that changes whenever somebody would see more or less of a facet. A stored projection
+/// is good only under the policy that it was made under: a market, or a release, that raises a
+/// field must not meet it in the cache.
 pub fn policy(facet: FacetName, market: &Market) -> u32 {
     derived(facet, market).0
 }
@@ -85,7 +90,10 @@ pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> 
 
 /// Needs of a market that the cache cannot meet: it keeps public projections only.
 fn unmet_needs(market: &Market) -> Vec<String> {
-    let needs = market.facets.iter().flat_map(|(name, facet)| facet.needs.iter().map(move |need| (name, need)));
+    let needs = market
+        .facets
+        .iter()
+        .flat_map(|(name, facet)| facet.needs.iter().map(move |need| (name, need)));
     let above_public = needs.filter(|(_, need)| {
         let (facet, field) = need.split_once('.').unwrap_or((need, ""));
         FacetName::parse(facet).is_some_and(|facet| field_tier(facet, field, market) > Tier::Public)
@@ -98,14 +106,15 @@ fn unmet_needs(market: &Market) -> Vec<String> {
     above_public.map(sentence).collect()
 }
 
-/// What a market asks of disclosure and does not get: fields that it misspells, lowers, or needs above public. For
-/// `cargo xtask market check`.
+/// What a market asks of disclosure and does not get: fields that it misspells, lowers, or needs
+/// above public. For `cargo xtask market check`.
 pub fn misused_disclosure(market: &Market) -> Vec<String> {
     let mut sentences = unmet_needs(market);
     for (name, tier) in &market.disclosure {
         let Some((facet, path)) = name.split_once('.') else { continue };
         let facet = FacetName::parse(facet).map(leaves).unwrap_or_default();
-        let leaves: Vec<&Leaf> = facet.iter().filter(|leaf| leaf.is_below(path) || leaf.names(path)).collect();
+        let leaves: Vec<&Leaf> =
+            facet.iter().filter(|leaf| leaf.is_below(path) || leaf.names(path)).collect();
         if leaves.is_empty() {
             sentences.push(format!(
                 "disclosure.\"{name}\": there is no such field; write \"facet.field\", like \"identity.colour\""
@@ -167,13 +176,15 @@ fn walk_list(
     raised: &Map<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
-    // A list is seen where any leaf below it is: an empty list would otherwise tell what its elements may not.
+    // A list is seen where any leaf below it is: an empty list would otherwise tell what its
+    // elements may not.
     let mut below = leaves(facet).iter().filter(|leaf| leaf.is_below(path));
     if !below.any(|leaf| tier_of(facet, leaf, raised).is_some_and(|needed| needed <= tier)) {
         withheld.push(path.to_owned());
         return None;
     }
-    let seen = elements.iter().filter_map(|element| walk(facet, path, element, tier, raised, withheld));
+    let seen =
+        elements.iter().filter_map(|element| walk(facet, path, element, tier, raised, withheld));
     Some(Value::Array(seen.collect()))
 }
 

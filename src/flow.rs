@@ -1,8 +1,10 @@
-//! One request's work over many origins: what is stored, what must be asked, what is there at the deadline.
+//! One request's work over many origins: what is stored, what must be asked, what is there at the
+//! deadline.
 //!
-//! Owns the plan, the deadline, which call goes out when, and what becomes of late answers. Leaves to others: how an origin is
-//! asked (`origin`), what is kept (`cache`), who may see what (`disclosure`), how it is written (`api`).
-//! Known gap: limits, budgets and throttles are those of an isolate; leases and open breakers are the region's.
+//! Owns the plan, the deadline, which call goes out when, and what becomes of late answers. Leaves
+//! to others: how an origin is asked (`origin`), what is kept (`cache`), who may see what
+//! (`disclosure`), how it is written (`api`). Known gap: limits, budgets and throttles are those of
+//! an isolate; leases and open breakers are the region's.
 
 mod advice;
 mod board;
@@ -164,7 +166,8 @@ pub enum Via {
 /// Seconds after which a caller should ask for a pending facet again.
 pub const RETRY_AFTER_S: u32 = 2;
 
-/// Does the work of one request, by the short way where it leads. Ends at the market's deadline at the latest; late answers are stored all the same.
+/// Does the work of one request, by the short way where it leads. Ends at the market's deadline at
+/// the latest; late answers are stored all the same.
 pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
     match short(ports, memory, &request.ask()).await {
         Way::Answered(flow) => flow,
@@ -200,7 +203,9 @@ impl State {
     /// The RFC 9209 token, where its origin failed: nothing is there, or an old one.
     pub fn error(&self) -> Option<ErrorToken> {
         match self {
-            Self::Unavailable(failure) | Self::Present { failure: Some(failure), .. } => Some(failure.token),
+            Self::Unavailable(failure) | Self::Present { failure: Some(failure), .. } => {
+                Some(failure.token)
+            }
             _ => None,
         }
     }

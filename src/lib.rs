@@ -1,7 +1,8 @@
 //! Kerbside: an OEM's used-car portal that runs entirely at the edge.
 //!
-//! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it is the Worker. Only
-//! `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom; `tests/architecture.rs` holds it.
+//! Natively this crate is the whole core, for the tools and tests; for `wasm32-unknown-unknown` it
+//! is the Worker. Only `platform` knows Cloudflare. `docs/ARCHITECTURE.md` says who may use whom;
+//! `tests/architecture.rs` holds it.
 
 #[cfg(test)]
 extern crate self as kerbside;

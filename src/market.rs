@@ -1,8 +1,8 @@
 //! The market file: everything that differs between two markets, as data.
 //!
-//! Owns the words of the domain that a market file uses (codes, facet names, fields), the file's shape, its checks and its
-//! compiled form. Leaves to others: reading files and writing KV (`xtask`), and what a facet's values mean (`vehicle`).
-//! Uses nothing else of the crate.
+//! Owns the words of the domain that a market file uses (codes, facet names, fields), the file's
+//! shape, its checks and its compiled form. Leaves to others: reading files and writing KV
+//! (`xtask`), and what a facet's values mean (`vehicle`). Uses nothing else of the crate.
 
 mod auth;
 mod check;
@@ -30,14 +30,19 @@ pub use condition::Match;
 pub use csv::Csv;
 pub use encoding::{Codec, Encoding};
 pub use file::{
-    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest, SignIn, Soap,
-    SoapPassword, SoapVersion, Tier,
+    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol,
+    Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
 };
 pub use map::Map;
 pub use mapping::{Conversion, Leaf};
-pub use names::{BindingName, FacetName, FacetSet, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use names::{
+    BindingName, FacetName, FacetSet, Locale, MarketCode, NameError, OriginName, RegionCode,
+    SecretName,
+};
 pub use pointer::{Pointer, PointerError};
-pub use record::{Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown};
+pub use record::{
+    Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
+};
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
 pub use template::{LITERALS, Part, Template, TemplateError, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};

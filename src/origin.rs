@@ -1,7 +1,9 @@
-//! One call to one legacy system: the request from its market's templates, the answer to one tree, the tree to facets.
+//! One call to one legacy system: the request from its market's templates, the answer to one tree,
+//! the tree to facets.
 //!
-//! Owns protocols, escaping and mappings. Leaves to others: when a call is made (`flow`) and what becomes of its facets
-//! (`cache`, `disclosure`). Nothing here knows a market: what differs is in the market file.
+//! Owns protocols, escaping and mappings. Leaves to others: when a call is made (`flow`) and what
+//! becomes of its facets (`cache`, `disclosure`). Nothing here knows a market: what differs is in
+//! the market file.
 
 mod answer;
 mod convert;
@@ -54,11 +56,13 @@ pub struct Question {
     pub fields: Map<(FacetName, String), String>,
 }
 
-/// Asks one origin and reads its answer, all pages of it, in `left_ms` and the origin's timeout at the most, however many requests
-/// it takes: tokens, further pages, a second try after a refused token. The pages share the origin's size limit.
+/// Asks one origin and reads its answer, all pages of it, in `left_ms` and the origin's timeout at
+/// the most, however many requests it takes: tokens, further pages, a second try after a refused
+/// token. The pages share the origin's size limit.
 ///
 /// # Errors
-/// [`Failure`] where there is no usable answer: the token for the document, and the cause for the operator.
+/// [`Failure`] where there is no usable answer: the token for the document, and the cause for the
+/// operator.
 pub async fn ask(
     ports: &Ports,
     tokens: &Tokens,
@@ -68,10 +72,13 @@ pub async fn ask(
     trace: &[(String, String)],
     left_ms: u32,
 ) -> Result<Answer, Failure> {
-    let origin =
-        market.origins.get(name).ok_or(Failure::new(ErrorToken::DestinationUnavailable, "origin not described"))?;
+    let origin = market
+        .origins
+        .get(name)
+        .ok_or(Failure::new(ErrorToken::DestinationUnavailable, "origin not described"))?;
     let until = ports.clock.now().plus_ms(origin.timeout_ms.min(left_ms));
-    let mut request = build(origin, question, ports).map_err(|error| Failure::of_request(&error))?;
+    let mut request =
+        build(origin, question, ports).map_err(|error| Failure::of_request(&error))?;
     request.headers.extend(trace.iter().cloned());
     let call = Call { ports, tokens, origin, until };
     let response = call.send(&request).await?;
@@ -111,12 +118,17 @@ impl Call<'_> {
         }
     }
 
-    async fn send_once(&self, request: &OriginRequest, token: Option<&str>) -> Result<OriginResponse, Failure> {
+    async fn send_once(
+        &self,
+        request: &OriginRequest,
+        token: Option<&str>,
+    ) -> Result<OriginResponse, Failure> {
         let mut request = request.clone();
         if let Some(token) = token {
             request::set(&mut request, "authorization", format!("Bearer {token}"));
         }
-        let left_ms = u32::try_from(self.until.since_ms(self.ports.clock.now())).unwrap_or(u32::MAX);
+        let left_ms =
+            u32::try_from(self.until.since_ms(self.ports.clock.now())).unwrap_or(u32::MAX);
         if left_ms == 0 {
             return Err(Failure::of_http(OriginHttpError::Timeout));
         }
@@ -126,21 +138,31 @@ impl Call<'_> {
 
     fn read(&self, response: &OriginResponse) -> Result<Answer, Failure> {
         let now = self.ports.clock.now();
-        read(self.origin, response).map_err(|failure| failure.with_date(response.retry_after.as_deref(), now))
+        read(self.origin, response)
+            .map_err(|failure| failure.with_date(response.retry_after.as_deref(), now))
     }
 
     /// Puts the further pages of a list to its first one.
-    async fn pages(&self, mut request: OriginRequest, first_bytes: usize, tree: &mut Value) -> Result<(), Failure> {
+    async fn pages(
+        &self,
+        mut request: OriginRequest,
+        first_bytes: usize,
+        tree: &mut Value,
+    ) -> Result<(), Failure> {
         let most = self.origin.max_pages.unwrap_or(odata::MOST_PAGES);
         request.max_bytes = request.max_bytes.saturating_sub(first_bytes);
         let mut next = odata::take_next(tree);
         let mut pages = 1;
         while let Some(link) = next {
             if pages >= most {
-                return Err(Failure::new(ErrorToken::HttpProtocolError, "a list of more pages than max_pages"));
+                return Err(Failure::new(
+                    ErrorToken::HttpProtocolError,
+                    "a list of more pages than max_pages",
+                ));
             }
             pages += 1;
-            let elsewhere = Failure::new(ErrorToken::HttpProtocolError, "a next page at another address");
+            let elsewhere =
+                Failure::new(ErrorToken::HttpProtocolError, "a next page at another address");
             request.url = odata::resolve(&request.url, &link).ok_or(elsewhere)?;
             let response = self.send(&request).await?;
             request.max_bytes = request.max_bytes.saturating_sub(response.body.len());
@@ -154,7 +176,10 @@ impl Call<'_> {
 }
 
 /// The values of a facet that later requests may use, by field: texts and numbers of a record.
-pub fn usable_fields(facet: FacetName, value: &Value) -> impl Iterator<Item = ((FacetName, String), String)> + '_ {
+pub fn usable_fields(
+    facet: FacetName,
+    value: &Value,
+) -> impl Iterator<Item = ((FacetName, String), String)> + '_ {
     let fields = value.as_object().into_iter().flatten();
     fields.filter_map(move |(name, value)| {
         let text = match value {

@@ -1,11 +1,13 @@
 //! Server-rendered HTML for people, over the same documents as the API.
 //!
-//! Owns the view models (plain structs of decided strings, so that templates hold no logic), the texts, and the way from
-//! a vehicle document to the page. Templates are `site/pages/*.html`, compiled in by askama with HTML escaping on; styles and
-//! scripts are static files of `site/public`. Leaves routing, status codes and headers to `api`, and says nothing about who
-//! may see what: it shows the document that it is given, which is projected for the viewer already.
-//! Every page works without script and holds no inline script or style, so the strictest content security policy fits.
-//! Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages yet.
+//! Owns the view models (plain structs of decided strings, so that templates hold no logic), the
+//! texts, and the way from a vehicle document to the page. Templates are `site/pages/*.html`,
+//! compiled in by askama with HTML escaping on; styles and scripts are static files of
+//! `site/public`. Leaves routing, status codes and headers to `api`, and says nothing about who may
+//! see what: it shows the document that it is given, which is projected for the viewer already.
+//! Every page works without script and holds no inline script or style, so the strictest content
+//! security policy fits. Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages
+//! yet.
 
 mod facet;
 mod from_document;
@@ -27,7 +29,8 @@ mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
 pub use facet::{
-    AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tier, Tone, Verdict, facet_fragment,
+    AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tier, Tone, Verdict,
+    facet_fragment,
 };
 pub use from_document::{Context, facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};

@@ -1,7 +1,7 @@
 //! Cloudflare: the ports over `workerd`, and the entry. Translates and decides nothing.
 //!
-//! State of the isolate is plain data in [`cache::Memory`] and [`flow::Memory`]. Bindings are the isolate's too; promises, timers and
-//! bodies are of one call and are not used by another.
+//! State of the isolate is plain data in [`cache::Memory`] and [`flow::Memory`]. Bindings are the
+//! isolate's too; promises, timers and bodies are of one call and are not used by another.
 
 mod entry;
 mod fetch;
@@ -27,7 +27,8 @@ use crate::telemetry::Event;
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 thread_local! {
-    /// The ports of the call before. All but its background serve the next one: bindings are the isolate's.
+    /// The ports of the call before. All but its background serve the next one: bindings are the
+    /// isolate's.
     static PORTS: RefCell<Option<Ports>> = const { RefCell::new(None) };
     static RANDOM: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }

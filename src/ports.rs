@@ -1,7 +1,7 @@
 //! What the core needs from outside, one trait a thing. No policy: a port translates and no more.
 //!
-//! Futures are `'static` and not `Send`: an isolate has one thread, and work that outlives the answer moves to
-//! [`Background`]. [`fake`] holds deterministic stand-ins for native tests.
+//! Futures are `'static` and not `Send`: an isolate has one thread, and work that outlives the
+//! answer moves to [`Background`]. [`fake`] holds deterministic stand-ins for native tests.
 
 pub mod fake;
 mod format;
@@ -122,7 +122,10 @@ pub enum OriginHttpError {
 /// HTTP to origins. Follows no redirect; ends at the timeout and at the size limit.
 pub trait OriginHttp {
     /// Sends one request.
-    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>>;
+    fn send(
+        &self,
+        request: OriginRequest,
+    ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>>;
 }
 
 /// A store that failed. What exactly is in the platform's log.
@@ -136,14 +139,23 @@ pub type Read = Result<Option<String>, StoreError>;
 /// Workers KV: eventually consistent, remembers misses, one write a second and key.
 pub trait Kv {
     /// The values of up to 100 keys, in order; one operation.
-    fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>>;
+    fn get_many(
+        &self,
+        keys: Vec<String>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>>;
     /// The value of a key.
     fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
         let values = self.get_many(vec![key]);
         async move { Ok(values.await?.pop().flatten()) }.boxed_local()
     }
-    /// The value of a key, or nothing where that takes longer than so many milliseconds by this timer.
-    fn get_within(&self, key: String, limit_ms: u32, timer: &dyn Timer) -> LocalBoxFuture<'static, Option<Read>> {
+    /// The value of a key, or nothing where that takes longer than so many milliseconds by this
+    /// timer.
+    fn get_within(
+        &self,
+        key: String,
+        limit_ms: u32,
+        timer: &dyn Timer,
+    ) -> LocalBoxFuture<'static, Option<Read>> {
         let (read, limit) = (self.get(key), timer.sleep(limit_ms));
         async move {
             match select(read, limit).await {
@@ -154,7 +166,12 @@ pub trait Kv {
         .boxed_local()
     }
     /// Stores a value that is forgotten after `ttl_s` seconds, at least 60.
-    fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>>;
+    fn put(
+        &self,
+        key: String,
+        value: String,
+        ttl_s: u64,
+    ) -> LocalBoxFuture<'static, Result<(), StoreError>>;
     /// Removes a value, where there is one.
     fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>>;
 }
@@ -185,7 +202,10 @@ pub type Rows = Vec<serde_json::Map<String, Value>>;
 /// D1: the region's consistent record.
 pub trait Db {
     /// Runs statements in one transaction; the rows of each.
-    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>>;
+    fn batch(
+        &self,
+        statements: Vec<Statement>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>>;
 }
 
 /// The static files that are published with the Worker.

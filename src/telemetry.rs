@@ -1,7 +1,8 @@
 //! Names, fields and units of what operators see. One event is one JSON line.
 //!
-//! Nothing personal enters: values are numbers, words of the code, names from market files, and request ids. There is no way
-//! to put a VIN, a token or a body into a field by type: callers pass what they have as [`Field`]s.
+//! Nothing personal enters: values are numbers, words of the code, names from market files, and
+//! request ids. There is no way to put a VIN, a token or a body into a field by type: callers pass
+//! what they have as [`Field`]s.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -182,8 +183,12 @@ mod tests {
 
     #[test]
     fn ok_is_one_line_of_json() {
-        let event =
-            Event::new(Level::Warn, "origin failed").with(field::ORIGIN_STATUS, 500_u16).with(field::ERROR, "x\ny");
-        assert_eq!(event.to_json(), r#"{"level":"warn","message":"origin failed","origin.status":500,"error":"x\ny"}"#);
+        let event = Event::new(Level::Warn, "origin failed")
+            .with(field::ORIGIN_STATUS, 500_u16)
+            .with(field::ERROR, "x\ny");
+        assert_eq!(
+            event.to_json(),
+            r#"{"level":"warn","message":"origin failed","origin.status":500,"error":"x\ny"}"#
+        );
     }
 }

@@ -1,13 +1,18 @@
-//! Texts that are on the way of every request: parts of one text that is shared, and JSON written without a serialiser.
+//! Texts that are on the way of every request: parts of one text that is shared, and JSON written
+//! without a serialiser.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
-/// A part of a text that many parts share: what is read from a store is cut, not copied. The whole stays as long as a part does.
+/// A part of a text that many parts share: what is read from a store is cut, not copied. The whole
+/// stays as long as a part does.
 #[derive(Clone)]
 pub struct Part {
-    #[expect(clippy::rc_buffer, reason = "the text comes as a String, which would have to be copied")]
+    #[expect(
+        clippy::rc_buffer,
+        reason = "the text comes as a String, which would have to be copied"
+    )]
     whole: Rc<String>,
     /// On borders of characters of `whole`.
     range: Range<usize>,
@@ -137,8 +142,14 @@ mod tests {
     fn ok_parts_are_cut_on_borders_of_characters() {
         let whole = Part::from("aä€ b");
         let part = whole.part(1..6).expect("a part");
-        assert_eq!((&*part, part.part(2..5).as_deref(), part.part(5..5).as_deref()), ("ä€", Some("€"), Some("")));
-        assert_eq!([whole.part(2..3), whole.part(0..9), part.part(3..6), part.part(0..6)], [None, None, None, None]);
+        assert_eq!(
+            (&*part, part.part(2..5).as_deref(), part.part(5..5).as_deref()),
+            ("ä€", Some("€"), Some(""))
+        );
+        assert_eq!(
+            [whole.part(2..3), whole.part(0..9), part.part(3..6), part.part(0..6)],
+            [None, None, None, None]
+        );
         assert_eq!((part.clone(), format!("{part:?}")), (Part::from("ä€"), r#""ä€""#.to_owned()));
     }
 

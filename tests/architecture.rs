@@ -1,5 +1,5 @@
-//! The module table of docs/ARCHITECTURE.md, held by a test: who may use whom, a header in every file, a ceiling on its length,
-//! and no platform or wall clock in the core.
+//! The module table of docs/ARCHITECTURE.md, held by a test: who may use whom, a header in every
+//! file, a ceiling on its length, and no platform or wall clock in the core.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -22,8 +22,25 @@ const TABLE: &[(&str, &[&str])] = &[
     ("origin", &["market", "vehicle", "disclosure", "telemetry", "ports", "calendar"]),
     ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports", "text"]),
     ("flow", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "text"]),
-    ("pages", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow"]),
-    ("api", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow", "pages", "text"]),
+    (
+        "pages",
+        &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow"],
+    ),
+    (
+        "api",
+        &[
+            "market",
+            "vehicle",
+            "disclosure",
+            "telemetry",
+            "ports",
+            "origin",
+            "cache",
+            "flow",
+            "pages",
+            "text",
+        ],
+    ),
     ("platform", &["market", "vehicle", "telemetry", "ports", "api", "cache", "flow"]),
 ];
 
@@ -40,7 +57,9 @@ impl Source {
     }
 
     fn is_tests(&self) -> bool {
-        self.path.ends_with("tests.rs") || self.path.ends_with("fake.rs") || self.path.ends_with("samples.rs")
+        self.path.ends_with("tests.rs")
+            || self.path.ends_with("fake.rs")
+            || self.path.ends_with("samples.rs")
     }
 }
 
@@ -54,9 +73,14 @@ fn sources() -> Vec<Source> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inside = path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
+                let inside =
+                    path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
                 let module = inside.split(['/', '.']).next().unwrap_or_default().to_owned();
-                found.push(Source { text: fs::read_to_string(&path).expect("readable"), path, module });
+                found.push(Source {
+                    text: fs::read_to_string(&path).expect("readable"),
+                    path,
+                    module,
+                });
             }
         }
     }
@@ -65,14 +89,22 @@ fn sources() -> Vec<Source> {
 
 /// The modules of the crate that a text names: `crate::market::…`, also in `use crate::{a, b}`.
 fn used(text: &str) -> Vec<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut modules = Vec::new();
     for rest in code.split("crate::").skip(1) {
         let names = match rest.strip_prefix('{') {
             Some(group) => group.split('}').next().unwrap_or_default(),
-            None => rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default(),
+            None => {
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+            }
         };
-        let names = names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default().to_owned());
+        let names = names
+            .split(',')
+            .map(|name| name.trim().split("::").next().unwrap_or_default().to_owned());
         modules.extend(names.filter(|name| !name.is_empty()));
     }
     modules
@@ -84,15 +116,23 @@ fn modules_use_only_what_the_table_allows() {
     let mut seen = Vec::new();
     for source in sources().iter().filter(|source| source.module != "lib") {
         let allowed = table.get(source.module.as_str());
-        let allowed = allowed.unwrap_or_else(|| panic!("{} has no row in the table", source.module));
+        let allowed =
+            allowed.unwrap_or_else(|| panic!("{} has no row in the table", source.module));
         seen.push(source.module.clone());
         for module in used(source.production()) {
             let known = module == source.module || allowed.contains(&module.as_str());
-            assert!(known, "{} uses {module}, which the table does not allow", source.path.display());
+            assert!(
+                known,
+                "{} uses {module}, which the table does not allow",
+                source.path.display()
+            );
         }
     }
     for (module, _) in TABLE {
-        assert!(seen.iter().any(|known| known == module), "{module} stands in the table and nowhere else");
+        assert!(
+            seen.iter().any(|known| known == module),
+            "{module} stands in the table and nowhere else"
+        );
     }
 }
 
@@ -112,15 +152,29 @@ fn only_platform_knows_cloudflare() {
     for source in sources() {
         let code = source.production();
         if source.module != "platform" {
-            for word in ["worker::", "web_sys", "js_sys", "wasm_bindgen", "SystemTime", "Instant::now", "thread_rng"] {
-                let line = code.lines().find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+            for word in [
+                "worker::",
+                "web_sys",
+                "js_sys",
+                "wasm_bindgen",
+                "SystemTime",
+                "Instant::now",
+                "thread_rng",
+            ] {
+                let line = code
+                    .lines()
+                    .find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
                 assert!(line.is_none(), "{} has {word}: {line:?}", source.path.display());
             }
         }
         if source.module != "lib" {
             assert!(!code.contains("target_arch"), "{} asks for the target", source.path.display());
         }
-        assert!(!code.contains("unsafe {") || source.module == "platform", "{} is unsafe", source.path.display());
+        assert!(
+            !code.contains("unsafe {") || source.module == "platform",
+            "{} is unsafe",
+            source.path.display()
+        );
     }
 }
 

@@ -1,7 +1,8 @@
-//! Every facet of every market from what the stand-ins really answer: the requests that the market files make, the recorded bytes,
-//! the facets that they become.
+//! Every facet of every market from what the stand-ins really answer: the requests that the market
+//! files make, the recorded bytes, the facets that they become.
 //!
-//! `node tests/fixtures/markets/record.mjs` records the answers anew, from the stand-ins of `legacy/`, by the example `record-markets`.
+//! `node tests/fixtures/markets/record.mjs` records the answers anew, from the stand-ins of
+//! `legacy/`, by the example `record-markets`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -48,7 +49,12 @@ fn ok_every_facet_of_every_market_is_mapped_from_recorded_answers() {
         let mut documents = Map::new();
         for vin in *cars {
             let facets = facets(&world, &market, vin);
-            seen.extend(facets.iter().filter(|(_, value)| value.is_object()).map(|(name, _)| format!("{code} {name}")));
+            seen.extend(
+                facets
+                    .iter()
+                    .filter(|(_, value)| value.is_object())
+                    .map(|(name, _)| format!("{code} {name}")),
+            );
             documents.insert((*vin).to_owned(), Value::Object(facets));
         }
         for facet in market.facets.keys() {
@@ -60,7 +66,10 @@ fn ok_every_facet_of_every_market_is_mapped_from_recorded_answers() {
         });
     }
     for facet in FacetName::ALL {
-        assert!(seen.iter().any(|one| one.ends_with(&format!(" {facet}"))), "no market shows {facet}");
+        assert!(
+            seen.iter().any(|one| one.ends_with(&format!(" {facet}"))),
+            "no market shows {facet}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! What `build.rs` makes of messages, and the faults it refuses. The build script is included as it is.
+//! What `build.rs` makes of messages, and the faults it refuses. The build script is included as it
+//! is.
 
 #[path = "../build.rs"]
 #[allow(dead_code, reason = "the test calls compile(), not main()")]
@@ -7,7 +8,8 @@ mod build;
 use build::{Source, compile};
 
 fn sources(de: &str, en: &str) -> [Source; 2] {
-    let source = |language: &str, text: &str| Source { language: language.into(), text: text.into() };
+    let source =
+        |language: &str, text: &str| Source { language: language.into(), text: text.into() };
     [source("de", de), source("en", en)]
 }
 
@@ -22,7 +24,11 @@ fn check_ok(de: &str, en: &str, expected: &[&str]) {
 
 fn check_error(de: &str, en: &str, expected: &str) {
     let errors = compile(&sources(de, en)).err().unwrap_or_default();
-    assert!(errors.iter().any(|error| error == expected), "{expected}\nis not among\n{}", errors.join("\n"));
+    assert!(
+        errors.iter().any(|error| error == expected),
+        "{expected}\nis not among\n{}",
+        errors.join("\n")
+    );
 }
 
 #[test]
@@ -50,18 +56,24 @@ fn ok_arguments_plurals_numbers_and_words() {
 
 #[test]
 fn ok_named_messages_go_to_the_table() {
-    check_ok("field-make = Marke\n", "field-make = Make\n", &["(\"field-make\", [\"Marke\", \"Make\"]),"]);
+    check_ok(
+        "field-make = Marke\n",
+        "field-make = Make\n",
+        &["(\"field-make\", [\"Marke\", \"Make\"]),"],
+    );
 }
 
 #[test]
 fn err_a_missing_key_names_both_files() {
-    let expected = "site/messages/en.ftl: b: is missing here and is in de.ftl, line 2; add or remove it";
+    let expected =
+        "site/messages/en.ftl: b: is missing here and is in de.ftl, line 2; add or remove it";
     check_error("a = A\nb = B\n", "a = A\n", expected);
 }
 
 #[test]
 fn err_an_extra_key() {
-    let expected = "site/messages/de.ftl: b: is missing here and is in en.ftl, line 1; add or remove it";
+    let expected =
+        "site/messages/de.ftl: b: is missing here and is in en.ftl, line 1; add or remove it";
     check_error("a = A\n", "b = B\na = A\n", expected);
 }
 
@@ -74,18 +86,30 @@ fn err_other_argument_names() {
 #[test]
 fn err_unsupported_constructs() {
     let cases = [
-        ("a = { NUMBER($n) }\n", "a: calls NUMBER(), and functions are not supported; pass a formatted argument"),
+        (
+            "a = { NUMBER($n) }\n",
+            "a: calls NUMBER(), and functions are not supported; pass a formatted argument",
+        ),
         ("a = { -t }\n", "a: names the unknown term -t"),
         ("a = { b }\n", "a: names the unknown message b"),
         ("a = { a }\n", "a: refers to itself through a; break the circle"),
-        ("a = A\n    .title = T\n", "a: has attributes, which are not supported; make them messages of their own"),
+        (
+            "a = A\n    .title = T\n",
+            "a: has attributes, which are not supported; make them messages of their own",
+        ),
         ("a = A\na = B\n", "a: is there twice; remove one"),
-        ("field-a = { $b }\n", "field-a: is looked up by name and has arguments; rename it or remove them"),
+        (
+            "field-a = { $b }\n",
+            "field-a: is looked up by name and has arguments; rename it or remove them",
+        ),
         (
             "a = { $n ->\n    [few] x\n   *[other] y\n}\n",
             "a: has the plural category few; this language has one, other",
         ),
-        ("a = { $n ->\n    [1] x\n   *[many] y\n}\n", "a: selects by number, but its default is not *[other]"),
+        (
+            "a = { $n ->\n    [1] x\n   *[many] y\n}\n",
+            "a: selects by number, but its default is not *[other]",
+        ),
     ];
     for (ftl, cause) in cases {
         let line = if cause.contains("twice") { 2 } else { 1 };
@@ -95,8 +119,12 @@ fn err_unsupported_constructs() {
 
 #[test]
 fn err_broken_syntax_and_an_unknown_language() {
-    let errors = compile(&sources("a = A\n\nb = { $x\n", "a = A\n")).expect_err("the brace is open");
-    assert!(errors.iter().any(|e| e.starts_with("site/messages/de.ftl:3: -: not Fluent syntax: ")), "{errors:?}");
+    let errors =
+        compile(&sources("a = A\n\nb = { $x\n", "a = A\n")).expect_err("the brace is open");
+    assert!(
+        errors.iter().any(|e| e.starts_with("site/messages/de.ftl:3: -: not Fluent syntax: ")),
+        "{errors:?}"
+    );
     let polish = [Source { language: "pl".into(), text: "a = A\n".into() }];
     let expected = "site/messages/pl.ftl:1: -: this language has no plural rule; add it to src/pages/plural.rs";
     assert_eq!(compile(&polish).expect_err("no rule for Polish"), [expected]);

@@ -1,7 +1,7 @@
 //! Answers of origins as files: `tests/fixtures/{rest,soap,odata}/*.txt`.
 //!
-//! A file is three lines (what it shows; status and content type; what it is read as), an empty line, and the body as it is. Which origin of
-//! `market.toml` it comes from goes by the folder.
+//! A file is three lines (what it shows; status and content type; what it is read as), an empty
+//! line, and the body as it is. Which origin of `market.toml` it comes from goes by the folder.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,8 @@ fn answers_are_read_as_their_files_say() {
         for entry in fs::read_dir(fixtures.join(folder)).expect("a folder of answers") {
             let path = entry.expect("an entry").path();
             let bytes = fs::read(&path).expect("readable");
-            let (expect, response) = fixture(&bytes).expect("three lines, an empty one, and the body");
+            let (expect, response) =
+                fixture(&bytes).expect("three lines, an empty one, and the body");
             let found = match read(origin, &response) {
                 Ok(Answer::Tree(tree)) => format!("tree {tree}"),
                 Ok(Answer::NotFound) => "not_found".to_owned(),
@@ -58,7 +59,9 @@ fn fixture(bytes: &[u8]) -> Option<(String, OriginResponse)> {
 /// Trees are compared by content, not by the order of their keys.
 fn sorted(expect: &str) -> String {
     match expect.strip_prefix("tree ") {
-        Some(tree) => format!("tree {}", serde_json::from_str::<serde_json::Value>(tree).expect("JSON")),
+        Some(tree) => {
+            format!("tree {}", serde_json::from_str::<serde_json::Value>(tree).expect("JSON"))
+        }
         None => expect.to_owned(),
     }
 }

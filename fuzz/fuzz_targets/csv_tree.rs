@@ -9,7 +9,8 @@ fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
     for charset in [None, Some("iso-8859-1")] {
         if let Ok(tree) = csv_tree(chosen(&CSV, *choice), body, charset) {
-            let rows = tree.pointer("/rows").and_then(|rows| rows.as_array()).expect("a list of rows");
+            let rows =
+                tree.pointer("/rows").and_then(|rows| rows.as_array()).expect("a list of rows");
             assert!(rows.iter().all(serde_json::Value::is_object));
         }
     }

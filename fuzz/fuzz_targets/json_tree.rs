@@ -1,4 +1,5 @@
-//! Any text as JSON: what is read is what serde_json reads; what it refuses beyond, it refuses for a stated reason.
+//! Any text as JSON: what is read is what serde_json reads; what it refuses beyond, it refuses for
+//! a stated reason.
 #![no_main]
 
 use kerbside::origin::json_tree;

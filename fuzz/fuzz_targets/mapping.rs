@@ -1,5 +1,6 @@
-//! Any JSON text as an origin's answer, through a market whose mappings use every key: a facet that satisfies its type, nothing, or
-//! a misfit that says where and what kind. The first byte chooses the facet.
+//! Any JSON text as an origin's answer, through a market whose mappings use every key: a facet that
+//! satisfies its type, nothing, or a misfit that says where and what kind. The first byte chooses
+//! the facet.
 #![no_main]
 
 use kerbside::market::{FacetName, shape};

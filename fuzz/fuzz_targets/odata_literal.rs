@@ -1,4 +1,5 @@
-//! Any value as an OData literal: refused, or written so that nothing of it stands outside of the literal.
+//! Any value as an OData literal: refused, or written so that nothing of it stands outside of the
+//! literal.
 #![no_main]
 
 use kerbside::market::OData;
@@ -16,7 +17,8 @@ fuzz_target!(|input: (u8, u8, &str)| {
     let inside = match written.split_once('\'') {
         Some((prefix, rest)) => {
             assert!(
-                version == Some(OData::V2) && ["datetime", "datetimeoffset", "guid"].contains(&prefix),
+                version == Some(OData::V2)
+                    && ["datetime", "datetimeoffset", "guid"].contains(&prefix),
                 "{written}"
             );
             rest.strip_suffix('\'').expect("a quote is closed")
@@ -25,8 +27,12 @@ fuzz_target!(|input: (u8, u8, &str)| {
     };
     let is_harmless = |c: char| c.is_ascii_alphanumeric() || "-:.+TZ".contains(c);
     assert!(!inside.is_empty() && inside.chars().all(is_harmless), "{written}");
-    // What was written is of its kind still; version 2 writes a day as an instant, which has no offset there.
-    let (again, value) =
-        if written.starts_with("datetime'") { ("datetime", format!("{inside}Z")) } else { (*kind, inside.to_owned()) };
+    // What was written is of its kind still; version 2 writes a day as an instant, which has no
+    // offset there.
+    let (again, value) = if written.starts_with("datetime'") {
+        ("datetime", format!("{inside}Z"))
+    } else {
+        (*kind, inside.to_owned())
+    };
     assert!(literal(again, &value, version).is_ok(), "{written}");
 });

@@ -1,4 +1,5 @@
-//! Any bytes as a SOAP answer: a tree, or a failure with a cause. The first byte chooses what the transport says of them.
+//! Any bytes as a SOAP answer: a tree, or a failure with a cause. The first byte chooses what the
+//! transport says of them.
 #![no_main]
 
 use kerbside::origin::{Answer, read};
@@ -10,7 +11,9 @@ const CONTENT_TYPES: &[&str] =
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
-    if let Ok(Answer::Tree(tree)) = read(soap(), &answer(chosen::<&str>(CONTENT_TYPES, *choice), body)) {
+    if let Ok(Answer::Tree(tree)) =
+        read(soap(), &answer(chosen::<&str>(CONTENT_TYPES, *choice), body))
+    {
         assert!(tree.pointer("/Envelope/Body").is_some(), "a SOAP answer has an envelope");
     }
 });

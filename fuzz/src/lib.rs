@@ -7,11 +7,15 @@ use kerbside::ports::OriginResponse;
 use serde_json::Value;
 
 /// The market whose mappings use every key of the mapping language.
-pub static MAPPING: LazyLock<Market> =
-    LazyLock::new(|| compile("mapping.toml", include_str!("../../tests/fixtures/mapping.toml")).expect("valid").market);
+pub static MAPPING: LazyLock<Market> = LazyLock::new(|| {
+    compile("mapping.toml", include_str!("../../tests/fixtures/mapping.toml"))
+        .expect("valid")
+        .market
+});
 
-static SOAP: LazyLock<Market> =
-    LazyLock::new(|| compile("market.toml", include_str!("../../tests/fixtures/market.toml")).expect("valid").market);
+static SOAP: LazyLock<Market> = LazyLock::new(|| {
+    compile("market.toml", include_str!("../../tests/fixtures/market.toml")).expect("valid").market
+});
 
 /// The layouts of the fixtures.
 pub static RECORDS: LazyLock<Vec<Origin>> = LazyLock::new(|| {
@@ -62,10 +66,13 @@ fn described(protocol: &str, files: &[&str]) -> Vec<Origin> {
         let file: Value = serde_json::from_str(file).expect("JSON");
         let cases = file["cases"].as_array().into_iter().flatten();
         for case in std::iter::once(&file).chain(cases) {
-            let mut origin =
-                serde_json::json!({"protocol": protocol, "url": "https://mq.example.com/q", "timeout_ms": 2500});
+            let mut origin = serde_json::json!({"protocol": protocol, "url": "https://mq.example.com/q", "timeout_ms": 2500});
             for part in [&file["origin"], &case["origin"]] {
-                let keys = part.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()));
+                let keys = part
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, value)| (key.clone(), value.clone()));
                 origin.as_object_mut().expect("an object").extend(keys);
             }
             let origin = serde_json::from_value(origin).expect("an origin");

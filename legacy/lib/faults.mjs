@@ -41,6 +41,7 @@ function padded(body) {
 }
 
 function sendPart(res, body, then) {
-  // The callback runs when the bytes are with the operating system, so that closing cannot overtake them.
+  // The callback runs when the bytes are with the operating system, so that closing cannot overtake
+  // them.
   res.write(body.subarray(0, Math.max(1, Math.floor(body.length / 2))), () => setTimeout(then, 20));
 }

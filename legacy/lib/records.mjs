@@ -34,7 +34,8 @@ const isElectric = (car) => car.identity.fuel === "electric";
 const isUnknownTo = (system, car, oneIn) => !car.reserved && pick(`${system} ${car.vin}`, oneIn) === 0;
 const hasTractionBattery = (car) => isElectric(car) || car.identity.fuel === "plug_in_hybrid";
 
-// ---- Cases -----------------------------------------------------------------------------------------------------------------
+// ---- Cases
+// -----------------------------------------------------------------------------------------------------------------
 
 /** Cars of every name that shows what is rare; `GET /vins` says which. */
 const CASES = {
@@ -57,7 +58,8 @@ const is = (name, car) => Boolean(CASES[name](car));
 /** The names of all cases that a car shows. */
 export const casesOf = (car) => Object.keys(CASES).filter((name) => is(name, car));
 
-// ---- Odometer ----------------------------------------------------------------------------------------------------------------
+// ---- Odometer
+// ----------------------------------------------------------------------------------------------------------------
 
 /** What the odometer showed on a day, in km. Of a clocked car it shows less than before from some day on. */
 export function odometer(car, iso) {
@@ -97,7 +99,8 @@ export function readingsOf(car) {
   return [...inspections, ...services].sort((a, b) => (a.read_on < b.read_on ? 1 : -1)).slice(0, 14);
 }
 
-// ---- Service and warranty ------------------------------------------------------------------------------------------------------
+// ---- Service and warranty
+// ------------------------------------------------------------------------------------------------------
 
 /** Texts by language. The English ones are American and British alike. */
 const WORK = {
@@ -157,7 +160,8 @@ export function warrantiesOf(car) {
   });
 }
 
-// ---- Registration ----------------------------------------------------------------------------------------------------------------
+// ---- Registration
+// ----------------------------------------------------------------------------------------------------------------
 
 /** No authority gives out such plates: no German district is ZZ, no French department 00, and so on. */
 const PLATES = {
@@ -193,7 +197,8 @@ export function registrationOf(car, market) {
   };
 }
 
-// ---- Damage ----------------------------------------------------------------------------------------------------------------------
+// ---- Damage
+// ----------------------------------------------------------------------------------------------------------------------
 
 const AREAS = ["front", "rear", "left", "right", "roof", "underbody", "interior", "engine"];
 const SEVERITIES = ["cosmetic", "minor", "major", "structural"];
@@ -219,7 +224,8 @@ export function damageOf(car) {
   });
 }
 
-// ---- Value -----------------------------------------------------------------------------------------------------------------------
+// ---- Value
+// -----------------------------------------------------------------------------------------------------------------------
 
 /** The value in minor units of a currency with cents, or undefined where none was ever asked for. */
 export function valuationOf(car) {
@@ -236,7 +242,8 @@ export function valuationOf(car) {
   };
 }
 
-// ---- Energy ----------------------------------------------------------------------------------------------------------------------
+// ---- Energy
+// ----------------------------------------------------------------------------------------------------------------------
 
 const STANDARDS = [[1996, "Euro 2"], [2000, "Euro 3"], [2005, "Euro 4"], [2010, "Euro 5"], [2015, "Euro 6"], [2020, "Euro 6d"]];
 const LABELS = [[0, "A"], [95, "B"], [115, "C"], [135, "D"], [155, "E"], [175, "F"], [Infinity, "G"]];

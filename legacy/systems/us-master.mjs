@@ -33,7 +33,8 @@ function vehicle(method, vin) {
   const car = vin && carOf("us", vin);
   if (!car) return json(404, { error: { code: "VEHICLE_NOT_FOUND", message: "No vehicle with this VIN" } });
   const { identity: i } = car;
-  // What is not stated is null for numbers and absent for codes, as this system's generations have it.
+  // What is not stated is null for numbers and absent for codes, as this system's generations have
+  // it.
   return json(200, {
     data: {
       vin: car.vin,

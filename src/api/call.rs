@@ -45,7 +45,9 @@ pub struct Call {
 impl Call {
     /// The first value of a query parameter, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 
@@ -61,7 +63,8 @@ impl fmt::Debug for Events {
 /// A header's name, in lower case, and its value.
 pub type Header = (&'static str, Cow<'static, str>);
 
-/// Bytes of an answer's head and line of the log, about. Whoever has room for them behind a body saves its copy.
+/// Bytes of an answer's head and line of the log, about. Whoever has room for them behind a body
+/// saves its copy.
 pub const HEAD_BYTES: usize = 2_048;
 
 /// Room for those that nearly every answer has.
@@ -95,7 +98,14 @@ impl Answer {
     /// An answer that is its head.
     pub fn without_body(status: u16) -> Self {
         let headers = Vec::with_capacity(MOST_HEADERS);
-        Self { status, headers, body: String::new(), events: None, problem: None, is_ordinary: false }
+        Self {
+            status,
+            headers,
+            body: String::new(),
+            events: None,
+            problem: None,
+            is_ordinary: false,
+        }
     }
 
     /// Server-sent events.

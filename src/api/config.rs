@@ -28,12 +28,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for the variable that does not read.
     pub fn parse(regions: &str, hosts: &str) -> Result<Self, ConfigError> {
-        let codes = regions.split(',').map(str::trim).filter(|code| !code.is_empty()).map(RegionCode::new);
-        let regions: Vec<RegionCode> = codes.collect::<Result<_, _>>().map_err(|_| ConfigError::Regions)?;
+        let codes =
+            regions.split(',').map(str::trim).filter(|code| !code.is_empty()).map(RegionCode::new);
+        let regions: Vec<RegionCode> =
+            codes.collect::<Result<_, _>>().map_err(|_| ConfigError::Regions)?;
         if regions.is_empty() {
             return Err(ConfigError::Regions);
         }
-        let mut hosts: Map<RegionCode, String> = serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
+        let mut hosts: Map<RegionCode, String> =
+            serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
         hosts.values_mut().for_each(|host| host.truncate(host.trim_end_matches('/').len()));
         Ok(Self { regions, hosts })
     }
@@ -45,7 +48,8 @@ mod tests {
 
     #[test]
     fn ok_and_err() {
-        let config = Config::parse("eu, us", r#"{"eu": "https://eu.example.com/"}"#).expect("valid");
+        let config =
+            Config::parse("eu, us", r#"{"eu": "https://eu.example.com/"}"#).expect("valid");
         assert_eq!(config.regions.len(), 2);
         assert_eq!(config.hosts.values().collect::<Vec<_>>(), ["https://eu.example.com"]);
         assert_eq!(Config::parse("", "{}"), Err(ConfigError::Regions));

@@ -39,12 +39,16 @@ impl<'a> Context<'a> {
         app.ports.random.fill(&mut random);
         let (for_trace, for_request) = random.split_at(trace::RANDOM);
         let parent = call.incoming.header("traceparent");
-        let state = parent.as_ref().and_then(|_| call.incoming.header("tracestate")).map(Cow::into_owned);
+        let state =
+            parent.as_ref().and_then(|_| call.incoming.header("tracestate")).map(Cow::into_owned);
         let trace = Trace::new(parent.as_deref(), state, for_trace);
         let request_id: Arc<str> = uuid(for_request).into();
         let tagged = Tagged {
             events: Rc::clone(&app.ports.events),
-            ids: [(field::REQUEST_ID, Arc::clone(&request_id)), (field::TRACE_ID, trace.trace_id())],
+            ids: [
+                (field::REQUEST_ID, Arc::clone(&request_id)),
+                (field::TRACE_ID, trace.trace_id()),
+            ],
         };
         let ports = Ports { events: Rc::new(tagged), ..app.ports.clone() };
         Self { app, ports, call, request_id, trace, started: app.ports.clock.now() }
@@ -67,7 +71,8 @@ impl<'a> Context<'a> {
         let accept = self.call.incoming.header("accept").unwrap_or_default();
         accept.split(',').any(|range| {
             let mut parts = range.split(';').map(str::trim);
-            let is_refused = |part: &str| part.trim_start_matches("q=").trim_end_matches(['0', '.']).is_empty();
+            let is_refused =
+                |part: &str| part.trim_start_matches("q=").trim_end_matches(['0', '.']).is_empty();
             parts.next().is_some_and(|range| range.eq_ignore_ascii_case("text/event-stream"))
                 && !parts.any(|part| part.starts_with("q=") && is_refused(part))
         })
@@ -84,15 +89,21 @@ impl<'a> Context<'a> {
         let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));
         let code = code.map_err(|_| Problem::new(Slug::UnknownMarket))?;
         match entry {
-            Some(entry) if !self.serves(entry) => return Err(Problem::misdirected(self.home_of(entry))),
+            Some(entry) if !self.serves(entry) => {
+                return Err(Problem::misdirected(self.home_of(entry)));
+            }
             None if !directory.is_empty() => return Err(Problem::new(Slug::UnknownMarket)),
             _ => {}
         }
         let market = cache::market(&self.ports, &self.app.memory, &code).await;
         match market {
             Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
-            Ok(market) => Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref())))),
-            Err(cache::MarketError::Unknown) if entry.is_none() => Err(Problem::new(Slug::UnknownMarket)),
+            Ok(market) => {
+                Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref()))))
+            }
+            Err(cache::MarketError::Unknown) if entry.is_none() => {
+                Err(Problem::new(Slug::UnknownMarket))
+            }
             Err(_) => Err(Problem::new(Slug::MarketUnavailable)),
         }
     }
@@ -117,7 +128,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The keys that seal what is above public. Without them nothing of a car is fetched: it could not be stored.
+    /// The keys that seal what is above public. Without them nothing of a car is fetched: it could
+    /// not be stored.
     pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
         self.app.memory.sealing(&self.ports).map_err(|error| {
             let event = Event::new(Level::Error, "the sealing keys do not read");
@@ -127,7 +139,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The car of an id. One that was opened a while ago is known to be genuine, and what stands for it in stores.
+    /// The car of an id. One that was opened a while ago is known to be genuine, and what stands
+    /// for it in stores.
     pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<Car<'id>, Problem> {
         if let Some(lookup) = self.app.memory.lookups().get(id) {
             return Ok(Car { id, lookup, vin: None });
@@ -153,14 +166,18 @@ impl<'a> Context<'a> {
         let (sealing, purges) = (self.sealing()?, self.app.memory.purges(&market.code));
         let (ports, memory, vehicle) = (&self.ports, &self.app.flow, Rc::clone(&car.lookup));
         let (tier, started) = (Tier::Public, self.started);
-        let ask = flow::Ask { market, lookup: &vehicle, purges: &purges, facets: &facets, tier, started };
+        let ask =
+            flow::Ask { market, lookup: &vehicle, purges: &purges, facets: &facets, tier, started };
         let way = flow::short(ports, memory, &ask).await;
         let flow = match way {
             flow::Way::Answered(flow) => flow,
             flow::Way::Entry(entry) => {
-                flow::long(ports, memory, self.question(market, car, facets, sealing)?, Some(entry)).await
+                flow::long(ports, memory, self.question(market, car, facets, sealing)?, Some(entry))
+                    .await
             }
-            flow::Way::Long => flow::long(ports, memory, self.question(market, car, facets, sealing)?, None).await,
+            flow::Way::Long => {
+                flow::long(ports, memory, self.question(market, car, facets, sealing)?, None).await
+            }
         };
         flow::count(ports, memory, market, &vehicle, &flow);
         Ok(flow)
@@ -209,16 +226,25 @@ impl<'a> Context<'a> {
         let sent = self.call.incoming.header("content-type").unwrap_or_default();
         let essence = sent.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case(media_type) {
-            return Err(Problem::with_detail(Slug::UnsupportedMediaType, format!("Send {media_type}.")));
+            return Err(Problem::with_detail(
+                Slug::UnsupportedMediaType,
+                format!("Send {media_type}."),
+            ));
         }
-        let length = self.call.incoming.header("content-length").and_then(|text| text.parse::<usize>().ok());
-        let too_large = Problem::with_detail(Slug::PayloadTooLarge, format!("At most {LONGEST_BODY} bytes are read."));
+        let length =
+            self.call.incoming.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        let too_large = Problem::with_detail(
+            Slug::PayloadTooLarge,
+            format!("At most {LONGEST_BODY} bytes are read."),
+        );
         if length.is_some_and(|length| length > LONGEST_BODY) {
             return Err(too_large);
         }
         self.call.incoming.body(LONGEST_BODY).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large,
-            BodyError::Broken => Problem::with_detail(Slug::InvalidRequest, "The request body broke off."),
+            BodyError::Broken => {
+                Problem::with_detail(Slug::InvalidRequest, "The request body broke off.")
+            }
         })
     }
 }
@@ -254,7 +280,9 @@ struct Tagged {
 
 impl Events for Tagged {
     fn emit(&self, mut event: Event) {
-        event.fields.extend(self.ids.iter().map(|(name, id)| (*name, Field::Shared(Arc::clone(id)))));
+        event
+            .fields
+            .extend(self.ids.iter().map(|(name, id)| (*name, Field::Shared(Arc::clone(id)))));
         self.events.emit(event);
     }
 }

@@ -32,10 +32,15 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
         State::Present { value, withheld, .. } => value.len() + 2 * withheld.len() + FACET_BYTES,
         _ => FACET_BYTES,
     };
-    let mut out = String::with_capacity(flow.facets.values().map(size).sum::<usize>() + 2 * FACET_BYTES + HEAD_BYTES);
+    let mut out = String::with_capacity(
+        flow.facets.values().map(size).sum::<usize>() + 2 * FACET_BYTES + HEAD_BYTES,
+    );
     let code = market.code.as_str();
     // Codes, names and ids have no character that JSON escapes; a facet is JSON.
-    push(&mut out, &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", Tier::Public.as_str()]);
+    push(
+        &mut out,
+        &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", Tier::Public.as_str()],
+    );
     out.push_str("\",\"facets\":{");
     let mut comma = "";
     for (name, result) in &flow.facets {
@@ -80,7 +85,10 @@ pub(super) fn done(flow: &Flow) -> String {
 
 /// `meta`.
 fn push_metas(out: &mut String, flow: &Flow) {
-    push(out, &["{\"complete\":", if is_complete(flow) { "true" } else { "false" }, ",\"facets\":{"]);
+    push(
+        out,
+        &["{\"complete\":", if is_complete(flow) { "true" } else { "false" }, ",\"facets\":{"],
+    );
     let mut comma = "";
     for (name, result) in &flow.facets {
         push(out, &[comma, "\"", name.as_str(), "\":"]);
@@ -137,7 +145,10 @@ fn push(out: &mut String, parts: &[&str]) {
 
 /// Whether nothing is pending or unavailable.
 pub(super) fn is_complete(flow: &Flow) -> bool {
-    !flow.facets.values().any(|result| matches!(result.state, State::Pending | State::Unavailable(_)))
+    !flow
+        .facets
+        .values()
+        .any(|result| matches!(result.state, State::Pending | State::Unavailable(_)))
 }
 
 /// Adds what follows from a flow: caching, provenance, timing.
@@ -151,7 +162,10 @@ pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answe
         push_number(&mut age, age_s);
         answer.header("age", age);
     }
-    let failures = flow.facets.iter().filter_map(|(name, result)| Some((*name, result.state.error()?.as_str())));
+    let failures = flow
+        .facets
+        .iter()
+        .filter_map(|(name, result)| Some((*name, result.state.error()?.as_str())));
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
     let late = late.map(|(name, _)| (*name, "http_response_timeout"));
     // One member an origin, however many facets it feeds.
@@ -170,7 +184,8 @@ pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answe
 
 /// The entity tag of what a complete public document says. Weak: the ages in it pass.
 pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
-    // The same everywhere, for one version of the compiler; with another one callers fetch once more than they had to.
+    // The same everywhere, for one version of the compiler; with another one callers fetch once
+    // more than they had to.
     let mut said = DefaultHasher::new();
     salt.hash(&mut said);
     for (name, result) in &flow.facets {
@@ -194,7 +209,8 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
 /// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
 pub(super) fn matches_tag(if_none_match: &str, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    if_none_match.trim() == "*" || if_none_match.split(',').any(|other| opaque(other) == opaque(tag))
+    if_none_match.trim() == "*"
+        || if_none_match.split(',').any(|other| opaque(other) == opaque(tag))
 }
 
 fn word(state: &State) -> &'static str {
@@ -232,14 +248,20 @@ fn cache_control(flow: &Flow) -> String {
     out
 }
 
-/// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were fetched; `stored` where this
-/// request fetched and stored some, `collapsed` where it took what another one had asked for.
+/// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were
+/// fetched; `stored` where this request fetched and stored some, `collapsed` where it took what
+/// another one had asked for.
 fn cache_status(flow: &Flow) -> String {
-    let is_hit = |result: &FacetResult| result.via == Via::Hit || matches!(result.state, State::Withheld { .. });
+    let is_hit = |result: &FacetResult| {
+        result.via == Via::Hit || matches!(result.state, State::Withheld { .. })
+    };
     if flow.facets.values().all(is_hit) {
         let mut out = String::with_capacity(40);
         out.push_str("kerbside; hit; ttl=");
-        push_number(&mut out, provenances(flow).map(|provenance| provenance.ttl_s).min().unwrap_or(0));
+        push_number(
+            &mut out,
+            provenances(flow).map(|provenance| provenance.ttl_s).min().unwrap_or(0),
+        );
         return out;
     }
     let has = |via: Via| flow.facets.values().any(|result| result.via == via);
@@ -275,6 +297,10 @@ fn server_timing(flow: &Flow) -> String {
 
 /// One RFC 9209 member: who failed, and how. `next-hop` is the origin's name, never its address.
 fn proxy_status(market: &Market, facet: FacetName, token: &str) -> String {
-    let origin = market.facets.get(&facet).map(|description| description.origin.as_str()).unwrap_or_default();
+    let origin = market
+        .facets
+        .get(&facet)
+        .map(|description| description.origin.as_str())
+        .unwrap_or_default();
     format!("kerbside; error={token}; next-hop=\"{origin}\"")
 }

@@ -1,8 +1,10 @@
-//! `/operator/v1/…`: what an operator does with the region's stores: purges, erasures, inspections, keys, audit.
+//! `/operator/v1/…`: what an operator does with the region's stores: purges, erasures, inspections,
+//! keys, audit.
 //!
-//! Owns the order: who is it (`token`), is the request well formed (`form`), then the action, whose entry in the audit is part of it.
-//! No part of the public contract; docs/operator.openapi.json describes it. VINs come in bodies only. Leaves to others: what a
-//! purge does (`cache::purge`), what erasure removes (`cache::erase`), the chain (`cache::audit`).
+//! Owns the order: who is it (`token`), is the request well formed (`form`), then the action, whose
+//! entry in the audit is part of it. No part of the public contract; docs/operator.openapi.json
+//! describes it. VINs come in bodies only. Leaves to others: what a purge does (`cache::purge`),
+//! what erasure removes (`cache::erase`), the chain (`cache::audit`).
 
 mod erasures;
 mod form;
@@ -36,7 +38,11 @@ struct Operator {
 }
 
 /// Answers an operator; nobody else.
-pub(super) async fn answer(context: &Context<'_>, route: OperatorRoute, method: &str) -> Result<Answer, Problem> {
+pub(super) async fn answer(
+    context: &Context<'_>,
+    route: OperatorRoute,
+    method: &str,
+) -> Result<Answer, Problem> {
     let operator = token::authenticate(context)?;
     let answer = match route {
         OperatorRoute::Purges if method == "POST" => purges::create(context, &operator).await,
@@ -50,26 +56,42 @@ pub(super) async fn answer(context: &Context<'_>, route: OperatorRoute, method: 
     Ok(answer?.with("cache-control", "private, no-store").with("vary", "Authorization, Cookie"))
 }
 
-/// `GET /operator/v1/audit?after=`: entries as they are hashed, for who verifies the chain. Operators verify it, nobody else may see it.
+/// `GET /operator/v1/audit?after=`: entries as they are hashed, for who verifies the chain.
+/// Operators verify it, nobody else may see it.
 async fn audit_page(context: &Context<'_>) -> Result<Answer, Problem> {
     let after = match context.call.parameter("after") {
         None => 0,
         Some(text) => text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
-            Problem::invalid(400, "/after", "The number of the last entry that you have, 0 for none.")
+            Problem::invalid(
+                400,
+                "/after",
+                "The number of the last entry that you have, 0 for none.",
+            )
         })?,
     };
-    let results = context.ports.db.batch(vec![audit::page(after, ENTRIES_A_PAGE)]).await.map_err(failed)?;
+    let results =
+        context.ports.db.batch(vec![audit::page(after, ENTRIES_A_PAGE)]).await.map_err(failed)?;
     let entries = results.into_iter().next().unwrap_or_default();
     let last = entries.last().and_then(|entry| entry.get("id")).and_then(Value::as_i64);
     let next = last.filter(|_| entries.len() >= usize::try_from(ENTRIES_A_PAGE).unwrap_or(0));
     let mut body = Object::new();
-    body.rows("entries", &entries).raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));
+    body.rows("entries", &entries)
+        .raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));
     Ok(Answer::json(200, body.end()))
 }
 
 /// The entry of an action that is about to be done.
-fn entry<'a>(context: &'a Context<'_>, operator: &'a Operator, action: &'static str) -> audit::Entry<'a> {
-    audit::Entry { actor: &operator.name, action, request_id: &context.request_id, ..audit::Entry::default() }
+fn entry<'a>(
+    context: &'a Context<'_>,
+    operator: &'a Operator,
+    action: &'static str,
+) -> audit::Entry<'a> {
+    audit::Entry {
+        actor: &operator.name,
+        action,
+        request_id: &context.request_id,
+        ..audit::Entry::default()
+    }
 }
 
 /// An entry of the audit that was written, or that none was.
@@ -91,7 +113,10 @@ async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
 }
 
 fn failed(StoreError: StoreError) -> Problem {
-    Problem::with_detail(Slug::ServiceUnavailable, "A store (D1 or KV) did not answer. Nothing was changed; try again.")
+    Problem::with_detail(
+        Slug::ServiceUnavailable,
+        "A store (D1 or KV) did not answer. Nothing was changed; try again.",
+    )
 }
 
 fn not_done(error: AuditError) -> Problem {
@@ -100,7 +125,9 @@ fn not_done(error: AuditError) -> Problem {
             "A store (D1 or KV) failed on the way. Look into GET /operator/v1/audit for this request_id, then do it again: it \
              does no harm to do it twice."
         }
-        AuditError::Busy => "Other operators were at work all the time. Nothing was changed; try again.",
+        AuditError::Busy => {
+            "Other operators were at work all the time. Nothing was changed; try again."
+        }
     };
     Problem::with_detail(Slug::ServiceUnavailable, detail)
 }

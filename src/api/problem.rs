@@ -1,4 +1,5 @@
-//! RFC 9457 problem documents: the only place that knows which error is which status. Coarse outside; telemetry is precise.
+//! RFC 9457 problem documents: the only place that knows which error is which status. Coarse
+//! outside; telemetry is precise.
 
 use serde::Serialize;
 
@@ -74,12 +75,20 @@ impl Slug {
             Self::UnknownMarket => ("unknown-market", 404, "There is no such market"),
             Self::NotFound => ("not-found", 404, "There is nothing at this address"),
             Self::SignInRequired => ("sign-in-required", 401, "Sign in first"),
-            Self::OriginTimeout => ("origin-timeout", 504, "A source system did not answer in time"),
+            Self::OriginTimeout => {
+                ("origin-timeout", 504, "A source system did not answer in time")
+            }
             Self::OriginFailed => ("origin-failed", 502, "A source system gave no usable answer"),
-            Self::OriginUnavailable => ("origin-unavailable", 503, "A source system cannot be asked now"),
-            Self::MarketUnavailable => ("market-unavailable", 503, "This market cannot be served now"),
+            Self::OriginUnavailable => {
+                ("origin-unavailable", 503, "A source system cannot be asked now")
+            }
+            Self::MarketUnavailable => {
+                ("market-unavailable", 503, "This market cannot be served now")
+            }
             Self::PayloadTooLarge => ("payload-too-large", 413, "The request body is too long"),
-            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The request body is of another type"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", 415, "The request body is of another type")
+            }
             Self::MethodNotAllowed => ("method-not-allowed", 405, "This address has other methods"),
             Self::Misdirected => ("misdirected", 421, "This market is served elsewhere"),
             Self::ServiceUnavailable => ("service-unavailable", 503, "This cannot be done now"),
@@ -166,7 +175,15 @@ impl Problem {
         if status == 503 {
             headers.push(("retry-after", TRY_AGAIN_S.to_string().into()));
         }
-        Self { slug, status, detail: detail.into(), errors: Vec::new(), home: None, headers, vin: None }
+        Self {
+            slug,
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            home: None,
+            headers,
+            vin: None,
+        }
     }
 
     /// A request that is wrong at one place.
@@ -185,17 +202,22 @@ impl Problem {
 
     /// A verb that the path does not have.
     pub fn method_not_allowed(allowed: &[&'static str]) -> Self {
-        let with_head =
-            allowed.iter().flat_map(|method| if *method == "GET" { vec!["GET", "HEAD"] } else { vec![*method] });
+        let with_head = allowed
+            .iter()
+            .flat_map(|method| if *method == "GET" { vec!["GET", "HEAD"] } else { vec![*method] });
         let allow = with_head.collect::<Vec<_>>().join(", ");
-        let mut problem = Self::with_detail(Slug::MethodNotAllowed, format!("Allowed here: {allow}."));
+        let mut problem =
+            Self::with_detail(Slug::MethodNotAllowed, format!("Allowed here: {allow}."));
         problem.headers.push(("allow", allow.into()));
         problem
     }
 
     /// A market of another region.
     pub fn misdirected(home: Option<String>) -> Self {
-        let problem = Self::with_detail(Slug::Misdirected, "Another region serves this market; links.home says where.");
+        let problem = Self::with_detail(
+            Slug::Misdirected,
+            "Another region serves this market; links.home says where.",
+        );
         Self { home, ..problem }
     }
 
@@ -213,7 +235,10 @@ impl Problem {
                     "The system that knows this vehicle cannot be asked at the moment. Try again later.",
                 );
                 problem.headers.retain(|(name, _)| *name != "retry-after");
-                problem.headers.push(("retry-after", failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string().into()));
+                problem.headers.push((
+                    "retry-after",
+                    failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string().into(),
+                ));
                 problem
             }
             ErrorToken::ConnectionRefused | ErrorToken::HttpProtocolError => Self::with_detail(
@@ -235,7 +260,8 @@ impl Problem {
     /// The problem document.
     pub fn to_json(&self, request_id: &str) -> Answer {
         let (slug, _, title) = self.slug.row();
-        let errors = self.errors.iter().map(|(pointer, detail)| WireError { pointer, detail }).collect();
+        let errors =
+            self.errors.iter().map(|(pointer, detail)| WireError { pointer, detail }).collect();
         let wire = Wire {
             r#type: format!("/problems/{slug}"),
             title,
@@ -266,9 +292,16 @@ mod tests {
     #[test]
     fn ok_every_slug_has_a_page() {
         for slug in Slug::ALL {
-            let statuses = crate::pages::SLUGS.iter().find(|(known, _)| *known == slug.as_str()).map(|(_, s)| *s);
+            let statuses = crate::pages::SLUGS
+                .iter()
+                .find(|(known, _)| *known == slug.as_str())
+                .map(|(_, s)| *s);
             let status = Problem::new(slug).status.to_string();
-            assert!(statuses.is_some_and(|known| known.contains(&status)), "{} {status}", slug.as_str());
+            assert!(
+                statuses.is_some_and(|known| known.contains(&status)),
+                "{} {status}",
+                slug.as_str()
+            );
         }
     }
 

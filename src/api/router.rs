@@ -99,7 +99,9 @@ pub fn route(path: &str) -> Option<Route<'_>> {
         ["api", "v1", market] => Route::Market { market },
         ["api", "v1", market, "lookups"] => Route::Lookups { market },
         ["api", "v1", market, "vehicles", id] => Route::Vehicle { market, id },
-        ["api", "v1", market, "vehicles", id, "facets", facet] => Route::Facet { market, id, facet },
+        ["api", "v1", market, "vehicles", id, "facets", facet] => {
+            Route::Facet { market, id, facet }
+        }
         ["operator", "v1", what] => Route::Operator(OperatorRoute::of(what)?),
         ["" | "api" | "auth" | "assets" | "operator", ..] => return None,
         [market] => Route::MarketRedirect { market },
@@ -209,7 +211,10 @@ mod tests {
             ("/api/v1/openapi.json", "/api/v1/openapi.json"),
             ("/api/v1/de", "/api/v1/{market}"),
             ("/api/v1/de/vehicles/x", "/api/v1/{market}/vehicles/{id}"),
-            ("/api/v1/de/vehicles/x/facets/recalls", "/api/v1/{market}/vehicles/{id}/facets/{facet}"),
+            (
+                "/api/v1/de/vehicles/x/facets/recalls",
+                "/api/v1/{market}/vehicles/{id}/facets/{facet}",
+            ),
         ] {
             assert_eq!(route(path).as_ref().map(Route::name), Some(name), "{path}");
         }

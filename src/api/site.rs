@@ -40,7 +40,11 @@ pub(super) async fn home(context: &Context<'_>) -> Answer {
 /// `GET /{market}`
 pub(super) fn with_slash(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
     let code = crate::market::MarketCode::new(market).map_err(|_| Problem::new(Slug::NotFound))?;
-    let query = if context.call.query.is_empty() { String::new() } else { format!("?{}", context.call.query) };
+    let query = if context.call.query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", context.call.query)
+    };
     Ok(Answer::see_other(format!("/{code}/{query}")))
 }
 
@@ -50,18 +54,21 @@ pub(super) async fn market(context: &Context<'_>, market: &str) -> Result<Answer
     Ok(page(200, pages::render_market(&MarketView::new(market_frame(context, &market, "")))))
 }
 
-/// `POST /{market}/`: the look-up form. Answers 303 to the vehicle's page, or 422 with the form and what is wrong.
+/// `POST /{market}/`: the look-up form. Answers 303 to the vehicle's page, or 422 with the form and
+/// what is wrong.
 pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
     let body = context.body("application/x-www-form-urlencoded").await?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-    let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let value =
+        |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let chosen = value("lang").and_then(Language::from_code);
     let entered = value("vin").unwrap_or_default();
     match Vin::parse(entered) {
         Ok(vin) => {
             let id = context.keys()?.id(&vin);
-            let lang = chosen.map(|language| format!("?lang={}", language.code())).unwrap_or_default();
+            let lang =
+                chosen.map(|language| format!("?lang={}", language.code())).unwrap_or_default();
             Ok(Answer::see_other(format!("/{}/vehicles/{id}{lang}", market.code)))
         }
         Err(error) => {
@@ -71,7 +78,8 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
                 let plain = plain.with_languages(frame.offered);
                 frame = plain.with_market(market.code.as_str(), &market.name);
             }
-            let html = pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
+            let html =
+                pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
             let mut answer = page(422, html).with("cache-control", "no-store");
             answer.problem = Some(Slug::InvalidVin.as_str());
             Ok(answer)
@@ -79,15 +87,21 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
     }
 }
 
-/// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that fills pending ones in. As a stream
-/// of events, `?fragment=a,b` is each of these as soon as it is there.
-pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
+/// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that
+/// fills pending ones in. As a stream of events, `?fragment=a,b` is each of these as soon as it is
+/// there.
+pub(super) async fn vehicle(
+    context: &Context<'_>,
+    market: &str,
+    id: &str,
+) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
     let car = context.vehicle(id)?;
     let fragment = context.call.parameter("fragment");
     let facets = match &fragment {
         Some(names) => {
-            let known = |name| FacetName::parse(name).filter(|name| market.facets.contains_key(name));
+            let known =
+                |name| FacetName::parse(name).filter(|name| market.facets.contains_key(name));
             let facets: Option<Vec<FacetName>> = names.split(',').map(known).collect();
             facets.ok_or_else(|| Problem::new(Slug::NotFound))?
         }
@@ -101,7 +115,10 @@ pub(super) async fn vehicle(context: &Context<'_>, market: &str, id: &str) -> Re
     document::required(&market, &flow)?;
     let view = vehicle_view(context.ports.format.as_ref(), &market, id, &frame, &flow);
     let html = match &fragment {
-        Some(name) => view.facet(name).map(pages::facet_fragment).ok_or_else(|| Problem::new(Slug::NotFound))?,
+        Some(name) => view
+            .facet(name)
+            .map(pages::facet_fragment)
+            .ok_or_else(|| Problem::new(Slug::NotFound))?,
         None => pages::render_vehicle(&view),
     };
     Ok(document::headers(page(200, html), &market, &flow).with("vary", VEHICLE_VARY))
@@ -116,7 +133,8 @@ async fn vehicle_events(
     facets: Vec<FacetName>,
     frame: Frame,
 ) -> Result<Answer, Problem> {
-    let (market_here, id, format) = (Rc::clone(market), id.to_owned(), Rc::clone(&context.ports.format));
+    let (market_here, id, format) =
+        (Rc::clone(market), id.to_owned(), Rc::clone(&context.ports.format));
     let write = move |part: &Part, flow: &Flow| match part {
         Part::Document => None,
         Part::Facet(name) => {
@@ -130,7 +148,13 @@ async fn vehicle_events(
     Ok(answer.with("vary", VEHICLE_VARY))
 }
 
-fn vehicle_view(format: &dyn Format, market: &Market, id: &str, frame: &Frame, flow: &Flow) -> pages::VehicleView {
+fn vehicle_view(
+    format: &dyn Format,
+    market: &Market,
+    id: &str,
+    frame: &Frame,
+    flow: &Flow,
+) -> pages::VehicleView {
     let wire = document::document_value(market, id, flow);
     let locale = locale(market, frame.t.language);
     let today = flow.answered.to_string();
@@ -153,25 +177,38 @@ pub(super) fn problems(context: &Context<'_>) -> Answer {
 
 /// `GET /problems/{slug}`
 pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, Problem> {
-    let known = pages::SLUGS.iter().find(|(known, _)| *known == slug).ok_or_else(|| Problem::new(Slug::NotFound))?;
+    let known = pages::SLUGS
+        .iter()
+        .find(|(known, _)| *known == slug)
+        .ok_or_else(|| Problem::new(Slug::NotFound))?;
     let frame = frame(context, &format!("/problems/{}", known.0), &[]);
-    let html = pages::render_problem_type(&frame, known.0).ok_or_else(|| Problem::new(Slug::NotFound))?;
+    let html =
+        pages::render_problem_type(&frame, known.0).ok_or_else(|| Problem::new(Slug::NotFound))?;
     Ok(page(200, html))
 }
 
-/// The page of a call that failed. Its links lead to the market's form, or home. The path that was asked for is repeated only
-/// where a reload may help, and then only a path of this site's own letters.
-pub(super) async fn problem(context: &Context<'_>, market: Option<&str>, problem: &Problem) -> Answer {
+/// The page of a call that failed. Its links lead to the market's form, or home. The path that was
+/// asked for is repeated only where a reload may help, and then only a path of this site's own
+/// letters.
+pub(super) async fn problem(
+    context: &Context<'_>,
+    market: Option<&str>,
+    problem: &Problem,
+) -> Answer {
     let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
     let may_reload = problem.status >= 500 && context.call.path.chars().all(own);
     let path = if may_reload { &context.call.path } else { "/" };
     let directory = cache::directory(&context.ports, &context.app.memory).await;
-    let entry = directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry));
+    let entry =
+        directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry));
     let frame = match entry {
-        Some(entry) => frame(context, path, &entry.locales).with_market(entry.code.as_str(), &entry.name),
+        Some(entry) => {
+            frame(context, path, &entry.locales).with_market(entry.code.as_str(), &entry.name)
+        }
         None => frame(context, path, &[]),
     };
-    let mut view = ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
+    let mut view =
+        ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
     if let Some(home) = &problem.home {
         view = view.with_home(home);
     }
@@ -205,7 +242,9 @@ fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -> Frame {
 
 /// The market's locale in a language, or the language alone where the market has none in it.
 fn locale(market: &Market, language: Language) -> String {
-    market.locale_of(language.code()).map_or_else(|| language.code().to_owned(), ToString::to_string)
+    market
+        .locale_of(language.code())
+        .map_or_else(|| language.code().to_owned(), ToString::to_string)
 }
 
 fn floor(market: &Market, facet: &str, field: &str) -> pages::Tier {

@@ -1,7 +1,8 @@
 //! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it lands, and the end.
 //!
-//! The market's deadline is that of one answer; a stream goes on until every origin has answered or its own timeout is over, half
-//! a minute at the most. That is what it is for. Where the visitor leaves the stream is dropped, and the calls go on.
+//! The market's deadline is that of one answer; a stream goes on until every origin has answered or
+//! its own timeout is over, half a minute at the most. That is what it is for. Where the visitor
+//! leaves the stream is dropped, and the calls go on.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::flow::{Flow, Running, State};
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
 
-/// A comment goes out after so long without an event: proxies see that somebody is there, and we that nobody reads any more.
+/// A comment goes out after so long without an event: proxies see that somebody is there, and we
+/// that nobody reads any more.
 const HEARTBEAT_MS: u32 = 5_000;
 
 /// What a stream says.
@@ -72,7 +74,8 @@ pub(super) async fn document(
     Ok(answer.with("vary", "Cookie, Authorization, Accept"))
 }
 
-/// Starts the flow and answers with its events. `says_all`: facets that are there at once are events too.
+/// Starts the flow and answers with its events. `says_all`: facets that are there at once are
+/// events too.
 pub(super) async fn answer(
     context: &Context<'_>,
     market: &Rc<Market>,
@@ -126,7 +129,9 @@ impl Source {
                     if !text.is_empty() {
                         return Some(text);
                     }
-                    let Some(more) = self.wait().await else { return Some(": waiting\n\n".to_owned()) };
+                    let Some(more) = self.wait().await else {
+                        return Some(": waiting\n\n".to_owned());
+                    };
                     if !more {
                         self.next = Next::Nothing;
                         return Some(self.event(&Part::Done, &flow));
@@ -138,7 +143,8 @@ impl Source {
 
     /// Events of the facets that have landed since.
     fn landed(&mut self, flow: &Flow) -> String {
-        let (due, landed): (Vec<_>, Vec<_>) = self.due.iter().partition(|name| is_pending(flow, **name));
+        let (due, landed): (Vec<_>, Vec<_>) =
+            self.due.iter().partition(|name| is_pending(flow, **name));
         self.due = due;
         landed.into_iter().map(|name| self.event(&Part::Facet(name), flow)).collect()
     }
@@ -155,7 +161,10 @@ impl Source {
     /// The car turned out not to exist after the stream had begun.
     fn refuse(&mut self) -> String {
         self.next = Next::Nothing;
-        format!("event: problem\ndata: {}\n\n", Problem::new(Slug::UnknownVehicle).to_json(&self.request_id).body)
+        format!(
+            "event: problem\ndata: {}\n\n",
+            Problem::new(Slug::UnknownVehicle).to_json(&self.request_id).body
+        )
     }
 
     fn event(&self, part: &Part, flow: &Flow) -> String {

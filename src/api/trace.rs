@@ -1,4 +1,5 @@
-//! W3C Trace Context: the caller's trace goes on, or a new one starts. Malformed values are replaced, never passed on.
+//! W3C Trace Context: the caller's trace goes on, or a new one starts. Malformed values are
+//! replaced, never passed on.
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Continues the caller's trace where `traceparent` is valid. `random` makes the ids that are new.
+    /// Continues the caller's trace where `traceparent` is valid. `random` makes the ids that are
+    /// new.
     pub(super) fn new(parent: Option<&str>, state: Option<String>, random: &[u8]) -> Self {
         let (id, span) = random.split_at(random.len().min(16));
         let span = flow::written(span);
@@ -54,7 +56,8 @@ impl Trace {
 /// Trace id and flags of a valid `traceparent`. Later versions may be longer.
 fn parse(parent: &str) -> Option<(&str, &'static str)> {
     let mut parts = parent.trim().split('-');
-    let (version, trace_id, span_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace_id, span_id, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let is_hex = |text: &str, length: usize| {
         text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
@@ -68,15 +71,21 @@ fn parse(parent: &str) -> Option<(&str, &'static str)> {
         && is_hex(span_id, 16)
         && !is_zero(span_id)
         && is_hex(flags, 2);
-    // Only the sampled flag is passed on: the others are of later versions, or speak of ids that are not made here.
+    // Only the sampled flag is passed on: the others are of later versions, or speak of ids that
+    // are not made here.
     let flags = if flags.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']) { "01" } else { "00" };
     valid.then_some((trace_id, flags))
 }
 
-/// W3C Trace Context §3.3.1: at most 32 members, each `key=value`, no key twice. More than 512 characters need not be passed on.
+/// W3C Trace Context §3.3.1: at most 32 members, each `key=value`, no key twice. More than 512
+/// characters need not be passed on.
 fn is_state(state: &str) -> bool {
     let mut keys: Vec<&str> = Vec::new();
-    for member in state.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
+    for member in state
+        .split(',')
+        .map(|member| member.trim_matches([' ', '\t']))
+        .filter(|member| !member.is_empty())
+    {
         let Some((key, value)) = member.split_once('=') else { return false };
         if !is_key(key) || !is_value(value) || keys.contains(&key) {
             return false;
@@ -89,10 +98,16 @@ fn is_state(state: &str) -> bool {
 /// `simple` or `tenant@system`.
 fn is_key(key: &str) -> bool {
     let is_part = |part: &str, most: usize| {
-        let others =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'*' | b'/');
+        let others = |byte: u8| {
+            byte.is_ascii_lowercase()
+                || byte.is_ascii_digit()
+                || matches!(byte, b'_' | b'-' | b'*' | b'/')
+        };
         part.len() <= most
-            && part.bytes().next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
+            && part
+                .bytes()
+                .next()
+                .is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
             && part.bytes().all(others)
     };
     match key.split_once('@') {
@@ -137,14 +152,27 @@ mod tests {
         let upper = VALID.to_uppercase();
         let long = format!("{VALID}-extra");
         let many = (0..33).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join(",");
-        for bad in ["", "x", zero, &upper, &long, &VALID.replacen("00", "ff", 1), "00-4bf9\r\nx-y-01"] {
+        for bad in
+            ["", "x", zero, &upper, &long, &VALID.replacen("00", "ff", 1), "00-4bf9\r\nx-y-01"]
+        {
             let trace = trace(Some(bad), Some("a=1"));
             assert_ne!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736", "{bad}");
             assert_eq!((trace.trace_id().len(), trace.for_origins().state), (32, None), "{bad}");
         }
-        for bad in
-            ["a", "=1", "a=", "A=1", "a=1,a=2", "a=\r\n", "a=1=2", "a b=1", "a@=1", " , ", &"x".repeat(600), &many]
-        {
+        for bad in [
+            "a",
+            "=1",
+            "a=",
+            "A=1",
+            "a=1,a=2",
+            "a=\r\n",
+            "a=1=2",
+            "a b=1",
+            "a@=1",
+            " , ",
+            &"x".repeat(600),
+            &many,
+        ] {
             assert_eq!(trace(Some(VALID), Some(bad)).for_origins().state, None, "{bad}");
         }
         for good in ["a=1", "a=1,,b= x y ", "t/1@s=~!", "0*_-=1"] {

@@ -9,11 +9,13 @@ use super::call::Answer;
 use super::context::Context;
 use super::problem::{Problem, Slug};
 
-/// Where the contract lies among the static assets: it is text for few readers, and would be in every isolate.
+/// Where the contract lies among the static assets: it is text for few readers, and would be in
+/// every isolate.
 const CONTRACT: &str = "/api/v1/openapi.json";
 
 /// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.
 pub(super) async fn openapi(context: &Context<'_>) -> Result<Answer, Problem> {
-    let text = context.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
+    let text =
+        context.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
     Ok(Answer::json(200, text).with("cache-control", "public, max-age=3600"))
 }

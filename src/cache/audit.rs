@@ -1,8 +1,10 @@
-//! What was done with authority: entries of the table `audit`, each with the hash of the one before.
+//! What was done with authority: entries of the table `audit`, each with the hash of the one
+//! before.
 //!
-//! An action and its entry are one transaction, and the action happens only where its entry went in. Who finds that another entry
-//! came first tries again behind that one, so that the chain never forks. Entries hold keyed hashes, never a VIN or a token.
-//! [`Chain`] checks what was written; a chain that was cut at its end is noticed by who kept the hash of a later entry.
+//! An action and its entry are one transaction, and the action happens only where its entry went
+//! in. Who finds that another entry came first tries again behind that one, so that the chain never
+//! forks. Entries hold keyed hashes, never a VIN or a token. [`Chain`] checks what was written; a
+//! chain that was cut at its end is noticed by who kept the hash of a later entry.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -40,7 +42,8 @@ const MOST_TRIES: u32 = 24;
 /// A condition for every statement of an action: its entry is in. `?1` is the entry's hash.
 pub const IS_AUDITED: &str = "EXISTS (SELECT 1 FROM audit WHERE hash = ?1)";
 
-/// One statement of an action. Parameters count from `?2`: the first is the entry's hash, see [`IS_AUDITED`].
+/// One statement of an action. Parameters count from `?2`: the first is the entry's hash, see
+/// [`IS_AUDITED`].
 #[derive(Debug, Clone)]
 pub struct Action {
     /// The statement, with [`IS_AUDITED`] among its conditions.
@@ -113,16 +116,24 @@ struct Tail {
 ///
 /// # Errors
 /// [`AuditError`], where the record fails or the entry finds no place in the chain.
-pub async fn act(ports: &Ports, entry: &Entry<'_>, actions: &[Action]) -> Result<Audited, AuditError> {
+pub async fn act(
+    ports: &Ports,
+    entry: &Entry<'_>,
+    actions: &[Action],
+) -> Result<Audited, AuditError> {
     let first = ports.db.batch(vec![read_tail()]).await?;
     let mut tail = tail(first.first());
     for attempt in 1..=MOST_TRIES {
         let row = row(entry, &tail);
         let hash = hash(&row);
         let mut statements = vec![append(&row, &hash)];
-        statements.extend(actions.iter().map(|action| Statement {
-            sql: action.sql.clone(),
-            params: std::iter::once(DbValue::Text(hash.clone())).chain(action.params.iter().cloned()).collect(),
+        statements.extend(actions.iter().map(|action| {
+            Statement {
+                sql: action.sql.clone(),
+                params: std::iter::once(DbValue::Text(hash.clone()))
+                    .chain(action.params.iter().cloned())
+                    .collect(),
+            }
         }));
         statements.push(read_tail());
         let mut results = ports.db.batch(statements).await?;
@@ -140,12 +151,16 @@ pub async fn act(ports: &Ports, entry: &Entry<'_>, actions: &[Action]) -> Result
 /// A page of the chain, for [`Chain`].
 pub fn page(after: i64, limit: i64) -> Statement {
     Statement {
-        sql: format!("SELECT {}, hash FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2", COLUMNS.join(", ")),
+        sql: format!(
+            "SELECT {}, hash FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2",
+            COLUMNS.join(", ")
+        ),
         params: vec![DbValue::Integer(after), DbValue::Integer(limit)],
     }
 }
 
-/// The hash of a row: SHA-256 over each column with its kind and length, so that no two rows give the same text.
+/// The hash of a row: SHA-256 over each column with its kind and length, so that no two rows give
+/// the same text.
 pub fn hash(row: &serde_json::Map<String, Value>) -> String {
     let mut digest = Sha256::new();
     digest.update(CONTEXT);
@@ -214,7 +229,8 @@ fn append(row: &serde_json::Map<String, Value>, hash: &str) -> Statement {
         Some(Value::Number(number)) => number.as_i64().map_or(DbValue::Null, DbValue::Integer),
         _ => DbValue::Null,
     }));
-    let places = (2..=params.len()).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ");
+    let places =
+        (2..=params.len()).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ");
     Statement {
         sql: format!(
             "INSERT INTO audit ({}, hash) SELECT {places}, ?1 \
@@ -284,8 +300,10 @@ impl Chain {
     /// # Errors
     /// [`Flaw`], where it is not the next one or was changed. The chain stays where it was.
     pub fn follow(&mut self, row: &serde_json::Map<String, Value>) -> Result<(), Flaw> {
-        let found = row.get("id").and_then(Value::as_i64).ok_or(Flaw::Shape { after: self.last })?;
-        let written = row.get("hash").and_then(Value::as_str).ok_or(Flaw::Shape { after: self.last })?;
+        let found =
+            row.get("id").and_then(Value::as_i64).ok_or(Flaw::Shape { after: self.last })?;
+        let written =
+            row.get("hash").and_then(Value::as_str).ok_or(Flaw::Shape { after: self.last })?;
         let expected = self.last + 1;
         if found != expected {
             return Err(Flaw::Number { expected, found });
@@ -309,7 +327,13 @@ mod tests {
     use futures::future::join_all;
 
     fn entry(actor: &str) -> Entry<'_> {
-        Entry { actor, action: "purge", request_id: "r-1", reason: Some("né: 5:x"), ..Entry::default() }
+        Entry {
+            actor,
+            action: "purge",
+            request_id: "r-1",
+            reason: Some("né: 5:x"),
+            ..Entry::default()
+        }
     }
 
     fn chain(world: &World, ports: &Ports) -> Result<Chain, Flaw> {
@@ -338,7 +362,8 @@ mod tests {
         ids.sort_unstable();
         assert_eq!(ids, (1..=8).collect::<Vec<_>>());
         assert_eq!(chain(&world, &ports).map(|chain| chain.last), Ok(8));
-        let jobs: i64 = database.query_row("SELECT count(*) FROM job", [], |row| row.get(0)).expect("a count");
+        let jobs: i64 =
+            database.query_row("SELECT count(*) FROM job", [], |row| row.get(0)).expect("a count");
         assert_eq!(jobs, 8, "each action once");
     }
 
@@ -347,10 +372,17 @@ mod tests {
         let world = World::new();
         let database = sqlite::install(&world);
         let ports = world.ports();
-        let broken = Action { sql: format!("INSERT INTO nowhere SELECT ?1 WHERE {IS_AUDITED}"), params: Vec::new() };
-        assert_eq!(world.run(act(&ports, &entry("ada"), &[broken])).map(|done| done.id), Err(AuditError::Store));
-        let count =
-            || -> i64 { database.query_row("SELECT count(*) FROM audit", [], |row| row.get(0)).expect("a count") };
+        let broken = Action {
+            sql: format!("INSERT INTO nowhere SELECT ?1 WHERE {IS_AUDITED}"),
+            params: Vec::new(),
+        };
+        assert_eq!(
+            world.run(act(&ports, &entry("ada"), &[broken])).map(|done| done.id),
+            Err(AuditError::Store)
+        );
+        let count = || -> i64 {
+            database.query_row("SELECT count(*) FROM audit", [], |row| row.get(0)).expect("a count")
+        };
         assert_eq!(count(), 0);
         world.run(act(&ports, &entry("ada"), &[])).expect("done");
         for sql in ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"] {
@@ -374,10 +406,17 @@ mod tests {
         };
         assert_eq!(check(""), Ok(3));
         for column in COLUMNS.iter().filter(|column| **column != "id") {
-            let flaw = check(&format!("UPDATE audit SET {column} = '1' WHERE id = 2")).expect_err(column);
-            assert!(matches!(flaw, Flaw::Hash { id: 2 } | Flaw::Previous { id: 2 }), "{column}: {flaw}");
+            let flaw =
+                check(&format!("UPDATE audit SET {column} = '1' WHERE id = 2")).expect_err(column);
+            assert!(
+                matches!(flaw, Flaw::Hash { id: 2 } | Flaw::Previous { id: 2 }),
+                "{column}: {flaw}"
+            );
         }
-        assert_eq!(check("DELETE FROM audit WHERE id = 1"), Err(Flaw::Number { expected: 1, found: 2 }));
+        assert_eq!(
+            check("DELETE FROM audit WHERE id = 1"),
+            Err(Flaw::Number { expected: 1, found: 2 })
+        );
         assert_eq!(check("DELETE FROM audit WHERE id = 3"), Ok(2), "who has the last hash notices");
     }
 

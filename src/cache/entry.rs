@@ -1,8 +1,10 @@
-//! The entry of a car in KV: the public parts of its facets, ready to be sent, one entry so that a car is one read.
+//! The entry of a car in KV: the public parts of its facets, ready to be sent, one entry so that a
+//! car is one read.
 //!
-//! Lines of text. The first names the layout; each facet has one line of facts about it and one with its public projection as it is
-//! sent, empty where the origin says that there is none. JSON without line breaks needs no escape here and no parser; its length stands
-//! among the facts, so that what was cut off is noticed.
+//! Lines of text. The first names the layout; each facet has one line of facts about it and one
+//! with its public projection as it is sent, empty where the origin says that there is none. JSON
+//! without line breaks needs no escape here and no parser; its length stands among the facts, so
+//! that what was cut off is noticed.
 
 use std::ops::Range;
 
@@ -36,8 +38,17 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
             Stored::Absent => ("", ""),
         };
         let withheld = if withheld.is_empty() { NOTHING } else { withheld };
-        let Envelope { stored_at, generation, source, policy, ttl_s: fresh_s, stale_s, error_s, took_ms, .. } =
-            envelope;
+        let Envelope {
+            stored_at,
+            generation,
+            source,
+            policy,
+            ttl_s: fresh_s,
+            stale_s,
+            error_s,
+            took_ms,
+            ..
+        } = envelope;
         // OK because a String takes all.
         let _ = write!(
             text,
@@ -46,7 +57,8 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
             &**source,
             public.len()
         );
-        ttl_s = ttl_s.max(u64::try_from(envelope.expires_at().since_ms(now) / 1000).unwrap_or(0) + 1);
+        ttl_s =
+            ttl_s.max(u64::try_from(envelope.expires_at().since_ms(now) / 1000).unwrap_or(0) + 1);
     }
     (text, ttl_s.max(SHORTEST_TTL_S))
 }
@@ -60,7 +72,8 @@ pub fn decode(text: &Part) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
         let line = end + 1..end + 1 + line_length(rest);
         let start = line.end + 1;
         let facet = facet(text, line);
-        // A value is not looked through, its length says where it ends. Where the facts do not add up it ends with its line.
+        // A value is not looked through, its length says where it ends. Where the facts do not add
+        // up it ends with its line.
         end = match &facet {
             Some((_, _, value_end)) => *value_end,
             None => start + line_length(text.get(start..)?),
@@ -70,8 +83,8 @@ pub fn decode(text: &Part) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
     .flatten()
 }
 
-/// What an entry says about its facets without their values, by the names of D1's columns, and the public projection of identity.
-/// For operators; damaged lines are shown as far as they read.
+/// What an entry says about its facets without their values, by the names of D1's columns, and the
+/// public projection of identity. For operators; damaged lines are shown as far as they read.
 pub fn facts(text: &str) -> (Rows, Option<String>) {
     const NAMES: [&str; 11] = [
         "facet",
@@ -120,7 +133,8 @@ fn facet(text: &Part, line: Range<usize>) -> Option<(FacetName, Envelope, usize)
     let generation = text.get(word()?)?.parse().ok()?;
     let stored_at = Timestamp(text.get(word()?)?.parse().ok()?);
     let mut number = || text.get(word()?)?.parse().ok();
-    let (policy, ttl_s, stale_s, error_s, took_ms) = (number()?, number()?, number()?, number()?, number()?);
+    let (policy, ttl_s, stale_s, error_s, took_ms) =
+        (number()?, number()?, number()?, number()?, number()?);
     let (source, withheld) = (text.part(word()?)?, word().filter(|word| !word.is_empty())?);
     let withheld = if text.get(withheld.clone())? == NOTHING { 0..0 } else { withheld };
     let length: usize = text.get(word()?)?.parse().ok()?;
@@ -132,7 +146,8 @@ fn facet(text: &Part, line: Range<usize>) -> Option<(FacetName, Envelope, usize)
     let (public, withheld) = (text.part(value.clone())?, text.part(withheld)?);
     // A facet is an object, which has two bytes at least.
     let is_absent = public.is_empty();
-    let stored = if is_absent { Stored::Absent } else { Stored::Present { public, withheld, sealed: None } };
+    let stored =
+        if is_absent { Stored::Absent } else { Stored::Present { public, withheld, sealed: None } };
     let (is_leased, is_purged) = (true, false);
     let envelope = Envelope {
         stored_at,
@@ -174,7 +189,10 @@ mod tests {
             sealed: None,
         };
         vec![
-            (FacetName::Identity, envelope(present(r#"{"model":"a b\n—","power":{"value":1.50}}"#, &["vin", "x.y"]))),
+            (
+                FacetName::Identity,
+                envelope(present(r#"{"model":"a b\n—","power":{"value":1.50}}"#, &["vin", "x.y"])),
+            ),
             (FacetName::Energy, envelope(present("{}", &[]))),
             (FacetName::Warranty, envelope(Stored::Absent)),
         ]
@@ -199,14 +217,23 @@ mod tests {
         let (text, _) = encode(&facets(), Timestamp(0));
         let names = |text: &str| decode(&text.into()).map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(&text.replace("car 2", "car 3")), []);
-        assert_eq!(names(&text.replace("\nidentity ", "\nidentitx ")), [FacetName::Energy, FacetName::Warranty]);
-        assert_eq!(names(&text.replace(" vin,", "  vin,")), [FacetName::Energy, FacetName::Warranty]);
+        assert_eq!(
+            names(&text.replace("\nidentity ", "\nidentitx ")),
+            [FacetName::Energy, FacetName::Warranty]
+        );
+        assert_eq!(
+            names(&text.replace(" vin,", "  vin,")),
+            [FacetName::Energy, FacetName::Warranty]
+        );
         for end in 0..text.len() {
             let Some(cut) = text.get(..end) else { continue };
             for (name, envelope) in decode(&cut.into()) {
-                let whole = facets().into_iter().find(|(known, _)| *known == name).expect("known").1;
+                let whole =
+                    facets().into_iter().find(|(known, _)| *known == name).expect("known").1;
                 let same = match (&envelope.stored, &whole.stored) {
-                    (Stored::Present { public, .. }, Stored::Present { public: all, .. }) => public == all,
+                    (Stored::Present { public, .. }, Stored::Present { public: all, .. }) => {
+                        public == all
+                    }
                     (Stored::Absent, Stored::Absent) => true,
                     _ => false,
                 };

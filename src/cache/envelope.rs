@@ -13,11 +13,13 @@ use crate::text::Part;
 pub struct Envelope {
     /// When it was fetched.
     pub stored_at: Timestamp,
-    /// When its fetch began, milliseconds by the region's own clock (D1): an older one never replaces a newer one.
+    /// When its fetch began, milliseconds by the region's own clock (D1): an older one never
+    /// replaces a newer one.
     pub generation: i64,
     /// The origin's name.
     pub source: Part,
-    /// The disclosure policy that the projection was made under; under another one it must not be served.
+    /// The disclosure policy that the projection was made under; under another one it must not be
+    /// served.
     pub policy: u32,
     /// Seconds that it is fresh: what the market says, and up to a tenth more or less.
     pub ttl_s: u32,
@@ -27,7 +29,8 @@ pub struct Envelope {
     pub error_s: u32,
     /// Milliseconds that its fetch took.
     pub took_ms: u32,
-    /// The generation is that of a lease. Else it is the isolate's clock, which the record replaces by its own.
+    /// The generation is that of a lease. Else it is the isolate's clock, which the record replaces
+    /// by its own.
     pub is_leased: bool,
     /// An operator has declared it outdated: it is fresh no more.
     pub is_purged: bool,
@@ -44,7 +47,8 @@ pub enum Stored {
         public: Part,
         /// Names of fields above the public tier, with commas between them.
         withheld: Part,
-        /// The whole facet. Nothing where nothing is above public, or where this came from KV, which has public parts only.
+        /// The whole facet. Nothing where nothing is above public, or where this came from KV,
+        /// which has public parts only.
         sealed: Option<Rc<Sealed>>,
     },
     /// The origin says that there is none.
@@ -82,9 +86,9 @@ impl Envelope {
         }
     }
 
-    /// Whether this request should refresh it although it is fresh: the nearer its end, the longer its fetch and the more requests
-    /// there are, the likelier, so that of many one does it in time (Vattani and others, "Optimal Probabilistic Cache Stampede
-    /// Prevention", 2015, beta 1).
+    /// Whether this request should refresh it although it is fresh: the nearer its end, the longer
+    /// its fetch and the more requests there are, the likelier, so that of many one does it in time
+    /// (Vattani and others, "Optimal Probabilistic Cache Stampede Prevention", 2015, beta 1).
     pub fn is_due_early(&self, now: Timestamp, random: &dyn Random) -> bool {
         if !self.may_be_due_early(now) {
             return false;
@@ -98,7 +102,8 @@ impl Envelope {
         f64::from(self.took_ms) * -chance.ln() >= left_ms
     }
 
-    /// Whether [`Self::is_due_early`] may say so at all: e^-40 does not happen, so most requests need no randomness.
+    /// Whether [`Self::is_due_early`] may say so at all: e^-40 does not happen, so most requests
+    /// need no randomness.
     pub fn may_be_due_early(&self, now: Timestamp) -> bool {
         (1..=40 * i64::from(self.took_ms)).contains(&self.left_ms(now))
     }
@@ -137,7 +142,8 @@ impl Envelope {
     }
 }
 
-/// A lifetime and up to a tenth more or less, so that what was stored together does not end together.
+/// A lifetime and up to a tenth more or less, so that what was stored together does not end
+/// together.
 pub fn jittered(ttl_s: u32, random: &dyn Random) -> u32 {
     let mut bytes = [0; 2];
     random.fill(&mut bytes);
@@ -180,7 +186,11 @@ mod tests {
         ] {
             let now = Timestamp(1_000_000 + age_s * 1000);
             assert_eq!(envelope().freshness(now), expect, "{age_s} s");
-            assert_eq!(Envelope { is_purged: true, ..envelope() }.freshness(now), purged, "{age_s} s, purged");
+            assert_eq!(
+                Envelope { is_purged: true, ..envelope() }.freshness(now),
+                purged,
+                "{age_s} s, purged"
+            );
         }
     }
 
@@ -189,7 +199,9 @@ mod tests {
         let random = World::new().ports().random;
         let drawn: Vec<u32> = (0..2_000).map(|_| jittered(3_600, random.as_ref())).collect();
         assert!(drawn.iter().all(|ttl_s| (3_240..=3_960).contains(ttl_s)));
-        assert!(drawn.iter().any(|ttl_s| *ttl_s < 3_300) && drawn.iter().any(|ttl_s| *ttl_s > 3_900));
+        assert!(
+            drawn.iter().any(|ttl_s| *ttl_s < 3_300) && drawn.iter().any(|ttl_s| *ttl_s > 3_900)
+        );
         assert_eq!([jittered(0, random.as_ref()), jittered(1, random.as_ref())], [0, 1]);
     }
 

@@ -1,8 +1,10 @@
-//! Erasure of a car, or of what tells of persons in its record, from D1 and KV, and the proof that nothing is left.
+//! Erasure of a car, or of what tells of persons in its record, from D1 and KV, and the proof that
+//! nothing is left.
 //!
-//! One transaction writes the audit's entry, leaves a hard purge, so that a writer who is late cannot bring anything back, and removes
-//! the rows; then the entries in KV go, and everything is read again. What lies under the keys and in the table of the Workers before
-//! this layout goes too. (Persons by issuer and subject: no table holds them.)
+//! One transaction writes the audit's entry, leaves a hard purge, so that a writer who is late
+//! cannot bring anything back, and removes the rows; then the entries in KV go, and everything is
+//! read again. What lies under the keys and in the table of the Workers before this layout goes
+//! too. (Persons by issuer and subject: no table holds them.)
 
 use serde_json::Value;
 
@@ -14,9 +16,11 @@ use crate::market::{FacetName, MarketCode};
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level};
 
-/// How long D1 refuses what a late writer brings. None lives longer than its origin's timeout and half a minute.
+/// How long D1 refuses what a late writer brings. None lives longer than its origin's timeout and
+/// half a minute.
 const PURGE_MS: i64 = 86_400_000;
-/// When entries of KV are removed once more: a writer may have been between its transaction and its write to KV.
+/// When entries of KV are removed once more: a writer may have been between its transaction and its
+/// write to KV.
 const AGAIN_MS: u32 = 20_000;
 /// Keys that KV reads in one call.
 const MOST_KEYS: usize = 100;
@@ -83,18 +87,24 @@ impl What {
 
     /// The facets that go; nothing where all do.
     pub fn facets(self) -> Option<Vec<FacetName>> {
-        let is_personal = |facet: &FacetName| leaves(*facet).iter().any(|leaf| leaf.class == Class::Personal);
+        let is_personal =
+            |facet: &FacetName| leaves(*facet).iter().any(|leaf| leaf.class == Class::Personal);
         (self == Self::Person).then(|| FacetName::ALL.iter().copied().filter(is_personal).collect())
     }
 
     /// The tables that are cleared. The facts for analysis are public and tell of no person.
     fn tables(self) -> impl Iterator<Item = (usize, &'static str)> {
-        TABLES.into_iter().filter(move |table| self == Self::Vehicle || *table != "vehicle").enumerate()
+        TABLES
+            .into_iter()
+            .filter(move |table| self == Self::Vehicle || *table != "vehicle")
+            .enumerate()
     }
 
     /// The names of the facets, `[null]` for all.
     fn list(self) -> DbValue {
-        let names = self.facets().map(|facets| facets.into_iter().map(|facet| Value::from(facet.as_str())).collect());
+        let names = self
+            .facets()
+            .map(|facets| facets.into_iter().map(|facet| Value::from(facet.as_str())).collect());
         DbValue::Text(names.unwrap_or_else(|| Value::from(vec![Value::Null])).to_string())
     }
 }
@@ -132,7 +142,8 @@ pub fn add(codes: &mut Vec<MarketCode>, code: Option<MarketCode>) {
     }
 }
 
-/// Erases, and reads everything again. Where it fails half way it can be done again: what is gone is found no more.
+/// Erases, and reads everything again. Where it fails half way it can be done again: what is gone
+/// is found no more.
 ///
 /// # Errors
 /// [`AuditError`], where a store fails; or another operator was in the way all the time.
@@ -143,7 +154,8 @@ pub async fn erase(
     vehicle: &str,
     what: What,
 ) -> Result<Proof, AuditError> {
-    let actions: Vec<Action> = markets.iter().flat_map(|market| actions(market, vehicle, what)).collect();
+    let actions: Vec<Action> =
+        markets.iter().flat_map(|market| actions(market, vehicle, what)).collect();
     let keys: Vec<String> = markets.iter().flat_map(|market| keys(market, vehicle)).collect();
     let before = read_keys(ports, &keys).await?;
     let audited = audit::act(ports, entry, &actions).await?;
@@ -166,7 +178,13 @@ pub async fn erase(
     let each = actions.len() / markets.len().max(1);
     let erased = markets.iter().enumerate().map(|(at, market)| {
         let results = audited.results.get(at * each..(at + 1) * each).unwrap_or_default();
-        erased(market, what, results, left.get(at), (count_keys(&before, at), count_keys(&after, at)))
+        erased(
+            market,
+            what,
+            results,
+            left.get(at),
+            (count_keys(&before, at), count_keys(&after, at)),
+        )
     });
     let markets = erased.collect();
     Ok(Proof { audited, markets, read_again_at: ports.clock.now(), unpublished })
@@ -193,14 +211,20 @@ fn erased(
             left: number(left, table),
         })
         .collect();
-    stores.push(Cleared { store: "kv", found: before, removed: before.saturating_sub(after), left: after });
+    stores.push(Cleared {
+        store: "kv",
+        found: before,
+        removed: before.saturating_sub(after),
+        left: after,
+    });
     let ids = results.get(1).into_iter().flatten().filter_map(|row| row.get("id")?.as_i64());
     Erased { market: market.clone(), stores, purges: ids.collect() }
 }
 
 /// Counts what there is, leaves a rule for each facet or one for all, and removes the rows.
 fn actions(market: &MarketCode, vehicle: &str, what: What) -> Vec<Action> {
-    let place = || vec![DbValue::Text(market.to_string()), DbValue::Text(vehicle.to_owned()), what.list()];
+    let place =
+        || vec![DbValue::Text(market.to_string()), DbValue::Text(vehicle.to_owned()), what.list()];
     let count = Action { sql: format!("{} WHERE {IS_AUDITED}", counts(what, 2)), params: place() };
     let mut params = place();
     params.push(DbValue::Integer(PURGE_MS));
@@ -214,7 +238,10 @@ fn actions(market: &MarketCode, vehicle: &str, what: What) -> Vec<Action> {
         params,
     };
     let remove = what.tables().map(|(_, table)| Action {
-        sql: format!("DELETE FROM {table} WHERE {} AND {IS_AUDITED} RETURNING market", is_meant(table, 2)),
+        sql: format!(
+            "DELETE FROM {table} WHERE {} AND {IS_AUDITED} RETURNING market",
+            is_meant(table, 2)
+        ),
         params: place(),
     });
     [count, rule].into_iter().chain(remove).collect()
@@ -224,18 +251,23 @@ fn actions(market: &MarketCode, vehicle: &str, what: What) -> Vec<Action> {
 fn count(market: &MarketCode, vehicle: &str, what: What) -> Statement {
     Statement {
         sql: counts(what, 1),
-        params: vec![DbValue::Text(market.to_string()), DbValue::Text(vehicle.to_owned()), what.list()],
+        params: vec![
+            DbValue::Text(market.to_string()),
+            DbValue::Text(vehicle.to_owned()),
+            what.list(),
+        ],
     }
 }
 
 fn counts(what: What, first: usize) -> String {
-    let counts = what
-        .tables()
-        .map(|(_, table)| format!("(SELECT count(*) FROM {table} WHERE {}) AS {table}", is_meant(table, first)));
+    let counts = what.tables().map(|(_, table)| {
+        format!("(SELECT count(*) FROM {table} WHERE {}) AS {table}", is_meant(table, first))
+    });
     format!("SELECT {}", counts.collect::<Vec<_>>().join(", "))
 }
 
-/// Which rows of a table are meant: those of a market (the parameter `first`), a car and a list of facets, where the table has some.
+/// Which rows of a table are meant: those of a market (the parameter `first`), a car and a list of
+/// facets, where the table has some.
 fn is_meant(table: &str, first: usize) -> String {
     let (car, list) = (first + 1, first + 2);
     let place = format!("{table}.market = ?{first} AND {table}.vehicle = ?{car}");
@@ -249,8 +281,8 @@ fn is_meant(table: &str, first: usize) -> String {
     }
 }
 
-/// The keys under which a car's public parts can lie: its entry, and those of the layout before. Also where only a person is
-/// meant: an entry is one text, and is made anew from the record.
+/// The keys under which a car's public parts can lie: its entry, and those of the layout before.
+/// Also where only a person is meant: an entry is one text, and is made anew from the record.
 fn keys(market: &MarketCode, vehicle: &str) -> Vec<String> {
     let old = FacetName::ALL.iter().map(|facet| format!("facet:{market}:{vehicle}:{facet}"));
     std::iter::once(entry::key(market, vehicle)).chain(old).collect()
@@ -279,7 +311,10 @@ pub fn again_later(ports: &Ports, keys: Vec<String>) {
         again.timer.sleep(AGAIN_MS).await;
         for key in keys {
             if again.cache.delete(key).await.is_err() {
-                let event = Event::new(Level::Error, "a car's entry could not be removed from KV a second time");
+                let event = Event::new(
+                    Level::Error,
+                    "a car's entry could not be removed from KV a second time",
+                );
                 again.events.emit(event);
             }
         }

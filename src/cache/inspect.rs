@@ -1,4 +1,5 @@
-//! What the stores hold about a car: never a value, only where it comes from, how old it is and how it is sealed.
+//! What the stores hold about a car: never a value, only where it comes from, how old it is and how
+//! it is sealed.
 
 use serde_json::{Map, Value};
 
@@ -25,7 +26,8 @@ pub struct Inspection {
     pub rules: Rows,
 }
 
-/// The statements of an inspection, for [`audit::act`](super::audit::act); [`read`] reads their results.
+/// The statements of an inspection, for [`audit::act`](super::audit::act); [`read`] reads their
+/// results.
 pub fn look(market: &Market, vehicle: &str) -> Vec<Action> {
     let of_car = |what: &str| Action {
         sql: format!("SELECT {what} AND {IS_AUDITED}"),
@@ -48,7 +50,8 @@ pub fn look(market: &Market, vehicle: &str) -> Vec<Action> {
     ]
 }
 
-/// The results of [`look`], and what KV holds. Each facet says which rule counts for it and whether its description is the present one.
+/// The results of [`look`], and what KV holds. Each facet says which rule counts for it and whether
+/// its description is the present one.
 ///
 /// # Errors
 /// Where KV fails.
@@ -63,7 +66,8 @@ pub async fn read(
     let mut purges = Vec::new();
     purges.extend(rules.iter().filter_map(Rule::read));
     let judge = Judge { purges: Purges::of(purges), market, vehicle };
-    let identity = record.iter_mut().find_map(|row| Some(row.remove("identity")?.as_str()?.to_owned()));
+    let identity =
+        record.iter_mut().find_map(|row| Some(row.remove("identity")?.as_str()?.to_owned()));
     for row in &mut record {
         row.remove("identity");
         judge.mark(row, identity.as_deref());
@@ -95,7 +99,13 @@ impl Judge<'_> {
         let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
         let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
         let Some(facet) = FacetName::parse(text("facet")) else { return };
-        let rule = self.purges.verdict(self.vehicle, facet, text("source"), number("generation"), identity);
+        let rule = self.purges.verdict(
+            self.vehicle,
+            facet,
+            text("source"),
+            number("generation"),
+            identity,
+        );
         let is_current = number("policy") == i64::from(policy(facet, self.market));
         let (id, kind) = (rule.map(|rule| rule.id), rule.map(|rule| rule.purge.as_str()));
         row.insert("purge_id".to_owned(), Value::from(id));

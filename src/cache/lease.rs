@@ -1,7 +1,8 @@
 //! Who asks an origin about a car: one isolate of the region at a time, by a row of D1.
 //!
-//! All times are those of D1's own clock, so that the clocks of isolates do not matter. The time at which a lease is granted is the
-//! generation of what it brings. Who dies loses it by expiry; who is late is refused by the generation (`store`).
+//! All times are those of D1's own clock, so that the clocks of isolates do not matter. The time at
+//! which a lease is granted is the generation of what it brings. Who dies loses it by expiry; who
+//! is late is refused by the generation (`store`).
 
 use serde_json::{Value, json};
 
@@ -19,8 +20,9 @@ pub struct Claim {
     pub origin: OriginName,
     /// Milliseconds that the lease is for.
     pub for_ms: u32,
-    /// The facets, the policy that each must be stored under, and the generation that the caller knows already: where the record has
-    /// newer and usable ones of all of them, nothing needs to be asked.
+    /// The facets, the policy that each must be stored under, and the generation that the caller
+    /// knows already: where the record has newer and usable ones of all of them, nothing needs to
+    /// be asked.
     pub facets: Vec<(FacetName, u32, i64)>,
 }
 
@@ -47,14 +49,17 @@ pub enum Standing {
 /// The rows of [`FacetStore::claims`]: one lease for each claim, in order.
 pub(super) fn granted(claims: &[Claim], rows: &Rows) -> Vec<Lease> {
     let of = |claim: &Claim| {
-        let row = rows.iter().find(|row| row.get("origin").and_then(Value::as_str) == Some(claim.origin.as_str()))?;
+        let row = rows
+            .iter()
+            .find(|row| row.get("origin").and_then(Value::as_str) == Some(claim.origin.as_str()))?;
         row.get("generation").and_then(Value::as_i64)
     };
     claims.iter().map(|claim| of(claim).map_or(Lease::Held, Lease::Granted)).collect()
 }
 
 impl FacetStore {
-    /// Claims origins. Where the record fails there is no lease to be had; the caller asks all the same.
+    /// Claims origins. Where the record fails there is no lease to be had; the caller asks all the
+    /// same.
     ///
     /// # Errors
     /// Where D1 fails.
@@ -63,7 +68,8 @@ impl FacetStore {
         Ok(granted(claims, results.first().unwrap_or(&Rows::new())))
     }
 
-    /// Gives a lease back; with the token of why, where the origin failed: those who wait need not wait on.
+    /// Gives a lease back; with the token of why, where the origin failed: those who wait need not
+    /// wait on.
     pub async fn release(&self, origin: &OriginName, generation: i64, error: Option<&'static str>) {
         let [market, vehicle] = self.place();
         let statement = Statement {
@@ -85,7 +91,10 @@ impl FacetStore {
     /// Takes each lease that nobody holds, where its facets are not there already.
     pub(super) fn claims(&self, claims: &[Claim]) -> Statement {
         let wanted = claims.iter().map(|claim| {
-            let facets = claim.facets.iter().map(|(facet, policy, known)| json!([facet.as_str(), policy, known]));
+            let facets = claim
+                .facets
+                .iter()
+                .map(|(facet, policy, known)| json!([facet.as_str(), policy, known]));
             json!([claim.origin.as_str(), claim.for_ms, facets.collect::<Value>()])
         });
         let [market, vehicle] = self.place();
@@ -109,7 +118,8 @@ impl FacetStore {
         }
     }
 
-    /// How the lease of an origin stands; leases are for `for_ms`. Why one failed that is over by then is no news.
+    /// How the lease of an origin stands; leases are for `for_ms`. Why one failed that is over by
+    /// then is no news.
     pub(super) fn standing(&self, origin: &OriginName, for_ms: u32) -> Statement {
         let [market, vehicle] = self.place();
         Statement {
@@ -117,15 +127,22 @@ impl FacetStore {
                 "SELECT until_ms > {NOW_MS} AS runs, CASE WHEN generation > {NOW_MS} - ?4 THEN error END AS error \
                  FROM lease WHERE market = ?1 AND vehicle = ?2 AND origin = ?3"
             ),
-            params: vec![market, vehicle, DbValue::Text(origin.to_string()), DbValue::Integer(for_ms.into())],
+            params: vec![
+                market,
+                vehicle,
+                DbValue::Text(origin.to_string()),
+                DbValue::Integer(for_ms.into()),
+            ],
         }
     }
 
-    /// Ends leases whose facets are stored in the same transaction; those that did not bring all are given back with the reason.
+    /// Ends leases whose facets are stored in the same transaction; those that did not bring all
+    /// are given back with the reason.
     pub(super) fn end(&self, leases: &[Brought]) -> [Statement; 2] {
         let list = |is_whole: bool| {
             let some = leases.iter().filter(|(.., error)| error.is_none() == is_whole);
-            let list = some.map(|(origin, generation, error)| json!([origin.as_str(), generation, error]));
+            let list =
+                some.map(|(origin, generation, error)| json!([origin.as_str(), generation, error]));
             let [market, vehicle] = self.place();
             vec![market, vehicle, DbValue::Text(list.collect::<Value>().to_string())]
         };
@@ -155,5 +172,7 @@ pub(super) fn read_standing(rows: &Rows) -> Standing {
     if row.get("runs").and_then(Value::as_i64) == Some(1) {
         return Standing::Running;
     }
-    row.get("error").and_then(Value::as_str).map_or(Standing::Free, |error| Standing::Failed(error.to_owned()))
+    row.get("error")
+        .and_then(Value::as_str)
+        .map_or(Standing::Free, |error| Standing::Failed(error.to_owned()))
 }

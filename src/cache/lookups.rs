@@ -1,5 +1,5 @@
-//! Ids that this isolate has opened, and what stands for their cars in stores, so that a car that is asked for again takes no cryptography.
-//! Both are pseudonyms; the VIN itself is not kept.
+//! Ids that this isolate has opened, and what stands for their cars in stores, so that a car that
+//! is asked for again takes no cryptography. Both are pseudonyms; the VIN itself is not kept.
 
 use std::rc::Rc;
 
@@ -58,13 +58,15 @@ mod tests {
     fn ok_it_knows_the_latest_and_stays_small() {
         let mut lookups = Lookups::default();
         assert_eq!(lookups.get("id"), None);
-        let id = |number: u32| format!("id-{:08}", number.wrapping_mul(2_654_435_761) % 100_000_000);
+        let id =
+            |number: u32| format!("id-{:08}", number.wrapping_mul(2_654_435_761) % 100_000_000);
         for number in 0..10_000 {
             lookups.put(&id(number), number.to_string().into());
             assert_eq!(lookups.get(&id(number)).as_deref(), Some(&*number.to_string()));
         }
-        let known =
-            (0..10_000).filter(|number| lookups.get(&id(*number)).as_deref() == Some(&*number.to_string())).count();
+        let known = (0..10_000)
+            .filter(|number| lookups.get(&id(*number)).as_deref() == Some(&*number.to_string()))
+            .count();
         assert!((1_500..=BUCKETS * MOST_OF_A_BUCKET).contains(&known), "{known}");
         lookups.put("one-12345678", "1".into());
         assert_eq!(lookups.get("two-12345678"), None, "the same end is not the same id");

@@ -1,5 +1,5 @@
-//! Published markets and their purges: read from KV together, kept in the isolate for seconds, the last good copy for as long as KV
-//! fails.
+//! Published markets and their purges: read from KV together, kept in the isolate for seconds, the
+//! last good copy for as long as KV fails.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
@@ -95,7 +95,11 @@ impl Memory {
 
     /// What is declared outdated in a market that was just read.
     pub fn purges(&self, code: &MarketCode) -> Rc<Purges> {
-        self.markets.borrow().get(code).map(|known| Rc::clone(&known.value.purges)).unwrap_or_default()
+        self.markets
+            .borrow()
+            .get(code)
+            .map(|known| Rc::clone(&known.value.purges))
+            .unwrap_or_default()
     }
 
     /// Takes in what an operator has just declared by way of this isolate; others read it from KV.
@@ -108,7 +112,8 @@ impl Memory {
     /// Counts a token that was refused: how many there were in the last minute.
     pub fn count_failure(&self, now: Timestamp) -> i64 {
         let (since, count) = self.failures.get();
-        let (since, count) = if now.since_ms(since) < FAILURES_MS { (since, count + 1) } else { (now, 1) };
+        let (since, count) =
+            if now.since_ms(since) < FAILURES_MS { (since, count + 1) } else { (now, 1) };
         self.failures.set((since, count));
         count
     }
@@ -118,7 +123,11 @@ impl Memory {
 ///
 /// # Errors
 /// [`MarketError`], where no good copy can be had.
-pub async fn market(ports: &Ports, memory: &Memory, code: &MarketCode) -> Result<Rc<Market>, MarketError> {
+pub async fn market(
+    ports: &Ports,
+    memory: &Memory,
+    code: &MarketCode,
+) -> Result<Rc<Market>, MarketError> {
     let now = ports.clock.now();
     let remembered = memory.markets.borrow().get(code).cloned();
     if let Some(known) = remembered.as_ref().filter(|known| known.is_recent(now)) {
@@ -146,7 +155,8 @@ pub async fn market(ports: &Ports, memory: &Memory, code: &MarketCode) -> Result
     Ok(market)
 }
 
-/// All markets of all regions, in the order of their codes. Empty where none is published or KV fails.
+/// All markets of all regions, in the order of their codes. Empty where none is published or KV
+/// fails.
 pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>> {
     let now = ports.clock.now();
     let remembered = memory.directory.borrow().clone();
@@ -165,20 +175,26 @@ async fn read_one(ports: &Ports, key: String) -> Result<Option<String>, StoreErr
 }
 
 fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
-    let read = published::read(text).ok().map(|(market, _)| market).filter(|market| market.code == *code);
+    let read =
+        published::read(text).ok().map(|(market, _)| market).filter(|market| market.code == *code);
     if read.is_none() {
-        let event =
-            Event::new(Level::Error, "a published market does not read; publish it again with this release's tools");
+        let event = Event::new(
+            Level::Error,
+            "a published market does not read; publish it again with this release's tools",
+        );
         ports.events.emit(event.with(field::MARKET, code));
     }
     read
 }
 
-/// What KV says, unless it is behind what is known here: it may show an old list for a minute. Lists are whole, so that the one with the
-/// newest rule is the newer one.
+/// What KV says, unless it is behind what is known here: it may show an old list for a minute.
+/// Lists are whole, so that the one with the newest rule is the newer one.
 fn newer(read: Option<Rc<Purges>>, known: Option<Rc<Purges>>, now: Timestamp) -> Rc<Purges> {
-    let (Some(read), Some(known)) = (&read, &known) else { return read.or(known).unwrap_or_default() };
-    let is_ahead = known.newest() > read.newest() && now.since_ms(Timestamp(known.newest())) < purge::YOUNG_MS;
+    let (Some(read), Some(known)) = (&read, &known) else {
+        return read.or(known).unwrap_or_default();
+    };
+    let is_ahead =
+        known.newest() > read.newest() && now.since_ms(Timestamp(known.newest())) < purge::YOUNG_MS;
     Rc::clone(if is_ahead { known } else { read })
 }
 
@@ -186,7 +202,10 @@ fn newer(read: Option<Rc<Purges>>, known: Option<Rc<Purges>>, now: Timestamp) ->
 fn read_purges(ports: &Ports, code: &MarketCode, text: Option<&str>) -> Option<Rc<Purges>> {
     let read = text.map_or_else(|| Some(Purges::default()), Purges::parse);
     if read.is_none() {
-        let event = Event::new(Level::Error, "the purges of a market do not read; purge again, which writes them anew");
+        let event = Event::new(
+            Level::Error,
+            "the purges of a market do not read; purge again, which writes them anew",
+        );
         ports.events.emit(event.with(field::MARKET, code));
     }
     read.map(Rc::new)
@@ -239,7 +258,10 @@ mod tests {
             memory.purges(&code).newest()
         };
         let list = |generation: i64| {
-            format!(r#"[{{"id":1,"generation":{generation},"expires_at_ms":{},"hard":0}}]"#, i64::MAX)
+            format!(
+                r#"[{{"id":1,"generation":{generation},"expires_at_ms":{},"hard":0}}]"#,
+                i64::MAX
+            )
         };
         let now = ports.clock.now().0;
         let put = |text: String| drop(world.markets.borrow_mut().insert("purges:de".into(), text));

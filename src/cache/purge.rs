@@ -1,9 +1,11 @@
-//! What an operator has declared outdated: the rules of a market, read with it, and held against what is stored.
+//! What an operator has declared outdated: the rules of a market, read with it, and held against
+//! what is stored.
 //!
-//! A rule matches what was fetched no later than it was declared, by D1's clock (generations). Hard: as if it were not stored; soft:
-//! stale, so it is served while it is refreshed. A rule for one car also acts on its rows and its KV entry, so it stays among the
-//! market's rules for some minutes only; in D1 it refuses late writers for as long as such a row could live.
-//! Leaves to others: who may purge (`api::operator`) and the audit (`audit`).
+//! A rule matches what was fetched no later than it was declared, by D1's clock (generations).
+//! Hard: as if it were not stored; soft: stale, so it is served while it is refreshed. A rule for
+//! one car also acts on its rows and its KV entry, so it stays among the market's rules for some
+//! minutes only; in D1 it refuses late writers for as long as such a row could live. Leaves to
+//! others: who may purge (`api::operator`) and the audit (`audit`).
 
 mod record;
 mod tag;
@@ -16,8 +18,8 @@ use crate::ports::{DbValue, Statement, Timestamp};
 pub use record::{Declared, MOST_RULES, Wish, YOUNG_MS, declare, live, publish, read_live, room};
 pub use tag::{Tag, TagError};
 
-/// Seconds after which a purge is effective everywhere: KV shows a new list of rules within 60, an isolate looks for it every 10 and
-/// remembers a car for 3; the rest is for clocks and the write.
+/// Seconds after which a purge is effective everywhere: KV shows a new list of rules within 60, an
+/// isolate looks for it every 10 and remembers a car for 3; the rest is for clocks and the write.
 pub const EFFECTIVE_WITHIN_S: u32 = 90;
 /// More than the route lets in: what two operators added at the same time is there all the same.
 const MOST_READ: usize = 256;
@@ -88,10 +90,17 @@ pub fn key(market: &MarketCode) -> String {
 }
 
 impl Purges {
-    /// Reads what lies in KV; nothing where it is no list. A rule that does not read is left out; beyond 256 no more are read.
+    /// Reads what lies in KV; nothing where it is no list. A rule that does not read is left out;
+    /// beyond 256 no more are read.
     pub fn parse(text: &str) -> Option<Self> {
         let Ok(Value::Array(list)) = serde_json::from_str(text) else { return None };
-        Some(Self { rules: list.iter().take(MOST_READ).filter_map(|rule| Rule::read(rule.as_object()?)).collect() })
+        Some(Self {
+            rules: list
+                .iter()
+                .take(MOST_READ)
+                .filter_map(|rule| Rule::read(rule.as_object()?))
+                .collect(),
+        })
     }
 
     /// These rules.
@@ -119,7 +128,8 @@ impl Purges {
         self.rules.is_empty()
     }
 
-    /// The rule that counts for a facet of a car that an origin stated, fetched at a generation: the hardest, of these the newest.
+    /// The rule that counts for a facet of a car that an origin stated, fetched at a generation:
+    /// the hardest, of these the newest.
     pub fn verdict(
         &self,
         vehicle: &str,
@@ -130,7 +140,9 @@ impl Purges {
     ) -> Option<&Rule> {
         let mut found: Option<&Rule> = None;
         for rule in &self.rules {
-            let is_harder = found.is_none_or(|known| (rule.purge, rule.generation) > (known.purge, known.generation));
+            let is_harder = found.is_none_or(|known| {
+                (rule.purge, rule.generation) > (known.purge, known.generation)
+            });
             if is_harder
                 && rule.generation >= generation
                 && rule.names(vehicle, facet, origin)
@@ -142,18 +154,18 @@ impl Purges {
         found
     }
 
-    /// The generation that a facet of a car must be newer than to be served, as far as it can be told before it is read; 0 where no
-    /// rule says anything. For a claim: what the record has up to this one is not worth waiting for.
+    /// The generation that a facet of a car must be newer than to be served, as far as it can be
+    /// told before it is read; 0 where no rule says anything. For a claim: what the record has up
+    /// to this one is not worth waiting for.
     pub fn floor(&self, vehicle: &str, facet: FacetName, origin: &str) -> i64 {
-        let matching = self
-            .rules
-            .iter()
-            .filter(|rule| rule.purge == Purge::Hard && rule.tag.is_none() && rule.names(vehicle, facet, origin));
+        let matching = self.rules.iter().filter(|rule| {
+            rule.purge == Purge::Hard && rule.tag.is_none() && rule.names(vehicle, facet, origin)
+        });
         matching.map(|rule| rule.generation).max().unwrap_or(0)
     }
 
-    /// Applies the rules to the facets of a car: takes out what is purged hard, marks what is purged soft, and gives what a rule with a
-    /// tag has hit: pass it to [`settle`].
+    /// Applies the rules to the facets of a car: takes out what is purged hard, marks what is
+    /// purged soft, and gives what a rule with a tag has hit: pass it to [`settle`].
     pub fn apply(&self, vehicle: &str, facets: &mut market::Map<FacetName, Envelope>) -> Vec<Hit> {
         if self.rules.is_empty() || facets.is_empty() {
             return Vec::new();
@@ -164,7 +176,8 @@ impl Purges {
         let names: Vec<FacetName> = facets.keys().copied().collect();
         for facet in names {
             let Some(envelope) = facets.get_mut(&facet) else { continue };
-            let verdict = self.verdict(vehicle, facet, &envelope.source, envelope.generation, identity);
+            let verdict =
+                self.verdict(vehicle, facet, &envelope.source, envelope.generation, identity);
             let Some(rule) = verdict else { continue };
             if rule.tag.is_some() && identity != Identity::Unknown {
                 hits.push(Hit { facet, purge: rule.purge, generation: envelope.generation });
@@ -178,7 +191,8 @@ impl Purges {
     }
 }
 
-/// What a rule with a tag has hit. When the car's identity is fetched again its tag may be another one, so the record must keep it.
+/// What a rule with a tag has hit. When the car's identity is fetched again its tag may be another
+/// one, so the record must keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
     facet: FacetName,
@@ -205,7 +219,10 @@ pub fn settle(market: &MarketCode, vehicle: &str, hits: &[Hit]) -> Vec<Statement
     };
     let all = [
         (Purge::Hard, format!("DELETE FROM stored_facet WHERE {hit}")),
-        (Purge::Soft, format!("UPDATE stored_facet SET {} WHERE ttl_s > 0 AND {hit}", record::AGED)),
+        (
+            Purge::Soft,
+            format!("UPDATE stored_facet SET {} WHERE ttl_s > 0 AND {hit}", record::AGED),
+        ),
     ];
     let wanted = all.into_iter().filter(|(purge, _)| hits.iter().any(|hit| hit.purge == *purge));
     wanted.map(|(purge, sql)| statement(purge, sql)).collect()
@@ -228,7 +245,8 @@ impl Rule {
             Some(Value::String(text)) => Some(Some(text.as_str())),
             Some(_) => None,
         };
-        let facet = scope("facet")?.map(|name| FacetName::parse(name).ok_or(())).transpose().ok()?;
+        let facet =
+            scope("facet")?.map(|name| FacetName::parse(name).ok_or(())).transpose().ok()?;
         let origin = scope("origin")?.map(OriginName::new).transpose().ok()?;
         let tag = scope("tag")?.map(Tag::parse).transpose().ok()?;
         Some(Self {

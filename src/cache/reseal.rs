@@ -1,7 +1,8 @@
-//! Re-sealing: what lies under an older key is sealed under the newest one, in chunks that can be done again.
+//! Re-sealing: what lies under an older key is sealed under the newest one, in chunks that can be
+//! done again.
 //!
-//! A row changes only where its generation and its key's number are still what was read, so that writers are not disturbed. What
-//! does not open stays as it is, and is counted.
+//! A row changes only where its generation and its key's number are still what was read, so that
+//! writers are not disturbed. What does not open stays as it is, and is counted.
 
 use serde_json::{Value, json};
 
@@ -28,7 +29,8 @@ pub struct Cursor {
 /// What a chunk is to change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// The rows, sealed anew: lists of JSON, each of market, car, facet, generation, the old key's number, the new one's, text.
+    /// The rows, sealed anew: lists of JSON, each of market, car, facet, generation, the old key's
+    /// number, the new one's, text.
     lists: Vec<String>,
     /// How many rows these are.
     pub rows: usize,
@@ -80,13 +82,17 @@ pub fn seal(ports: &Ports, ring: &SealingRing, rows: &Rows) -> Chunk {
     let mut chunk = Chunk::default();
     for row in rows {
         let text = |name: &str| row.get(name).and_then(Value::as_str);
-        let (Some(market), Some(vehicle), Some(facet)) = (text("market"), text("vehicle"), text("facet")) else {
+        let (Some(market), Some(vehicle), Some(facet)) =
+            (text("market"), text("vehicle"), text("facet"))
+        else {
             continue;
         };
-        chunk.next = Some(Cursor { market: market.into(), vehicle: vehicle.into(), facet: facet.into() });
+        chunk.next =
+            Some(Cursor { market: market.into(), vehicle: vehicle.into(), facet: facet.into() });
         let Some(sealed) = text("sealed") else { continue };
         let place = MarketCode::new(market).ok().zip(FacetName::parse(facet));
-        let key_id = row.get("key_id").and_then(Value::as_u64).and_then(|number| u8::try_from(number).ok());
+        let key_id =
+            row.get("key_id").and_then(Value::as_u64).and_then(|number| u8::try_from(number).ok());
         let Some(((market, facet), key_id)) = place.zip(key_id) else {
             chunk.damaged += 1;
             continue;
@@ -96,7 +102,10 @@ pub fn seal(ports: &Ports, ring: &SealingRing, rows: &Rows) -> Chunk {
             Ok(whole) => {
                 let anew = ring.seal(&place, &whole, ports.random.as_ref());
                 let generation = row.get("generation").and_then(Value::as_i64).unwrap_or_default();
-                chunk.add(&json!([market, vehicle, facet, generation, key_id, anew.key_id, anew.text]).to_string());
+                chunk.add(
+                    &json!([market, vehicle, facet, generation, key_id, anew.key_id, anew.text])
+                        .to_string(),
+                );
             }
             Err(OpenError::KeyNotHeld) => chunk.not_held += 1,
             Err(OpenError::Damaged) => chunk.damaged += 1,
@@ -152,11 +161,18 @@ pub fn count(after: &Cursor) -> Statement {
 
 /// The rows of [`count`] that count, and where the next chunk begins.
 pub fn counted(mut rows: Rows) -> (Rows, Option<Cursor>) {
-    let text = |row: &serde_json::Map<String, Value>, name: &str| Some(row.get(name)?.as_str()?.to_owned());
-    let number = |row: &serde_json::Map<String, Value>| row.get("rows").and_then(Value::as_i64).unwrap_or(0);
+    let text = |row: &serde_json::Map<String, Value>, name: &str| {
+        Some(row.get(name)?.as_str()?.to_owned())
+    };
+    let number =
+        |row: &serde_json::Map<String, Value>| row.get("rows").and_then(Value::as_i64).unwrap_or(0);
     let total: i64 = rows.iter().map(number).sum();
     let last = rows.last().and_then(|row| {
-        Some(Cursor { market: text(row, "market")?, vehicle: text(row, "vehicle")?, facet: text(row, "facet")? })
+        Some(Cursor {
+            market: text(row, "market")?,
+            vehicle: text(row, "vehicle")?,
+            facet: text(row, "facet")?,
+        })
     });
     if last.is_some() {
         rows.pop();

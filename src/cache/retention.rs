@@ -1,8 +1,10 @@
 //! Removes what nobody may be served any more and what has been counted long enough.
 //!
-//! Times are the database's own, as in leases and generations. Each batch is small, so that the requests of the region do not wait
-//! behind it, and the run ends within [`BUDGET_MS`]; what is left is for the next one. What was done stands in one event and in the
-//! row `retention` of the table `job`. Leaves to others: when it runs (`platform`), and removal of what a person asks for (erasure).
+//! Times are the database's own, as in leases and generations. Each batch is small, so that the
+//! requests of the region do not wait behind it, and the run ends within [`BUDGET_MS`]; what is
+//! left is for the next one. What was done stands in one event and in the row `retention` of the
+//! table `job`. Leaves to others: when it runs (`platform`), and removal of what a person asks for
+//! (erasure).
 
 use std::fmt::Write as _;
 
@@ -26,13 +28,14 @@ const CARS_A_RUN: i64 = 50_000;
 /// A table from which rows past their time are removed.
 struct Rule {
     table: &'static str,
-    /// Takes what is oldest first where there is an index to do so. `{now}` is the database's clock, `?1` how many rows.
+    /// Takes what is oldest first where there is an index to do so. `{now}` is the database's
+    /// clock, `?1` how many rows.
     sql: &'static str,
 }
 
-/// Facets wait a minute longer than their longest window: the clocks of isolates differ by seconds. Leases stay for an hour, for
-/// those who look what became of them. Counts are kept for 400 days, so that a month can be held against the same one of the
-/// year before.
+/// Facets wait a minute longer than their longest window: the clocks of isolates differ by seconds.
+/// Leases stay for an hour, for those who look what became of them. Counts are kept for 400 days,
+/// so that a month can be held against the same one of the year before.
 const RULES: [Rule; 5] = [
     Rule {
         table: "stored_facet",
@@ -61,10 +64,10 @@ const RULES: [Rule; 5] = [
 ];
 
 /// Where the batch of cars ends that begins after `?1`, `?2`: no row where the table ends before.
-const CARS_END: &str =
-    "SELECT market, vehicle FROM vehicle WHERE (market, vehicle) > (?1, ?2) ORDER BY market, vehicle LIMIT 1 OFFSET ?3";
+const CARS_END: &str = "SELECT market, vehicle FROM vehicle WHERE (market, vehicle) > (?1, ?2) ORDER BY market, vehicle LIMIT 1 OFFSET ?3";
 
-/// Of the cars between two places: those that nobody has seen for 400 days and of which nothing is stored.
+/// Of the cars between two places: those that nobody has seen for 400 days and of which nothing is
+/// stored.
 const CARS_REMOVED: &str = "DELETE FROM vehicle WHERE (market, vehicle) > (?1, ?2) AND (market, vehicle) <= (?3, ?4) AND last_seen_ms < \
      {now} - 34560000000 AND NOT EXISTS (SELECT 1 FROM stored_facet WHERE stored_facet.market = vehicle.market AND \
      stored_facet.vehicle = vehicle.vehicle)";
@@ -96,16 +99,20 @@ type Row = serde_json::Map<String, Value>;
 /// Removes what is past its time, and says what it did: in the event, and in the table `job`.
 ///
 /// # Errors
-/// [`StoreError`] where the database fails; what was removed until then stays removed. An event says so.
+/// [`StoreError`] where the database fails; what was removed until then stays removed. An event
+/// says so.
 pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
     let result = removed(ports).await;
     let event = match &result {
         Ok(report) => {
             let event = Event::new(Level::Info, "retention removed what is past its time");
-            let event = report.removed.iter().fold(event, |event, (table, rows)| event.with(table, *rows));
+            let event =
+                report.removed.iter().fold(event, |event, (table, rows)| event.with(table, *rows));
             event.with(field::MORE, report.more).with(field::DURATION_MS, report.took_ms)
         }
-        Err(StoreError) => Event::new(Level::Error, "retention could not go on: the database failed"),
+        Err(StoreError) => {
+            Event::new(Level::Error, "retention could not go on: the database failed")
+        }
     };
     ports.events.emit(event);
     result
@@ -130,11 +137,16 @@ async fn removed(ports: &Ports) -> Result<Report, StoreError> {
         }
         report.removed.push((table, rows));
     }
-    let mut place = place(&ask(ports, vec![statement(WAS_AT, Vec::new())]).await?).unwrap_or_default();
+    let mut place =
+        place(&ask(ports, vec![statement(WAS_AT, Vec::new())]).await?).unwrap_or_default();
     let (mut rows, mut seen) = (0, 0);
     while seen < CARS_A_RUN && !is_over() {
-        let from = |last: DbValue| vec![DbValue::Text(place.0.clone()), DbValue::Text(place.1.clone()), last];
-        let end = self::place(&ask(ports, vec![statement(CARS_END, from(DbValue::Integer(CARS - 1)))]).await?);
+        let from = |last: DbValue| {
+            vec![DbValue::Text(place.0.clone()), DbValue::Text(place.1.clone()), last]
+        };
+        let end = self::place(
+            &ask(ports, vec![statement(CARS_END, from(DbValue::Integer(CARS - 1)))]).await?,
+        );
         // Codes and hashes are letters and digits: everything comes before a tilde.
         let (market, vehicle) = end.clone().unwrap_or_else(|| ("~".to_owned(), "~".to_owned()));
         let mut between = from(DbValue::Text(market));
@@ -160,7 +172,10 @@ async fn remove(ports: &Ports, sql: &str, params: Vec<DbValue>) -> Result<i64, S
 }
 
 /// The first row that the last of some statements gives; an empty one where there is none.
-fn ask(ports: &Ports, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Row, StoreError>> {
+fn ask(
+    ports: &Ports,
+    statements: Vec<Statement>,
+) -> LocalBoxFuture<'static, Result<Row, StoreError>> {
     let results = ports.db.batch(statements);
     async move { Ok(results.await?.pop().and_then(|rows| rows.into_iter().next()).unwrap_or_default()) }.boxed_local()
 }
@@ -178,7 +193,9 @@ fn state(report: &Report, (market, vehicle): &Place) -> String {
     // The beginning of a hash is place enough, and stands for no car in particular.
     let (removed, vehicle) = (removed.trim_end_matches(','), vehicle.get(..5).unwrap_or_default());
     let Report { more, took_ms, .. } = report;
-    format!(r#"{{"removed":{{{removed}}},"more":{more},"took_ms":{took_ms},"next_car":["{market}","{vehicle}"]}}"#)
+    format!(
+        r#"{{"removed":{{{removed}}},"more":{more},"took_ms":{took_ms},"next_car":["{market}","{vehicle}"]}}"#
+    )
 }
 
 fn statement(sql: &str, params: Vec<DbValue>) -> Statement {
@@ -199,7 +216,9 @@ mod tests {
         let left = Rc::new(Cell::new(rows));
         let here = Rc::clone(&left);
         world.database(move |statement| {
-            let row = |name: &str, value: Value| Some(vec![[(name.to_owned(), value)].into_iter().collect()]);
+            let row = |name: &str, value: Value| {
+                Some(vec![[(name.to_owned(), value)].into_iter().collect()])
+            };
             if statement.sql == CHANGES {
                 let removed = here.get().min(CHUNK);
                 here.set(here.get() - removed);
@@ -228,7 +247,10 @@ mod tests {
         );
         let job = world.statements().pop().expect("the job's row");
         let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
-        assert_eq!((job.sql, job.params), (statement(JOB, Vec::new()).sql, vec![DbValue::Text(expected.to_owned())]));
+        assert_eq!(
+            (job.sql, job.params),
+            (statement(JOB, Vec::new()).sql, vec![DbValue::Text(expected.to_owned())])
+        );
     }
 
     #[test]
@@ -260,7 +282,9 @@ mod tests {
             )
         };
         let lease = |vehicle: &str, generation: i64, until: i64| {
-            format!("INSERT INTO lease VALUES ('de', '{vehicle}', 'master', {generation}, {until}, NULL);")
+            format!(
+                "INSERT INTO lease VALUES ('de', '{vehicle}', 'master', {generation}, {until}, NULL);"
+            )
         };
         let sql = [
             facet("served", -1),
@@ -305,8 +329,14 @@ mod tests {
         let world = World::new();
         let connection = real(&world);
         let report = world.run(run(&world.ports())).expect("a report");
-        let removed =
-            [("stored_facet", 1), ("lease", 2), ("purge", 1), ("usage", 1), ("origin_call", 1), ("vehicle", 2)];
+        let removed = [
+            ("stored_facet", 1),
+            ("lease", 2),
+            ("purge", 1),
+            ("usage", 1),
+            ("origin_call", 1),
+            ("vehicle", 2),
+        ];
         assert_eq!(report, Report { removed: removed.to_vec(), more: false, took_ms: 0 });
         let left = |sql: &str| list(&connection, sql);
         assert_eq!(left("SELECT vehicle FROM stored_facet ORDER BY 1"), ["served", "skewed"]);
@@ -314,10 +344,14 @@ mod tests {
         assert_eq!(left("SELECT CAST(id AS TEXT) FROM purge"), ["2"]);
         assert_eq!(left("SELECT vehicle FROM vehicle ORDER BY 1"), ["seen", "served"]);
         assert_eq!(
-            left("SELECT CAST(count(*) AS TEXT) FROM usage UNION ALL SELECT CAST(count(*) AS TEXT) FROM origin_call"),
+            left(
+                "SELECT CAST(count(*) AS TEXT) FROM usage UNION ALL SELECT CAST(count(*) AS TEXT) FROM origin_call"
+            ),
             ["1", "1"]
         );
-        let jobs = left("SELECT name || ' ' || ran_at_ms || ' ' || (state ->> '$.removed.lease') FROM job");
+        let jobs = left(
+            "SELECT name || ' ' || ran_at_ms || ' ' || (state ->> '$.removed.lease') FROM job",
+        );
         assert_eq!(jobs, [format!("retention {} 2", world.clock().now().0)]);
         let again = world.run(run(&world.ports())).expect("a report");
         assert!(again.removed.iter().all(|(_, rows)| *rows == 0), "{again:?}");
@@ -332,7 +366,14 @@ mod tests {
         connection.execute_batch(sql).expect("cars");
         let ports = world.ports();
         let removed: Vec<i64> = (0..4)
-            .map(|_| world.run(run(&ports)).expect("a report").removed.last().map_or(0, |(_, rows)| *rows))
+            .map(|_| {
+                world
+                    .run(run(&ports))
+                    .expect("a report")
+                    .removed
+                    .last()
+                    .map_or(0, |(_, rows)| *rows)
+            })
             .collect();
         assert_eq!(removed, [50_000, 50_000, 20_000, 0]);
         let places = list(&connection, "SELECT state ->> '$.next_car[1]' FROM job");

@@ -1,11 +1,12 @@
 //! Sealing of what is above public: AES-256-GCM under a ring of numbered keys (NIST SP 800-38D).
 //!
-//! Each value has a key of its own, derived by HMAC-SHA-256 from the ring's key and the place where it lies, and a random nonce:
-//! so the limit of 2^32 random nonces under one key counts for each row, not for a region. The place is also the additional data: a
-//! value that was moved to another table, market, car, facet or key number does not open.
+//! Each value has a key of its own, derived by HMAC-SHA-256 from the ring's key and the place where
+//! it lies, and a random nonce: so the limit of 2^32 random nonces under one key counts for each
+//! row, not for a region. The place is also the additional data: a value that was moved to another
+//! table, market, car, facet or key number does not open.
 //!
-//! Each key is a secret of its own, `SEALING_KEY_<number>`: a rotation adds one and needs no old one. The highest number writes,
-//! all read. A number that is not held does not open, and says so.
+//! Each key is a secret of its own, `SEALING_KEY_<number>`: a rotation adds one and needs no old
+//! one. The highest number writes, all read. A number that is not held does not open, and says so.
 
 use std::fmt;
 
@@ -91,10 +92,14 @@ impl SealingRing {
         let mut keys = Vec::new();
         for name in secrets.names() {
             let Some(digits) = name.strip_prefix(PREFIX) else { continue };
-            let number = digits.parse::<u8>().ok().filter(|number| *number > 0 && number.to_string() == digits);
+            let number = digits
+                .parse::<u8>()
+                .ok()
+                .filter(|number| *number > 0 && number.to_string() == digits);
             let number = number.ok_or_else(|| SealingRingError::Number { name: name.clone() })?;
             let value = secrets.get(&name).unwrap_or_default();
-            let key = STANDARD.decode(value.trim()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+            let key =
+                STANDARD.decode(value.trim()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
             keys.push((number, key.ok_or(SealingRingError::Key { number })?));
         }
         keys.sort_unstable_by_key(|(number, _)| *number);
@@ -118,7 +123,9 @@ impl SealingRing {
         let key_id = self.newest();
         let context = context(place, key_id);
         let payload = Payload { msg: value, aad: context.as_bytes() };
-        let sealed = self.cipher(key_id, &context).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
+        let sealed = self
+            .cipher(key_id, &context)
+            .and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
         let sealed = sealed.unwrap_or_default(); // OK because the newest key is held and no value comes near 64 GB.
         Sealed { key_id, text: STANDARD.encode([nonce.as_slice(), &sealed].concat()) }
     }
@@ -152,7 +159,8 @@ impl fmt::Debug for SealingRing {
     }
 }
 
-/// The place and the key as one text. No part of it can hold the separator, so that two places never give the same one.
+/// The place and the key as one text. No part of it can hold the separator, so that two places
+/// never give the same one.
 fn context(place: &Place, key_id: u8) -> String {
     let Place { market, vehicle, facet } = place;
     format!("{TABLE}\n{market}\n{vehicle}\n{facet}\n{key_id}")
@@ -185,11 +193,18 @@ mod tests {
     #[test]
     fn ok_opens_at_its_place_only() {
         let ring = ring(ONE);
-        let (de, fr) = (MarketCode::new("de").expect("a code"), MarketCode::new("fr").expect("a code"));
+        let (de, fr) =
+            (MarketCode::new("de").expect("a code"), MarketCode::new("fr").expect("a code"));
         let place = Place { market: &de, vehicle: "car", facet: FacetName::Registration };
         let sealed = seal(&ring, &place, b"keeper");
         assert_eq!(ring.open(&place, &sealed).as_deref(), Ok(b"keeper".as_slice()));
-        assert!(!STANDARD.decode(&sealed.text).expect("base64").windows(6).any(|bytes| bytes == b"keeper"));
+        assert!(
+            !STANDARD
+                .decode(&sealed.text)
+                .expect("base64")
+                .windows(6)
+                .any(|bytes| bytes == b"keeper")
+        );
         for other in [
             Place { market: &fr, ..place },
             Place { vehicle: "cas", ..place },
@@ -220,7 +235,8 @@ mod tests {
 
     #[test]
     fn ok_the_highest_number_writes_and_a_key_that_is_gone_fails_closed() {
-        let (old, both) = (ring(ONE), ring(&[("SEALING_KEY_10", 2), ("SEALING_KEY_1", 1), ("OTHER", 3)]));
+        let (old, both) =
+            (ring(ONE), ring(&[("SEALING_KEY_10", 2), ("SEALING_KEY_1", 1), ("OTHER", 3)]));
         let new = ring(&[("SEALING_KEY_10", 2)]);
         assert_eq!(both.ids(), [1, 10]);
         let market = MarketCode::new("de").expect("a code");
@@ -239,7 +255,10 @@ mod tests {
         let market = MarketCode::new("de").expect("a code");
         let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
         let random = world.ports().random;
-        assert_ne!(ring.seal(&place, b"x", random.as_ref()), ring.seal(&place, b"x", random.as_ref()));
+        assert_ne!(
+            ring.seal(&place, b"x", random.as_ref()),
+            ring.seal(&place, b"x", random.as_ref())
+        );
     }
 
     #[test]
@@ -250,10 +269,15 @@ mod tests {
             SealingRing::parse(world.ports().secrets.as_ref()).map(|_| ()).expect_err("refused")
         };
         assert_eq!(parse("OTHER", ""), SealingRingError::None);
-        for name in ["SEALING_KEY_0", "SEALING_KEY_01", "SEALING_KEY_256", "SEALING_KEY_", "SEALING_KEY_x"] {
+        for name in
+            ["SEALING_KEY_0", "SEALING_KEY_01", "SEALING_KEY_256", "SEALING_KEY_", "SEALING_KEY_x"]
+        {
             assert_eq!(parse(name, ""), SealingRingError::Number { name: name.to_owned() });
         }
-        assert_eq!(parse("SEALING_KEY_7", &STANDARD.encode([1; 31])), SealingRingError::Key { number: 7 });
+        assert_eq!(
+            parse("SEALING_KEY_7", &STANDARD.encode([1; 31])),
+            SealingRingError::Key { number: 7 }
+        );
         assert!(!format!("{:?}", ring(ONE)).contains("AQEB"));
     }
 }

@@ -1,8 +1,8 @@
 //! The facets of one car in KV and D1.
 //!
-//! Read, public: KV, one entry; what it lacks or has too old, D1, because KV remembers misses and old values for up to a minute.
-//! Read, above public: D1, which alone has what is sealed. Write: D1 first, in one transaction that refuses what is older, then KV
-//! from what that transaction left.
+//! Read, public: KV, one entry; what it lacks or has too old, D1, because KV remembers misses and
+//! old values for up to a minute. Read, above public: D1, which alone has what is sealed. Write: D1
+//! first, in one transaction that refuses what is older, then KV from what that transaction left.
 
 mod rows;
 
@@ -25,7 +25,8 @@ use rows::envelopes;
 
 /// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
 pub(super) const MOST_SKEW_MS: i64 = 60_000;
-/// A record that takes longer to say what it has counts as one that fails: the origins are asked meanwhile.
+/// A record that takes longer to say what it has counts as one that fails: the origins are asked
+/// meanwhile.
 const PATIENCE_MS: u32 = 500;
 /// What nobody waits for may take longer; then it counts as failed.
 const WRITE_PATIENCE_MS: u32 = 5_000;
@@ -69,7 +70,8 @@ pub struct Look {
     pub standing: Standing,
 }
 
-/// A lease that has brought facets: the origin, the generation, and the RFC 9209 token where it did not bring all.
+/// A lease that has brought facets: the origin, the generation, and the RFC 9209 token where it did
+/// not bring all.
 pub type Brought = (OriginName, i64, Option<&'static str>);
 
 /// An entry for KV and how long it lives.
@@ -80,7 +82,13 @@ pub struct Entry {
 
 impl FacetStore {
     /// The store of a car; `vehicle` is [`crate::vehicle::KeyRing::lookup`].
-    pub fn new(ports: &Ports, market: &Rc<Market>, vehicle: &str, ring: &Rc<SealingRing>, purges: &Rc<Purges>) -> Self {
+    pub fn new(
+        ports: &Ports,
+        market: &Rc<Market>,
+        vehicle: &str,
+        ring: &Rc<SealingRing>,
+        purges: &Rc<Purges>,
+    ) -> Self {
         Self {
             ports: ports.clone(),
             market: Rc::clone(market),
@@ -90,12 +98,13 @@ impl FacetStore {
         }
     }
 
-    /// What is stored of these facets. A store that fails counts as empty: the origins are asked. `entry` is the car's in KV, where that
-    /// was read.
+    /// What is stored of these facets. A store that fails counts as empty: the origins are asked.
+    /// `entry` is the car's in KV, where that was read.
     ///
-    /// Where the record (D1) is read too, the origins of what is lacking are claimed in the same transaction, and `rider` goes along.
-    /// `claims` says which, given what was found, and the facets that are lacking with the generations that are known of them; it
-    /// gives nothing where what was found is enough.
+    /// Where the record (D1) is read too, the origins of what is lacking are claimed in the same
+    /// transaction, and `rider` goes along. `claims` says which, given what was found, and the
+    /// facets that are lacking with the generations that are known of them; it gives nothing where
+    /// what was found is enough.
     pub async fn read(
         &self,
         facets: &[FacetName],
@@ -109,15 +118,20 @@ impl FacetStore {
             read.found = self.read_kv(facets, entry).await;
         }
         let now = self.ports.clock.now();
-        let good = |envelope: &Envelope| matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
+        let good = |envelope: &Envelope| {
+            matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale)
+        };
         let lacking = facets.iter().filter(|facet| !read.found.get(facet).is_some_and(good));
-        let known = |facet: &FacetName| read.found.get(facet).map_or(0, |old| old.generation).max(self.floor(*facet));
+        let known = |facet: &FacetName| {
+            read.found.get(facet).map_or(0, |old| old.generation).max(self.floor(*facet))
+        };
         let lacking: Vec<(FacetName, i64)> = lacking.map(|facet| (*facet, known(facet))).collect();
         if lacking.is_empty() {
             return read;
         }
         let Some(claims) = claims(&read.found, &lacking) else { return read };
-        let Some((leases, rows, ridden)) = self.read_record(&claims, facets, tier, rider()).await else {
+        let Some((leases, rows, ridden)) = self.read_record(&claims, facets, tier, rider()).await
+        else {
             read.has_failed = true;
             return read;
         };
@@ -128,7 +142,8 @@ impl FacetStore {
             read.repair = Some(self.entry(&rows));
         }
         for (facet, recorded) in rows {
-            let is_newer = read.found.get(&facet).is_none_or(|cached| cached.generation < recorded.generation);
+            let is_newer =
+                read.found.get(&facet).is_none_or(|cached| cached.generation < recorded.generation);
             if facets.contains(&facet) && is_newer && self.is_usable(facet, &recorded) {
                 read.found.insert(facet, recorded);
             }
@@ -138,8 +153,8 @@ impl FacetStore {
         read
     }
 
-    /// What has come of a call that somebody else makes: the facets that are newer than `known`, usable or not their generations, and
-    /// how the call stands. A lease is for `for_ms`.
+    /// What has come of a call that somebody else makes: the facets that are newer than `known`,
+    /// usable or not their generations, and how the call stands. A lease is for `for_ms`.
     ///
     /// # Errors
     /// Where D1 fails.
@@ -153,14 +168,23 @@ impl FacetStore {
         let results = self.ask(vec![self.news(tier, known), self.standing(origin, for_ms)]).await?;
         let [rows, standing] = results.as_slice() else { return Err(StoreError) };
         let rows = envelopes(rows);
-        let generations = rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
-        let usable = self.purged(rows).into_iter().filter(|(facet, envelope)| self.is_usable(*facet, envelope));
+        let generations =
+            rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
+        let usable = self
+            .purged(rows)
+            .into_iter()
+            .filter(|(facet, envelope)| self.is_usable(*facet, envelope));
         Ok(Look { facets: usable.collect(), generations, standing: lease::read_standing(standing) })
     }
 
-    /// Records facets in one transaction, gives the leases back that brought them, with the token of what else failed, and gives what KV
-    /// should have now; nothing where the record fails. An older facet never replaces a newer one.
-    pub async fn record(&self, facets: &[(FacetName, Envelope)], leases: &[Brought]) -> Option<Entry> {
+    /// Records facets in one transaction, gives the leases back that brought them, with the token
+    /// of what else failed, and gives what KV should have now; nothing where the record fails. An
+    /// older facet never replaces a newer one.
+    pub async fn record(
+        &self,
+        facets: &[(FacetName, Envelope)],
+        leases: &[Brought],
+    ) -> Option<Entry> {
         let mut statements = self.end(leases).to_vec();
         statements.push(self.select(Tier::Public, &[]));
         if facets.iter().any(|(facet, _)| *facet == FacetName::Identity) {
@@ -183,7 +207,8 @@ impl FacetStore {
         Entry { text, ttl_s }
     }
 
-    /// What KV should have while the record fails: what it has, and what has come. What is purged does not come back.
+    /// What KV should have while the record fails: what it has, and what has come. What is purged
+    /// does not come back.
     pub async fn without_record(&self, facets: &[(FacetName, Envelope)]) -> Entry {
         let mut all: Map<FacetName, Envelope> = self.entry_in_kv().await.into_iter().collect();
         for (facet, envelope) in facets {
@@ -201,8 +226,8 @@ impl FacetStore {
         (!rows.is_empty()).then(|| self.entry(&rows))
     }
 
-    /// The facets without what is purged hard; what is purged soft is marked so. `facets` should be all of the car, as rules may ask for
-    /// its identity.
+    /// The facets without what is purged hard; what is purged soft is marked so. `facets` should be
+    /// all of the car, as rules may ask for its identity.
     pub fn purged(&self, facets: Vec<(FacetName, Envelope)>) -> Vec<(FacetName, Envelope)> {
         if self.purges.is_empty() {
             return facets;
@@ -221,16 +246,25 @@ impl FacetStore {
 
     /// The generation that a facet must be newer than, before anything is known of it.
     fn floor(&self, facet: FacetName) -> i64 {
-        let origin = self.market.facets.get(&facet).map(|description| description.origin.as_str()).unwrap_or_default();
+        let origin = self
+            .market
+            .facets
+            .get(&facet)
+            .map(|description| description.origin.as_str())
+            .unwrap_or_default();
         self.purges.floor(&self.vehicle, facet, origin)
     }
 
-    /// Puts a car's entry near the readers. It fails where another one was put within the last second.
+    /// Puts a car's entry near the readers. It fails where another one was put within the last
+    /// second.
     ///
     /// # Errors
     /// Where KV refuses.
     pub async fn publish(&self, entry: Entry) -> Result<(), StoreError> {
-        self.ports.cache.put(entry::key(&self.market.code, &self.vehicle), entry.text, entry.ttl_s).await
+        self.ports
+            .cache
+            .put(entry::key(&self.market.code, &self.vehicle), entry.text, entry.ttl_s)
+            .await
     }
 
     /// KV refused again and again: an operator should know.
@@ -251,11 +285,17 @@ impl FacetStore {
         let place = Place { market: &self.market.code, vehicle: &self.vehicle, facet };
         self.ring.open(&place, sealed).inspect_err(|error| {
             let message = match error {
-                OpenError::KeyNotHeld => "a sealed facet cannot be opened: its SEALING_KEY is not set",
-                OpenError::Damaged => "a sealed facet cannot be opened: it is damaged or from another place",
+                OpenError::KeyNotHeld => {
+                    "a sealed facet cannot be opened: its SEALING_KEY is not set"
+                }
+                OpenError::Damaged => {
+                    "a sealed facet cannot be opened: it is damaged or from another place"
+                }
             };
             let event = Event::new(Level::Error, message).with(field::MARKET, &self.market.code);
-            self.ports.events.emit(event.with(field::FACET, facet).with(field::KEY_ID, i64::from(sealed.key_id)));
+            self.ports.events.emit(
+                event.with(field::FACET, facet).with(field::KEY_ID, i64::from(sealed.key_id)),
+            );
         })
     }
 
@@ -267,12 +307,18 @@ impl FacetStore {
 
     /// Asks the record something that an answer waits for.
     pub(super) async fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, StoreError> {
-        self.ports.within(PATIENCE_MS, self.ports.db.batch(statements)).await.unwrap_or(Err(StoreError))
+        self.ports
+            .within(PATIENCE_MS, self.ports.db.batch(statements))
+            .await
+            .unwrap_or(Err(StoreError))
     }
 
     /// Has the record do something that no answer waits for.
     pub(super) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, StoreError> {
-        self.ports.within(WRITE_PATIENCE_MS, self.ports.db.batch(statements)).await.unwrap_or(Err(StoreError))
+        self.ports
+            .within(WRITE_PATIENCE_MS, self.ports.db.batch(statements))
+            .await
+            .unwrap_or(Err(StoreError))
     }
 
     /// Market and car, the first two parameters of every statement.
@@ -291,7 +337,8 @@ impl FacetStore {
 
     /// The usable facets of the car's entry.
     async fn entry_in_kv(&self) -> Vec<(FacetName, Envelope)> {
-        let Ok(text) = self.ports.cache.get(entry::key(&self.market.code, &self.vehicle)).await else {
+        let Ok(text) = self.ports.cache.get(entry::key(&self.market.code, &self.vehicle)).await
+        else {
             self.warn("the facet cache (KV) could not be read");
             return Vec::new();
         };
@@ -309,7 +356,9 @@ impl FacetStore {
         tier: Tier,
         rider: Statement,
     ) -> Option<(Vec<Lease>, Vec<(FacetName, Envelope)>, Rows)> {
-        let Ok(mut results) = self.ask(vec![self.claims(claims), self.select(tier, facets), rider]).await else {
+        let Ok(mut results) =
+            self.ask(vec![self.claims(claims), self.select(tier, facets), rider]).await
+        else {
             self.warn("the facet record (D1) could not be read");
             return None;
         };
@@ -321,11 +370,14 @@ impl FacetStore {
 
     /// Whether it was stored under the present description and disclosure of its facet.
     fn is_usable(&self, facet: FacetName, envelope: &Envelope) -> bool {
-        is_possible(envelope, self.ports.clock.now()) && envelope.policy == policy(facet, &self.market)
+        is_possible(envelope, self.ports.clock.now())
+            && envelope.policy == policy(facet, &self.market)
     }
 
     fn warn(&self, message: &'static str) {
-        self.ports.events.emit(Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
+        self.ports
+            .events
+            .emit(Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
     }
 }
 
@@ -334,9 +386,11 @@ pub fn is_possible(envelope: &Envelope, now: Timestamp) -> bool {
     envelope.stored_at.0 <= now.0 + MOST_SKEW_MS
 }
 
-/// A number that changes with how a facet is described and with who sees what of it. What was stored under another one is not
-/// served: neither a field that a market raised since, nor one that it mapped wrongly before.
+/// A number that changes with how a facet is described and with who sees what of it. What was
+/// stored under another one is not served: neither a field that a market raised since, nor one that
+/// it mapped wrongly before.
 pub fn policy(facet: FacetName, market: &Market) -> u32 {
-    let revision = market.facets.get(&facet).map(|description| description.revision).unwrap_or_default();
+    let revision =
+        market.facets.get(&facet).map(|description| description.revision).unwrap_or_default();
     disclosure::policy(facet, market) ^ revision
 }

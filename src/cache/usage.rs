@@ -1,9 +1,11 @@
-//! How facets are answered, how long origins take and which cars are looked at: counted in the isolate, added up in D1.
+//! How facets are answered, how long origins take and which cars are looked at: counted in the
+//! isolate, added up in D1.
 //!
-//! Counting is additions in memory. What was counted goes to D1 in the background, [`SAVE_AFTER_MS`] after the first count, in one
-//! transaction of at most three statements. A batch that fails is kept for the next one (where D1 did its work and could not say so,
-//! it then counts twice); what an isolate holds when it is ended is lost. Leaves to others: what an answer is (`flow`), tables
-//! of results (`cargo xtask report`).
+//! Counting is additions in memory. What was counted goes to D1 in the background,
+//! [`SAVE_AFTER_MS`] after the first count, in one transaction of at most three statements. A batch
+//! that fails is kept for the next one (where D1 did its work and could not say so, it then counts
+//! twice); what an isolate holds when it is ended is lost. Leaves to others: what an answer is
+//! (`flow`), tables of results (`cargo xtask report`).
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -20,7 +22,8 @@ const SAVE_AFTER_MS: u32 = 20_000;
 /// Whoever was to save has been ended: the next request does it, once its own calls have ended.
 const OVERDUE_MS: i64 = 5_000;
 const OVERDUE_WAIT_MS: u32 = 3_000;
-/// A car that was first looked at so lately may not be recorded yet, and only recorded ones have views.
+/// A car that was first looked at so lately may not be recorded yet, and only recorded ones have
+/// views.
 const SETTLED_MS: u32 = 2_000;
 /// So many of each are kept. Where there are as many, they are saved at once.
 const MOST_TALLIES: usize = 64;
@@ -32,10 +35,12 @@ const MOST_CALLS: usize = 512;
 const HOUR_MS: i64 = 3_600_000;
 const FACETS: usize = FacetName::ALL.len();
 
-/// The upper bounds of the histogram of origins' times, milliseconds. What takes longer than the last counts as that.
+/// The upper bounds of the histogram of origins' times, milliseconds. What takes longer than the
+/// last counts as that.
 pub const CALL_UP_TO_MS: [u32; 34] = [
-    5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000,
-    2_500, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 15_000, 20_000, 30_000, 60_000,
+    5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000,
+    1_250, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 15_000, 20_000, 30_000,
+    60_000,
 ];
 
 /// How a facet was answered. The words stand in the table `usage`.
@@ -135,7 +140,10 @@ impl Usage {
         let mut counts = self.0.borrow_mut();
         let tally = counts.tally(market, now);
         for (facet, answered, age_s) in facets {
-            let sum = tally.answers.get_mut(facet as usize).and_then(|states| states.get_mut(answered as usize));
+            let sum = tally
+                .answers
+                .get_mut(facet as usize)
+                .and_then(|states| states.get_mut(answered as usize));
             if let Some(sum) = sum {
                 sum.add(Sum { answers: 1, age_s_total: age_s, age_s_most: age_s });
             }
@@ -153,10 +161,16 @@ impl Usage {
     ) {
         let bound = CALL_UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
         let up_to_ms = bound.or(CALL_UP_TO_MS.last()).copied().unwrap_or_default();
-        self.0.borrow_mut().tally(market, now).call(Calls { origin: origin.clone(), outcome, up_to_ms, number: 1 });
+        self.0.borrow_mut().tally(market, now).call(Calls {
+            origin: origin.clone(),
+            outcome,
+            up_to_ms,
+            number: 1,
+        });
     }
 
-    /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in stores.
+    /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in
+    /// stores.
     pub fn viewed(&self, market: &Rc<Market>, vehicle: &Rc<str>, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
         if let Some(car) = counts.car(market, vehicle) {
@@ -164,11 +178,19 @@ impl Usage {
             car.last = car.last.max(now);
         } else if counts.cars.len() < MOST_CARS {
             let (market, vehicle) = (Rc::clone(market), Rc::clone(vehicle));
-            counts.cars.push(Car { mark: mark(&vehicle), market, vehicle, views: 1, first: now, last: now });
+            counts.cars.push(Car {
+                mark: mark(&vehicle),
+                market,
+                vehicle,
+                views: 1,
+                first: now,
+                last: now,
+            });
         }
     }
 
-    /// Sees to it that what was counted is saved: in a while, or now where there is much or it is overdue.
+    /// Sees to it that what was counted is saved: in a while, or now where there is much or it is
+    /// overdue.
     pub fn keep(self: &Rc<Self>, ports: &Ports, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
         let is_full = counts.cars.len() >= MOST_CARS || counts.tallies.len() >= MOST_TALLIES;
@@ -213,7 +235,9 @@ impl Usage {
             return;
         }
         let message = "usage could not be recorded (D1); the counts are kept for the next time";
-        ports.events.emit(Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
+        ports
+            .events
+            .emit(Event::new(Level::Warn, message).with(field::COUNT, count(tallies.len())));
         let mut counts = self.0.borrow_mut();
         counts.quiet_until = ports.clock.now().plus_ms(SAVE_AFTER_MS);
         for tally in tallies {
@@ -230,13 +254,19 @@ impl Counts {
     fn tally(&mut self, market: &Rc<Market>, now: Timestamp) -> &mut Tally {
         let hour = now.0.div_euclid(HOUR_MS);
         // The newest are last. A market is read anew every few seconds, mostly the same.
-        let place = self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_of(market));
+        let place =
+            self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_of(market));
         let place = place.unwrap_or_else(|| {
             if self.tallies.len() >= MOST_TALLIES {
                 self.tallies.remove(0);
             }
             let answers = [[Sum::default(); Answered::WORDS.len()]; FACETS];
-            self.tallies.push(Tally { hour, market: Rc::clone(market), answers, calls: Vec::new() });
+            self.tallies.push(Tally {
+                hour,
+                market: Rc::clone(market),
+                answers,
+                calls: Vec::new(),
+            });
             self.tallies.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
@@ -249,25 +279,34 @@ impl Counts {
 
     fn car(&mut self, market: &Rc<Market>, vehicle: &str) -> Option<&mut Car> {
         let mark = mark(vehicle);
-        let is_it = |car: &&mut Car| car.mark == mark && *car.vehicle == *vehicle && car.market.code == market.code;
+        let is_it = |car: &&mut Car| {
+            car.mark == mark && *car.vehicle == *vehicle && car.market.code == market.code
+        };
         self.cars.iter_mut().rev().find(is_it)
     }
 
-    /// What is to be saved now. What is too much, and cars that may not be recorded yet, wait for the next time.
+    /// What is to be saved now. What is too much, and cars that may not be recorded yet, wait for
+    /// the next time.
     fn take(&mut self, now: Timestamp) -> (Vec<Tally>, Vec<Car>) {
         self.due = None;
         let is_full = self.cars.len() >= MOST_CARS;
         let cars = std::mem::take(&mut self.cars);
-        let (cars, young) =
-            cars.into_iter().partition(|car| is_full || now.since_ms(car.first) >= i64::from(SETTLED_MS));
+        let (cars, young) = cars
+            .into_iter()
+            .partition(|car| is_full || now.since_ms(car.first) >= i64::from(SETTLED_MS));
         self.cars = young;
         (self.tallies.drain(..self.tallies.len().min(SAVED_TALLIES)).collect(), cars)
     }
 
-    /// Adds what could not be saved to what has come since. The counts of what does not fit are lost.
+    /// Adds what could not be saved to what has come since. The counts of what does not fit are
+    /// lost.
     fn put_back(&mut self, old: Tally) {
-        if let Some(tally) = self.tallies.iter_mut().find(|tally| tally.hour == old.hour && tally.is_of(&old.market)) {
-            for (sum, old) in tally.answers.as_flattened_mut().iter_mut().zip(old.answers.as_flattened()) {
+        if let Some(tally) =
+            self.tallies.iter_mut().find(|tally| tally.hour == old.hour && tally.is_of(&old.market))
+        {
+            for (sum, old) in
+                tally.answers.as_flattened_mut().iter_mut().zip(old.answers.as_flattened())
+            {
                 sum.add(*old);
             }
             old.calls.into_iter().for_each(|calls| tally.call(calls));
@@ -297,8 +336,9 @@ impl Tally {
     }
 
     fn call(&mut self, new: Calls) {
-        let is_it =
-            |old: &&mut Calls| old.up_to_ms == new.up_to_ms && old.outcome == new.outcome && old.origin == new.origin;
+        let is_it = |old: &&mut Calls| {
+            old.up_to_ms == new.up_to_ms && old.outcome == new.outcome && old.origin == new.origin
+        };
         if let Some(old) = self.calls.iter_mut().find(is_it) {
             old.number = old.number.saturating_add(new.number);
         } else if self.calls.len() < MOST_CALLS {
@@ -324,15 +364,21 @@ fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// Rows as lists in a JSON list, which D1 unfolds: one parameter, however many rows. All names are words without quotes.
+/// Rows as lists in a JSON list, which D1 unfolds: one parameter, however many rows. All names are
+/// words without quotes.
 fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
     let (mut answers, mut calls, mut views) = (String::new(), String::new(), String::new());
     for tally in tallies {
         let (hour_ms, code) = (tally.hour * HOUR_MS, &tally.market.code);
-        for ((facet, description), states) in
-            tally.market.facets.iter().filter_map(|entry| Some((entry, tally.answers.get(*entry.0 as usize)?)))
+        for ((facet, description), states) in tally
+            .market
+            .facets
+            .iter()
+            .filter_map(|entry| Some((entry, tally.answers.get(*entry.0 as usize)?)))
         {
-            for (state, sum) in Answered::WORDS.iter().zip(states).filter(|(_, sum)| sum.answers > 0) {
+            for (state, sum) in
+                Answered::WORDS.iter().zip(states).filter(|(_, sum)| sum.answers > 0)
+            {
                 let Sum { answers: number, age_s_total, age_s_most } = sum;
                 let _ = write!(
                     answers,
@@ -342,7 +388,10 @@ fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
             }
         }
         for Calls { origin, outcome, up_to_ms, number } in &tally.calls {
-            let _ = write!(calls, r#",[{hour_ms},"{code}","{origin}","{outcome}",{up_to_ms},{number}]"#);
+            let _ = write!(
+                calls,
+                r#",[{hour_ms},"{code}","{origin}","{outcome}",{up_to_ms},{number}]"#
+            );
         }
     }
     for Car { market, vehicle, views: number, last, .. } in cars {
@@ -394,13 +443,19 @@ mod tests {
     /// The parameters of what went to the database.
     fn sent(world: &World) -> Vec<(String, String)> {
         let table = |sql: &str| {
-            sql.split(' ').find(|word| ["usage", "origin_call", "vehicle"].contains(word)).map(str::to_owned)
+            sql.split(' ')
+                .find(|word| ["usage", "origin_call", "vehicle"].contains(word))
+                .map(str::to_owned)
         };
         let text = |statement: &Statement| match statement.params.first() {
             Some(DbValue::Text(text)) => text.clone(),
             _ => String::new(),
         };
-        world.statements().iter().map(|one| (table(&one.sql).unwrap_or_default(), text(one))).collect()
+        world
+            .statements()
+            .iter()
+            .map(|one| (table(&one.sql).unwrap_or_default(), text(one)))
+            .collect()
     }
 
     #[test]
@@ -408,7 +463,11 @@ mod tests {
         let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
         let ports = world.ports();
         for age_s in [10, 30] {
-            usage.answered(&market, [(FacetName::Recalls, Answered::Stale, age_s)].into_iter(), ports.clock.now());
+            usage.answered(
+                &market,
+                [(FacetName::Recalls, Answered::Stale, age_s)].into_iter(),
+                ports.clock.now(),
+            );
             usage.viewed(&market, &"abc".into(), ports.clock.now());
             usage.keep(&ports, ports.clock.now());
         }
@@ -457,7 +516,10 @@ mod tests {
         let rows: Vec<_> = sent(&world).into_iter().skip(2).map(|(_, rows)| rows).collect();
         assert_eq!(
             rows,
-            [r#"[[1795161600000,"de","identity","master","hit",2,120,60]]"#, r#"[["de","abc",2,1795161620000]]"#]
+            [
+                r#"[[1795161600000,"de","identity","master","hit",2,120,60]]"#,
+                r#"[["de","abc",2,1795161620000]]"#
+            ]
         );
     }
 
@@ -465,12 +527,17 @@ mod tests {
     fn ok_hours_and_other_origins_are_told_apart_and_the_same_market_is_not() {
         let (usage, now) = (Usage::default(), Timestamp(1_795_161_600_000));
         let text = include_str!("../../tests/fixtures/market.toml");
-        let other =
-            market(&text.replace("origins.recalls]", "origins.recalls2]").replace("\"recalls\"", "\"recalls2\""));
-        for (market, at) in [(de(), now), (de(), now), (de(), now.plus_ms(3_600_000)), (other, now)] {
+        let other = market(
+            &text
+                .replace("origins.recalls]", "origins.recalls2]")
+                .replace("\"recalls\"", "\"recalls2\""),
+        );
+        for (market, at) in [(de(), now), (de(), now), (de(), now.plus_ms(3_600_000)), (other, now)]
+        {
             hit(&usage, &market, at);
         }
-        let answers: Vec<u32> = usage.0.borrow().tallies.iter().map(|tally| tally.answers[0][0].answers).collect();
+        let answers: Vec<u32> =
+            usage.0.borrow().tallies.iter().map(|tally| tally.answers[0][0].answers).collect();
         assert_eq!(answers, [2, 1, 1]);
     }
 
@@ -482,7 +549,13 @@ mod tests {
         for number in 0..2_000 {
             usage.viewed(&market, &format!("car{number}").into(), now);
             hit(&usage, &market, now.plus_ms(3_600_000 * (number % 80)));
-            usage.called(&market, &OriginName::new(format!("o{number}")).expect("a name"), "ok", 1, now);
+            usage.called(
+                &market,
+                &OriginName::new(format!("o{number}")).expect("a name"),
+                "ok",
+                1,
+                now,
+            );
         }
         {
             let counts = usage.0.borrow();
@@ -492,7 +565,10 @@ mod tests {
         usage.keep(&ports, ports.clock.now());
         world.run_background_for(0);
         assert_eq!(ports.clock.now(), now, "nobody waited");
-        assert_eq!(sent(&world).last().map(|(_, rows)| rows.matches("car").count()), Some(MOST_CARS));
+        assert_eq!(
+            sent(&world).last().map(|(_, rows)| rows.matches("car").count()),
+            Some(MOST_CARS)
+        );
     }
 
     #[test]
@@ -512,15 +588,21 @@ mod tests {
             usage.keep(&ports, ports.clock.now());
             world.run_background();
         }
-        let rows = sent(&world).into_iter().skip(failed).map(|(_, rows)| rows.matches("hit").count());
+        let rows =
+            sent(&world).into_iter().skip(failed).map(|(_, rows)| rows.matches("hit").count());
         assert_eq!(rows.collect::<Vec<_>>(), [16, 16, 8]);
     }
 
     #[test]
     fn ok_each_state_has_its_word() {
         let (usage, market) = (Usage::default(), de());
-        let states = [Answered::Hit, Answered::StaleError, Answered::AbsentFetched, Answered::Withheld];
-        usage.answered(&market, states.into_iter().map(|state| (FacetName::Identity, state, 0)), Timestamp(0));
+        let states =
+            [Answered::Hit, Answered::StaleError, Answered::AbsentFetched, Answered::Withheld];
+        usage.answered(
+            &market,
+            states.into_iter().map(|state| (FacetName::Identity, state, 0)),
+            Timestamp(0),
+        );
         let statements = statements(&usage.0.borrow().tallies, &[]);
         let text = format!("{:?}", statements.first().map(|one| &one.params));
         for word in ["hit", "stale_error", "absent_fetched", "withheld"] {

@@ -1,7 +1,8 @@
 //! Days with a time as origins write them: ISO 8601 and formats in `strptime` notation.
 //!
-//! POSIX.1-2024 `strptime` in the conversions that [`Format`] lists; `%f` and `%Q` as Python and Ruby have them. Offsets are
-//! those of a text or of its market file; no time zone's rules are known here.
+//! POSIX.1-2024 `strptime` in the conversions that [`Format`] lists; `%f` and `%Q` as Python and
+//! Ruby have them. Offsets are those of a text or of its market file; no time zone's rules are
+//! known here.
 
 use super::{Date, rfc3339};
 
@@ -17,15 +18,20 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What a clock that is `offset` minutes ahead of UTC shows at an instant, milliseconds since 1970-01-01.
+    /// What a clock that is `offset` minutes ahead of UTC shows at an instant, milliseconds since
+    /// 1970-01-01.
     pub fn of_milliseconds(milliseconds: i64, offset: i32) -> Option<Self> {
         let second = milliseconds.div_euclid(1000).checked_add(i64::from(offset) * 60)?;
         let date = Date::of_days(second.div_euclid(86_400))?;
-        Some(Self { date, second: u32::try_from(second.rem_euclid(86_400)).ok()?, offset: Some(offset) })
+        Some(Self {
+            date,
+            second: u32::try_from(second.rem_euclid(86_400)).ok()?,
+            offset: Some(offset),
+        })
     }
 
-    /// Reads ISO 8601, extended or basic: a date, or a date and a time to the minute at least, with or without an offset,
-    /// parted by `T` or a blank. `zone` counts where no offset is stated.
+    /// Reads ISO 8601, extended or basic: a date, or a date and a time to the minute at least, with
+    /// or without an offset, parted by `T` or a blank. `zone` counts where no offset is stated.
     ///
     /// ```
     /// # use kerbside::calendar::Moment;
@@ -47,9 +53,9 @@ impl Moment {
         Some(Self { date, second, offset: stated.or(zone) })
     }
 
-    /// Reads a text by a format. `%y` is POSIX's: 69 to 99 are 1969 to 1999. A number that touches another, as in `%Y%m%d`, has
-    /// all its digits; elsewhere leading zeros may be left out. Nothing where text and format do not match, or there is no such
-    /// day or time.
+    /// Reads a text by a format. `%y` is POSIX's: 69 to 99 are 1969 to 1999. A number that touches
+    /// another, as in `%Y%m%d`, has all its digits; elsewhere leading zeros may be left out.
+    /// Nothing where text and format do not match, or there is no such day or time.
     pub fn parse(text: &str, format: &str, zone: Option<i32>) -> Option<Self> {
         let mut found = Found::default();
         let mut rest = text;
@@ -70,9 +76,11 @@ impl Moment {
         if rest.is_empty() { found.moment(zone) } else { None }
     }
 
-    /// The instant as RFC 3339 UTC, `2026-11-20T07:15:00Z`. Nothing where no offset is known, or outside the years 0 to 9999.
+    /// The instant as RFC 3339 UTC, `2026-11-20T07:15:00Z`. Nothing where no offset is known, or
+    /// outside the years 0 to 9999.
     pub fn instant(self) -> Option<String> {
-        let second = self.date.days() * 86_400 + i64::from(self.second) - i64::from(self.offset?) * 60;
+        let second =
+            self.date.days() * 86_400 + i64::from(self.second) - i64::from(self.offset?) * 60;
         Date::of_days(second.div_euclid(86_400))?;
         Some(rfc3339(second * 1000))
     }
@@ -107,7 +115,8 @@ impl Found {
             'p' => {
                 let (half, rest) = text.split_at_checked(2)?;
                 self.is_afternoon = Some(half.eq_ignore_ascii_case("pm"));
-                return (self.is_afternoon == Some(true) || half.eq_ignore_ascii_case("am")).then_some(rest);
+                return (self.is_afternoon == Some(true) || half.eq_ignore_ascii_case("am"))
+                    .then_some(rest);
             }
             'z' => {
                 let end = text.bytes().position(|byte| byte == b' ').unwrap_or(text.len());
@@ -116,8 +125,11 @@ impl Found {
                 return Some(rest);
             }
             's' | 'Q' => {
-                let end =
-                    text.bytes().skip(1).position(|byte| !byte.is_ascii_digit()).map_or(text.len(), |end| end + 1);
+                let end = text
+                    .bytes()
+                    .skip(1)
+                    .position(|byte| !byte.is_ascii_digit())
+                    .map_or(text.len(), |end| end + 1);
                 let (number, rest) = text.split_at_checked(end)?;
                 let number: i64 = number.parse().ok()?;
                 self.milliseconds = number.checked_mul(if conversion == 's' { 1000 } else { 1 });
@@ -136,7 +148,8 @@ impl Found {
             return None;
         }
         let number: u16 = number.parse().ok()?;
-        let within = |range: std::ops::RangeInclusive<u16>| range.contains(&number).then_some(number);
+        let within =
+            |range: std::ops::RangeInclusive<u16>| range.contains(&number).then_some(number);
         match conversion {
             'Y' => self.year = Some(number),
             'y' => self.year = Some(if number < 69 { 2000 + number } else { 1900 + number }),
@@ -158,7 +171,9 @@ impl Found {
         }
         let year = self.year?;
         let date = match (self.month, self.day, self.ordinal) {
-            (Some(month), Some(day), None) => Date::new(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?,
+            (Some(month), Some(day), None) => {
+                Date::new(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?
+            }
             (None, None, Some(ordinal)) => {
                 let days = Date::new(year, 1, 1)?.days() + i64::from(ordinal) - 1;
                 Date::of_days(days).filter(|date| date.year == year && ordinal > 0)?
@@ -181,13 +196,15 @@ pub struct Format {
 }
 
 impl Format {
-    /// Nothing where [`Moment::parse`] does not know a conversion, where one comes twice, or where the format does not say a day.
+    /// Nothing where [`Moment::parse`] does not know a conversion, where one comes twice, or where
+    /// the format does not say a day.
     pub fn new(format: &str) -> Option<Self> {
         let mut conversions = Vec::new();
         let mut pattern = format.chars();
         while let Some(c) = pattern.next() {
             if c == '%' {
-                let conversion = pattern.next().filter(|c| width(*c) > 0 || "bpzsQ%".contains(*c))?;
+                let conversion =
+                    pattern.next().filter(|c| width(*c) > 0 || "bpzsQ%".contains(*c))?;
                 if conversion != '%' {
                     if conversions.contains(&conversion) {
                         return None;
@@ -196,21 +213,28 @@ impl Format {
                 }
             }
         }
-        let has = |wanted: &str| conversions.iter().filter(|conversion| wanted.contains(**conversion)).count();
+        let has = |wanted: &str| {
+            conversions.iter().filter(|conversion| wanted.contains(**conversion)).count()
+        };
         let is_epoch = has("sQ") == 1;
-        let is_day =
-            has("Yy") == 1 && (has("mb") == 1 && has("d") == 1 && has("j") == 0 || has("mbd") == 0 && has("j") == 1);
+        let is_day = has("Yy") == 1
+            && (has("mb") == 1 && has("d") == 1 && has("j") == 0
+                || has("mbd") == 0 && has("j") == 1);
         let is_clock = has("HI") <= 1
             && has("I") == has("p")
             && (has("HI") == 1 || has("MS") == 0)
             && (has("S") == 1 || has("f") == 0);
         let known = if is_epoch { conversions.len() == 1 } else { is_day && is_clock };
-        known.then_some(Self { has_time: is_epoch || has("HI") == 1, has_offset: is_epoch || has("z") == 1 })
+        known.then_some(Self {
+            has_time: is_epoch || has("HI") == 1,
+            has_offset: is_epoch || has("z") == 1,
+        })
     }
 }
 
 /// English short names, as Oracle's and others' default formats write them.
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Most digits that a numeric conversion takes; 0 for the others.
 fn width(conversion: char) -> usize {
@@ -230,7 +254,8 @@ fn exactly(text: &str, count: usize) -> Option<(u16, &str)> {
     all.then(|| number.parse().ok()).flatten().map(|number| (number, rest))
 }
 
-/// A time of ISO 8601 at the start of a text as seconds of the day, and the rest: `08:15`, `08:15:59.123`, `0815`, `081559`.
+/// A time of ISO 8601 at the start of a text as seconds of the day, and the rest: `08:15`,
+/// `08:15:59.123`, `0815`, `081559`.
 fn clock(text: &str) -> Option<(u32, &str)> {
     let (hour, rest) = exactly(text, 2)?;
     let is_extended = rest.starts_with(':');
@@ -239,7 +264,8 @@ fn clock(text: &str) -> Option<(u32, &str)> {
     let (second, rest) = part(rest).unwrap_or((0, rest));
     let rest = match rest.strip_prefix(['.', ',']) {
         Some(fraction) => {
-            let end = fraction.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
+            let end =
+                fraction.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
             fraction.split_at_checked(end).filter(|_| end > 0)?.1
         }
         None => rest,
@@ -293,17 +319,37 @@ mod tests {
             ("20.11.2026 08:15", "%d.%m.%Y %H:%M", Some(60), Some("2026-11-20T07:15:00Z")),
             ("20.11.2026 08:15", "%d.%m.%Y %H:%M", None, None),
             ("20261120081559+0100", "%Y%m%d%H%M%S%z", None, Some("2026-11-20T07:15:59Z")),
-            ("11/20/2026 12:15:59 AM", "%m/%d/%Y %I:%M:%S %p", Some(0), Some("2026-11-20T00:15:59Z")),
-            ("11/20/2026 12:15:59 pm", "%m/%d/%Y %I:%M:%S %p", Some(0), Some("2026-11-20T12:15:59Z")),
-            ("20-NOV-26 08.15.59.123456", "%d-%b-%y %H.%M.%S.%f", Some(0), Some("2026-11-20T08:15:59Z")),
+            (
+                "11/20/2026 12:15:59 AM",
+                "%m/%d/%Y %I:%M:%S %p",
+                Some(0),
+                Some("2026-11-20T00:15:59Z"),
+            ),
+            (
+                "11/20/2026 12:15:59 pm",
+                "%m/%d/%Y %I:%M:%S %p",
+                Some(0),
+                Some("2026-11-20T12:15:59Z"),
+            ),
+            (
+                "20-NOV-26 08.15.59.123456",
+                "%d-%b-%y %H.%M.%S.%f",
+                Some(0),
+                Some("2026-11-20T08:15:59Z"),
+            ),
             ("1700000000", "%s", None, Some("2023-11-14T22:13:20Z")),
             ("1700000000999", "%Q", Some(600), Some("2023-11-14T22:13:20Z")),
         ] {
             let moment = Moment::parse(text, format, zone);
             assert_eq!(moment.and_then(Moment::instant).as_deref(), expect, "{text} {format}");
         }
-        let day = |zone| Moment::parse("1700000000", "%s", Some(zone)).map(|moment| moment.date.to_string());
-        assert_eq!((day(0).as_deref(), day(120).as_deref()), (Some("2023-11-14"), Some("2023-11-15")));
+        let day = |zone| {
+            Moment::parse("1700000000", "%s", Some(zone)).map(|moment| moment.date.to_string())
+        };
+        assert_eq!(
+            (day(0).as_deref(), day(120).as_deref()),
+            (Some("2023-11-14"), Some("2023-11-15"))
+        );
     }
 
     #[test]

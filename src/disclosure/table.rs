@@ -1,4 +1,5 @@
-//! The one table: every leaf of every facet with its floor tier and its class (the design's "Floors").
+//! The one table: every leaf of every facet with its floor tier and its class (the design's
+//! "Floors").
 
 use crate::market::{FacetName, Tier};
 
@@ -7,8 +8,8 @@ use crate::market::{FacetName, Tier};
 pub enum Class {
     /// A fact about the car.
     VehicleFact,
-    /// Tells of a person: who keeps the car, where they take it, what they paid. Never below the owner tier, and at that tier
-    /// the caller's own only.
+    /// Tells of a person: who keeps the car, where they take it, what they paid. Never below the
+    /// owner tier, and at that tier the caller's own only.
     Personal,
     /// What proves or opens something. No tier sees it; no facet has such a leaf today.
     Secret,
@@ -19,7 +20,8 @@ pub enum Class {
 pub struct Leaf {
     /// The field's place in the facet; lists are walked without an index: `items.name`.
     pub path: &'static str,
-    /// The leaves of a field that is an object, like a quantity; empty where the field itself is the leaf.
+    /// The leaves of a field that is an object, like a quantity; empty where the field itself is
+    /// the leaf.
     pub parts: &'static [&'static str],
     /// The least tier that sees it.
     pub floor: Tier,
@@ -28,7 +30,8 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// Whether a path is this field or stands below it: of `power` the paths `power`, `power.value` and `power.unit` alone.
+    /// Whether a path is this field or stands below it: of `power` the paths `power`, `power.value`
+    /// and `power.unit` alone.
     pub fn names(&self, path: &str) -> bool {
         match path.strip_prefix(self.path) {
             Some("") => self.parts.is_empty(),
@@ -39,7 +42,11 @@ impl Leaf {
 
     /// Whether the field is what a path names, or stands below it: `items.name` is below `items`.
     pub fn is_below(&self, path: &str) -> bool {
-        path.is_empty() || self.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        path.is_empty()
+            || self
+                .path
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::json;
 
 fn market(disclosure: &[(&str, Tier)]) -> Market {
     let text = include_str!("../../tests/fixtures/market.toml");
-    let mut market = crate::market::compile("market.toml", text).expect("the fixture is valid").market;
+    let mut market =
+        crate::market::compile("market.toml", text).expect("the fixture is valid").market;
     market.disclosure = disclosure.iter().map(|(name, tier)| ((*name).to_owned(), *tier)).collect();
     market
 }
@@ -30,7 +31,11 @@ fn paths(value: &Value, path: &str, out: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                paths(field, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, out);
+                paths(
+                    field,
+                    &if path.is_empty() { name.clone() } else { format!("{path}.{name}") },
+                    out,
+                );
             }
         }
         Value::Array(elements) => elements.iter().for_each(|element| paths(element, path, out)),
@@ -52,7 +57,10 @@ fn table_is_total_for_the_types() {
         let mut known = table(*facet);
         stated.sort();
         known.sort();
-        assert_eq!(known, stated, "{facet}: the table's leaves, and those of the type with every field");
+        assert_eq!(
+            known, stated,
+            "{facet}: the table's leaves, and those of the type with every field"
+        );
     }
 }
 
@@ -81,14 +89,18 @@ fn floors_are_those_of_the_design() {
             assert_eq!(least(path), tier, "{path}");
         }
     }
-    let of = |tier: Tier| FacetName::ALL.iter().filter(|facet| least_tier(**facet, &market) == tier).count();
+    let of = |tier: Tier| {
+        FacetName::ALL.iter().filter(|facet| least_tier(**facet, &market) == tier).count()
+    };
     assert_eq!((of(Tier::Public), of(Tier::Member), of(Tier::Owner)), (4, 5, 1));
 }
 
 #[test]
 fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
     let all = || FacetName::ALL.iter().flat_map(|facet| leaves(*facet));
-    assert!(all().filter(|leaf| leaf.class == Class::Personal).all(|leaf| leaf.floor == Tier::Owner));
+    assert!(
+        all().filter(|leaf| leaf.class == Class::Personal).all(|leaf| leaf.floor == Tier::Owner)
+    );
     let secret = Leaf { path: "code", parts: &[], floor: Tier::Public, class: Class::Secret };
     assert_eq!(tier_of(FacetName::Identity, &secret, &Map::new()), None);
 }
@@ -96,17 +108,39 @@ fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
 #[test]
 fn ok_public_sees_what_the_floors_say() {
     let market = market(&[]);
-    let identity = project(FacetName::Identity, &sample(FacetName::Identity), Tier::Public, &market);
+    let identity =
+        project(FacetName::Identity, &sample(FacetName::Identity), Tier::Public, &market);
     assert_eq!(identity.withheld, ["first_registered", "vin"]);
     let recalls = project(FacetName::Recalls, &sample(FacetName::Recalls), Tier::Public, &market);
-    assert_eq!(recalls, Projection { value: json!({"open": true}), withheld: vec!["items".into()] });
-    let none = project(FacetName::Equipment, &json!({"item_count": 0, "items": []}), Tier::Public, &market);
-    assert_eq!(none, Projection { value: json!({"item_count": 0}), withheld: vec!["items".into()] });
-    for facet in [FacetName::Mileage, FacetName::Registration, FacetName::Damage, FacetName::Valuation] {
-        assert_eq!(project(facet, &sample(facet), Tier::Public, &market).value, json!({}), "{facet}");
+    assert_eq!(
+        recalls,
+        Projection { value: json!({"open": true}), withheld: vec!["items".into()] }
+    );
+    let none = project(
+        FacetName::Equipment,
+        &json!({"item_count": 0, "items": []}),
+        Tier::Public,
+        &market,
+    );
+    assert_eq!(
+        none,
+        Projection { value: json!({"item_count": 0}), withheld: vec!["items".into()] }
+    );
+    for facet in
+        [FacetName::Mileage, FacetName::Registration, FacetName::Damage, FacetName::Valuation]
+    {
+        assert_eq!(
+            project(facet, &sample(facet), Tier::Public, &market).value,
+            json!({}),
+            "{facet}"
+        );
     }
-    let damage = project(FacetName::Damage, &json!({"reported": false, "items": []}), Tier::Member, &market);
-    assert_eq!(damage, Projection { value: json!({"reported": false}), withheld: vec!["items".into()] });
+    let damage =
+        project(FacetName::Damage, &json!({"reported": false, "items": []}), Tier::Member, &market);
+    assert_eq!(
+        damage,
+        Projection { value: json!({"reported": false}), withheld: vec!["items".into()] }
+    );
 }
 
 #[test]
@@ -121,11 +155,18 @@ fn monotone_no_lower_tier_sees_more() {
         for facet in FacetName::ALL {
             for (lower, higher) in [(Tier::Public, Tier::Member), (Tier::Member, Tier::Owner)] {
                 let more = seen(*facet, higher, &market);
-                assert!(seen(*facet, lower, &market).iter().all(|leaf| more.contains(leaf)), "{facet} {lower:?}");
+                assert!(
+                    seen(*facet, lower, &market).iter().all(|leaf| more.contains(leaf)),
+                    "{facet} {lower:?}"
+                );
             }
             let mut all = Vec::new();
             paths(&sample(*facet), "", &mut all);
-            assert_eq!(seen(*facet, Tier::Owner, &market), all, "{facet}: the owner sees the whole");
+            assert_eq!(
+                seen(*facet, Tier::Owner, &market),
+                all,
+                "{facet}: the owner sees the whole"
+            );
         }
     }
 }
@@ -138,10 +179,15 @@ fn default_deny_drops_what_the_table_does_not_name() {
         paths(&project(*facet, &odd, Tier::Owner, &market(&[])).value, "", &mut seen);
         assert!(seen.is_empty(), "{facet}: {seen:?}");
     }
-    let value = json!({"make": "a", "keeper": "Erika", "power": {"value": 1, "unit": "kW", "note": "x"}});
+    let value =
+        json!({"make": "a", "keeper": "Erika", "power": {"value": 1, "unit": "kW", "note": "x"}});
     let projection = project(FacetName::Identity, &value, Tier::Owner, &market(&[]));
     assert_eq!(projection.value, json!({"make": "a", "power": {"value": 1, "unit": "kW"}}));
-    assert!(projection.withheld.is_empty(), "unknown names are not even told: {:?}", projection.withheld);
+    assert!(
+        projection.withheld.is_empty(),
+        "unknown names are not even told: {:?}",
+        projection.withheld
+    );
 }
 
 #[test]
@@ -166,7 +212,8 @@ fn a_market_raises_and_never_lowers() {
     let member = project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &range);
     assert_eq!(member.withheld, ["range"]);
     let one_end = market(&[("valuation.range.high", Tier::Owner)]);
-    let member = project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &one_end);
+    let member =
+        project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &one_end);
     assert_eq!(
         (member.withheld, member.value.pointer("/range/low/currency")),
         (vec!["range.high".to_owned()], Some(&json!("EUR")))
@@ -183,7 +230,8 @@ fn a_market_raises_and_never_lowers() {
 #[test]
 fn the_contract_describes_every_field_with_its_tier() {
     let contract: Value =
-        serde_json::from_str(include_str!("../../site/public/api/v1/openapi.json")).expect("the contract is JSON");
+        serde_json::from_str(include_str!("../../site/public/api/v1/openapi.json"))
+            .expect("the contract is JSON");
     let schemas = contract.pointer("/components/schemas").expect("schemas");
     let names = |pointer: &str| {
         let list = contract.pointer(pointer).and_then(Value::as_array).expect("a list");
@@ -194,7 +242,9 @@ fn the_contract_describes_every_field_with_its_tier() {
     for facet in FacetName::ALL {
         let at = format!("/components/schemas/Vehicle/properties/facets/properties/{facet}/$ref");
         let name = contract.pointer(&at).and_then(Value::as_str).expect("the facet has a schema");
-        let schema = schemas.get(name.trim_start_matches("#/components/schemas/")).expect("the schema is there");
+        let schema = schemas
+            .get(name.trim_start_matches("#/components/schemas/"))
+            .expect("the schema is there");
         check_members(*facet, crate::vehicle::members(*facet), schema, "");
     }
 }
@@ -205,10 +255,14 @@ fn check_members(facet: FacetName, members: &[Member], schema: &Value, before: &
     assert_eq!(properties.len(), members.len(), "{facet}.{before}");
     for member in members {
         let path = format!("{before}{}", member.name);
-        let property = properties.get(member.name).unwrap_or_else(|| panic!("{facet}.{path} is not in the contract"));
+        let property = properties
+            .get(member.name)
+            .unwrap_or_else(|| panic!("{facet}.{path} is not in the contract"));
         match member.content {
             Content::Record(inner) => check_members(facet, inner, property, &format!("{path}.")),
-            Content::List(inner) => check_members(facet, inner, &property["items"], &format!("{path}.")),
+            Content::List(inner) => {
+                check_members(facet, inner, &property["items"], &format!("{path}."))
+            }
             Content::Leaf(kind, _) => check_leaf(facet, &path, kind, property),
         }
     }
@@ -226,7 +280,11 @@ fn check_leaf(facet: FacetName, path: &str, kind: Kind, property: &Value) {
         Kind::Money => property["$ref"] == "#/components/schemas/Money",
     };
     assert!(is_of_kind, "{facet}.{path} is {kind:?}: {property}");
-    let floor = leaves(facet).iter().find(|leaf| leaf.path == path).map(|leaf| leaf.floor.as_str()).expect("a row");
+    let floor = leaves(facet)
+        .iter()
+        .find(|leaf| leaf.path == path)
+        .map(|leaf| leaf.floor.as_str())
+        .expect("a row");
     let said = property["description"].as_str().unwrap_or_default().to_lowercase();
     assert!(said.ends_with(&format!("{floor} tier.")), "{facet}.{path} is {floor}: {said}");
 }

@@ -1,4 +1,5 @@
-//! What isolates tell each other about origins by way of D1: which one is left alone, and who may probe it.
+//! What isolates tell each other about origins by way of D1: which one is left alone, and who may
+//! probe it.
 //!
 //! Advisory. A row that is lost or late costs some calls that fail, never an answer.
 
@@ -7,20 +8,24 @@ use serde_json::Value;
 use crate::market::{Market, OriginName};
 use crate::ports::{DbValue, Ports, Rows, Statement, Timestamp};
 
-/// A record that takes longer to say who may probe counts as one that fails; what is only told may take ten times as long.
+/// A record that takes longer to say who may probe counts as one that fails; what is only told may
+/// take ten times as long.
 const PATIENCE_MS: u32 = 500;
 
-/// Which origins of a market others leave alone. Rides along where the record of facets is read anyway.
+/// Which origins of a market others leave alone. Rides along where the record of facets is read
+/// anyway.
 pub(super) fn open_ones(market: &Market, now: Timestamp) -> Statement {
     Statement {
-        sql: "SELECT origin, open_until_ms FROM breaker WHERE market = ?1 AND open_until_ms > ?2".to_owned(),
+        sql: "SELECT origin, open_until_ms FROM breaker WHERE market = ?1 AND open_until_ms > ?2"
+            .to_owned(),
         params: vec![DbValue::Text(market.code.to_string()), DbValue::Integer(now.0)],
     }
 }
 
 /// The rows of [`open_ones`].
 pub(super) fn read(rows: &Rows) -> impl Iterator<Item = (&str, Timestamp)> {
-    rows.iter().filter_map(|row| Some((row.get("origin")?.as_str()?, time(row.get("open_until_ms"))?)))
+    rows.iter()
+        .filter_map(|row| Some((row.get("origin")?.as_str()?, time(row.get("open_until_ms"))?)))
 }
 
 /// Tells the others that an origin is left alone.
@@ -53,8 +58,14 @@ pub(super) enum Lease {
     Lost(Timestamp),
 }
 
-/// Asks to be the one that probes an origin until `until`. Where D1 has no row, or fails, each isolate probes for itself.
-pub(super) async fn lease(ports: Ports, market: String, origin: OriginName, until: Timestamp) -> Lease {
+/// Asks to be the one that probes an origin until `until`. Where D1 has no row, or fails, each
+/// isolate probes for itself.
+pub(super) async fn lease(
+    ports: Ports,
+    market: String,
+    origin: OriginName,
+    until: Timestamp,
+) -> Lease {
     let now = ports.clock.now();
     let key = || vec![DbValue::Text(market.clone()), DbValue::Text(origin.to_string())];
     let mut params = key();
@@ -66,7 +77,8 @@ pub(super) async fn lease(ports: Ports, market: String, origin: OriginName, unti
         params,
     };
     let look = Statement {
-        sql: "SELECT open_until_ms, probe_until_ms FROM breaker WHERE market = ?1 AND origin = ?2".to_owned(),
+        sql: "SELECT open_until_ms, probe_until_ms FROM breaker WHERE market = ?1 AND origin = ?2"
+            .to_owned(),
         params: key(),
     };
     let asked = ports.within(PATIENCE_MS, ports.db.batch(vec![take, look])).await;

@@ -1,5 +1,6 @@
-//! Where the calls of one request leave what they bring, and where the answer looks for it. Both belong to the same request: the
-//! calls run in `wait_until` from the start, so that a visitor who leaves takes nothing with them.
+//! Where the calls of one request leave what they bring, and where the answer looks for it. Both
+//! belong to the same request: the calls run in `wait_until` from the start, so that a visitor who
+//! leaves takes nothing with them.
 
 use std::cell::{Ref, RefCell};
 use std::future::poll_fn;
@@ -68,7 +69,8 @@ impl Board {
         std::mem::take(&mut self.0.borrow_mut().later)
     }
 
-    /// For the calls: whether something is to be done since the answer is out. Wakes them when it is.
+    /// For the calls: whether something is to be done since the answer is out. Wakes them when it
+    /// is.
     pub(super) fn poll_closed(&self, context: &Context<'_>, was_closed: bool) -> bool {
         let mut state = self.0.borrow_mut();
         let has_changed = state.is_closed != was_closed || !state.later.is_empty();

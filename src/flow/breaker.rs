@@ -1,9 +1,11 @@
-//! When an origin is left alone: after failures in a row, or because it said so. Then one probe finds out.
+//! When an origin is left alone: after failures in a row, or because it said so. Then one probe
+//! finds out.
 
 use crate::market;
 use crate::ports::Timestamp;
 
-/// Nobody is believed who asks to be left alone for longer, neither an origin nor another isolate: clocks differ and rows age.
+/// Nobody is believed who asks to be left alone for longer, neither an origin nor another isolate:
+/// clocks differ and rows age.
 const LONGEST_OPEN_MS: i64 = 300_000;
 
 /// The breaker of one origin, as this isolate knows it.
@@ -64,7 +66,8 @@ impl Breaker {
         self.probe_until = Some(until);
     }
 
-    /// Takes the end of a call. What was sent before the breaker opened says nothing new: only the probe ends that.
+    /// Takes the end of a call. What was sent before the breaker opened says nothing new: only the
+    /// probe ends that.
     pub(super) fn ended(
         &mut self,
         verdict: Verdict,
@@ -118,7 +121,8 @@ mod tests {
     /// Opened by three failures at second 0.
     fn open() -> Breaker {
         let mut breaker = Breaker::default();
-        let changes: Vec<_> = (0..3).map(|_| breaker.ended(Verdict::Bad, false, &POLICY, at(0))).collect();
+        let changes: Vec<_> =
+            (0..3).map(|_| breaker.ended(Verdict::Bad, false, &POLICY, at(0))).collect();
         assert_eq!(changes, [None, None, Some(Change::Opened(at(30)))]);
         breaker
     }
@@ -160,7 +164,10 @@ mod tests {
         let mut breaker = Breaker::default();
         let leave = |ms| Verdict::LeaveAlone(ms);
         assert_eq!(breaker.ended(leave(2000), false, &POLICY, at(0)), Some(Change::Opened(at(2))));
-        assert_eq!(Breaker::default().ended(leave(i64::MAX), false, &POLICY, at(0)), Some(Change::Opened(at(300))));
+        assert_eq!(
+            Breaker::default().ended(leave(i64::MAX), false, &POLICY, at(0)),
+            Some(Change::Opened(at(300)))
+        );
     }
 
     #[test]

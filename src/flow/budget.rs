@@ -1,11 +1,13 @@
-//! How many further tries an origin may be asked for: a fifth of the calls that were made, and no reserve.
+//! How many further tries an origin may be asked for: a fifth of the calls that were made, and no
+//! reserve.
 
 /// A further try costs as much as this many first ones bring in.
 const PRICE: u32 = 5;
 /// At most ten tries can be saved up, so that a long calm does not pay for a storm.
 const MOST: u32 = 10 * PRICE;
 
-/// The budget of retries and hedges of one origin, in fifths of a try. Starts empty: the first retry follows the fifth call.
+/// The budget of retries and hedges of one origin, in fifths of a try. Starts empty: the first
+/// retry follows the fifth call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget(u32);
 

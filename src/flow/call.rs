@@ -7,7 +7,8 @@ use crate::market::{FacetName, Market, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
-/// How often a call that waits for others looks again: after a quarter of the time that it has waited, within these.
+/// How often a call that waits for others looks again: after a quarter of the time that it has
+/// waited, within these.
 const LOOK_MS: (i64, i64) = (5, 50);
 
 /// One origin, asked for all facets that it feeds.
@@ -37,7 +38,8 @@ pub(super) struct Call {
     pub(super) refusals: u8,
     /// How often the record was looked at for it.
     pub(super) looks: u8,
-    /// What must come still, and the generation of each that is known, served or not: older ones are no news.
+    /// What must come still, and the generation of each that is known, served or not: older ones
+    /// are no news.
     pub(super) known: Vec<(FacetName, i64)>,
 }
 
@@ -67,10 +69,16 @@ pub(super) enum Phase {
 }
 
 impl Call {
-    pub(super) fn new(market: &Market, origin: &OriginName, ticket: Ticket, now: Timestamp) -> Self {
+    pub(super) fn new(
+        market: &Market,
+        origin: &OriginName,
+        ticket: Ticket,
+        now: Timestamp,
+    ) -> Self {
         let fed = || market.facets.iter().filter(|(_, facet)| facet.origin == *origin);
         // What a required facet needs is required too.
-        let is_required = fed().any(|(name, facet)| facet.required || plan::is_needed_by_required(market, *name));
+        let is_required =
+            fed().any(|(name, facet)| facet.required || plan::is_needed_by_required(market, *name));
         Self {
             origin: origin.clone(),
             facets: fed().map(|(name, _)| *name).collect(),
@@ -98,10 +106,14 @@ impl Call {
     /// Milliseconds after which it must be looked at again, where nothing else says so.
     pub(super) fn due_ms(&self, now: Timestamp) -> Option<u32> {
         let due_ms = match self.phase {
-            Phase::Following(_) | Phase::Queued => (now.since_ms(self.ready_at) / 4).clamp(LOOK_MS.0, LOOK_MS.1),
+            Phase::Following(_) | Phase::Queued => {
+                (now.since_ms(self.ready_at) / 4).clamp(LOOK_MS.0, LOOK_MS.1)
+            }
             Phase::Pausing(until) | Phase::Watching(until) => until.since_ms(now),
             Phase::Flying => self.hedge_at?.since_ms(now),
-            Phase::Waiting | Phase::Claiming | Phase::Looking | Phase::Leasing | Phase::Settled => return None,
+            Phase::Waiting | Phase::Claiming | Phase::Looking | Phase::Leasing | Phase::Settled => {
+                return None;
+            }
         };
         u32::try_from(due_ms).ok()
     }

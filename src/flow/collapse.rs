@@ -1,9 +1,10 @@
-//! What is being done for which car in this isolate, and what came of it a moment ago: so that many requests for one car make
-//! one read and one call to each origin.
+//! What is being done for which car in this isolate, and what came of it a moment ago: so that many
+//! requests for one car make one read and one call to each origin.
 //!
-//! Marks are plain data with an expiry: who follows looks again by its own timer, and a leader that was cancelled, which never
-//! says so, is replaced once its mark is over. Isolates do not know each other's marks: between them leases count (`cache`), and
-//! what a read was granted waits here for the call that needs it.
+//! Marks are plain data with an expiry: who follows looks again by its own timer, and a leader that
+//! was cancelled, which never says so, is replaced once its mark is over. Isolates do not know each
+//! other's marks: between them leases count (`cache`), and what a read was granted waits here for
+//! the call that needs it.
 
 use std::rc::Rc;
 
@@ -26,7 +27,8 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// A car in a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CarKey {
-    /// The first bytes of `vehicle`, compared first: a car is looked for among hundreds, several times a request.
+    /// The first bytes of `vehicle`, compared first: a car is looked for among hundreds, several
+    /// times a request.
     tag: u64,
     market: MarketCode,
     /// The keyed hash that stands for the car.
@@ -56,7 +58,8 @@ pub(super) enum Glance {
     Nothing,
 }
 
-/// The number of what landed last. Times are too coarse: in production they stand still between input and output.
+/// The number of what landed last. Times are too coarse: in production they stand still between
+/// input and output.
 pub(super) type Sequence = u64;
 
 /// What came of a facet.
@@ -83,7 +86,8 @@ struct Car {
     key: CarKey,
     /// Later cars have greater ones.
     number: Sequence,
-    /// The entry that was read a moment ago, whole and fresh, when, and its number among what landed.
+    /// The entry that was read a moment ago, whole and fresh, when, and its number among what
+    /// landed.
     entry: Option<(Part, Timestamp, Sequence)>,
     reading: Option<(FacetSet, Timestamp)>,
     flights: Vec<(OriginName, Timestamp)>,
@@ -118,7 +122,8 @@ impl Cars {
         now < self.record_fails_until
     }
 
-    /// Looks whether a car's entry must be read; the caller says by [`Cars::glanced`] what came of it.
+    /// Looks whether a car's entry must be read; the caller says by [`Cars::glanced`] what came of
+    /// it.
     pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: FacetSet) -> Glance {
         let car = self.car(key, now);
         match &car.entry {
@@ -132,8 +137,9 @@ impl Cars {
         }
     }
 
-    /// The entry was read: it, where it is all that is wanted. `false` where something landed meanwhile, which the entry may not show yet:
-    /// it is not remembered then, and should not be the answer.
+    /// The entry was read: it, where it is all that is wanted. `false` where something landed
+    /// meanwhile, which the entry may not show yet: it is not remembered then, and should not be
+    /// the answer.
     pub(super) fn glanced(&mut self, key: &CarKey, text: Option<Part>, now: Timestamp) -> bool {
         self.sweep(now);
         self.sequence += 1;
@@ -148,7 +154,8 @@ impl Cars {
         is_latest
     }
 
-    /// What landed a moment ago of these facets, each made under its policy and such that it is enough; nothing where one is lacking.
+    /// What landed a moment ago of these facets, each made under its policy and such that it is
+    /// enough; nothing where one is lacking.
     pub(super) fn recent(
         &mut self,
         key: &CarKey,
@@ -160,13 +167,23 @@ impl Cars {
         let car = self.find(key)?;
         let mut recent = Map::new();
         for (facet, policy) in facets {
-            recent.insert(facet, car.recent(facet, policy, now).filter(|envelope| is_enough(envelope))?.clone());
+            recent.insert(
+                facet,
+                car.recent(facet, policy, now).filter(|envelope| is_enough(envelope))?.clone(),
+            );
         }
         Some(recent)
     }
 
-    /// What landed of a facet after that. A failure, or that there is nothing, is news for those who waited only.
-    pub(super) fn since(&mut self, key: &CarKey, facet: FacetName, policy: u32, sequence: Sequence) -> Option<Landed> {
+    /// What landed of a facet after that. A failure, or that there is nothing, is news for those
+    /// who waited only.
+    pub(super) fn since(
+        &mut self,
+        key: &CarKey,
+        facet: FacetName,
+        policy: u32,
+        sequence: Sequence,
+    ) -> Option<Landed> {
         self.unfold(key);
         let entry = self.entry(key, facet).filter(|entry| entry.sequence > sequence)?;
         match &entry.landed {
@@ -178,15 +195,16 @@ impl Cars {
     /// Marks facets of a car as being read; says whether somebody else reads them already.
     pub(super) fn read(&mut self, key: &CarKey, facets: FacetSet, now: Timestamp) -> bool {
         let car = self.car(key, now);
-        let is_read = car.reading.as_ref().is_some_and(|(read, until)| now < *until && read.holds(facets));
+        let is_read =
+            car.reading.as_ref().is_some_and(|(read, until)| now < *until && read.holds(facets));
         if !is_read {
             car.reading = Some((facets, now.plus_ms(READ_MS)));
         }
         is_read
     }
 
-    /// A read has ended: what it found of each facet, or nothing, and the facet's policy. Gives the newest of each: the stores may
-    /// not show yet what landed a moment ago.
+    /// A read has ended: what it found of each facet, or nothing, and the facet's policy. Gives the
+    /// newest of each: the stores may not show yet what landed a moment ago.
     pub(super) fn has_read(
         &mut self,
         key: &CarKey,
@@ -200,8 +218,12 @@ impl Cars {
         car.reading = None;
         let mut newest = Map::new();
         for (facet, policy, stored) in found {
-            let is_newer = |recent: &Envelope| stored.as_ref().is_none_or(|old| old.generation < recent.generation);
-            let recent = car.recent(facet, policy, now).filter(|recent| is_newer(recent) && is_enough(recent));
+            let is_newer = |recent: &Envelope| {
+                stored.as_ref().is_none_or(|old| old.generation < recent.generation)
+            };
+            let recent = car
+                .recent(facet, policy, now)
+                .filter(|recent| is_newer(recent) && is_enough(recent));
             if let Some(recent) = recent {
                 newest.insert(facet, recent.clone());
                 continue;
@@ -216,8 +238,15 @@ impl Cars {
         newest
     }
 
-    /// Makes the caller the one that asks an origin about a car, until then; `false` where another one does.
-    pub(super) fn lead(&mut self, key: &CarKey, origin: &OriginName, until: Timestamp, now: Timestamp) -> bool {
+    /// Makes the caller the one that asks an origin about a car, until then; `false` where another
+    /// one does.
+    pub(super) fn lead(
+        &mut self,
+        key: &CarKey,
+        origin: &OriginName,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         let car = self.car(key, now);
         car.flights.retain(|(_, until)| now < *until);
         let is_free = car.flights.iter().all(|(other, _)| other != origin);
@@ -241,9 +270,17 @@ impl Cars {
     }
 
     /// What a read came to know of who asks an origin; good until then.
-    pub(super) fn grant(&mut self, key: &CarKey, origin: OriginName, lease: Lease, until: Timestamp, now: Timestamp) {
+    pub(super) fn grant(
+        &mut self,
+        key: &CarKey,
+        origin: OriginName,
+        lease: Lease,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
         let car = self.car(key, now);
-        // What this isolate was granted and has not used yet is held by itself: so says another read of it.
+        // What this isolate was granted and has not used yet is held by itself: so says another
+        // read of it.
         let is_granted = |(other, lease, until): &(OriginName, Lease, Timestamp)| {
             *other == origin && matches!(lease, Lease::Granted(_)) && now < *until
         };
@@ -255,7 +292,12 @@ impl Cars {
     }
 
     /// The lease that was left for whoever asks an origin now.
-    pub(super) fn take_lease(&mut self, key: &CarKey, origin: &OriginName, now: Timestamp) -> Option<Lease> {
+    pub(super) fn take_lease(
+        &mut self,
+        key: &CarKey,
+        origin: &OriginName,
+        now: Timestamp,
+    ) -> Option<Lease> {
         let car = self.find_mut(key)?;
         let place = car.leases.iter().position(|(other, ..)| other == origin)?;
         let (_, lease, until) = car.leases.swap_remove(place);
@@ -266,7 +308,8 @@ impl Cars {
     pub(super) fn land(&mut self, key: &CarKey, facet: FacetName, landed: Landed, now: Timestamp) {
         self.sweep(now);
         self.sequence += 1;
-        let (entry, bytes) = (Entry { facet, at: now, sequence: self.sequence, landed }, self.bytes);
+        let (entry, bytes) =
+            (Entry { facet, at: now, sequence: self.sequence, landed }, self.bytes);
         self.bytes = self.car(key, now).put(entry, bytes);
         self.shrink();
     }
@@ -302,7 +345,9 @@ impl Cars {
     fn unfold(&mut self, key: &CarKey) {
         let Some(car) = self.find_mut(key) else { return };
         let Some((text, at, sequence)) = car.entry.take() else { return };
-        for (facet, envelope) in cache::entries(&text).filter(|(_, envelope)| cache::is_possible(envelope, at)) {
+        for (facet, envelope) in
+            cache::entries(&text).filter(|(_, envelope)| cache::is_possible(envelope, at))
+        {
             if car.entries.iter().all(|entry| entry.facet != facet || entry.sequence < sequence) {
                 car.put(Entry { facet, at, sequence, landed: Landed::Envelope(envelope) }, 0);
             }
@@ -321,7 +366,15 @@ impl Cars {
             }
             let (flights, leases, entries) = (Vec::new(), Vec::new(), Vec::new());
             let bucket = self.bucket(key);
-            bucket.push(Car { key: key.clone(), number, entry: None, reading: None, flights, leases, entries });
+            bucket.push(Car {
+                key: key.clone(),
+                number,
+                entry: None,
+                reading: None,
+                flights,
+                leases,
+                entries,
+            });
             bucket.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
@@ -341,7 +394,8 @@ impl Cars {
                 car.flights.retain(|(_, until)| now < *until);
                 car.leases.retain(|(.., until)| now < *until);
                 car.reading.take_if(|(_, until)| now >= *until);
-                let is_idle = car.entries.is_empty() && car.flights.is_empty() && car.leases.is_empty();
+                let is_idle =
+                    car.entries.is_empty() && car.flights.is_empty() && car.leases.is_empty();
                 !is_idle || car.reading.is_some() || car.entry.is_some()
             });
         }
@@ -373,14 +427,18 @@ impl Car {
 
     /// What landed a moment ago of a facet, made under this policy.
     fn recent(&self, facet: FacetName, policy: u32, now: Timestamp) -> Option<&Envelope> {
-        let entry = self.entries.iter().find(|entry| entry.facet == facet && now.since_ms(entry.at) < RECENT_MS)?;
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.facet == facet && now.since_ms(entry.at) < RECENT_MS)?;
         match &entry.landed {
             Landed::Envelope(envelope) if envelope.policy == policy => Some(envelope),
             _ => None,
         }
     }
 
-    /// Takes an entry in place of the one of its facet; gives what all cars' entries hold then, where they held `bytes`.
+    /// Takes an entry in place of the one of its facet; gives what all cars' entries hold then,
+    /// where they held `bytes`.
     fn put(&mut self, entry: Entry, bytes: usize) -> usize {
         let mut bytes = bytes + entry.bytes();
         self.entries.retain(|old| {
@@ -428,7 +486,11 @@ mod tests {
             took_ms: 0,
             is_leased: true,
             is_purged: false,
-            stored: Stored::Present { public: "x".repeat(bytes).into(), withheld: "".into(), sealed: None },
+            stored: Stored::Present {
+                public: "x".repeat(bytes).into(),
+                withheld: "".into(),
+                sealed: None,
+            },
         })
     }
 
@@ -437,12 +499,16 @@ mod tests {
         let (mut cars, facet) = (Cars::default(), FacetName::Identity);
         cars.land(&key("a"), facet, envelope(1_000, 5), Timestamp(1_000));
         let mut of = |name: &str, policy, now| {
-            cars.recent(&key(name), std::iter::once((facet, policy)), |_| true, Timestamp(now)).is_some()
+            cars.recent(&key(name), std::iter::once((facet, policy)), |_| true, Timestamp(now))
+                .is_some()
         };
         assert_eq!([of("a", 7, 3_999), of("a", 7, 4_000), of("a", 8, 2_000)], [true, false, false]);
         assert!(!of("b", 7, 1_000));
         let both = [(facet, 7), (FacetName::Recalls, 7)];
-        assert!(cars.recent(&key("a"), both.into_iter(), |_| true, Timestamp(1_000)).is_none(), "one is lacking");
+        assert!(
+            cars.recent(&key("a"), both.into_iter(), |_| true, Timestamp(1_000)).is_none(),
+            "one is lacking"
+        );
     }
 
     #[test]
@@ -453,8 +519,14 @@ mod tests {
         cars.land(&key("a"), facet, failed, Timestamp(1_000));
         let sequence = cars.sequence();
         assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(Landed::Failed(_))));
-        assert!(cars.since(&key("a"), facet, 7, sequence).is_none(), "even in the same millisecond");
-        assert!(cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(1_000)).is_none());
+        assert!(
+            cars.since(&key("a"), facet, 7, sequence).is_none(),
+            "even in the same millisecond"
+        );
+        assert!(
+            cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(1_000))
+                .is_none()
+        );
     }
 
     #[test]
@@ -471,10 +543,16 @@ mod tests {
             (FacetName::Energy, 7, None),
         ];
         let newest = cars.has_read(&key("a"), found.into_iter(), |_| true, Timestamp(2_001));
-        let generations: Vec<_> = newest.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
+        let generations: Vec<_> =
+            newest.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
         assert_eq!(generations, [(FacetName::Identity, 2_000), (FacetName::Recalls, 1_000)]);
         let bytes = cars.bytes;
-        cars.has_read(&key("a"), [(FacetName::Recalls, 7, None)].into_iter(), |_| true, Timestamp(9_000));
+        cars.has_read(
+            &key("a"),
+            [(FacetName::Recalls, 7, None)].into_iter(),
+            |_| true,
+            Timestamp(9_000),
+        );
         assert!(cars.bytes < bytes && cars.cars().count() == 1, "{}", cars.bytes);
     }
 
@@ -485,12 +563,17 @@ mod tests {
             Landed::Envelope(envelope) => envelope,
             other => panic!("{other:?}"),
         };
-        let text = |now: i64| Part::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0);
+        let text = |now: i64| {
+            Part::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0)
+        };
         let generation = |cars: &mut Cars, now| {
-            let recent = cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(now));
+            let recent =
+                cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(now));
             recent.and_then(|recent| recent.get(&facet).map(|envelope| envelope.generation))
         };
-        let glance = |cars: &mut Cars, now| cars.glance(&key("a"), Timestamp(now), FacetSet::from_iter([facet]));
+        let glance = |cars: &mut Cars, now| {
+            cars.glance(&key("a"), Timestamp(now), FacetSet::from_iter([facet]))
+        };
         assert!(matches!(glance(&mut cars, 2_000), Glance::Nothing));
         cars.land(&key("a"), facet, envelope(2_000, 5), Timestamp(2_000));
         assert!(!cars.glanced(&key("a"), Some(text(1_000)), Timestamp(2_001)));
@@ -505,8 +588,13 @@ mod tests {
     #[test]
     fn ok_one_leads_and_who_was_cancelled_is_replaced() {
         let mut cars = Cars::default();
-        let mut lead = |name: &str, now| cars.lead(&key("a"), &origin(name), Timestamp(now + 100), Timestamp(now));
-        assert_eq!([lead("master", 0), lead("master", 99), lead("recalls", 99)], [true, false, true]);
+        let mut lead = |name: &str, now| {
+            cars.lead(&key("a"), &origin(name), Timestamp(now + 100), Timestamp(now))
+        };
+        assert_eq!(
+            [lead("master", 0), lead("master", 99), lead("recalls", 99)],
+            [true, false, true]
+        );
         assert!(lead("master", 100), "the mark is over");
         cars.leave(&key("a"), &origin("master"));
         assert!(cars.lead(&key("a"), &origin("master"), Timestamp(300), Timestamp(101)));
@@ -520,7 +608,9 @@ mod tests {
         assert!(!cars.read(&key("a"), one, Timestamp(0)));
         assert!(cars.read(&key("a"), one, Timestamp(100)));
         assert!(!cars.read(&key("a"), two, Timestamp(100)));
-        assert!(cars.read(&key("a"), one, Timestamp(399)) && !cars.read(&key("a"), one, Timestamp(400)));
+        assert!(
+            cars.read(&key("a"), one, Timestamp(399)) && !cars.read(&key("a"), one, Timestamp(400))
+        );
         cars.has_read(&key("a"), std::iter::empty(), |_| true, Timestamp(401));
         assert!(!cars.read(&key("a"), one, Timestamp(401)));
     }
@@ -533,7 +623,10 @@ mod tests {
         }
         cars.grant(&key("a"), origin("master"), Lease::Held, Timestamp(100), Timestamp(1));
         assert_eq!(cars.take_lease(&key("b"), &origin("master"), Timestamp(0)), None);
-        assert_eq!(cars.take_lease(&key("a"), &origin("master"), Timestamp(99)), Some(Lease::Granted(7)));
+        assert_eq!(
+            cars.take_lease(&key("a"), &origin("master"), Timestamp(99)),
+            Some(Lease::Granted(7))
+        );
         assert_eq!(cars.take_lease(&key("a"), &origin("master"), Timestamp(99)), None);
         assert_eq!(cars.take_lease(&key("a"), &origin("recalls"), Timestamp(100)), None);
     }
@@ -542,11 +635,25 @@ mod tests {
     fn ok_it_stays_small() {
         let mut cars = Cars::default();
         for number in 0..2_000 {
-            cars.land(&key(&number.to_string()), FacetName::Identity, envelope(0, 100), Timestamp(0));
+            cars.land(
+                &key(&number.to_string()),
+                FacetName::Identity,
+                envelope(0, 100),
+                Timestamp(0),
+            );
         }
-        assert!((900..=BUCKETS * MOST_CARS_OF_A_BUCKET).contains(&cars.cars().count()), "{}", cars.cars().count());
+        assert!(
+            (900..=BUCKETS * MOST_CARS_OF_A_BUCKET).contains(&cars.cars().count()),
+            "{}",
+            cars.cars().count()
+        );
         for number in 0..100 {
-            cars.land(&key(&number.to_string()), FacetName::Recalls, envelope(0, 200_000), Timestamp(1));
+            cars.land(
+                &key(&number.to_string()),
+                FacetName::Recalls,
+                envelope(0, 200_000),
+                Timestamp(1),
+            );
             assert!(cars.bytes <= MOST_BYTES, "{}", cars.bytes);
         }
         cars.land(&key("last"), FacetName::Identity, envelope(0, 1), Timestamp(10_000));

@@ -7,12 +7,13 @@ use crate::cache::Answered;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
 
-/// Counts an answer about a car, and that the car was looked at where the answer holds its identity. `vehicle` is the keyed hash
-/// that stands for the car in stores.
+/// Counts an answer about a car, and that the car was looked at where the answer holds its
+/// identity. `vehicle` is the keyed hash that stands for the car in stores.
 pub fn count(ports: &Ports, memory: &Memory, market: &Rc<Market>, vehicle: &Rc<str>, flow: &Flow) {
     let (usage, now) = (memory.usage(), flow.answered);
     // Of a car that does not exist nothing else was waited for.
-    let counted = |result: &FacetResult| !flow.unknown_vehicle || matches!(result.state, State::Absent(_));
+    let counted =
+        |result: &FacetResult| !flow.unknown_vehicle || matches!(result.state, State::Absent(_));
     let facets = flow.facets.iter().filter(|(_, result)| counted(result)).map(|(name, result)| {
         let (answered, age_s) = how(result);
         (*name, answered, age_s)
@@ -35,7 +36,8 @@ fn how(result: &FacetResult) -> (Answered, i64) {
     match &result.state {
         State::Present { stored, failure, .. } => {
             // Beyond the stale window an old one is only served where its origin failed or is late.
-            let is_instead = failure.is_some() || stored.ttl_s.saturating_add(stored.stale_s.into()) <= 0;
+            let is_instead =
+                failure.is_some() || stored.ttl_s.saturating_add(stored.stale_s.into()) <= 0;
             let answered = match result.via {
                 Via::Fetched => Answered::Fetched,
                 Via::Collapsed => Answered::Collapsed,

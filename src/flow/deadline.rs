@@ -5,7 +5,8 @@ use futures::future::{Either, LocalBoxFuture, select};
 use crate::market::Market;
 use crate::ports::{Ports, Timestamp};
 
-/// The market's deadline, counted from when the request came, less what putting the answer together takes.
+/// The market's deadline, counted from when the request came, less what putting the answer together
+/// takes.
 pub(super) struct Deadline {
     timer: LocalBoxFuture<'static, ()>,
     has_passed: bool,
@@ -38,7 +39,8 @@ pub(super) fn left_ms(ports: &Ports, market: &Market, started: Timestamp) -> u32
     u32::try_from(i64::from(allowed_ms) - passed_ms).unwrap_or(0)
 }
 
-/// What is kept of the deadline for putting the answer together and on its way: a twentieth, at most 25 ms.
+/// What is kept of the deadline for putting the answer together and on its way: a twentieth, at
+/// most 25 ms.
 fn reserve_ms(deadline_ms: u32) -> u32 {
     (deadline_ms / 20).min(25)
 }

@@ -1,4 +1,5 @@
-//! How long an origin's good answers took lately: when a second try is worth it, and when no try can end in time.
+//! How long an origin's good answers took lately: when a second try is worth it, and when no try
+//! can end in time.
 
 /// Answers that are remembered. Two bytes each.
 const WINDOW: usize = 64;

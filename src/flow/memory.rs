@@ -1,5 +1,5 @@
-//! What an isolate remembers of its origins between requests: plain data with an age. No future, lock or promise is in it, so that
-//! no request ever waits for another one's input or output.
+//! What an isolate remembers of its origins between requests: plain data with an age. No future,
+//! lock or promise is in it, so that no request ever waits for another one's input or output.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
@@ -38,7 +38,8 @@ struct Known {
     origin: OriginMemory,
 }
 
-/// What is known of one origin. The limits are those of an isolate: a region has many, and each has its own.
+/// What is known of one origin. The limits are those of an isolate: a region has many, and each has
+/// its own.
 #[derive(Default)]
 pub(super) struct OriginMemory {
     pub(super) breaker: Breaker,
@@ -49,24 +50,31 @@ pub(super) struct OriginMemory {
 }
 
 impl Memory {
-    /// What is known of an origin; nothing yet, where it was never asked or is described anew. Not to be held across a wait.
+    /// What is known of an origin; nothing yet, where it was never asked or is described anew. Not
+    /// to be held across a wait.
     pub(super) fn origin(&self, market: &Market, name: &OriginName) -> RefMut<'_, OriginMemory> {
         let fed = market.facets.values().filter(|facet| facet.origin == *name);
         let description = fed.fold(0, |number, facet| number ^ facet.revision);
         RefMut::map(self.0.origins.borrow_mut(), |known| {
-            let place = known.iter().position(|known| known.name == *name && known.market == market.code);
+            let place =
+                known.iter().position(|known| known.name == *name && known.market == market.code);
             let place = place.unwrap_or_else(|| {
                 let (market, name) = (market.code.clone(), name.clone());
                 known.push(Known { market, name, description, origin: OriginMemory::default() });
                 known.len() - 1
             });
-            #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "OK because the place was just found or made"
+            )]
             let known = &mut known[place];
             if known.description != description {
                 // An operator who has mended the description need not wait for a breaker.
                 known.description = description;
-                known.origin =
-                    OriginMemory { slots: std::mem::take(&mut known.origin.slots), ..OriginMemory::default() };
+                known.origin = OriginMemory {
+                    slots: std::mem::take(&mut known.origin.slots),
+                    ..OriginMemory::default()
+                };
             }
             &mut known.origin
         })

@@ -39,16 +39,25 @@ pub(super) fn result(
             let state = from_envelope(envelope, projected, Some(failure.clone()), now);
             FacetResult { state, via: Via::Stale, took_ms: *took_ms }
         }
-        (Some(Outcome { result: Err(failure), took_ms, .. }), None) => {
-            FacetResult { state: State::Unavailable(failure.clone()), via: Via::Nothing, took_ms: *took_ms }
-        }
+        (Some(Outcome { result: Err(failure), took_ms, .. }), None) => FacetResult {
+            state: State::Unavailable(failure.clone()),
+            via: Via::Nothing,
+            took_ms: *took_ms,
+        },
         (None, Some((envelope, projected))) => {
-            let via = if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
-            FacetResult { state: from_envelope(envelope, projected, None, now), via, took_ms: read_ms }
+            let via =
+                if envelope.freshness(now) == Freshness::Fresh { Via::Hit } else { Via::Stale };
+            FacetResult {
+                state: from_envelope(envelope, projected, None, now),
+                via,
+                took_ms: read_ms,
+            }
         }
-        (None, None) => {
-            FacetResult { state: State::Pending, via: Via::Nothing, took_ms: now.since_ms(request.started) }
-        }
+        (None, None) => FacetResult {
+            state: State::Pending,
+            via: Via::Nothing,
+            took_ms: now.since_ms(request.started),
+        },
     }
 }
 
@@ -67,18 +76,25 @@ fn from_envelope(
         policy: envelope.policy,
         age_s,
         // What an operator has declared outdated is fresh no more.
-        ttl_s: if envelope.is_purged { 0 } else { i64::from(envelope.ttl_s) }.min(i64::from(envelope.ttl_s) - age_s),
+        ttl_s: if envelope.is_purged { 0 } else { i64::from(envelope.ttl_s) }
+            .min(i64::from(envelope.ttl_s) - age_s),
         stale_s: envelope.stale_s,
         error_s: envelope.error_s,
     };
     match (&envelope.stored, projected) {
         (Stored::Absent, _) => State::Absent(provenance),
-        (Stored::Present { .. }, Some((value, withheld))) => {
-            State::Present { value: value.clone(), withheld: withheld.clone(), stored: provenance, failure }
-        }
-        (Stored::Present { public, withheld, .. }, None) => {
-            State::Present { value: public.clone(), withheld: withheld.clone(), stored: provenance, failure }
-        }
+        (Stored::Present { .. }, Some((value, withheld))) => State::Present {
+            value: value.clone(),
+            withheld: withheld.clone(),
+            stored: provenance,
+            failure,
+        },
+        (Stored::Present { public, withheld, .. }, None) => State::Present {
+            value: public.clone(),
+            withheld: withheld.clone(),
+            stored: provenance,
+            failure,
+        },
     }
 }
 
@@ -94,13 +110,16 @@ pub(super) fn verdict(
         match facets.get(&facet).map(|result| &result.state) {
             Some(State::Pending) => missing.push((facet, Missing::Pending)),
             // A failure says more than that another one had not answered when it came.
-            Some(State::Unavailable(failure)) => missing.insert(0, (facet, Missing::Failed(failure.clone()))),
+            Some(State::Unavailable(failure)) => {
+                missing.insert(0, (facet, Missing::Failed(failure.clone())))
+            }
             Some(State::Absent(_)) => unknown_vehicle = true,
             _ => {}
         }
     }
     facets.retain(|facet| request.facets.contains(facet));
-    // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing of it.
+    // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing
+    // of it.
     for facet in &request.facets {
         let is_above = disclosure::least_tier(*facet, &request.market) > request.tier;
         if is_above && facets.contains_key(facet) {

@@ -6,9 +6,11 @@ use crate::market::{FacetName, Market, Tier};
 /// What a request needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Facets to be read or fetched: what is asked for and may be seen, what is required, and what these need.
+    /// Facets to be read or fetched: what is asked for and may be seen, what is required, and what
+    /// these need.
     pub(super) wanted: Vec<FacetName>,
-    /// Facets that are asked for and that the tier does not reach. They are not fetched for this caller.
+    /// Facets that are asked for and that the tier does not reach. They are not fetched for this
+    /// caller.
     pub(super) withheld: Vec<FacetName>,
 }
 
@@ -31,7 +33,11 @@ pub(super) fn plan(market: &Market, facets: &[FacetName], tier: Tier) -> Plan {
 
 /// The facets whose values a facet's request uses.
 pub(super) fn needs(market: &Market, facet: FacetName) -> impl Iterator<Item = FacetName> + '_ {
-    let needs = market.facets.get(&facet).map(|description| description.needs.as_slice()).unwrap_or_default();
+    let needs = market
+        .facets
+        .get(&facet)
+        .map(|description| description.needs.as_slice())
+        .unwrap_or_default();
     needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?))
 }
 

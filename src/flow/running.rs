@@ -39,11 +39,22 @@ pub struct Running {
 }
 
 impl Running {
-    /// Reads what is stored and starts the calls for what is missing, which run in the background from the start. `entry` is the car's
-    /// in KV, where that was read.
-    pub async fn start(ports: &Ports, memory: &Memory, request: Request, entry: Option<Part>) -> Self {
+    /// Reads what is stored and starts the calls for what is missing, which run in the background
+    /// from the start. `entry` is the car's in KV, where that was read.
+    pub async fn start(
+        ports: &Ports,
+        memory: &Memory,
+        request: Request,
+        entry: Option<Part>,
+    ) -> Self {
         let plan = plan::plan(&request.market, &request.facets, request.tier);
-        let store = FacetStore::new(ports, &request.market, &request.lookup, &request.sealing, &request.purges);
+        let store = FacetStore::new(
+            ports,
+            &request.market,
+            &request.lookup,
+            &request.sealing,
+            &request.purges,
+        );
         let mut this = Self {
             ports: ports.clone(),
             memory: memory.clone(),
@@ -70,7 +81,8 @@ impl Running {
         this
     }
 
-    /// Opens what the caller may see beyond the public part. What does not open is not there: it is fetched again.
+    /// Opens what the caller may see beyond the public part. What does not open is not there: it is
+    /// fetched again.
     fn open(&mut self) {
         let Request { market, tier, .. } = &self.request;
         if *tier == Tier::Public {
@@ -92,8 +104,9 @@ impl Running {
     fn begin(&mut self) {
         let now = self.ports.clock.now();
         self.read_at = now;
-        let freshness =
-            |facet: &FacetName| self.cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now));
+        let freshness = |facet: &FacetName| {
+            self.cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now))
+        };
         let of = |wanted: &dyn Fn(Freshness) -> bool| -> Vec<FacetName> {
             self.plan.wanted.iter().copied().filter(|facet| wanted(freshness(facet))).collect()
         };
@@ -119,7 +132,9 @@ impl Running {
     fn give_back(&self) {
         let (car, now) = (self.request.car(), self.ports.clock.now());
         for origin in self.request.market.origins.keys() {
-            if let Some(Lease::Granted(generation)) = self.memory.cars().take_lease(&car, origin, now) {
+            if let Some(Lease::Granted(generation)) =
+                self.memory.cars().take_lease(&car, origin, now)
+            {
                 let (store, origin) = (self.store.clone(), origin.clone());
                 let released = async move { store.release(&origin, generation, None).await };
                 self.ports.background.spawn(released.boxed_local());
@@ -129,13 +144,15 @@ impl Running {
 
     fn spawn(&self, facets: &[FacetName]) -> Board {
         let board = Board::default();
-        let mut work = Work::new(&self.ports, &self.memory, &self.request, &self.store, &self.cached, &board);
+        let mut work =
+            Work::new(&self.ports, &self.memory, &self.request, &self.store, &self.cached, &board);
         work.add(facets);
         self.ports.background.spawn(work.run().boxed_local());
         board
     }
 
-    /// What is stored; or what landed a moment ago in this isolate, or is just being read by another request of it.
+    /// What is stored; or what landed a moment ago in this isolate, or is just being read by
+    /// another request of it.
     async fn read(&mut self, entry: Option<Part>) -> Map<FacetName, Envelope> {
         let car = self.request.car();
         let joined = self.memory.cars().sequence();
@@ -185,7 +202,11 @@ impl Running {
             cars.grant(&car, origin, lease, now.plus_ms(timeout_ms), now);
         }
         let mut found = read.found;
-        let found = self.plan.wanted.iter().map(|facet| (*facet, cache::policy(*facet, market), found.remove(facet)));
+        let found = self
+            .plan
+            .wanted
+            .iter()
+            .map(|facet| (*facet, cache::policy(*facet, market), found.remove(facet)));
         cars.has_read(&car, found, |envelope| self.is_enough(envelope), now)
     }
 
@@ -196,7 +217,11 @@ impl Running {
 
     /// What landed a moment ago, where that is all that is wanted.
     fn recent(&self, car: &CarKey) -> Option<Map<FacetName, Envelope>> {
-        let facets = self.plan.wanted.iter().map(|facet| (*facet, cache::policy(*facet, &self.request.market)));
+        let facets = self
+            .plan
+            .wanted
+            .iter()
+            .map(|facet| (*facet, cache::policy(*facet, &self.request.market)));
         let is_enough = |envelope: &Envelope| self.is_enough(envelope);
         self.memory.cars().recent(car, facets, is_enough, self.ports.clock.now())
     }
@@ -241,12 +266,16 @@ impl Running {
         let Some(board) = &self.board else { return false };
         let outcomes = board.outcomes();
         let has_fallback = |facet: &FacetName| {
-            self.cached.get(facet).is_some_and(|envelope| envelope.freshness(now) != Freshness::Expired)
+            self.cached
+                .get(facet)
+                .is_some_and(|envelope| envelope.freshness(now) != Freshness::Expired)
         };
-        self.request.required().any(|facet| match outcomes.get(&facet).map(|outcome| &outcome.result) {
-            Some(Err(_)) => !has_fallback(&facet),
-            Some(Ok(envelope)) => matches!(envelope.stored, Stored::Absent),
-            None => false,
+        self.request.required().any(|facet| {
+            match outcomes.get(&facet).map(|outcome| &outcome.result) {
+                Some(Err(_)) => !has_fallback(&facet),
+                Some(Ok(envelope)) => matches!(envelope.stored, Stored::Absent),
+                None => false,
+            }
         })
     }
 
@@ -274,12 +303,16 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// The answer is out, or nobody waits for it: calls go on, and what was served stale is refreshed.
+    /// The answer is out, or nobody waits for it: calls go on, and what was served stale is
+    /// refreshed.
     fn drop(&mut self) {
         let stale = std::mem::take(&mut self.stale);
         match &self.board {
             Some(board) => {
-                let due = stale.into_iter().filter(|facet| !board.outcomes().contains_key(facet)).collect();
+                let due = stale
+                    .into_iter()
+                    .filter(|facet| !board.outcomes().contains_key(facet))
+                    .collect();
                 board.close(due);
             }
             None if stale.is_empty() => {}
@@ -291,7 +324,8 @@ impl Drop for Running {
 /// Whether it is known that there is no such car.
 fn is_known_absent(request: &Request, found: &Map<FacetName, Envelope>, now: Timestamp) -> bool {
     request.required().any(|facet| {
-        let envelope = found.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
+        let envelope =
+            found.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
         envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
     })
 }
@@ -302,7 +336,9 @@ fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
     for (facet, known) in lacking {
         let Some(description) = market.facets.get(facet) else { continue };
         // What must wait for another facet is claimed when it can be asked for.
-        if plan::needs(market, *facet).any(|needed| lacking.iter().any(|(other, _)| *other == needed)) {
+        if plan::needs(market, *facet)
+            .any(|needed| lacking.iter().any(|(other, _)| *other == needed))
+        {
             continue;
         }
         let wanted = (*facet, cache::policy(*facet, market), *known);

@@ -59,10 +59,12 @@ pub(super) fn facet(
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
         Ok(Answer::NotFound) => Ok(Mapped::Absent),
-        Ok(Answer::Tree(tree)) => origin::map(market, facet, tree, &question.vin).map_err(|error| Failure {
-            place: Some(error.pointer),
-            ..Failure::new(ErrorToken::HttpProtocolError, error.cause)
-        }),
+        Ok(Answer::Tree(tree)) => {
+            origin::map(market, facet, tree, &question.vin).map_err(|error| Failure {
+                place: Some(error.pointer),
+                ..Failure::new(ErrorToken::HttpProtocolError, error.cause)
+            })
+        }
     };
     let mut projected = None;
     let result = mapped.and_then(|mapped| {
@@ -78,7 +80,11 @@ pub(super) fn facet(
 }
 
 /// What the caller sees of a stored facet, where that is more than its public part.
-pub(super) fn stored(scope: Scope<'_>, facet: FacetName, envelope: &Envelope) -> Result<Option<Projected>, OpenError> {
+pub(super) fn stored(
+    scope: Scope<'_>,
+    facet: FacetName,
+    envelope: &Envelope,
+) -> Result<Option<Projected>, OpenError> {
     let Scope { store, market, tier } = scope;
     match &envelope.stored {
         Stored::Present { sealed: Some(sealed), .. } if tier > Tier::Public => {
@@ -91,7 +97,10 @@ pub(super) fn stored(scope: Scope<'_>, facet: FacetName, envelope: &Envelope) ->
 }
 
 /// The fields of a stored facet that requests may use.
-pub(super) fn stored_fields(facet: FacetName, envelope: &Envelope) -> Map<(FacetName, String), String> {
+pub(super) fn stored_fields(
+    facet: FacetName,
+    envelope: &Envelope,
+) -> Map<(FacetName, String), String> {
     match &envelope.stored {
         Stored::Present { public, .. } => {
             let value = serde_json::from_str(public).unwrap_or_default();
@@ -114,8 +123,10 @@ fn envelope(
     let (ttl_s, stale_s, error_s, stored) = match mapped {
         Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
         Mapped::Present(value) => {
-            let (public, withheld) = written(disclosure::project(facet, &value, Tier::Public, market));
-            // Also where a field is withheld from all: what is not public is not stored in the clear.
+            let (public, withheld) =
+                written(disclosure::project(facet, &value, Tier::Public, market));
+            // Also where a field is withheld from all: what is not public is not stored in the
+            // clear.
             let whole = value.to_string();
             let is_public = withheld.is_empty() && *whole == *public;
             let sealed = (!is_public).then(|| Rc::new(store.seal(facet, whole.as_bytes())));
@@ -143,7 +154,12 @@ fn written(projection: disclosure::Projection) -> Projected {
 }
 
 /// A failure for operators. Holds no value of any answer.
-pub(super) fn event(message: &'static str, market: &Market, origin: &OriginName, failure: &Failure) -> Event {
+pub(super) fn event(
+    message: &'static str,
+    market: &Market,
+    origin: &OriginName,
+    failure: &Failure,
+) -> Event {
     let mut event = Event::new(Level::Warn, message)
         .with(field::MARKET, &market.code)
         .with(field::ORIGIN, origin)

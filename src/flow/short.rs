@@ -1,5 +1,6 @@
-//! The short way: a public document of which all is in the car's entry, and fresh. Nearly every request is one, so it takes no more
-//! steps than that needs; whatever else it is goes the long way ([`super::Running`]), with what was read. Both come to the same answer.
+//! The short way: a public document of which all is in the car's entry, and fresh. Nearly every
+//! request is one, so it takes no more steps than that needs; whatever else it is goes the long way
+//! ([`super::Running`]), with what was read. Both come to the same answer.
 
 use std::rc::Rc;
 
@@ -95,7 +96,8 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
     };
     let now = ports.clock.now();
     let flow = flow(&steps, &text, now, now.since_ms(ask.started));
-    let is_latest = is_remembered || memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
+    let is_latest =
+        is_remembered || memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
     match flow {
         Some(flow) if is_latest => Way::Answered(flow),
         None if is_remembered => Way::Long,
@@ -112,10 +114,17 @@ fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flo
     let mut facets: Map<FacetName, FacetResult> = Map::with_capacity(steps.len());
     let mut lacking = wanted(steps);
     for (facet, envelope) in cache::entries(text) {
-        let Some(step) = steps.iter().find(|step| step.facet == facet && step.is_wanted) else { continue };
-        let is_fresh = envelope.freshness(now) == Freshness::Fresh && !envelope.may_be_due_early(now);
+        let Some(step) = steps.iter().find(|step| step.facet == facet && step.is_wanted) else {
+            continue;
+        };
+        let is_fresh =
+            envelope.freshness(now) == Freshness::Fresh && !envelope.may_be_due_early(now);
         let is_unknown = step.is_required && matches!(envelope.stored, Stored::Absent);
-        if !is_fresh || is_unknown || envelope.policy != step.policy || !cache::is_possible(&envelope, now) {
+        if !is_fresh
+            || is_unknown
+            || envelope.policy != step.policy
+            || !cache::is_possible(&envelope, now)
+        {
             return None;
         }
         lacking.remove(facet);
@@ -131,5 +140,11 @@ fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flo
             facets.insert(step.facet, merge::above(needs));
         }
     }
-    Some(Flow { facets, missing: Vec::new(), unknown_vehicle: false, answered: now, is_short: true })
+    Some(Flow {
+        facets,
+        missing: Vec::new(),
+        unknown_vehicle: false,
+        answered: now,
+        is_short: true,
+    })
 }

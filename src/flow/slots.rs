@@ -1,7 +1,8 @@
-//! How many calls an isolate has at one origin at the same time, and who is next: required facets first, then first come, first
-//! served.
+//! How many calls an isolate has at one origin at the same time, and who is next: required facets
+//! first, then first come, first served.
 //!
-//! Tickets are plain numbers. A waiting request looks again by its own timer; what was cancelled never says so, and expires.
+//! Tickets are plain numbers. A waiting request looks again by its own timer; what was cancelled
+//! never says so, and expires.
 
 use crate::ports::Timestamp;
 
@@ -53,7 +54,8 @@ impl Slots {
             Some(place) => place,
             None if self.queue.len() >= LONGEST_QUEUE => return Place::Full,
             None => {
-                let behind = self.queue.iter().position(|waiting| is_required && !waiting.is_required);
+                let behind =
+                    self.queue.iter().position(|waiting| is_required && !waiting.is_required);
                 let place = behind.unwrap_or(self.queue.len());
                 self.queue.insert(place, Waiting { ticket, is_required, looked_at: now });
                 place
@@ -121,7 +123,11 @@ mod tests {
         (1..=3).for_each(|t| _ = enter(&mut slots, t, false, 0));
         assert_eq!(enter(&mut slots, 4, false, 500), Place::Waits);
         assert_eq!(enter(&mut slots, 4, false, 1_400), Place::Waits, "two are held");
-        assert_eq!(enter(&mut slots, 5, false, 10_000), Place::Held, "not any more, and nobody waits");
+        assert_eq!(
+            enter(&mut slots, 5, false, 10_000),
+            Place::Held,
+            "not any more, and nobody waits"
+        );
     }
 
     #[test]

@@ -14,8 +14,7 @@ use crate::ports::sqlite;
 
 const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand><Model>911</Model>\
     <ModelYear>1996</ModelYear></Vehicle></GetVehicleResponse></e:Body></e:Envelope>";
-const UNKNOWN: &str =
-    "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
+const UNKNOWN: &str = "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
 
 struct Case {
     world: Rc<World>,
@@ -79,7 +78,11 @@ impl Case {
             facets: facets.to_vec(),
             tier: Tier::Public,
             started: ports.clock.now(),
-            trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
+            trace: Trace {
+                id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
+                flags: "01",
+                state: None,
+            },
         };
         self.world.run(run(&ports, &self.memory, request))
     }
@@ -133,7 +136,10 @@ fn ok_fetched_once_then_served_without_asking() {
     let case = Case::new(&master, &equipment, &recalls);
     let first = case.run();
     assert_eq!(states(&first), ["fetched", "fetched", "fetched"]);
-    assert_eq!(value(&first, FacetName::Identity), r#"{"make":"Porsche","model":"911","model_year":1996}"#);
+    assert_eq!(
+        value(&first, FacetName::Identity),
+        r#"{"make":"Porsche","model":"911","model_year":1996}"#
+    );
     assert_eq!(value(&first, FacetName::Equipment), r#"{"item_count":1}"#);
     assert_eq!(value(&first, FacetName::Recalls), r#"{"open":true}"#);
     case.world.run_background();
@@ -175,13 +181,21 @@ fn ok_optional_origins_down_cost_their_own_facets() {
 #[test]
 fn err_required_origin_down_answers_at_once() {
     let (_, equipment, recalls) = good();
-    let case = Case::new(&Answer::failure(OriginHttpError::Connection), &equipment.after(800), &recalls.after(800));
+    let case = Case::new(
+        &Answer::failure(OriginHttpError::Connection),
+        &equipment.after(800),
+        &recalls.after(800),
+    );
     let started = case.world.ports().clock.now();
     let flow = case.run();
     assert_eq!(flow.answered.since_ms(started), 20, "there is nothing to wait for");
     assert!(matches!(flow.missing.as_slice(), [(FacetName::Identity, Missing::Failed(_))]));
     case.world.run_background();
-    assert_eq!(sqlite::facets_in_kv(&case.world), ["equipment", "recalls"], "what the others answer is kept");
+    assert_eq!(
+        sqlite::facets_in_kv(&case.world),
+        ["equipment", "recalls"],
+        "what the others answer is kept"
+    );
 }
 
 #[test]
@@ -196,7 +210,11 @@ fn err_required_origin_slow_is_pending() {
 #[test]
 fn ok_unknown_car_is_remembered_and_nothing_else_about_it() {
     let (_, equipment, recalls) = good();
-    let case = Case::new(&Answer::status(500, "text/xml", UNKNOWN), &equipment.after(300), &recalls.after(300));
+    let case = Case::new(
+        &Answer::status(500, "text/xml", UNKNOWN),
+        &equipment.after(300),
+        &recalls.after(300),
+    );
     assert!(case.run().unknown_vehicle);
     case.world.run_background();
     assert_eq!(sqlite::facets_in_kv(&case.world), ["identity"]);
@@ -230,7 +248,10 @@ fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
     let flow = case.run();
     assert_eq!(states(&flow), ["hit", "stale", "stale"]);
     let error = |facet| flow.facets.get(&facet).and_then(|result| result.state.error());
-    assert_eq!((error(FacetName::Equipment), error(FacetName::Recalls)), (None, Some(ErrorToken::ConnectionRefused)));
+    assert_eq!(
+        (error(FacetName::Equipment), error(FacetName::Recalls)),
+        (None, Some(ErrorToken::ConnectionRefused))
+    );
     case.answers(&master, &equipment, &recalls.clone().after(5000));
     assert_eq!(states(&case.run()), ["hit", "stale", "stale"], "the deadline passes");
     case.world.advance_s(10_000);
@@ -258,7 +279,10 @@ fn ok_a_facet_that_needs_another_waits_for_it() {
     let case = Case::new(&master, &equipment, &recalls).where_equipment_needs_the_model();
     assert_eq!(states(&case.run_for(&[FacetName::Equipment])), ["fetched"]);
     let urls: Vec<String> = case.world.requests().into_iter().map(|request| request.url).collect();
-    assert_eq!(urls, ["https://erp.example.com/VehicleMaster", "https://equipment.example.com/cars/911"]);
+    assert_eq!(
+        urls,
+        ["https://erp.example.com/VehicleMaster", "https://equipment.example.com/cars/911"]
+    );
 }
 
 #[test]
@@ -276,8 +300,10 @@ fn ok_an_old_value_serves_what_needs_it_while_its_origin_fails() {
 fn ok_a_facet_above_the_callers_tier_is_withheld_even_where_it_is_required() {
     let (master, equipment, recalls) = good();
     let mut case = Case::new(&master, &equipment, &recalls);
-    let public = disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
-    let raised = public.map(|leaf| format!("\"identity.{}\" = \"owner\"", leaf.path)).collect::<Vec<_>>();
+    let public =
+        disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
+    let raised =
+        public.map(|leaf| format!("\"identity.{}\" = \"owner\"", leaf.path)).collect::<Vec<_>>();
     let raised = raised.join("\n");
     let market = include_str!("../../tests/fixtures/market.toml");
     let text = format!("{market}\n[disclosure]\n{raised}");
@@ -293,7 +319,8 @@ fn ok_a_mapping_that_was_corrected_is_not_met_in_the_cache() {
     let mut case = Case::new(&master, &equipment, &recalls);
     case.run();
     case.world.run_background();
-    let text = include_str!("../../tests/fixtures/market.toml").replace("name = \"/name\"", "name = \"/title\"");
+    let text = include_str!("../../tests/fixtures/market.toml")
+        .replace("name = \"/name\"", "name = \"/title\"");
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
     assert_eq!(states(&case.run()), ["hit", "unavailable", "hit"]);
 }
@@ -316,7 +343,8 @@ fn ok_no_event_holds_the_vin() {
     let bad = Answer::ok("application/json", r#"{"items": [{"name": ["WP0ZZZ99ZTS390000"]}]}"#);
     let case = Case::new(&master, &bad, &Answer::status(500, "text/plain", "WP0ZZZ99ZTS390000"));
     case.run();
-    let lines: Vec<String> = case.world.events.borrow().iter().map(crate::telemetry::Event::to_json).collect();
+    let lines: Vec<String> =
+        case.world.events.borrow().iter().map(crate::telemetry::Event::to_json).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains("WP0ZZZ99ZTS390000")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/items/0/name\"")), "{lines:?}");

@@ -1,8 +1,10 @@
-//! Client-side throttling between a closed and an open breaker: Google's "Site Reliability Engineering", chapter "Handling Overload".
+//! Client-side throttling between a closed and an open breaker: Google's "Site Reliability
+//! Engineering", chapter "Handling Overload".
 //!
-//! Over a window, with `requests` the calls that were wanted and `accepts` those that the origin answered, a call is refused
-//! with the probability max(0, (requests − K × accepts) / (requests + 1)), K = 2. As many calls as would open the breaker are
-//! free: one failure of a quiet origin must not refuse the next call.
+//! Over a window, with `requests` the calls that were wanted and `accepts` those that the origin
+//! answered, a call is refused with the probability max(0, (requests − K × accepts) / (requests +
+//! 1)), K = 2. As many calls as would open the breaker are free: one failure of a quiet origin must
+//! not refuse the next call.
 
 use crate::ports::Timestamp;
 
@@ -26,7 +28,8 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts a call that is wanted, and says whether it is refused. `chance` is random, 0 to 65535.
+    /// Counts a call that is wanted, and says whether it is refused. `chance` is random, 0 to
+    /// 65535.
     pub(super) fn refuses(&mut self, free: u16, chance: u16, now: Timestamp) -> bool {
         self.slide(now);
         let requests = self.now.requests + self.before.requests;
@@ -57,7 +60,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    /// Of 10 000 calls at one a millisecond, how many go out where the origin accepts one in `one_in`; 0: none.
+    /// Of 10 000 calls at one a millisecond, how many go out where the origin accepts one in
+    /// `one_in`; 0: none.
     fn sent(one_in: u32) -> u32 {
         let mut throttle = Throttle::default();
         let (mut sent, mut random) = (0, 1_u32);

@@ -1,4 +1,5 @@
-//! W3C Trace Context towards origins: each call to one is a span of its own, a child of the caller's trace.
+//! W3C Trace Context towards origins: each call to one is a span of its own, a child of the
+//! caller's trace.
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
-//! The calls of one request: each origin is asked once, as soon as what it needs is there, and every answer is stored.
+//! The calls of one request: each origin is asked once, as soon as what it needs is there, and
+//! every answer is stored.
 //!
-//! One loop looks at every call in turn and starts what can start; between two looks it waits for an answer, or for the next time
-//! at which something is due. Whether a call may go out is decided by what the isolate remembers of its origin ([`Memory`]).
+//! One loop looks at every call in turn and starts what can start; between two looks it waits for
+//! an answer, or for the next time at which something is due. Whether a call may go out is decided
+//! by what the isolate remembers of its origin ([`Memory`]).
 
 mod ending;
 mod region;
@@ -25,14 +27,17 @@ use super::memory::Memory;
 use super::settle;
 use super::slots::{Place, Ticket};
 use super::{Request, plan};
-use crate::cache::{self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look};
+use crate::cache::{
+    self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look,
+};
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
 use crate::origin::{self, Answer, ErrorToken, Failure, Question};
 use crate::ports::{Ports, Timestamp};
 
 /// The platform lets six connections wait for their answers; the seventh would queue unseen.
 const MOST_CALLS: usize = 6;
-/// After the answer the platform lets work go on for 30 s; what is late must be stored in that time too.
+/// After the answer the platform lets work go on for 30 s; what is late must be stored in that time
+/// too.
 const AFTER_ANSWER_MS: u32 = 29_000;
 /// What comes within this time is stored in one go: each write costs as much as a call.
 const SAVE_MS: u32 = 50;
@@ -110,8 +115,10 @@ impl Work {
     ) -> Self {
         let now = ports.clock.now();
         let market = &request.market;
-        let needed: Vec<FacetName> = market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
-        let mut question = Question { vin: request.vin.clone(), market: market.code.clone(), fields: Map::new() };
+        let needed: Vec<FacetName> =
+            market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
+        let mut question =
+            Question { vin: request.vin.clone(), market: market.code.clone(), fields: Map::new() };
         let mut settled = Vec::new();
         for (facet, envelope) in cached {
             let freshness = envelope.freshness(now);
@@ -146,8 +153,8 @@ impl Work {
         }
     }
 
-    /// Adds the calls that these facets take, those that feed a required facet first. An origin is asked once, however many
-    /// facets it feeds.
+    /// Adds the calls that these facets take, those that feed a required facet first. An origin is
+    /// asked once, however many facets it feeds.
     pub(super) fn add(&mut self, facets: &[FacetName]) {
         let now = self.ports.clock.now();
         for facet in facets {
@@ -157,7 +164,9 @@ impl Work {
                 continue;
             }
             let mut call = Call::new(&self.market, &description.origin, self.memory.ticket(), now);
-            let known = |facet: &FacetName| (*facet, self.cached.get(facet).map_or(0, |old| old.generation));
+            let known = |facet: &FacetName| {
+                (*facet, self.cached.get(facet).map_or(0, |old| old.generation))
+            };
             call.known = call.facets.iter().map(known).collect();
             self.calls.push(call);
         }
@@ -174,7 +183,11 @@ impl Work {
             self.board.settle(is_settled);
             self.save(is_settled, now);
             self.publish_entry(now);
-            if is_settled && self.running.is_empty() && self.board.is_closed() && self.publication.is_done() {
+            if is_settled
+                && self.running.is_empty()
+                && self.board.is_closed()
+                && self.publication.is_done()
+            {
                 return;
             }
             self.wait(now).await;
@@ -183,7 +196,8 @@ impl Work {
 
     /// Waits for whatever ends first, or for the next time at which something is due.
     async fn wait(&mut self, now: Timestamp) {
-        let save_ms = SAVE_MS.saturating_sub(u32::try_from(now.since_ms(self.unsaved_since)).unwrap_or(SAVE_MS));
+        let save_ms = SAVE_MS
+            .saturating_sub(u32::try_from(now.since_ms(self.unsaved_since)).unwrap_or(SAVE_MS));
         let save_ms = (!self.unsaved.is_empty()).then_some(save_ms);
         let due_ms = self.calls.iter().filter_map(|call| call.due_ms(now));
         let due_ms = due_ms.chain(save_ms).chain(self.publication.due_ms(now)).min();
@@ -195,7 +209,11 @@ impl Work {
                 return Poll::Ready(Some(ended));
             }
             let is_due = timer.as_mut().is_some_and(|timer| timer.poll_unpin(context).is_ready());
-            if is_due || board.poll_closed(context, was_closed) { Poll::Ready(None) } else { Poll::Pending }
+            if is_due || board.poll_closed(context, was_closed) {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
         });
         match ended.await {
             Some(Ended::Try(attempt, result)) => self.tried(attempt, result),
@@ -215,7 +233,8 @@ impl Work {
             // Required facets first, then in the order in which they were asked for.
             for is_required in [true, false] {
                 for at in 0..self.calls.len() {
-                    let is_due = self.calls.get(at).is_some_and(|call| call.is_required == is_required);
+                    let is_due =
+                        self.calls.get(at).is_some_and(|call| call.is_required == is_required);
                     has_moved |= is_due && self.look(at, now);
                 }
             }
@@ -246,9 +265,11 @@ impl Work {
         }
     }
 
-    /// Nothing can come that the waiting calls wait for: ask all the same; a field that is not stated then fails the call.
+    /// Nothing can come that the waiting calls wait for: ask all the same; a field that is not
+    /// stated then fails the call.
     fn break_deadlock(&mut self, now: Timestamp) -> bool {
-        let is_stuck = self.calls.iter().all(|call| matches!(call.phase, Phase::Waiting | Phase::Settled));
+        let is_stuck =
+            self.calls.iter().all(|call| matches!(call.phase, Phase::Waiting | Phase::Settled));
         let first = self.calls.iter().position(|call| matches!(call.phase, Phase::Waiting));
         match first {
             Some(at) if is_stuck => self.join(at, now),
@@ -258,13 +279,16 @@ impl Work {
 
     fn is_ready(&self, at: usize) -> bool {
         let facets = self.calls.get(at).map(|call| call.facets.as_slice()).unwrap_or_default();
-        facets.iter().all(|facet| plan::needs(&self.market, *facet).all(|needed| self.settled.contains(&needed)))
+        facets.iter().all(|facet| {
+            plan::needs(&self.market, *facet).all(|needed| self.settled.contains(&needed))
+        })
     }
 
     /// Becomes the one that asks, or follows the one that does.
     fn join(&mut self, at: usize, now: Timestamp) -> bool {
         let Some(call) = self.calls.get_mut(at) else { return false };
-        let timeout_ms = self.market.origins.get(&call.origin).map_or(0, |origin| origin.timeout_ms);
+        let timeout_ms =
+            self.market.origins.get(&call.origin).map_or(0, |origin| origin.timeout_ms);
         call.ready_at = now;
         call.give_up_at = now.plus_ms(timeout_ms).min(self.end);
         // It may wait for a slot as long as it may take.
@@ -299,9 +323,12 @@ impl Work {
             let policy = cache::policy(*facet, &self.market);
             let since = self.memory.cars().since(&self.car, *facet, policy, sequence);
             match since {
-                // What somebody has read from the stores meanwhile is no news; nor is what lacks a part that this caller may see.
+                // What somebody has read from the stores meanwhile is no news; nor is what lacks a
+                // part that this caller may see.
                 Some(Landed::Envelope(envelope)) => {
-                    landed.extend(self.news(*facet, *known, &envelope, now).map(|news| (*facet, Ok(news))));
+                    landed.extend(
+                        self.news(*facet, *known, &envelope, now).map(|news| (*facet, Ok(news))),
+                    );
                 }
                 Some(Landed::Failed(failure)) => landed.push((*facet, Err(failure))),
                 Some(Landed::Nothing) | None => {}
@@ -328,9 +355,13 @@ impl Work {
     fn enter(&mut self, at: usize, now: Timestamp) -> bool {
         let Some(call) = self.calls.get(at) else { return false };
         let Some(origin) = self.market.origins.get(&call.origin) else {
-            return self.refuse(at, Failure::new(ErrorToken::DestinationUnavailable, "origin not described"));
+            return self.refuse(
+                at,
+                Failure::new(ErrorToken::DestinationUnavailable, "origin not described"),
+            );
         };
-        let (free, concurrency, timeout_ms) = (origin.breaker.failures, origin.concurrency, origin.timeout_ms);
+        let (free, concurrency, timeout_ms) =
+            (origin.breaker.failures, origin.concurrency, origin.timeout_ms);
         let mut known = self.memory.origin(&self.market, &call.origin);
         let gate = known.breaker.gate(now);
         if let Gate::Open(until) = gate {
@@ -339,7 +370,10 @@ impl Work {
         }
         if now.plus_ms(known.latency.quickest_ms()) >= call.give_up_at {
             drop(known);
-            return self.refuse(at, Failure::new(ErrorToken::ConnectionLimitReached, "there is no time left for it"));
+            return self.refuse(
+                at,
+                Failure::new(ErrorToken::ConnectionLimitReached, "there is no time left for it"),
+            );
         }
         if self.running.len() >= MOST_CALLS {
             return false;
@@ -349,7 +383,10 @@ impl Work {
             Place::Waits => return false,
             Place::Full => {
                 drop(known);
-                let failure = Failure::new(ErrorToken::ConnectionLimitReached, "too many calls wait for this origin");
+                let failure = Failure::new(
+                    ErrorToken::ConnectionLimitReached,
+                    "too many calls wait for this origin",
+                );
                 return self.refuse(at, Failure { retry_after_s: Some(1), ..failure });
             }
             Place::Held => {}
@@ -370,9 +407,12 @@ impl Work {
     }
 
     fn ask_for_lease(&mut self, at: usize, until: Timestamp) {
-        let (ports, market, origin) = (self.ports.clone(), self.market.code.to_string(), self.origin_of(at));
+        let (ports, market, origin) =
+            (self.ports.clone(), self.market.code.to_string(), self.origin_of(at));
         self.set(at, Phase::Leasing);
-        let lease = async move { Ended::Lease { call: at, lease: advice::lease(ports, market, origin, until).await } };
+        let lease = async move {
+            Ended::Lease { call: at, lease: advice::lease(ports, market, origin, until).await }
+        };
         self.running.push(lease.boxed_local());
     }
 
@@ -397,7 +437,8 @@ impl Work {
             // What it waited for its slot is not taken from the origin's time.
             call.give_up_at = now.plus_ms(origin.timeout_ms).min(self.end);
             let may_hedge = origin.hedge && !is_probe;
-            call.hedge_at = known.latency.p95_ms().filter(|_| may_hedge).map(|p95_ms| now.plus_ms(p95_ms));
+            call.hedge_at =
+                known.latency.p95_ms().filter(|_| may_hedge).map(|p95_ms| now.plus_ms(p95_ms));
         }
         drop(known);
         call.tries = call.tries.saturating_add(1);
@@ -406,7 +447,8 @@ impl Work {
         self.push_try(at, ticket, is_probe, now);
     }
 
-    /// A second try beside the first, where that takes unusually long, a slot is free and the budget allows it.
+    /// A second try beside the first, where that takes unusually long, a slot is free and the
+    /// budget allows it.
     fn hedge(&mut self, at: usize, now: Timestamp) {
         let ticket = self.memory.ticket();
         let Some(call) = self.calls.get_mut(at) else { return };
@@ -415,7 +457,9 @@ impl Work {
         let mut known = self.memory.origin(&self.market, &call.origin);
         let until = call.give_up_at.plus_ms(GRACE_MS);
         let is_open = known.breaker.gate(now) == Gate::Closed && self.running.len() < MOST_CALLS;
-        if !is_open || known.slots.enter(ticket, false, origin.concurrency, until, now) != Place::Held {
+        if !is_open
+            || known.slots.enter(ticket, false, origin.concurrency, until, now) != Place::Held
+        {
             known.slots.leave(ticket);
             return;
         }
@@ -437,7 +481,9 @@ impl Work {
         let is_first = call.tries == 1 && ticket == call.ticket;
         let attempt = Try { call: at, ticket, sent: now, is_first, is_probe };
         let ended = async move {
-            let result = origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms).await;
+            let result =
+                origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms)
+                    .await;
             Ended::Try(attempt, result)
         };
         self.running.push(ended.boxed_local());
@@ -468,5 +514,8 @@ impl Work {
 
 fn left_alone(cause: &'static str, for_ms: i64) -> Failure {
     let seconds = u32::try_from((for_ms + 999) / 1000).unwrap_or(u32::MAX).max(1);
-    Failure { retry_after_s: Some(seconds), ..Failure::new(ErrorToken::DestinationUnavailable, cause) }
+    Failure {
+        retry_after_s: Some(seconds),
+        ..Failure::new(ErrorToken::DestinationUnavailable, cause)
+    }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{BindingName, SecretName};
 
-/// The credentials of an origin: at most one of the first four, and a client certificate beside it or alone.
+/// The credentials of an origin: at most one of the first four, and a client certificate beside it
+/// or alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {

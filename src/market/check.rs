@@ -1,4 +1,5 @@
-//! What a market file must satisfy beyond its shape. Every finding names the key, the cause and the fix.
+//! What a market file must satisfy beyond its shape. Every finding names the key, the cause and the
+//! fix.
 
 mod address;
 mod csv;
@@ -54,13 +55,22 @@ impl Findings {
 
 fn check_general(market: &Market, findings: &mut Findings) {
     if market.name.trim().is_empty() || market.name.chars().count() > 60 {
-        findings.add(&["name"], "must be 1 to 60 characters; write the market's name as its visitors do");
+        findings.add(
+            &["name"],
+            "must be 1 to 60 characters; write the market's name as its visitors do",
+        );
     }
     if market.locales.is_empty() {
-        findings.add(&["locales"], "is empty; name at least one, like [\"de-DE\"]: the first is the default");
+        findings.add(
+            &["locales"],
+            "is empty; name at least one, like [\"de-DE\"]: the first is the default",
+        );
     }
     if !currency::is_currency(&market.currency) {
-        findings.add(&["currency"], "is not an ISO 4217 code; write three capital letters, like \"EUR\"");
+        findings.add(
+            &["currency"],
+            "is not an ISO 4217 code; write three capital letters, like \"EUR\"",
+        );
     }
     findings.range(&["deadline_ms"], market.deadline_ms, 50, 25_000, "milliseconds");
     if market.facets.is_empty() {
@@ -77,14 +87,21 @@ fn check_sign_in(market: &Market, findings: &mut Findings) {
     let Some(sign_in) = &market.sign_in else { return };
     check_address(&["sign_in", "issuer"], &sign_in.issuer, findings);
     if sign_in.client_id.is_empty() {
-        findings.add(&["sign_in", "client_id"], "is empty; write the client id that the identity provider gave");
+        findings.add(
+            &["sign_in", "client_id"],
+            "is empty; write the client id that the identity provider gave",
+        );
     }
     if !sign_in.scopes.iter().any(|scope| scope == "openid") {
-        findings
-            .add(&["sign_in", "scopes"], "lacks \"openid\"; add it: OpenID Connect answers with an ID token only then");
+        findings.add(
+            &["sign_in", "scopes"],
+            "lacks \"openid\"; add it: OpenID Connect answers with an ID token only then",
+        );
     }
     for algorithm in &sign_in.algorithms {
-        if !["ES256", "RS256", "EdDSA", "ES384", "RS384", "RS512", "PS256"].contains(&algorithm.as_str()) {
+        if !["ES256", "RS256", "EdDSA", "ES384", "RS384", "RS512", "PS256"]
+            .contains(&algorithm.as_str())
+        {
             findings.add(
                 &["sign_in", "algorithms"],
                 format!("holds {algorithm:?}, which is not accepted; use ES256, RS256 or EdDSA"),
@@ -103,8 +120,10 @@ fn check_disclosure(market: &Market, findings: &mut Findings) {
     for name in market.disclosure.keys() {
         let facet = name.split_once('.').and_then(|(facet, _)| FacetName::parse(facet));
         if facet.is_none() {
-            findings
-                .add(&["disclosure", name], "is not a facet's field; write \"facet.field\", like \"valuation.range\"");
+            findings.add(
+                &["disclosure", name],
+                "is not a facet's field; write \"facet.field\", like \"valuation.range\"",
+            );
         }
     }
 }
@@ -112,7 +131,8 @@ fn check_disclosure(market: &Market, findings: &mut Findings) {
 /// "did you mean …" for a word close to a known one, else the known ones.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
-    let best = known.iter().map(|k| (strsim::jaro_winkler(word, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best =
+        known.iter().map(|k| (strsim::jaro_winkler(word, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((score, name)) if score > 0.85 => format!("did you mean \"{name}\"?"),
         _ if known.is_empty() => "none is described".into(),

@@ -1,6 +1,8 @@
-//! The words that a facet's coded fields can hold, each declared once: a type for the code, its words for market files.
+//! The words that a facet's coded fields can hold, each declared once: a type for the code, its
+//! words for market files.
 //!
-//! Leaves to others: which field holds which words (`vocabulary`), and what they are called on pages (`site/messages`).
+//! Leaves to others: which field holds which words (`vocabulary`), and what they are called on
+//! pages (`site/messages`).
 
 use std::fmt;
 
@@ -130,8 +132,9 @@ code! {
     }
 }
 code! {
-    /// `energy.label`, `energy.label_discharged`: the class on the legal label. The scale is the market's: A to G (CO2, Germany
-    /// since 2024; France), A+++ to G (Germany until then), A to M (Great Britain).
+    /// `energy.label`, `energy.label_discharged`: the class on the legal label. The scale is the
+    /// market's: A to G (CO2, Germany since 2024; France), A+++ to G (Germany until then), A to M
+    /// (Great Britain).
     EnergyLabel {
         /// A+++.
         A3 = "A+++",
@@ -168,7 +171,8 @@ code! {
     }
 }
 code! {
-    /// `energy.cycle`: how consumption and emissions were measured. Values of different cycles do not compare.
+    /// `energy.cycle`: how consumption and emissions were measured. Values of different cycles do
+    /// not compare.
     Cycle {
         /// Worldwide harmonised light vehicles test procedure.
         Wltp = "wltp",

@@ -1,4 +1,5 @@
-//! From the text of a market file to its compiled form, or to errors that name file, line, key, cause and fix.
+//! From the text of a market file to its compiled form, or to errors that name file, line, key,
+//! cause and fix.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -26,7 +27,8 @@ pub struct Compiled {
     pub hash: String,
 }
 
-/// One error of a market file. Prints as `markets/de.toml:12: origins.master.timeout_ms: cause; fix`.
+/// One error of a market file. Prints as `markets/de.toml:12: origins.master.timeout_ms: cause;
+/// fix`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarketError {
     /// The file's name as it was given.
@@ -60,14 +62,20 @@ pub fn compile(file: &str, text: &str) -> Result<Compiled, Vec<MarketError>> {
     compile_with(file, text, &BTreeMap::new())
 }
 
-/// Compiles a market file after replacing the beginnings of origins' addresses: local development puts the stand-ins'
-/// addresses (`http://127.0.0.1:4711`) where the file names real hosts (`https://erp.example.com`).
+/// Compiles a market file after replacing the beginnings of origins' addresses: local development
+/// puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file names real hosts
+/// (`https://erp.example.com`).
 ///
 /// # Errors
 /// Everything that is wrong with the file; never an empty list.
-pub fn compile_with(file: &str, text: &str, rewrites: &BTreeMap<String, String>) -> Result<Compiled, Vec<MarketError>> {
+pub fn compile_with(
+    file: &str,
+    text: &str,
+    rewrites: &BTreeMap<String, String>,
+) -> Result<Compiled, Vec<MarketError>> {
     let source = Source { file, text };
-    let mut market: Market = toml::from_str(text).map_err(|error| vec![source.shape_error(&error)])?;
+    let mut market: Market =
+        toml::from_str(text).map_err(|error| vec![source.shape_error(&error)])?;
     rewrite(&mut market, rewrites);
     let findings = check::check(&market);
     if !findings.is_empty() {
@@ -101,19 +109,22 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
     for (name, facet) in &market.facets {
         // How long a facet is good is no part of what it says.
         let asked = market.origins.get(&facet.origin).map(|origin| {
-            let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } = origin;
-            let Origin { encoding, request, length, short, layout, groups, records, csv, .. } = origin;
-            let flat = serde_json::json!([encoding, request, length, short, layout, groups, records, csv]);
+            let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } =
+                origin;
+            let Origin { encoding, request, length, short, layout, groups, records, csv, .. } =
+                origin;
+            let flat =
+                serde_json::json!([encoding, request, length, short, layout, groups, records, csv]);
             serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found, flat])
         });
         // Sums without a currency of their own are in the market's.
         let Facet { each, when, map, .. } = facet;
         let currency = &market.currency;
-        let described =
-            serde_json::json!({"each": each, "when": when, "map": map, "asked": asked, "currency": currency});
+        let described = serde_json::json!({"each": each, "when": when, "map": map, "asked": asked, "currency": currency});
         let digest = Sha256::digest(described.to_string());
         let first: Vec<u8> = digest.iter().take(4).copied().collect();
-        revisions.insert(*name, first.into_iter().fold(0, |number, byte| number << 8 | u32::from(byte)));
+        revisions
+            .insert(*name, first.into_iter().fold(0, |number, byte| number << 8 | u32::from(byte)));
     }
     let body = serde_json::to_string(&market)?;
     for (name, revision) in &revisions {
@@ -162,13 +173,17 @@ impl Source<'_> {
         let mut offset = 0;
         let mut path = path.iter();
         while let Some(key) = path.next() {
-            let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else { break };
+            let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
+                break;
+            };
             offset = name.span().start;
             let inner = match value.get_ref() {
                 DeValue::Table(inner) => inner,
                 // An entry of a list is known by its `name`.
                 DeValue::Array(entries) => {
-                    let Some(named) = path.next().and_then(|name| entry_of(entries, name)) else { break };
+                    let Some(named) = path.next().and_then(|name| entry_of(entries, name)) else {
+                        break;
+                    };
                     offset = named.0;
                     named.1
                 }
@@ -190,15 +205,23 @@ impl Source<'_> {
 }
 
 /// The table of a list whose `name` this is, and where it stands.
-fn entry_of<'d, 'i>(entries: &'d [Spanned<DeValue<'i>>], wanted: &str) -> Option<(usize, &'d DeTable<'i>)> {
+fn entry_of<'d, 'i>(
+    entries: &'d [Spanned<DeValue<'i>>],
+    wanted: &str,
+) -> Option<(usize, &'d DeTable<'i>)> {
     entries.iter().find_map(|entry| match entry.get_ref() {
-        DeValue::Table(table) if name_of(table) == Some(wanted) => Some((entry.span().start, table)),
+        DeValue::Table(table) if name_of(table) == Some(wanted) => {
+            Some((entry.span().start, table))
+        }
         _ => None,
     })
 }
 
 fn name_of<'d>(table: &'d DeTable<'_>) -> Option<&'d str> {
-    table.iter().find(|(key, _)| key.get_ref() == "name").and_then(|(_, value)| value.get_ref().as_str())
+    table
+        .iter()
+        .find(|(key, _)| key.get_ref() == "name")
+        .and_then(|(_, value)| value.get_ref().as_str())
 }
 
 /// Pushes the keys that lead to a place; says whether there was one.
@@ -237,19 +260,29 @@ fn explain(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
         Some((unknown, known)) if message.starts_with("unknown field") => {
-            format!("`{unknown}` is not a key of this table; {}", check::nearest(unknown, known.iter().copied()))
+            format!(
+                "`{unknown}` is not a key of this table; {}",
+                check::nearest(unknown, known.iter().copied())
+            )
         }
         Some((unknown, known)) if message.starts_with("unknown variant") => {
-            format!("`{unknown}` is not a word that can stand here; {}", check::nearest(unknown, known.iter().copied()))
+            format!(
+                "`{unknown}` is not a word that can stand here; {}",
+                check::nearest(unknown, known.iter().copied())
+            )
         }
-        Some((missing, _)) if message.starts_with("missing field") => format!("`{missing}` is missing; add it"),
+        Some((missing, _)) if message.starts_with("missing field") => {
+            format!("`{missing}` is missing; add it")
+        }
         _ => wrong_type(message).unwrap_or_else(|| message.replace('\n', " ")),
     }
 }
 
 /// "invalid type: string "x", expected u32" in words of a market file.
 fn wrong_type(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
+    let rest = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
     let wanted = match expected.lines().next().unwrap_or_default() {
         "u8" => "a whole number from 0 to 255, without quotes",
@@ -326,10 +359,16 @@ model = { at = "/model" }
 
     #[test]
     fn ok_rewrites_hosts_only_at_a_boundary() {
-        let rewrites = |from: &str| BTreeMap::from([(from.to_owned(), "http://127.0.0.1:1".to_owned())]);
+        let rewrites =
+            |from: &str| BTreeMap::from([(from.to_owned(), "http://127.0.0.1:1".to_owned())]);
         let url = |from: &str| {
             let compiled = compile_with("m.toml", GOOD, &rewrites(from)).expect("valid");
-            compiled.market.origins.values().map(|origin| origin.url.as_str().to_owned()).collect::<String>()
+            compiled
+                .market
+                .origins
+                .values()
+                .map(|origin| origin.url.as_str().to_owned())
+                .collect::<String>()
         };
         assert_eq!(url("https://erp.example.com"), "http://127.0.0.1:1/vehicles/{vin}");
         assert_eq!(url("https://erp.example"), "https://erp.example.com/vehicles/{vin}");
@@ -353,7 +392,11 @@ model = { at = "/model" }
                 "timeout_ms = \"2500\"",
                 "m.toml:12: origins.master.timeout_ms: holds a text; write a whole number that is not negative, without quotes",
             ),
-            ("protocol = \"rest\"\n", "", "m.toml:9: origins.master: `protocol` is missing; add it"),
+            (
+                "protocol = \"rest\"\n",
+                "",
+                "m.toml:9: origins.master: `protocol` is missing; add it",
+            ),
             (
                 "2500",
                 "0",
@@ -426,7 +469,10 @@ model = { at = "/model" }
             ),
         ] {
             let errors = errors(from, to);
-            assert!(errors.lines().any(|line| line == expected), "wanted {expected}\n   got {errors}");
+            assert!(
+                errors.lines().any(|line| line == expected),
+                "wanted {expected}\n   got {errors}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A condition on what stands at one place of an answer: the answer that means "no such car", the elements that count.
+//! A condition on what stands at one place of an answer: the answer that means "no such car", the
+//! elements that count.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -39,7 +40,9 @@ struct Table {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MatchError {
     /// Neither or both.
-    #[error("a condition looks at one place; write either `at` with a pointer or `field` with a name")]
+    #[error(
+        "a condition looks at one place; write either `at` with a pointer or `field` with a name"
+    )]
     Place,
     /// The name makes no pointer.
     #[error(transparent)]
@@ -52,7 +55,9 @@ impl TryFrom<Table> for Match {
         let Table { at, field, is, not, missing } = table;
         let at = match (at, field) {
             (Some(at), None) => at,
-            (None, Some(name)) => Pointer::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")))?,
+            (None, Some(name)) => {
+                Pointer::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")))?
+            }
             _ => return Err(MatchError::Place),
         };
         Ok(Self { at, is, not, missing })
@@ -60,7 +65,9 @@ impl TryFrom<Table> for Match {
 }
 
 /// Accepts `"a"` and `["a", "b"]`.
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn one_or_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "a text or a list of texts")]
     enum OneOrMany {
@@ -74,20 +81,27 @@ pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 /// Accepts one condition and a list of them.
-pub(super) fn one_or_many_matches<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Match>, D::Error> {
+pub(super) fn one_or_many_matches<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Match>, D::Error> {
     struct Conditions;
     impl<'de> serde::de::Visitor<'de> for Conditions {
         type Value = Vec<Match>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a condition like { field = \"Status\", is = \"A\" } or a list of conditions")
+            f.write_str(
+                "a condition like { field = \"Status\", is = \"A\" } or a list of conditions",
+            )
         }
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Vec<Match>, A::Error> {
             Ok(vec![Match::deserialize(serde::de::value::MapAccessDeserializer::new(map))?])
         }
 
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Match>, A::Error> {
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(
+            self,
+            mut list: A,
+        ) -> Result<Vec<Match>, A::Error> {
             let mut conditions = Vec::new();
             while let Some(condition) = list.next_element()? {
                 conditions.push(condition);
@@ -104,14 +118,19 @@ mod tests {
     use serde_json::{Value, json};
 
     fn check(table: Value, expect: Result<Value, &str>) {
-        let found = serde_json::from_value::<Match>(table).map(|found| json!(found)).map_err(|error| error.to_string());
+        let found = serde_json::from_value::<Match>(table)
+            .map(|found| json!(found))
+            .map_err(|error| error.to_string());
         assert_eq!(found, expect.map_err(str::to_owned));
     }
 
     #[test]
     fn ok_place_and_texts() {
         check(json!({"at": "/a", "is": "x"}), Ok(json!({"at": "/a", "is": ["x"]})));
-        check(json!({"field": "a/b~", "not": ["x", "y"]}), Ok(json!({"at": "/a~1b~0", "not": ["x", "y"]})));
+        check(
+            json!({"field": "a/b~", "not": ["x", "y"]}),
+            Ok(json!({"at": "/a~1b~0", "not": ["x", "y"]})),
+        );
         check(json!({"field": "a", "missing": false}), Ok(json!({"at": "/a", "missing": false})));
     }
 

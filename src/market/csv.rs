@@ -1,4 +1,5 @@
-//! How a CSV file is written: its separator, its quotes, its columns (RFC 4180 and what differs from it).
+//! How a CSV file is written: its separator, its quotes, its columns (RFC 4180 and what differs
+//! from it).
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +10,15 @@ pub struct Csv {
     /// Between two fields. One ASCII character.
     #[serde(default = "comma")]
     pub separator: char,
-    /// Around fields that hold separators or line breaks; doubled inside of them. One ASCII character, or empty for none.
+    /// Around fields that hold separators or line breaks; doubled inside of them. One ASCII
+    /// character, or empty for none.
     #[serde(default = "double_quote")]
     pub quote: String,
     /// Whether the first row holds the columns' names.
     #[serde(default = "yes")]
     pub header: bool,
-    /// Without a header the columns' names in order, an empty name for a column that is not read. With one, those that must
-    /// be there.
+    /// Without a header the columns' names in order, an empty name for a column that is not read.
+    /// With one, those that must be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// Lines before the first row.

@@ -1,7 +1,7 @@
 //! The shape of a market file, and of its compiled form: the same structure, as JSON.
 //!
-//! Unknown keys are refused in both: a Worker that does not know a key (a disclosure raised by a newer release, say) must not
-//! serve the market as if it were not there.
+//! Unknown keys are refused in both: a Worker that does not know a key (a disclosure raised by a
+//! newer release, say) must not serve the market as if it were not there.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -162,13 +162,15 @@ pub struct Origin {
     pub protocol: Protocol,
     /// Where it is. Placeholders are percent-encoded.
     pub url: Template,
-    /// Milliseconds until a call is given up. May exceed the deadline: the answer then lands in the cache.
+    /// Milliseconds until a call is given up. May exceed the deadline: the answer then lands in the
+    /// cache.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u32,
     /// Bytes of an answer's body at the most.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u32,
-    /// Further tries of a failed call: every call for facets is a read. Within `timeout_ms` and within a budget, see `flow`.
+    /// Further tries of a failed call: every call for facets is a read. Within `timeout_ms` and
+    /// within a budget, see `flow`.
     #[serde(default)]
     pub retries: u8,
     /// Calls of one isolate at the same time.
@@ -177,7 +179,8 @@ pub struct Origin {
     /// When the origin is left alone.
     #[serde(default)]
     pub breaker: Breaker,
-    /// Whether a second call goes out where the first one takes longer than nineteen in twenty did lately.
+    /// Whether a second call goes out where the first one takes longer than nineteen in twenty did
+    /// lately.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,
     /// How Kerbside authenticates.
@@ -192,7 +195,8 @@ pub struct Origin {
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<OData>,
-    /// Only for `odata`: how many pages of a list are asked for, 5 unless said. A longer list is a failure, never a part.
+    /// Only for `odata`: how many pages of a list are asked for, 5 unless said. A longer list is a
+    /// failure, never a part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u8>,
     /// Only for `rest`.
@@ -201,7 +205,8 @@ pub struct Origin {
     /// Only for `soap`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soap: Option<Soap>,
-    /// How text is written as bytes (`record`, `csv`). It counts more than what the answer says of itself.
+    /// How text is written as bytes (`record`, `csv`). It counts more than what the answer says of
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
     /// What is sent (`record`, `csv`). Without it the origin is asked with `GET`.
@@ -225,8 +230,8 @@ pub struct Origin {
     /// Only for `csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
-    /// The answer that means: there is no such car. HTTP 404 and 410 do where the address names the car: in REST, and in
-    /// `OData` with a key in the path.
+    /// The answer that means: there is no such car. HTTP 404 and 410 do where the address names the
+    /// car: in REST, and in `OData` with a key in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_found: Option<Match>,
 }
@@ -285,8 +290,8 @@ pub struct Breaker {
     pub failures: u16,
     /// Seconds that it stays open.
     pub open_s: u16,
-    /// Milliseconds from which an answer counts as a failure here, though it is used. Without it only those count that do not
-    /// come within `timeout_ms`.
+    /// Milliseconds from which an answer counts as a failure here, though it is used. Without it
+    /// only those count that do not come within `timeout_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_ms: Option<u32>,
 }
@@ -336,7 +341,8 @@ pub struct Soap {
     /// How the password is sent.
     #[serde(default)]
     pub password_type: SoapPassword,
-    /// WS-Security `Timestamp`: says when the request was made and that it is good for five minutes.
+    /// WS-Security `Timestamp`: says when the request was made and that it is good for five
+    /// minutes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timestamp: bool,
     /// What stands in the envelope's header beside WS-Security. Placeholders are escaped as XML.
@@ -393,16 +399,21 @@ pub struct Facet {
     /// Fields of other facets (`identity.model`) that its request uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
-    /// For a list facet: the list. One element counts as a list of one. For a record: a list, of which the first element
-    /// that satisfies `when` is the record.
+    /// For a list facet: the list. One element counts as a list of one. For a record: a list, of
+    /// which the first element that satisfies `when` is the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
     /// Only the elements of `each` count of which all of these hold.
-    #[serde(default, deserialize_with = "one_or_many_matches", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_many_matches",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub when: Vec<Match>,
     /// The facet's fields.
     pub map: Map<String, Leaf>,
-    /// A number that changes with this description and its origin's. Not in the file: computed when it is compiled.
+    /// A number that changes with this description and its origin's. Not in the file: computed when
+    /// it is compiled.
     #[serde(skip)]
     pub revision: u32,
     /// What follows from the table of fields and the market. Not in the file either.
@@ -410,8 +421,8 @@ pub struct Facet {
     pub derived: Derived,
 }
 
-/// What `disclosure` derives for a facet, kept beside it once it was asked for: every request asks, and a market that was read does
-/// not change.
+/// What `disclosure` derives for a facet, kept beside it once it was asked for: every request asks,
+/// and a market that was read does not change.
 #[derive(Debug, Default)]
 pub struct Derived(pub OnceLock<(u32, Tier)>);
 

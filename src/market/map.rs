@@ -1,5 +1,5 @@
-//! A small ordered map. Markets, plans and documents hold a handful of entries each, in many types of value, and a B-tree is
-//! compiled anew for each (docs/decisions/0002).
+//! A small ordered map. Markets, plans and documents hold a handful of entries each, in many types
+//! of value, and a B-tree is compiled anew for each (docs/decisions/0002).
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -16,17 +16,22 @@ use super::pointer::Pointer;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct Leaf {
-    /// Where the value stands: in the whole answer, or in the element under `each`. With a leaf's own `each`, in the element
-    /// of that list; the element itself where this is not said.
+    /// Where the value stands: in the whole answer, or in the element under `each`. With a leaf's
+    /// own `each`, in the element of that list; the element itself where this is not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Pointer>,
     /// A list of which the first element that satisfies `when` counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
     /// All of these must hold: for an element of `each`, or without it for what `at` starts from.
-    #[serde(default, deserialize_with = "one_or_many_matches", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_many_matches",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub when: Vec<Match>,
-    /// Alternatives; the first that states a value counts. Conversions beside it are handed down when the file is read.
+    /// Alternatives; the first that states a value counts. Conversions beside it are handed down
+    /// when the file is read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_of: Vec<Leaf>,
     /// The value itself, as documents write it.
@@ -35,7 +40,8 @@ pub struct Leaf {
     /// What the value is converted to. Without it a `string`, or what `unit` and `codes` ask for.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Conversion>,
-    /// For `date` and `datetime`: how the origin writes it, in `strptime` notation. Without it ISO 8601, `2026-11-20`.
+    /// For `date` and `datetime`: how the origin writes it, in `strptime` notation. Without it ISO
+    /// 8601, `2026-11-20`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The offset from UTC of times that state none: `+01:00`, `Z`.
@@ -47,7 +53,8 @@ pub struct Leaf {
     /// For numbers in text: the sign before the decimals, `.` unless it says `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<char>,
-    /// The origin's codes and what they mean. A code that is not listed is an error, unless there is a `default`.
+    /// The origin's codes and what they mean. A code that is not listed is an error, unless there
+    /// is a `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes: Option<Map<String, String>>,
     /// What a code means that `codes` does not list.
@@ -71,7 +78,8 @@ pub struct Leaf {
     /// Characters that are cut off at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim_end: Option<String>,
-    /// For `money`: the currency, ISO 4217. The market's where neither this nor `currency_at` is said.
+    /// For `money`: the currency, ISO 4217. The market's where neither this nor `currency_at` is
+    /// said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// For `money`: where its currency stands. Starts where `at` does.
@@ -92,17 +100,21 @@ pub enum Conversion {
     Integer,
     /// A number, see `decimal`.
     Number,
-    /// `true`/`false`, also as text in any case: `1`/`0`, `y`/`n`, `yes`/`no`, `j`/`n`, `ja`/`nein`, `oui`/`non`; or `yes` and `no`.
+    /// `true`/`false`, also as text in any case: `1`/`0`, `y`/`n`, `yes`/`no`, `j`/`n`,
+    /// `ja`/`nein`, `oui`/`non`; or `yes` and `no`.
     Boolean,
     /// A calendar date, see `format`. Becomes `2026-11-20`.
     Date,
-    /// An instant, see `format` and `zone`. Becomes `2026-11-20T08:00:00Z`; of a date field, the day that is written.
+    /// An instant, see `format` and `zone`. Becomes `2026-11-20T08:00:00Z`; of a date field, the
+    /// day that is written.
     Datetime,
-    /// `OData` v2 `/Date(1700000000000)/`, v4 `2026-11-20` or a date-time. Becomes as `date` or `datetime` do.
+    /// `OData` v2 `/Date(1700000000000)/`, v4 `2026-11-20` or a date-time. Becomes as `date` or
+    /// `datetime` do.
     OdataDate,
     /// ISO 8601 `P3Y6M`, or a number of `unit`. Becomes a quantity of months.
     Duration,
-    /// A sum, see `decimal`, `currency`, `currency_at`, `minor`. Becomes whole minor units with their currency.
+    /// A sum, see `decimal`, `currency`, `currency_at`, `minor`. Becomes whole minor units with
+    /// their currency.
     Money,
 }
 
@@ -112,8 +124,8 @@ impl Leaf {
         Self { at: Some(at), ..Self::default() }
     }
 
-    /// Gives the alternatives of `first_of` the conversions beside it. What says where a value stands remains: the check
-    /// refuses it there.
+    /// Gives the alternatives of `first_of` the conversions beside it. What says where a value
+    /// stands remains: the check refuses it there.
     fn hand_down(mut self) -> Self {
         if self.first_of.is_empty() {
             return self;

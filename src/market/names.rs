@@ -120,7 +120,8 @@ name!(
 );
 
 /// First path segments of Kerbside's own, which no market may take.
-const RESERVED: [&str; 8] = ["api", "auth", "assets", "operator", "problems", "healthz", "readyz", "www"];
+const RESERVED: [&str; 8] =
+    ["api", "auth", "assets", "operator", "problems", "healthz", "readyz", "www"];
 
 impl Locale {
     /// The language alone: `de` of `de-DE`.
@@ -245,7 +246,11 @@ mod tests {
         );
         check(OriginName::try_from, &["master", "sap_2"], &["", "Master", "a b", "_x"]);
         check(SecretName::try_from, &["DE_MASTER_TOKEN"], &["", "user:password", "de_token", "A"]);
-        check(Locale::try_from, &["de-DE", "en-GB", "es-419"], &["de", "de_DE", "DE-de", "-", "de-", "de-12", "de-1a"]);
+        check(
+            Locale::try_from,
+            &["de-DE", "en-GB", "es-419"],
+            &["de", "de_DE", "DE-de", "-", "de-", "de-12", "de-1a"],
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 /// A place in an origin's answer. `""` is the whole answer, `/a/0/b` walks objects and lists.
 ///
-/// Where a list has one element, origins that speak XML deliver the element alone: see `each` in [`super::Facet`].
+/// Where a list has one element, origins that speak XML deliver the element alone: see `each` in
+/// [`super::Facet`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pointer(String);
@@ -42,7 +43,8 @@ impl Pointer {
         self.walk(tree).filter(|value| !value.is_null())
     }
 
-    /// The value at this place, `null` or not. Allocates nothing for names without escapes, unlike [`Value::pointer`].
+    /// The value at this place, `null` or not. Allocates nothing for names without escapes, unlike
+    /// [`Value::pointer`].
     pub fn walk<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
         // Most pointers of a list's elements are one name.
         if let (Some(name), Value::Object(fields)) = (self.0.strip_prefix('/'), tree)
@@ -53,7 +55,9 @@ impl Pointer {
         let mut names = self.0.split('/');
         names.next();
         names.try_fold(tree, |value, name| match value {
-            Value::Object(fields) if name.contains('~') => fields.get(&name.replace("~1", "/").replace("~0", "~")),
+            Value::Object(fields) if name.contains('~') => {
+                fields.get(&name.replace("~1", "/").replace("~0", "~"))
+            }
             Value::Object(fields) => fields.get(name),
             // RFC 6901 §4: no sign and no leading zeros.
             Value::Array(items) if name == "0" || !name.starts_with(['0', '+']) => {

@@ -72,7 +72,9 @@ pub enum PublishedError {
     #[error("the published market is not of this release's shape: publish it again")]
     Shape,
     /// Another layout.
-    #[error("the published market has layout {found}, this release reads {SCHEMA}: publish it again")]
+    #[error(
+        "the published market has layout {found}, this release reads {SCHEMA}: publish it again"
+    )]
     Schema {
         /// The layout found.
         found: u32,
@@ -90,7 +92,8 @@ pub(super) fn wrap(hash: &str, revisions: &str, market: &str) -> String {
 /// [`PublishedError`] where it was written by an incompatible release or damaged.
 pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
     let tree: Value = serde_json::from_str(json)?;
-    let keys = Keys::of(&tree, &["schema", "hash", "revisions", "market"]).ok_or(PublishedError::Shape)?;
+    let keys =
+        Keys::of(&tree, &["schema", "hash", "revisions", "market"]).ok_or(PublishedError::Shape)?;
     let found: u32 = keys.get("schema").ok_or(PublishedError::Shape)?;
     if found != SCHEMA {
         return Err(PublishedError::Schema { found });

@@ -1,9 +1,10 @@
 //! Reads a compiled market from its JSON tree.
 //!
-//! Files are read by serde, whose errors have lines (`compile`). The Worker reads the compiled form only, which a tool of this
-//! project wrote, and serde's code for some twenty structures weighs more there than everything else of this module: here a
-//! structure is one list of its keys, and the code between is shared. As strict as serde is told to be for files: unknown keys
-//! and wrong kinds are errors. A test holds both readers against each other.
+//! Files are read by serde, whose errors have lines (`compile`). The Worker reads the compiled form
+//! only, which a tool of this project wrote, and serde's code for some twenty structures weighs
+//! more there than everything else of this module: here a structure is one list of its keys, and
+//! the code between is shared. As strict as serde is told to be for files: unknown keys and wrong
+//! kinds are errors. A test holds both readers against each other.
 
 use serde_json::Value;
 
@@ -39,8 +40,9 @@ impl<'t> Keys<'t> {
     }
 }
 
-/// Says how a structure is read: one entry a key. `key`: must be there. `key = default`: what counts where it is not there.
-/// `key as "name"`: the key's name in JSON where it is no name in Rust.
+/// Says how a structure is read: one entry a key. `key`: must be there. `key = default`: what
+/// counts where it is not there. `key as "name"`: the key's name in JSON where it is no name in
+/// Rust.
 macro_rules! read_structure {
     ($structure:ident { $($field:ident $(as $name:literal)? $(= $default:expr)?),* $(,)? }) => {
         impl Read for $structure {
@@ -171,12 +173,13 @@ mod tests {
         serde_json::to_value(compile("market.toml", text).expect("valid").market).expect("JSON")
     }
 
-    /// What is read is what serde reads. What serde would write is read; the other ways of files (one text for a list of one)
-    /// need not be.
+    /// What is read is what serde reads. What serde would write is read; the other ways of files
+    /// (one text for a list of one) need not be.
     fn check(tree: &Value) {
         let expect = serde_json::from_value::<Market>(tree.clone()).ok();
-        let is_canonical =
-            expect.as_ref().is_some_and(|market| serde_json::to_value(market).ok().as_ref() == Some(tree));
+        let is_canonical = expect
+            .as_ref()
+            .is_some_and(|market| serde_json::to_value(market).ok().as_ref() == Some(tree));
         match Market::read(tree) {
             None => assert!(!is_canonical, "serde reads it: {tree:#}"),
             found => assert!(found == expect, "serde reads it otherwise: {tree:#}"),
@@ -194,7 +197,9 @@ mod tests {
                     let escaped = |key: &String| key.replace('~', "~0").replace('/', "~1");
                     places.extend(fields.keys().map(|key| format!("{place}/{}", escaped(key))));
                 }
-                Value::Array(items) => places.extend((0..items.len()).map(|at| format!("{place}/{at}"))),
+                Value::Array(items) => {
+                    places.extend((0..items.len()).map(|at| format!("{place}/{at}")))
+                }
                 _ => {}
             }
             change(value);
@@ -205,7 +210,9 @@ mod tests {
     #[test]
     fn ok_reads_what_serde_reads() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/markets");
-        let files = std::fs::read_dir(folder).expect("the markets").map(|entry| entry.expect("readable").path());
+        let files = std::fs::read_dir(folder)
+            .expect("the markets")
+            .map(|entry| entry.expect("readable").path());
         let texts = files.map(|path| std::fs::read_to_string(path).expect("readable"));
         for text in texts.chain(FIXTURES.map(str::to_owned)) {
             let tree = compiled(&text);
@@ -217,7 +224,9 @@ mod tests {
     #[test]
     fn err_refuses_what_serde_refuses() {
         for tree in FIXTURES.map(compiled) {
-            for wrong in [json!(7), json!(-1), json!("x"), json!(["a", 1]), json!({"x": 1}), json!(true)] {
+            for wrong in
+                [json!(7), json!(-1), json!("x"), json!(["a", 1]), json!({"x": 1}), json!(true)]
+            {
                 at_every_place(&tree, &|value| *value = wrong.clone());
             }
             at_every_place(&tree, &|value| {

@@ -1,4 +1,5 @@
-//! Layouts of fixed-width records: what stands at which byte, in the words of a COBOL copybook where it has one.
+//! Layouts of fixed-width records: what stands at which byte, in the words of a COBOL copybook
+//! where it has one.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,8 @@ pub struct LayoutField {
     /// What its bytes are.
     #[serde(rename = "type", default)]
     pub kind: FieldType,
-    /// For numbers: digits behind the implied point; below zero, the zeros that are left out at the end.
+    /// For numbers: digits behind the implied point; below zero, the zeros that are left out at the
+    /// end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scale: i8,
     /// For numbers: `false` refuses a sign. A `binary` one must say whether its first bit is one.
@@ -103,7 +105,8 @@ pub enum Endian {
 pub struct Group {
     /// Its name in the tree, where it is a list.
     pub name: String,
-    /// Bytes before the first occurrence. Without it, the first stands right behind the last of the group before.
+    /// Bytes before the first occurrence. Without it, the first stands right behind the last of the
+    /// group before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u32>,
     /// The bytes of one occurrence.
@@ -124,7 +127,8 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
-    /// What stands between two. Without it each has the origin's `length`; without that too, the body is one record.
+    /// What stands between two. Without it each has the origin's `length`; without that too, the
+    /// body is one record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
     /// Where a record says what it is.

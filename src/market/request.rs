@@ -1,6 +1,8 @@
-//! What a record or CSV origin is sent: literal text with placeholders of a fixed width, `REQ1{vin:17}{identity.model_year:>4:0}`.
+//! What a record or CSV origin is sent: literal text with placeholders of a fixed width,
+//! `REQ1{vin:17}{identity.model_year:>4:0}`.
 //!
-//! Owns the template and its widths. Leaves to others: the braces themselves (`template`), and values as bytes (`origin`).
+//! Owns the template and its widths. Leaves to others: the braces themselves (`template`), and
+//! values as bytes (`origin`).
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +63,8 @@ impl RequestTemplate {
     /// Reads a request.
     ///
     /// # Errors
-    /// [`RequestTemplateError`] for unbalanced braces, unknown placeholders and widths that are none.
+    /// [`RequestTemplateError`] for unbalanced braces, unknown placeholders and widths that are
+    /// none.
     pub fn new(text: impl Into<String>) -> Result<Self, RequestTemplateError> {
         let text = text.into();
         let mut parts = Vec::new();
@@ -82,7 +85,9 @@ impl RequestTemplate {
     /// The facet fields that the request uses.
     pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
         self.parts.iter().filter_map(|part| match part {
-            RequestPart::Slot { variable: Variable::Field { facet, field }, .. } => Some((*facet, field.as_str())),
+            RequestPart::Slot { variable: Variable::Field { facet, field }, .. } => {
+                Some((*facet, field.as_str()))
+            }
             _ => None,
         })
     }
@@ -114,8 +119,10 @@ fn slot(inside: &str) -> Result<RequestPart, RequestTemplateError> {
         _ => None,
     };
     let digits = room.trim_start_matches(['<', '>']);
-    let plain = digits.len() + usize::from(right.is_some()) == room.len() && digits.bytes().all(|b| b.is_ascii_digit());
-    let bytes = digits.parse().ok().filter(|bytes| plain && (1..=999).contains(bytes)).ok_or_else(wrong)?;
+    let plain = digits.len() + usize::from(right.is_some()) == room.len()
+        && digits.bytes().all(|b| b.is_ascii_digit());
+    let bytes =
+        digits.parse().ok().filter(|bytes| plain && (1..=999).contains(bytes)).ok_or_else(wrong)?;
     let right = right.unwrap_or_else(|| is_number(&variable));
     let pad = match pad.map(|pad| (pad.chars().next(), pad.chars().count())) {
         None if right && is_number(&variable) => '0',
@@ -126,10 +133,14 @@ fn slot(inside: &str) -> Result<RequestPart, RequestTemplateError> {
     Ok(RequestPart::Slot { variable, width: Some(Width { bytes, right, pad }) })
 }
 
-/// Numbers stand at the right, filled with zeros, and texts at the left, filled with blanks, unless said otherwise.
+/// Numbers stand at the right, filled with zeros, and texts at the left, filled with blanks, unless
+/// said otherwise.
 fn is_number(variable: &Variable) -> bool {
     let Variable::Field { facet, field } = variable else { return false };
-    shape(*facet).fields(false).iter().any(|known| known.name == field && known.kind == Kind::Integer)
+    shape(*facet)
+        .fields(false)
+        .iter()
+        .any(|known| known.name == field && known.kind == Kind::Integer)
 }
 
 #[cfg(test)]
@@ -138,7 +149,8 @@ mod tests {
 
     fn check(inside: &str, expect: Option<(usize, bool, char)>) {
         let template = RequestTemplate::new(format!("{{{inside}}}"));
-        let Ok([RequestPart::Slot { width, .. }]) = template.as_ref().map(RequestTemplate::parts) else {
+        let Ok([RequestPart::Slot { width, .. }]) = template.as_ref().map(RequestTemplate::parts)
+        else {
             panic!("{inside}: {template:?}");
         };
         assert_eq!(width.map(|width| (width.bytes, width.right, width.pad)), expect, "{inside}");
@@ -159,12 +171,25 @@ mod tests {
 
     #[test]
     fn err_names_the_placeholder() {
-        for inside in ["vin:", "vin:x", "vin:0", "vin:1000", "vin:17:", "vin:17:ab", "vin:<>17", "vin:-1", "vin:+1"] {
+        for inside in [
+            "vin:",
+            "vin:x",
+            "vin:0",
+            "vin:1000",
+            "vin:17:",
+            "vin:17:ab",
+            "vin:<>17",
+            "vin:-1",
+            "vin:+1",
+        ] {
             let error = RequestTemplateError::Width { inside: inside.into() };
             assert_eq!(RequestTemplate::new(format!("A{{{inside}}}")), Err(error));
         }
         let unknown = TemplateError::Unknown { name: "plate".into() };
         assert_eq!(RequestTemplate::new("{plate:8}"), Err(RequestTemplateError::Template(unknown)));
-        assert_eq!(RequestTemplate::new("{vin"), Err(RequestTemplateError::Template(TemplateError::Unclosed)));
+        assert_eq!(
+            RequestTemplate::new("{vin"),
+            Err(RequestTemplateError::Template(TemplateError::Unclosed))
+        );
     }
 }

@@ -1,11 +1,14 @@
-//! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that renders them (`origin`).
+//! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that
+//! renders them (`origin`).
 
 use serde::{Deserialize, Serialize};
 
 use super::names::FacetName;
 
-/// The kinds of values that a placeholder may ask for after a colon, everywhere but in records: `{identity.model_year:int}`.
-pub const LITERALS: [&str; 7] = ["int", "int64", "decimal", "date", "datetime", "datetimeoffset", "guid"];
+/// The kinds of values that a placeholder may ask for after a colon, everywhere but in records:
+/// `{identity.model_year:int}`.
+pub const LITERALS: [&str; 7] =
+    ["int", "int64", "decimal", "date", "datetime", "datetimeoffset", "guid"];
 
 /// A parsed template. `{{` and `}}` stand for literal braces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +27,9 @@ pub enum Part {
     Placeholder {
         /// What it stands for.
         variable: Variable,
-        /// How the value is written: what stands after a colon, `17` in `{vin:17}`, else empty. What it may say is up to the
-        /// protocol: a width in records, a kind of literal in `OData` and JSON.
+        /// How the value is written: what stands after a colon, `17` in `{vin:17}`, else empty.
+        /// What it may say is up to the protocol: a width in records, a kind of literal in `OData`
+        /// and JSON.
         spec: String,
     },
 }
@@ -62,7 +66,9 @@ pub enum TemplateError {
         name: String,
     },
     /// A colon with nothing after it.
-    #[error("`{{{name}:}}` says nothing after its colon; leave the colon out or say how the value is written")]
+    #[error(
+        "`{{{name}:}}` says nothing after its colon; leave the colon out or say how the value is written"
+    )]
     NoSpec {
         /// The name before the colon.
         name: String,
@@ -85,8 +91,8 @@ impl Template {
         &self.parts
     }
 
-    /// Its pieces, each with whether it begins between single quotes: there a value is part of an `OData` string. Quotes may be
-    /// percent-encoded in addresses.
+    /// Its pieces, each with whether it begins between single quotes: there a value is part of an
+    /// `OData` string. Quotes may be percent-encoded in addresses.
     pub fn quoted_parts(&self) -> impl Iterator<Item = (&Part, bool)> {
         let mut is_quoted = false;
         self.parts.iter().map(move |part| {
@@ -107,7 +113,9 @@ impl Template {
     /// The facet fields that the template uses.
     pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Placeholder { variable: Variable::Field { facet, field }, .. } => Some((*facet, field.as_str())),
+            Part::Placeholder { variable: Variable::Field { facet, field }, .. } => {
+                Some((*facet, field.as_str()))
+            }
             _ => None,
         })
     }
@@ -215,15 +223,20 @@ mod tests {
 
     #[test]
     fn ok_splits_literals_and_placeholders() {
-        let placeholder = |variable, spec: &str| Part::Placeholder { variable, spec: spec.to_owned() };
-        let template = Template::new("Vin eq '{vin}' {{x}} {identity.model:8 right}").expect("valid");
+        let placeholder =
+            |variable, spec: &str| Part::Placeholder { variable, spec: spec.to_owned() };
+        let template =
+            Template::new("Vin eq '{vin}' {{x}} {identity.model:8 right}").expect("valid");
         assert_eq!(
             template.parts(),
             [
                 Part::Literal("Vin eq '".into()),
                 placeholder(Variable::Vin, ""),
                 Part::Literal("' {x} ".into()),
-                placeholder(Variable::Field { facet: FacetName::Identity, field: "model".into() }, "8 right"),
+                placeholder(
+                    Variable::Field { facet: FacetName::Identity, field: "model".into() },
+                    "8 right"
+                ),
             ]
         );
         assert_eq!(template.specs().collect::<Vec<_>>(), ["8 right"]);

@@ -1,9 +1,10 @@
 //! The units that a market file may name, and how the unit of a field comes from them.
 //!
-//! Factors are exact: the international yard, mile, pound and inch of 1959, the US liquid gallon of 231 cubic inches, the
-//! imperial gallon of the UK Weights and Measures Act 1985, the metric horsepower of 75 kgf·m/s, the mechanical one of
-//! 550 ft·lbf/s, and 33.705 kWh for a gallon of petrol (40 CFR 600.002). A month is a twelfth of the Gregorian year of
-//! 365.2425 days. docs/decisions/0010 says why values are rounded as they are.
+//! Factors are exact: the international yard, mile, pound and inch of 1959, the US liquid gallon of
+//! 231 cubic inches, the imperial gallon of the UK Weights and Measures Act 1985, the metric
+//! horsepower of 75 kgf·m/s, the mechanical one of 550 ft·lbf/s, and 33.705 kWh for a gallon of
+//! petrol (40 CFR 600.002). A month is a twelfth of the Gregorian year of 365.2425 days.
+//! docs/decisions/0010 says why values are rounded as they are.
 
 /// The units that one field's unit can come from.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! The facets' fields as a market file may map them, in the order in which pages show them. `vehicle` holds the Rust types; a test there proves that both agree.
+//! The facets' fields as a market file may map them, in the order in which pages show them.
+//! `vehicle` holds the Rust types; a test there proves that both agree.
 
 use super::codes::{self, Code};
 use super::names::FacetName;
@@ -8,8 +9,9 @@ use super::names::FacetName;
 pub enum Shape {
     /// One record: the fields are the facet's own.
     Record(&'static [Field]),
-    /// A list: with `each`, which names it, the fields are those of one element. Some systems know only what a list comes
-    /// to, whether any recall is open, say: without `each` a mapping may fill that.
+    /// A list: with `each`, which names it, the fields are those of one element. Some systems know
+    /// only what a list comes to, whether any recall is open, say: without `each` a mapping may
+    /// fill that.
     List {
         /// The fields of one element.
         element: &'static [Field],
@@ -32,7 +34,8 @@ impl Shape {
 /// One field that a mapping may fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// The field's name in the vehicle document; of a nested one with the object's before it: `range.low`.
+    /// The field's name in the vehicle document; of a nested one with the object's before it:
+    /// `range.low`.
     pub name: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -183,7 +186,9 @@ pub const fn shape(facet: FacetName) -> Shape {
         FacetName::Energy => Shape::Record(ENERGY),
         FacetName::Recalls => Shape::List { element: RECALLS, summary: RECALLS_SUMMARY },
         FacetName::Warranty => Shape::List { element: WARRANTY, summary: WARRANTY_SUMMARY },
-        FacetName::ServiceHistory => Shape::List { element: SERVICE_HISTORY, summary: SERVICE_HISTORY_SUMMARY },
+        FacetName::ServiceHistory => {
+            Shape::List { element: SERVICE_HISTORY, summary: SERVICE_HISTORY_SUMMARY }
+        }
         FacetName::Mileage => Shape::List { element: MILEAGE, summary: MILEAGE_SUMMARY },
         FacetName::Registration => Shape::Record(REGISTRATION),
         FacetName::Damage => Shape::List { element: DAMAGE, summary: DAMAGE_SUMMARY },

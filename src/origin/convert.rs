@@ -1,4 +1,5 @@
-//! One value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`, `trim`.
+//! One value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`,
+//! `trim`.
 
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use super::scalar::{WrongKind, plain, text_of};
 use crate::calendar::{Moment, offset_minutes};
 use crate::market::{Conversion, Kind, Leaf, MONTH_S, Unit, unit_family};
 
-/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*. `stated` is what stands at its
-/// `currency_at`, `currency` the market's.
+/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*. `stated` is
+/// what stands at its `currency_at`, `currency` the market's.
 pub(super) fn convert(
     leaf: &Leaf,
     kind: Kind,
@@ -46,19 +47,27 @@ pub(super) fn convert(
     let found = |found| WrongKind { found };
     match conversion {
         Conversion::String => Ok(Some(Value::String(text.to_owned()))),
-        Conversion::Boolean => {
-            boolean(text).map(|flag| Some(Value::Bool(flag))).ok_or(found("text that is neither true nor false"))
-        }
+        Conversion::Boolean => boolean(text)
+            .map(|flag| Some(Value::Bool(flag)))
+            .ok_or(found("text that is neither true nor false")),
         Conversion::Integer => {
             let number = Decimal::parse(text, point).filter(|number| number.integer().is_some());
-            let wrong = if is_number { "a number that is not whole" } else { "text that is not a whole number" };
+            let wrong = if is_number {
+                "a number that is not whole"
+            } else {
+                "text that is not a whole number"
+            };
             quantity(leaf, kind, number.ok_or(found(wrong))?)
         }
-        Conversion::Number => {
-            quantity(leaf, kind, Decimal::parse(text, point).ok_or(found("text that is not a number"))?)
-        }
+        Conversion::Number => quantity(
+            leaf,
+            kind,
+            Decimal::parse(text, point).ok_or(found("text that is not a number"))?,
+        ),
         Conversion::Duration if text.starts_with('P') => {
-            let months = months(text).and_then(Decimal::number).ok_or(found("text that is not a duration"))?;
+            let months = months(text)
+                .and_then(Decimal::number)
+                .ok_or(found("text that is not a duration"))?;
             Ok(Some(Value::Number(months)))
         }
         Conversion::Duration => {
@@ -66,7 +75,9 @@ pub(super) fn convert(
             quantity(leaf, kind, number.ok_or(found("text that is not a duration"))?)
         }
         Conversion::Money => money::sum(leaf, text, point, stated, currency).map(Some),
-        Conversion::Date | Conversion::Datetime | Conversion::OdataDate => moment(leaf, kind, conversion, text),
+        Conversion::Date | Conversion::Datetime | Conversion::OdataDate => {
+            moment(leaf, kind, conversion, text)
+        }
     }
 }
 
@@ -88,10 +99,14 @@ fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
     if leaf.trim.is_none() && leaf.trim_start.is_none() && leaf.trim_end.is_none() {
         return text.trim();
     }
-    let is_listed = |list: &Option<String>, c: char| list.as_ref().is_some_and(|list| list.contains(c));
-    let text = text
-        .trim_start_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_start, c));
-    text.trim_end_matches(|c: char| c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_end, c))
+    let is_listed =
+        |list: &Option<String>, c: char| list.as_ref().is_some_and(|list| list.contains(c));
+    let text = text.trim_start_matches(|c: char| {
+        c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_start, c)
+    });
+    text.trim_end_matches(|c: char| {
+        c.is_whitespace() || is_listed(&leaf.trim, c) || is_listed(&leaf.trim_end, c)
+    })
 }
 
 fn word(text: &str) -> Value {
@@ -129,23 +144,28 @@ fn quantity(leaf: &Leaf, kind: Kind, number: Decimal) -> Result<Option<Value>, W
         (Kind::Quantity(target), Some(unit)) if unit != target => {
             let family = unit_family(target);
             let unit = family.and_then(|family| Some((family.unit(unit)?, family.places)));
-            let (unit, places) = unit.ok_or(WrongKind { found: "a number of a unit that the field cannot have" })?;
+            let (unit, places) =
+                unit.ok_or(WrongKind { found: "a number of a unit that the field cannot have" })?;
             number.converted(unit, places)
         }
         _ => Some(number),
     };
-    let number = number.and_then(Decimal::number).ok_or(WrongKind { found: "a number that is too large" })?;
+    let number = number
+        .and_then(Decimal::number)
+        .ok_or(WrongKind { found: "a number that is too large" })?;
     Ok(Some(Value::Number(number)))
 }
 
-/// ISO 8601 §5.5.2 and XML Schema durations, `P3Y6M`, in months: 30.436875 days each. A fraction of a second does not count.
+/// ISO 8601 §5.5.2 and XML Schema durations, `P3Y6M`, in months: 30.436875 days each. A fraction of
+/// a second does not count.
 fn months(text: &str) -> Option<Decimal> {
     let (days, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((days, time)) if !time.is_empty() => (days, time),
         Some(_) => return None,
         None => (text.strip_prefix('P')?, ""),
     };
-    let days = seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
+    let days =
+        seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
     let time = seconds(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
     let number = Decimal::whole(days.checked_add(time)?).filter(|_| text.len() > 1)?;
     number.converted(&Unit { word: "s", factor: (1, MONTH_S), is_inverse: false }, 0)
@@ -158,7 +178,9 @@ fn seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
         let end = rest.bytes().position(|byte| !byte.is_ascii_digit())?;
         let (number, after) = rest.split_at_checked(end)?;
         let whole: u32 = number.parse().ok()?;
-        let fraction = after.strip_prefix('.').map(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let fraction = after
+            .strip_prefix('.')
+            .map(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
         rest = fraction.filter(|after| *after == "S").unwrap_or(after);
         let at = designators.iter().position(|(designator, _)| rest.starts_with(*designator))?;
         let (designator, factor) = designators.get(at)?;
@@ -170,7 +192,12 @@ fn seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
 }
 
 /// A day or an instant, as the field wants it.
-fn moment(leaf: &Leaf, kind: Kind, conversion: Conversion, text: &str) -> Result<Option<Value>, WrongKind> {
+fn moment(
+    leaf: &Leaf,
+    kind: Kind,
+    conversion: Conversion,
+    text: &str,
+) -> Result<Option<Value>, WrongKind> {
     if is_void(text) {
         return Ok(None);
     }
@@ -180,15 +207,20 @@ fn moment(leaf: &Leaf, kind: Kind, conversion: Conversion, text: &str) -> Result
         (Conversion::Date, Some(format)) => {
             (Moment::parse(text, format, zone), "text that is not a date of the format")
         }
-        (_, Some(format)) => (Moment::parse(text, format, zone), "text that is not a time of the format"),
-        (Conversion::Date, None) => (Moment::parse_iso(text, zone), "text that is not a date of the format"),
+        (_, Some(format)) => {
+            (Moment::parse(text, format, zone), "text that is not a time of the format")
+        }
+        (Conversion::Date, None) => {
+            (Moment::parse_iso(text, zone), "text that is not a date of the format")
+        }
         (_, None) => (Moment::parse_iso(text, zone), "text that is not a time of the format"),
     };
     let moment = moment.ok_or(WrongKind { found: wrong })?;
     if moment.date.is_void() {
         return Ok(None);
     }
-    let is_instant = kind == Kind::Instant || kind != Kind::Date && conversion == Conversion::Datetime;
+    let is_instant =
+        kind == Kind::Instant || kind != Kind::Date && conversion == Conversion::Datetime;
     let text = if is_instant {
         moment.instant().ok_or(WrongKind { found: "a time without its offset from UTC" })?
     } else {
@@ -202,12 +234,14 @@ fn is_void(text: &str) -> bool {
     text.contains('0') && text.bytes().all(|byte| byte == b'0' || b"-./: TZ+".contains(&byte))
 }
 
-/// `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock is ahead (v2), or ISO 8601.
+/// `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock
+/// is ahead (v2), or ISO 8601.
 fn odata(text: &str, zone: Option<i32>) -> Option<Moment> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
         return Moment::parse_iso(text, zone);
     };
-    let offset_at = inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
+    let offset_at =
+        inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
     let (milliseconds, offset) = inside.split_at_checked(offset_at.unwrap_or(inside.len()))?;
     let offset = match offset {
         "" => zone.unwrap_or(0),

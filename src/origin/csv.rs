@@ -1,7 +1,9 @@
-//! CSV to the common tree: `{"rows": [{column: text}]}` (RFC 4180; csv-core splits rows and fields).
+//! CSV to the common tree: `{"rows": [{column: text}]}` (RFC 4180; csv-core splits rows and
+//! fields).
 //!
-//! An empty field is `null`, *not stated*. A quote that is never closed, and a row of another length than the header, are
-//! errors: both are what is left of a file that broke off. Text behind a closing quote is taken as it is, as csv-core does.
+//! An empty field is `null`, *not stated*. A quote that is never closed, and a row of another
+//! length than the header, are errors: both are what is left of a file that broke off. Text behind
+//! a closing quote is taken as it is, as csv-core does.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
@@ -73,8 +75,8 @@ impl CsvError {
     }
 }
 
-/// Reads a file as an origin's `csv` table says. The market's encoding counts more than `charset`, which the answer states; a
-/// byte-order mark counts more than both.
+/// Reads a file as an origin's `csv` table says. The market's encoding counts more than `charset`,
+/// which the answer states; a byte-order mark counts more than both.
 ///
 /// # Errors
 /// [`CsvError`] where the bytes are no text, or the text is no such file.
@@ -91,13 +93,18 @@ pub fn csv_tree(origin: &Origin, body: &[u8], charset: Option<&str>) -> Result<V
     let mut list = Vec::new();
     while let Some(fields) = rows.next()? {
         list.push(Value::Object(
-            record(&columns, fields, form.ragged).ok_or(CsvError::Length { row: list.len() + 1 })?,
+            record(&columns, fields, form.ragged)
+                .ok_or(CsvError::Length { row: list.len() + 1 })?,
         ));
     }
     Ok(Value::Object(Map::from_iter([("rows".to_owned(), Value::Array(list))])))
 }
 
-fn decoded(encoding: Option<Encoding>, body: &[u8], charset: Option<&str>) -> Result<String, CsvError> {
+fn decoded(
+    encoding: Option<Encoding>,
+    body: &[u8],
+    charset: Option<&str>,
+) -> Result<String, CsvError> {
     let text = match encoding {
         // The bytes of a mark are letters of EBCDIC.
         Some(encoding) if encoding.is_ebcdic() => encoding.decode(body).ok_or(TextError::Bytes),
@@ -108,7 +115,8 @@ fn decoded(encoding: Option<Encoding>, body: &[u8], charset: Option<&str>) -> Re
     if text.contains(is_stray_control) {
         return Err(CsvError::Control);
     }
-    // The line end of mainframes, and one behind the text, which shows whether a quote is still open.
+    // The line end of mainframes, and one behind the text, which shows whether a quote is still
+    // open.
     let mut text = if text.contains('\u{85}') { text.replace('\u{85}', "\n") } else { text };
     text.push('\n');
     Ok(text)
@@ -134,7 +142,9 @@ fn columns(form: &Csv, rows: &mut Rows<'_>) -> Result<Vec<String>, CsvError> {
             return Err(CsvError::Column);
         }
     }
-    let twice = |(at, name): (usize, &String)| !name.is_empty() && columns.iter().take(at).any(|other| other == name);
+    let twice = |(at, name): (usize, &String)| {
+        !name.is_empty() && columns.iter().take(at).any(|other| other == name)
+    };
     if columns.iter().enumerate().any(twice) {
         return Err(CsvError::Twice);
     }
@@ -174,7 +184,12 @@ impl<'t> Rows<'t> {
             .quote(quote.unwrap_or(b'"'))
             .comment(form.comment.and_then(byte))
             .build();
-        Self { reader, rest: text.as_bytes(), field: vec![0; LONGEST_FIELD.min(text.len() + 1)], nodes: 0 }
+        Self {
+            reader,
+            rest: text.as_bytes(),
+            field: vec![0; LONGEST_FIELD.min(text.len() + 1)],
+            nodes: 0,
+        }
     }
 
     /// The fields of the next row; nothing behind the last.

@@ -33,10 +33,12 @@ impl Decimal {
         (digits < TOO_LONG).then_some(Self { is_negative: false, digits, scale: 0, is_cut: false })
     }
 
-    /// Reads a number with this decimal sign. Nothing where the text is none or longer than 18 digits.
+    /// Reads a number with this decimal sign. Nothing where the text is none or longer than 18
+    /// digits.
     ///
-    /// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be grouped in threes by one of
-    /// the other sign, a blank or an apostrophe. Without groups it may have an exponent, as XML's doubles do.
+    /// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be
+    /// grouped in threes by one of the other sign, a blank or an apostrophe. Without groups it may
+    /// have an exponent, as XML's doubles do.
     pub(super) fn parse(text: &str, point: char) -> Option<Self> {
         let (is_negative, unsigned) = sign(text);
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -86,7 +88,8 @@ impl Decimal {
     /// The number times a power of ten.
     fn shifted(mut self, exponent: &str) -> Option<Self> {
         let (is_negative, size) = sign(exponent);
-        let is_plain = !size.is_empty() && size.len() <= 3 && size.bytes().all(|byte| byte.is_ascii_digit());
+        let is_plain =
+            !size.is_empty() && size.len() <= 3 && size.bytes().all(|byte| byte.is_ascii_digit());
         let size: u32 = size.parse().ok().filter(|_| is_plain)?;
         for _ in 0..size.min(2 * MOST_DECIMALS) {
             if is_negative && self.scale < MOST_DECIMALS {
@@ -120,10 +123,14 @@ impl Decimal {
         self.minor_units(0)
     }
 
-    /// The number in units of which 10^`exponent` make one. Nothing where it has further decimals, or is too large.
+    /// The number in units of which 10^`exponent` make one. Nothing where it has further decimals,
+    /// or is too large.
     pub(super) fn minor_units(self, exponent: u32) -> Option<i64> {
         let factor = 10_u64.checked_pow(exponent.checked_sub(self.scale)?)?;
-        let units = self.digits.checked_mul(factor).filter(|units| *units <= LARGEST_EXACT && !self.is_cut)?;
+        let units = self
+            .digits
+            .checked_mul(factor)
+            .filter(|units| *units <= LARGEST_EXACT && !self.is_cut)?;
         let units = i64::try_from(units).ok()?;
         Some(if self.is_negative { -units } else { units })
     }
@@ -133,8 +140,8 @@ impl Decimal {
         self.is_cut || self.scale > decimals
     }
 
-    /// The value in the unit that another is converted to, rounded to this many decimals, a half away from zero. Nothing
-    /// where it has none: miles a gallon of a car that goes none.
+    /// The value in the unit that another is converted to, rounded to this many decimals, a half
+    /// away from zero. Nothing where it has none: miles a gallon of a car that goes none.
     pub(super) fn converted(self, unit: &Unit, places: u8) -> Option<Self> {
         let (numerator, denominator) = (u128::from(unit.factor.0), u128::from(unit.factor.1));
         let (digits, scale) = (u128::from(self.digits), 10_u128.checked_pow(self.scale)?);
@@ -148,7 +155,8 @@ impl Decimal {
         Some(Self { digits, scale: places.into(), is_cut: false, ..self }.normal())
     }
 
-    /// As a number of JSON: whole, or with up to 15 digits, which every reader keeps. Nothing where it is too large.
+    /// As a number of JSON: whole, or with up to 15 digits, which every reader keeps. Nothing where
+    /// it is too large.
     pub(super) fn number(mut self) -> Option<Number> {
         if self.digits >= NOT_KEPT && self.scale > 0 {
             let surplus = self.digits.ilog10() - 14;
@@ -161,13 +169,17 @@ impl Decimal {
             return Self { is_cut: false, ..self }.integer().map(Number::from);
         }
         // Both are exact, so the quotient is the nearest there is, and prints as these digits.
-        #[expect(clippy::cast_precision_loss, reason = "less than 10^15, and 10^18 is 2^18 times a number of 42 bits")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "less than 10^15, and 10^18 is 2^18 times a number of 42 bits"
+        )]
         let (digits, divisor) = (self.digits as f64, 10_u64.pow(self.scale.min(18)) as f64);
         Number::from_f64(if self.is_negative { -digits / divisor } else { digits / divisor })
     }
 }
 
-/// Takes the sign from a number, before or behind it. U+2212 is the minus that Unicode's locales write.
+/// Takes the sign from a number, before or behind it. U+2212 is the minus that Unicode's locales
+/// write.
 fn sign(text: &str) -> (bool, &str) {
     let minus = ['-', '\u{2212}'];
     if let Some(rest) = text.strip_prefix(minus) {
@@ -222,7 +234,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(text: &str, point: char, expect: Option<&str>) {
-        let found = Decimal::parse(text, point).and_then(Decimal::number).map(|number| number.to_string());
+        let found =
+            Decimal::parse(text, point).and_then(Decimal::number).map(|number| number.to_string());
         assert_eq!(found.as_deref(), expect, "{text:?} with {point:?}");
     }
 
@@ -256,9 +269,15 @@ mod tests {
         ] {
             check(text, '.', Some(expect));
         }
-        for text in
-            ["1.234,56", "1 234,56", "1\u{202f}234,56", "1\u{a0}234,56", "1\u{2009}234,56", "1'234,56", "1234,56"]
-        {
+        for text in [
+            "1.234,56",
+            "1 234,56",
+            "1\u{202f}234,56",
+            "1\u{a0}234,56",
+            "1\u{2009}234,56",
+            "1'234,56",
+            "1234,56",
+        ] {
             check(text, ',', Some("1234.56"));
         }
     }
@@ -318,7 +337,9 @@ mod tests {
 
     #[test]
     fn ok_minor_units_or_nothing() {
-        let minor = |text: &str, exponent| Decimal::parse(text, '.').and_then(|number| number.minor_units(exponent));
+        let minor = |text: &str, exponent| {
+            Decimal::parse(text, '.').and_then(|number| number.minor_units(exponent))
+        };
         assert_eq!(minor("19.99", 2), Some(1999));
         assert_eq!(minor("19.9900", 2), Some(1999));
         assert_eq!(minor("-0.5", 2), Some(-50));
@@ -338,7 +359,10 @@ mod tests {
     /// The factors back.
     fn back(unit: &Unit) -> Unit {
         let (numerator, denominator) = unit.factor;
-        Unit { factor: if unit.is_inverse { unit.factor } else { (denominator, numerator) }, ..*unit }
+        Unit {
+            factor: if unit.is_inverse { unit.factor } else { (denominator, numerator) },
+            ..*unit
+        }
     }
 
     #[test]
@@ -366,12 +390,21 @@ mod tests {
             ("month", "day", "730", "24"),
             ("month", "week", "52", "12"),
         ] {
-            let unit = crate::market::unit_family(target).and_then(|family| family.unit(word)).expect("a unit");
+            let unit = crate::market::unit_family(target)
+                .and_then(|family| family.unit(word))
+                .expect("a unit");
             let places = crate::market::unit_family(target).expect("a family").places;
-            let found = Decimal::parse(text, '.').and_then(|number| number.converted(unit, places)?.number());
-            assert_eq!(found.map(|number| number.to_string()).as_deref(), Some(expect), "{text} {word}");
+            let found = Decimal::parse(text, '.')
+                .and_then(|number| number.converted(unit, places)?.number());
+            assert_eq!(
+                found.map(|number| number.to_string()).as_deref(),
+                Some(expect),
+                "{text} {word}"
+            );
         }
-        let mpg = crate::market::unit_family("l/100km").and_then(|family| family.unit("mpg_us")).expect("a unit");
+        let mpg = crate::market::unit_family("l/100km")
+            .and_then(|family| family.unit("mpg_us"))
+            .expect("a unit");
         assert_eq!(Decimal::whole(0).and_then(|zero| zero.converted(mpg, 1)), None);
     }
 
@@ -397,7 +430,8 @@ mod tests {
 
         #[test]
         fn ok_print_and_parse(digits in 0_u64..1_000_000_000_000_000, decimals in 0_usize..16, comma: bool) {
-            // What is printed of a number is the text that it was read from, without zeros at its end.
+            // What is printed of a number is the text that it was read from, without zeros at its
+            // end.
             let padded = format!("{digits:016}");
             let (whole, fraction) = padded.split_at(padded.len() - decimals);
             let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
@@ -421,7 +455,8 @@ mod tests {
 
         #[test]
         fn ok_units_round_trip(tenths in 1_u64..10_000_000, family in 0..unit_families().len(), unit in 0_usize..10) {
-            // There and back again differs by no more than what rounding to the field's decimals can change.
+            // There and back again differs by no more than what rounding to the field's decimals
+            // can change.
             let family = &unit_families()[family];
             let Some(unit) = family.units.get(unit) else { return Ok(()) };
             let stated = Decimal::parse(&format!("{}.{}", tenths / 10, tenths % 10), '.').expect("a number");

@@ -1,7 +1,7 @@
 //! Escaping: every value that goes into a request is written for the place where it stands.
 //!
-//! XML 1.0 §2.2 and §2.4, RFC 3986 §2, `OData` URL conventions §5.1.1.6.1, RFC 9110 §5.5. A value that a place cannot hold is an error
-//! before any request leaves.
+//! XML 1.0 §2.2 and §2.4, RFC 3986 §2, `OData` URL conventions §5.1.1.6.1, RFC 9110 §5.5. A value
+//! that a place cannot hold is an error before any request leaves.
 
 use crate::market::{OData, Part, Template, Variable};
 
@@ -28,7 +28,9 @@ pub enum EscapeError {
     #[error("a record cannot hold the value: it is longer than its field")]
     Width,
     /// A record is written in a code page.
-    #[error("a record cannot hold the value: it has a character that the encoding lacks, or a control character")]
+    #[error(
+        "a record cannot hold the value: it has a character that the encoding lacks, or a control character"
+    )]
     Encoding,
     /// Header fields hold visible ASCII and blanks.
     #[error("a header cannot hold the value: it has a character that is not visible ASCII")]
@@ -45,14 +47,20 @@ pub(super) fn fill(
     for part in template.parts() {
         match part {
             Part::Literal(literal) => text.push_str(literal),
-            Part::Placeholder { variable, spec } => text.push_str(&write(&plain(variable, spec, question)?)?),
+            Part::Placeholder { variable, spec } => {
+                text.push_str(&write(&plain(variable, spec, question)?)?)
+            }
         }
     }
     Ok(text)
 }
 
 /// A placeholder's value in the plain form of its kind. Escaping comes after.
-pub(super) fn plain(variable: &Variable, kind: &str, question: &Question) -> Result<String, RequestError> {
+pub(super) fn plain(
+    variable: &Variable,
+    kind: &str,
+    question: &Question,
+) -> Result<String, RequestError> {
     typed(variable, kind, question, None)
 }
 
@@ -67,13 +75,17 @@ pub(super) fn typed(
     Ok(if kind.is_empty() { value.to_owned() } else { literal(kind, value, version)? })
 }
 
-pub(super) fn value_of<'q>(variable: &Variable, question: &'q Question) -> Result<&'q str, RequestError> {
+pub(super) fn value_of<'q>(
+    variable: &Variable,
+    question: &'q Question,
+) -> Result<&'q str, RequestError> {
     match variable {
         Variable::Vin => Ok(question.vin.expose()),
         Variable::Market => Ok(question.market.as_str()),
         Variable::Field { facet, field } => {
             let value = question.fields.get(&(*facet, field.clone())).map(String::as_str);
-            let value = value.ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })?;
+            let value =
+                value.ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })?;
             if value.len() > LONGEST_VALUE { Err(EscapeError::Long.into()) } else { Ok(value) }
         }
     }
@@ -103,7 +115,8 @@ pub(super) fn xml(value: &str) -> Result<String, EscapeError> {
     Ok(text)
 }
 
-/// For a segment of a path or a value of a query: everything but RFC 3986's unreserved characters is percent-encoded.
+/// For a segment of a path or a value of a query: everything but RFC 3986's unreserved characters
+/// is percent-encoded.
 pub(super) fn url(value: &str) -> String {
     percent_encode(value, "-._~")
 }
@@ -118,7 +131,8 @@ pub(super) fn query_literal(value: &str) -> String {
     percent_encode(value, "-._~$'(),:/*@!;")
 }
 
-/// For a value inside the quotes of an `OData` string literal: quotes are doubled. Percent-encoding comes after.
+/// For a value inside the quotes of an `OData` string literal: quotes are doubled. Percent-encoding
+/// comes after.
 pub(super) fn odata(value: &str) -> String {
     value.replace('\'', "''")
 }
@@ -130,7 +144,8 @@ pub(super) fn header(value: &str) -> Result<String, EscapeError> {
 }
 
 fn percent_encode(value: &str, kept: &str) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || (byte.is_ascii() && kept.contains(char::from(byte))) {

@@ -1,4 +1,5 @@
-//! Why an origin gave nothing usable: a coarse token for callers (RFC 9209), a precise cause for operators.
+//! Why an origin gave nothing usable: a coarse token for callers (RFC 9209), a precise cause for
+//! operators.
 
 use super::request::RequestError;
 use super::retry_after;
@@ -84,7 +85,13 @@ impl Failure {
 
     /// An answer that cannot be used.
     pub(super) const fn protocol(cause: &'static str, status: u16) -> Self {
-        Self { token: ErrorToken::HttpProtocolError, cause, status: Some(status), retry_after_s: None, place: None }
+        Self {
+            token: ErrorToken::HttpProtocolError,
+            cause,
+            status: Some(status),
+            retry_after_s: None,
+            place: None,
+        }
     }
 
     pub(super) fn of_http(error: OriginHttpError) -> Self {
@@ -92,23 +99,31 @@ impl Failure {
             OriginHttpError::Timeout => {
                 Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
             }
-            OriginHttpError::Connection => Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke"),
+            OriginHttpError::Connection => {
+                Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke")
+            }
             OriginHttpError::Certificate => {
                 Self::new(ErrorToken::DestinationUnavailable, "the client certificate is not bound")
             }
             OriginHttpError::Incomplete => Self::new(ErrorToken::HttpProtocolError, BROKE_OFF),
-            OriginHttpError::TooLarge => Self::new(ErrorToken::HttpProtocolError, "the body is longer than max_bytes"),
+            OriginHttpError::TooLarge => {
+                Self::new(ErrorToken::HttpProtocolError, "the body is longer than max_bytes")
+            }
         }
     }
 
     pub(super) fn of_request(error: &RequestError) -> Self {
         let (cause, place) = match error {
             RequestError::Secret { name } => ("a secret is not set", Some(name.to_string())),
-            RequestError::SecretShape { name } => ("a secret is not of the form user:password", Some(name.to_string())),
+            RequestError::SecretShape { name } => {
+                ("a secret is not of the form user:password", Some(name.to_string()))
+            }
             RequestError::Field { facet, field } => {
                 ("a field that the request needs is not stated", Some(format!("{facet}.{field}")))
             }
-            RequestError::Escape(_) => ("a value cannot be written where the request needs it", None),
+            RequestError::Escape(_) => {
+                ("a value cannot be written where the request needs it", None)
+            }
             RequestError::Shape => ("the market's description lacks what its protocol needs", None),
         };
         Self { place, ..Self::new(ErrorToken::DestinationUnavailable, cause) }

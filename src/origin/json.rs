@@ -1,6 +1,8 @@
-//! JSON answers to one tree (RFC 8259), stricter than a parser must be: no key twice, a limit on values.
+//! JSON answers to one tree (RFC 8259), stricter than a parser must be: no key twice, a limit on
+//! values.
 //!
-//! Which of two members of the same name counts differs between parsers (RFC 8259 §4), so an answer that has one says nothing.
+//! Which of two members of the same name counts differs between parsers (RFC 8259 §4), so an answer
+//! that has one says nothing.
 
 use std::cell::Cell;
 use std::fmt;
@@ -132,7 +134,10 @@ mod tests {
     #[test]
     fn ok_documents() {
         for (text, value) in [
-            (" {\"a\": [1, -1, 1.5, true, null, \"\\u00fc\"]} ", json!({"a": [1, -1, 1.5, true, null, "ü"]})),
+            (
+                " {\"a\": [1, -1, 1.5, true, null, \"\\u00fc\"]} ",
+                json!({"a": [1, -1, 1.5, true, null, "ü"]}),
+            ),
             ("18446744073709551615", json!(u64::MAX)),
             ("{\"a\": {\"b\": 1}, \"b\": 1}", json!({"a": {"b": 1}, "b": 1})),
         ] {

@@ -1,4 +1,5 @@
-//! One leaf of a mapping on one element of a tree: where its value is looked for. What is found goes to `convert`.
+//! One leaf of a mapping on one element of a tree: where its value is looked for. What is found
+//! goes to `convert`.
 
 use serde_json::Value;
 
@@ -35,8 +36,14 @@ pub(super) struct Misfit {
     pub(super) cause: &'static str,
 }
 
-/// Reads one leaf. Of alternatives the first that is there counts: one that is there and wrong is not passed over.
-pub(super) fn read(leaf: &Leaf, kind: Kind, element: &Value, around: Surroundings<'_>) -> Result<Read, Misfit> {
+/// Reads one leaf. Of alternatives the first that is there counts: one that is there and wrong is
+/// not passed over.
+pub(super) fn read(
+    leaf: &Leaf,
+    kind: Kind,
+    element: &Value,
+    around: Surroundings<'_>,
+) -> Result<Read, Misfit> {
     if let Some(constant) = &leaf.constant {
         return Ok(Read::Constant(in_kind(kind, constant.clone())));
     }
@@ -56,7 +63,10 @@ pub(super) fn read(leaf: &Leaf, kind: Kind, element: &Value, around: Surrounding
     match convert(leaf, kind, found, currency, around.currency) {
         Ok(Some(value)) => Ok(Read::Stated(in_kind(kind, value))),
         Ok(None) => Ok(Read::Nothing),
-        Err(wrong) => Err(Misfit { place: place(leaf.each.as_ref(), index, leaf.at.as_ref()), cause: wrong.found }),
+        Err(wrong) => Err(Misfit {
+            place: place(leaf.each.as_ref(), index, leaf.at.as_ref()),
+            cause: wrong.found,
+        }),
     }
 }
 
@@ -70,13 +80,14 @@ fn chosen<'t>(
         return Ok(hold(&leaf.when, element).then_some((element, None)));
     };
     let Some(list) = each.walk(element) else { return Ok(None) };
-    let items =
-        elements(list, around.is_xml).ok_or_else(|| Misfit { place: each.as_str().to_owned(), cause: "no list" })?;
+    let items = elements(list, around.is_xml)
+        .ok_or_else(|| Misfit { place: each.as_str().to_owned(), cause: "no list" })?;
     let found = items.iter().enumerate().find(|(_, item)| hold(&leaf.when, item));
     Ok(found.map(|(index, item)| (item, list.is_array().then_some(index))))
 }
 
-/// The elements of a list. One element counts as a list of one, `null` and empty text as none. Nothing where it is no list.
+/// The elements of a list. One element counts as a list of one, `null` and empty text as none.
+/// Nothing where it is no list.
 pub(super) fn elements(list: &Value, is_xml: bool) -> Option<&[Value]> {
     match list {
         Value::Array(items) => Some(items),
@@ -102,7 +113,9 @@ pub(super) fn place(each: Option<&Pointer>, index: Option<usize>, at: Option<&Po
 /// A value as its field wants it: a quantity with its unit.
 fn in_kind(kind: Kind, value: Value) -> Value {
     match kind {
-        Kind::Quantity(unit) => object([("value", value), ("unit", Value::String(unit.to_owned()))]),
+        Kind::Quantity(unit) => {
+            object([("value", value), ("unit", Value::String(unit.to_owned()))])
+        }
         _ => value,
     }
 }

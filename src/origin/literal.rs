@@ -1,8 +1,10 @@
-//! Typed values of requests: what a placeholder's kind (`{identity.model_year:int}`) makes of a value.
+//! Typed values of requests: what a placeholder's kind (`{identity.model_year:int}`) makes of a
+//! value.
 //!
-//! `OData` v2 (Atom Publishing: URI conventions §2.2.2) and v4 (ABNF construction rules, `primitiveLiteral`) write the same value
-//! differently; everywhere else the plain form counts, which is v4's. A value that is not of its kind is an error before any
-//! request leaves. The kinds are [`crate::market::LITERALS`].
+//! `OData` v2 (Atom Publishing: URI conventions §2.2.2) and v4 (ABNF construction rules,
+//! `primitiveLiteral`) write the same value differently; everywhere else the plain form counts,
+//! which is v4's. A value that is not of its kind is an error before any request leaves. The kinds
+//! are [`crate::market::LITERALS`].
 
 use super::escape::EscapeError;
 use crate::calendar::{Date, Moment};
@@ -16,8 +18,8 @@ pub(super) fn is_number(kind: &str) -> bool {
     matches!(kind, "int" | "int64" | "decimal")
 }
 
-/// Writes a value as a literal of a kind: with the marks of `OData` v2 where it is asked for, else plain. Percent-encoding comes
-/// after.
+/// Writes a value as a literal of a kind: with the marks of `OData` v2 where it is asked for, else
+/// plain. Percent-encoding comes after.
 ///
 /// # Errors
 /// [`EscapeError::Literal`] where the value is not of the kind.
@@ -29,9 +31,9 @@ pub fn literal(kind: &str, value: &str, version: Option<OData>) -> Result<String
         "int64" => value.parse::<i64>().ok().map(|number| number.to_string()),
         "decimal" => decimal(value),
         "date" => Date::parse_iso(value).map(|date| date.to_string()),
-        "datetime" if is_v2 => {
-            instant(value).or_else(|| midnight(value)).map(|text| text.trim_end_matches('Z').to_owned())
-        }
+        "datetime" if is_v2 => instant(value)
+            .or_else(|| midnight(value))
+            .map(|text| text.trim_end_matches('Z').to_owned()),
         "datetime" | "datetimeoffset" => instant(value),
         "guid" => is_guid(value).then(|| value.to_ascii_lowercase()),
         _ => None,
@@ -49,8 +51,10 @@ pub fn literal(kind: &str, value: &str, version: Option<OData>) -> Result<String
 /// Digits with or without decimals and a minus; no exponent, no leading zeros in the result.
 fn decimal(value: &str) -> Option<String> {
     let (sign, digits) = value.strip_prefix('-').map_or(("", value), |rest| ("-", rest));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let are_digits =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !are_digits(whole) || !fraction.is_none_or(are_digits) || digits.len() > MOST_DIGITS {
         return None;
     }
@@ -64,8 +68,8 @@ fn decimal(value: &str) -> Option<String> {
     })
 }
 
-/// An instant in UTC as it stands in documents: `2026-11-20T08:00:00Z`. A day alone says no instant. What goes out is written anew:
-/// ISO 8601 allows forms that `OData` does not.
+/// An instant in UTC as it stands in documents: `2026-11-20T08:00:00Z`. A day alone says no
+/// instant. What goes out is written anew: ISO 8601 allows forms that `OData` does not.
 fn instant(value: &str) -> Option<String> {
     let moment = Moment::parse_iso(value, None)?;
     (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.instant())?
@@ -78,7 +82,8 @@ fn midnight(value: &str) -> Option<String> {
 
 fn is_guid(value: &str) -> bool {
     let lengths = value.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    lengths.eq([8, 4, 4, 4, 12])
+        && value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -101,13 +106,31 @@ mod tests {
         check("decimal", "-0.5", "-0.5", "-0.5M");
         check("date", "2026-11-20", "2026-11-20", "datetime'2026-11-20T00:00:00'");
         check("date", "2026-11-20T23:00:00+05:00", "2026-11-20", "datetime'2026-11-20T00:00:00'");
-        check("datetime", "2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "datetime'2026-11-20T08:00:00'");
-        check("datetimeoffset", "2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", "datetimeoffset'2026-11-20T08:00:00Z'");
-        check("datetime", "2026-11-20T0800,0011Z", "2026-11-20T08:00:00Z", "datetime'2026-11-20T08:00:00'");
+        check(
+            "datetime",
+            "2026-11-20T08:00:00Z",
+            "2026-11-20T08:00:00Z",
+            "datetime'2026-11-20T08:00:00'",
+        );
+        check(
+            "datetimeoffset",
+            "2026-11-20T08:00:00Z",
+            "2026-11-20T08:00:00Z",
+            "datetimeoffset'2026-11-20T08:00:00Z'",
+        );
+        check(
+            "datetime",
+            "2026-11-20T0800,0011Z",
+            "2026-11-20T08:00:00Z",
+            "datetime'2026-11-20T08:00:00'",
+        );
         let guid = "0000ABCD-12ab-34cd-56ef-00000000000f";
         let lower = guid.to_lowercase();
         check("guid", guid, &lower, &format!("guid'{lower}'"));
-        assert_eq!(literal("datetime", "2026-11-20", Some(OData::V2)).as_deref(), Ok("datetime'2026-11-20T00:00:00'"));
+        assert_eq!(
+            literal("datetime", "2026-11-20", Some(OData::V2)).as_deref(),
+            Ok("datetime'2026-11-20T00:00:00'")
+        );
     }
 
     #[test]
@@ -115,11 +138,36 @@ mod tests {
         for (kind, values) in [
             ("int", ["", "1.0", "2147483648", "1 or 1 eq 1", "０"].as_slice()),
             ("int64", &["", "9223372036854775808", "1L"]),
-            ("decimal", &["", ".", "1.", ".5", "1e3", "+1", "1,5", "NaN", "--1", "123456789012345678901234567890"]),
+            (
+                "decimal",
+                &[
+                    "",
+                    ".",
+                    "1.",
+                    ".5",
+                    "1e3",
+                    "+1",
+                    "1,5",
+                    "NaN",
+                    "--1",
+                    "123456789012345678901234567890",
+                ],
+            ),
             ("date", &["", "20.11.2026", "2026-02-30", "2026-11-20'"]),
-            ("datetime", &["", "2026-11-20T08:00:00", "2026-11-20T08:00:00+01:00", "2026-11-20 08:00:00Z"]),
+            (
+                "datetime",
+                &["", "2026-11-20T08:00:00", "2026-11-20T08:00:00+01:00", "2026-11-20 08:00:00Z"],
+            ),
             ("datetimeoffset", &["2026-11-20", "2026-11-20T25:00:00Z"]),
-            ("guid", &["", "0000abcd12ab34cd56ef00000000000f", "0000abcg-12ab-34cd-56ef-00000000000f", "{}"]),
+            (
+                "guid",
+                &[
+                    "",
+                    "0000abcd12ab34cd56ef00000000000f",
+                    "0000abcg-12ab-34cd-56ef-00000000000f",
+                    "{}",
+                ],
+            ),
             ("raw", &["x"]),
         ] {
             for value in values {
@@ -127,14 +175,19 @@ mod tests {
                     if kind == "datetime" && version == Some(OData::V2) && value.len() == 10 {
                         continue;
                     }
-                    assert_eq!(literal(kind, value, version), Err(EscapeError::Literal), "{kind} {value:?}");
+                    assert_eq!(
+                        literal(kind, value, version),
+                        Err(EscapeError::Literal),
+                        "{kind} {value:?}"
+                    );
                 }
             }
         }
     }
 
     proptest! {
-        /// Whatever comes in, what goes out is one literal: no blank, no parenthesis, no operator, quotes only as the kind's own.
+        /// Whatever comes in, what goes out is one literal: no blank, no parenthesis, no operator,
+        /// quotes only as the kind's own.
         #[test]
         fn a_literal_is_one_word(value in "\\PC{0,40}|[-0-9T:Z.' ]{0,40}", kind in proptest::sample::select(crate::market::LITERALS.as_slice())) {
             for version in [OData::V2, OData::V4] {

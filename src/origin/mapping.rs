@@ -41,8 +41,14 @@ pub struct MappingError {
 /// Maps the tree of an origin's answer to one facet.
 ///
 /// # Errors
-/// [`MappingError`] where a value is of the wrong kind, a required one is missing, or the answer is about another car.
-pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result<Mapped, MappingError> {
+/// [`MappingError`] where a value is of the wrong kind, a required one is missing, or the answer is
+/// about another car.
+pub fn map(
+    market: &Market,
+    facet: FacetName,
+    tree: &Value,
+    vin: &Vin,
+) -> Result<Mapped, MappingError> {
     let fail = |pointer: String, cause| MappingError { facet, pointer, cause };
     let missing = || fail(String::new(), "the market does not describe the facet");
     let description = market.facets.get(&facet).ok_or_else(missing)?;
@@ -52,7 +58,8 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
     let shape = shape(facet);
     let leaves = leaves(&description.map, shape.fields(each.is_some()));
     let (items, is_numbered) = match each {
-        Some(each) => list(each, tree, around.is_xml).ok_or_else(|| fail(each.as_str().to_owned(), "no list"))?,
+        Some(each) => list(each, tree, around.is_xml)
+            .ok_or_else(|| fail(each.as_str().to_owned(), "no list"))?,
         None => (std::slice::from_ref(tree), false),
     };
     let goes_on = || each.filter(|each| goes_on(each, tree)).map(|each| each.as_str().to_owned());
@@ -74,14 +81,19 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
             }
             let record = read(index, element)?;
             if record.lacks_required {
-                return Err(fail(place(each, is_numbered.then_some(index), None), "a required field is missing"));
+                return Err(fail(
+                    place(each, is_numbered.then_some(index), None),
+                    "a required field is missing",
+                ));
             }
             mapped.push(Value::Object(record.fields));
         }
         object([("items", Value::Array(mapped))])
     } else {
         let Some((index, element)) = counted.next() else {
-            return goes_on().map_or(Ok(Mapped::Absent), |list| Err(fail(list, "the list goes on in another page")));
+            return goes_on().map_or(Ok(Mapped::Absent), |list| {
+                Err(fail(list, "the list goes on in another page"))
+            });
         };
         let mut record = read(index, element)?;
         if !record.is_stated && !description.required {
@@ -99,12 +111,15 @@ pub fn map(market: &Market, facet: FacetName, tree: &Value, vin: &Vin) -> Result
         let ends = |name: &str| name.rsplit('.').next() == Some(error.field());
         let leaf = leaves.iter().find(|(field, _)| field.name == error.field() || ends(field.name));
         let at = leaf.and_then(|(_, leaf)| leaf.at.as_ref());
-        fail(at.map_or_else(|| error.field().to_owned(), |at| place(each, None, Some(at))), error.cause())
+        fail(
+            at.map_or_else(|| error.field().to_owned(), |at| place(each, None, Some(at))),
+            error.cause(),
+        )
     })
 }
 
-/// The elements of a list, and whether it is one. XML cannot tell an empty list from none, so there it is enough that the
-/// parent stands.
+/// The elements of a list, and whether it is one. XML cannot tell an empty list from none, so there
+/// it is enough that the parent stands.
 fn list<'t>(each: &Pointer, tree: &'t Value, is_xml: bool) -> Option<(&'t [Value], bool)> {
     if let Some(list) = each.walk(tree) {
         return elements(list, is_xml).map(|items| (items, list.is_array()));
@@ -124,16 +139,22 @@ fn is_nothing(element: &Value) -> bool {
     }
 }
 
-/// Whether an `OData` answer says that there is more. A part must not pass for the whole: an open recall may be in the rest.
+/// Whether an `OData` answer says that there is more. A part must not pass for the whole: an open
+/// recall may be in the rest.
 fn goes_on(each: &Pointer, tree: &Value) -> bool {
     let Some((parent, list)) = each.as_str().rsplit_once('/') else { return false };
     let links = ["__next", "@odata.nextLink", &format!("{list}@odata.nextLink")];
-    let says = |parent: &Value| links.iter().any(|link| parent.get(link).is_some_and(|link| !link.is_null()));
+    let says = |parent: &Value| {
+        links.iter().any(|link| parent.get(link).is_some_and(|link| !link.is_null()))
+    };
     tree.pointer(parent).is_some_and(says)
 }
 
 /// The fields that a market maps, each with its leaf.
-fn leaves<'m>(map: &'m Map<String, Leaf>, fields: &'static [Field]) -> Vec<(&'static Field, &'m Leaf)> {
+fn leaves<'m>(
+    map: &'m Map<String, Leaf>,
+    fields: &'static [Field],
+) -> Vec<(&'static Field, &'m Leaf)> {
     fields.iter().filter_map(|field| map.get(field.name).map(|leaf| (field, leaf))).collect()
 }
 
@@ -145,8 +166,13 @@ struct Record {
     lacks_required: bool,
 }
 
-fn record(leaves: &[(&Field, &Leaf)], element: &Value, around: Surroundings<'_>) -> Result<Record, Misfit> {
-    let mut record = Record { fields: serde_json::Map::new(), is_stated: false, lacks_required: false };
+fn record(
+    leaves: &[(&Field, &Leaf)],
+    element: &Value,
+    around: Surroundings<'_>,
+) -> Result<Record, Misfit> {
+    let mut record =
+        Record { fields: serde_json::Map::new(), is_stated: false, lacks_required: false };
     for (field, leaf) in leaves {
         match leaf::read(leaf, field.kind, element, around)? {
             Read::Stated(value) => {
@@ -175,7 +201,8 @@ fn insert(fields: &mut serde_json::Map<String, Value>, name: &str, value: Value)
     }
 }
 
-/// The VIN of the document is the one that was asked for; an answer that names another is about another car.
+/// The VIN of the document is the one that was asked for; an answer that names another is about
+/// another car.
 fn set_vin(record: &mut serde_json::Map<String, Value>, asked: &Vin) -> Result<(), &'static str> {
     if let Some(Value::String(stated)) = record.get("vin")
         && Vin::parse(stated).as_ref() != Ok(asked)

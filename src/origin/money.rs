@@ -14,7 +14,8 @@ const EXPONENTS: [(u32, &str); 3] = [
     (4, "CLF UYW"),
 ];
 
-/// Reads a sum. The currency is what stands at `currency_at`, else the leaf's; the market's only where the leaf says nothing.
+/// Reads a sum. The currency is what stands at `currency_at`, else the leaf's; the market's only
+/// where the leaf says nothing.
 pub(super) fn sum(
     leaf: &Leaf,
     text: &str,
@@ -22,7 +23,8 @@ pub(super) fn sum(
     stated: Option<&Value>,
     market: &str,
 ) -> Result<Value, WrongKind> {
-    let number = Decimal::parse(text, point).ok_or(WrongKind { found: "text that is not a sum of money" })?;
+    let number = Decimal::parse(text, point)
+        .ok_or(WrongKind { found: "text that is not a sum of money" })?;
     let stated = match stated {
         Some(value) => text_of(value)?.filter(|text| !text.is_empty()),
         None => None,
@@ -31,7 +33,9 @@ pub(super) fn sum(
         (Some(text), ..) => text.as_ref(),
         (None, Some(currency), _) => currency.as_str(),
         (None, None, None) => market,
-        (None, None, Some(_)) => return Err(WrongKind { found: "a sum of money whose currency is not stated" }),
+        (None, None, Some(_)) => {
+            return Err(WrongKind { found: "a sum of money whose currency is not stated" });
+        }
     };
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err(WrongKind { found: "a currency that is not a code of ISO 4217" });
@@ -40,7 +44,9 @@ pub(super) fn sum(
     if number.is_finer_than(exponent) {
         return Err(WrongKind { found: "a sum of money with more decimals than its currency" });
     }
-    let units = number.minor_units(exponent).ok_or(WrongKind { found: "a sum of money that is too large" })?;
+    let units = number
+        .minor_units(exponent)
+        .ok_or(WrongKind { found: "a sum of money that is too large" })?;
     let amount = Value::Number(Number::from(units));
     Ok(object([("amount_minor", amount), ("currency", Value::String(currency.to_owned()))]))
 }

@@ -1,7 +1,9 @@
-//! Lists of `OData` services that go on in further pages: `__next` in version 2, `@odata.nextLink` in version 4.
+//! Lists of `OData` services that go on in further pages: `__next` in version 2, `@odata.nextLink`
+//! in version 4.
 //!
-//! A link may be relative or absolute (v4 JSON format §4.5.5) and is followed on the origin's own scheme, host and port only: the
-//! request carries credentials. What cannot be followed is a failure; a part of a list never passes for the whole (decision 0007).
+//! A link may be relative or absolute (v4 JSON format §4.5.5) and is followed on the origin's own
+//! scheme, host and port only: the request carries credentials. What cannot be followed is a
+//! failure; a part of a list never passes for the whole (decision 0007).
 
 use serde_json::Value;
 
@@ -9,10 +11,14 @@ use serde_json::Value;
 pub(super) const MOST_PAGES: u8 = 5;
 
 /// Where a list stands in an answer, and the link to its next page.
-const PLACES: [(&str, &str, &str); 3] =
-    [("/d", "results", "__next"), ("", "value", "@odata.nextLink"), ("", "value", "odata.nextLink")];
+const PLACES: [(&str, &str, &str); 3] = [
+    ("/d", "results", "__next"),
+    ("", "value", "@odata.nextLink"),
+    ("", "value", "odata.nextLink"),
+];
 
-/// Takes the link to the next page out of an answer. Nothing where the list ends here, or there is none.
+/// Takes the link to the next page out of an answer. Nothing where the list ends here, or there is
+/// none.
 pub(super) fn take_next(tree: &mut Value) -> Option<String> {
     for (parent, list, link) in PLACES {
         let Some(Value::Object(fields)) = tree.pointer_mut(parent) else { continue };
@@ -31,7 +37,8 @@ pub(super) fn take_next(tree: &mut Value) -> Option<String> {
     None
 }
 
-/// Puts the elements of a further page behind those that are there. Nothing where the page holds no such list.
+/// Puts the elements of a further page behind those that are there. Nothing where the page holds no
+/// such list.
 pub(super) fn append(tree: &mut Value, page: &mut Value) -> Option<()> {
     for (parent, list, _) in PLACES {
         let at = format!("{parent}/{list}");
@@ -46,7 +53,8 @@ pub(super) fn append(tree: &mut Value, page: &mut Value) -> Option<()> {
 
 /// The address of a next page, where it is on the same origin as `base`, the address that named it.
 pub(super) fn resolve(base: &str, link: &str) -> Option<String> {
-    // Fetch takes `\` for `/` and drops blanks and tabs: an address that could be read otherwise is not read at all.
+    // Fetch takes `\` for `/` and drops blanks and tabs: an address that could be read otherwise is
+    // not read at all.
     if link.chars().any(|c| c.is_control() || c == '\\') {
         return None;
     }
@@ -64,7 +72,11 @@ pub(super) fn resolve(base: &str, link: &str) -> Option<String> {
         return Some(format!("{root}{link}"));
     }
     let path = path.split('?').next()?;
-    let folder = if link.starts_with('?') { path } else { path.rsplit_once('/').map_or("", |(folder, _)| folder) };
+    let folder = if link.starts_with('?') {
+        path
+    } else {
+        path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    };
     let separator = if link.starts_with('?') { "" } else { "/" };
     Some(format!("{root}{folder}{separator}{link}"))
 }
@@ -148,7 +160,10 @@ mod tests {
             ("Orders?$skiptoken=a:b", "https://sap.example.com/odata/v2/Orders?$skiptoken=a:b"),
             ("Orders('a:b')", "https://sap.example.com/odata/v2/Orders('a:b')"),
             ("?$skiptoken=2", "https://sap.example.com/odata/v2/Orders?$skiptoken=2"),
-            ("Orders?$filter=Name eq 'Mü'", "https://sap.example.com/odata/v2/Orders?$filter=Name%20eq%20'M%C3%BC'"),
+            (
+                "Orders?$filter=Name eq 'Mü'",
+                "https://sap.example.com/odata/v2/Orders?$filter=Name%20eq%20'M%C3%BC'",
+            ),
         ] {
             assert_eq!(resolve(base, link).as_deref(), Some(address), "{link}");
         }

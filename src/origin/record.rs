@@ -1,9 +1,10 @@
 //! Fixed-width records to the common tree, by the market's layout.
 //!
-//! One record is an object of its fields; a body of several is an object of lists, by the kind of record. What is not stated is
-//! `null`: blanks, and bytes that are all 0x00 (low-values) or all 0xff (high-values). Numbers are exact: whole ones up to 18
-//! digits are numbers, longer ones and those with a scale are decimal text with a point.
-//! Known gaps: floating point (`COMP-1`, `COMP-2`), code pages of two bytes a character, tables whose elements differ in length.
+//! One record is an object of its fields; a body of several is an object of lists, by the kind of
+//! record. What is not stated is `null`: blanks, and bytes that are all 0x00 (low-values) or all
+//! 0xff (high-values). Numbers are exact: whole ones up to 18 digits are numbers, longer ones and
+//! those with a scale are decimal text with a point. Known gaps: floating point (`COMP-1`,
+//! `COMP-2`), code pages of two bytes a character, tables whose elements differ in length.
 
 mod number;
 mod request;
@@ -123,8 +124,8 @@ pub fn record_tree(origin: &Origin, body: &[u8]) -> Result<Value, RecordError> {
     Reader::new(origin, false)?.tree(origin, body)
 }
 
-/// What can be read of a body that does not fit its layout: an answer that says "no such car" is often shorter, or holds a message
-/// where the fields would be. What cannot be read is not stated.
+/// What can be read of a body that does not fit its layout: an answer that says "no such car" is
+/// often shorter, or holds a message where the fields would be. What cannot be read is not stated.
 pub(super) fn readable_part(origin: &Origin, body: &[u8]) -> Option<Value> {
     Reader::new(origin, true).ok()?.tree(origin, body).ok()
 }
@@ -172,7 +173,9 @@ impl Reader {
 
     /// One record of this length, without the line end behind it.
     fn of_length<'b>(&self, length: Option<u32>, bytes: &'b [u8]) -> Result<&'b [u8], RecordError> {
-        let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else { return Ok(bytes) };
+        let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
+            return Ok(bytes);
+        };
         let (record, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
         let fits = self.without_line_end(rest).is_empty() && (record.len() == length || self.short);
         if fits || self.lenient { Ok(record) } else { Err(RecordError::whole(RecordCause::Length)) }
@@ -188,7 +191,12 @@ impl Reader {
     }
 
     /// The bodies of several records: lists by kind, also of those that did not come.
-    fn many(&mut self, origin: &Origin, records: &Records, body: &[u8]) -> Result<Value, RecordError> {
+    fn many(
+        &mut self,
+        origin: &Origin,
+        records: &Records,
+        body: &[u8],
+    ) -> Result<Value, RecordError> {
         let names = records.types.keys().map(String::as_str);
         let names = names.chain(records.types.is_empty().then_some(UNTYPED));
         let mut tree: Map<String, Value> = names.map(|name| (name.to_owned(), json!([]))).collect();
@@ -213,17 +221,27 @@ impl Reader {
         if states { Ok(Value::Object(tree)) } else { Err(RecordError::whole(RecordCause::Blank)) }
     }
 
-    fn split<'b>(&self, origin: &Origin, records: &Records, body: &'b [u8]) -> Result<Vec<&'b [u8]>, RecordError> {
+    fn split<'b>(
+        &self,
+        origin: &Origin,
+        records: &Records,
+        body: &'b [u8],
+    ) -> Result<Vec<&'b [u8]>, RecordError> {
         if let Some(separator) = &records.separator {
-            let parts = self.separated(separator, body).ok_or(RecordError::whole(RecordCause::Shape))?;
+            let parts =
+                self.separated(separator, body).ok_or(RecordError::whole(RecordCause::Shape))?;
             let parts = parts.into_iter().filter(|part| !part.is_empty());
             return parts.map(|part| self.of_length(origin.length, part)).collect();
         }
-        let length = origin.length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0);
+        let length = origin
+            .length
+            .and_then(|length| usize::try_from(length).ok())
+            .filter(|length| *length > 0);
         let Some(length) = length.filter(|length| *length <= body.len()) else {
             return Ok(vec![self.of_length(origin.length, body)?]);
         };
-        let (records, rest) = body.split_at_checked(body.len() - body.len() % length).unwrap_or((body, &[]));
+        let (records, rest) =
+            body.split_at_checked(body.len() - body.len() % length).unwrap_or((body, &[]));
         if self.without_line_end(rest).is_empty() || self.lenient {
             Ok(records.chunks(length).collect())
         } else {
@@ -231,13 +249,14 @@ impl Reader {
         }
     }
 
-    /// The parts between separators. A line end may be written in the encoding's other ways; behind the last record it may stand
-    /// or not.
+    /// The parts between separators. A line end may be written in the encoding's other ways; behind
+    /// the last record it may stand or not.
     fn separated<'b>(&self, separator: &str, body: &'b [u8]) -> Option<Vec<&'b [u8]>> {
         let mark = self.codec.encode(separator).filter(|mark| !mark.is_empty())?;
         let is_line = separator == "\n";
         let is_mark = |rest: &[u8]| {
-            rest.starts_with(&mark) || is_line && self.codec.encoding().is_ebcdic() && rest.first() == Some(&0x15)
+            rest.starts_with(&mark)
+                || is_line && self.codec.encoding().is_ebcdic() && rest.first() == Some(&0x15)
         };
         let mut parts = Vec::new();
         let mut rest = body;
@@ -251,11 +270,18 @@ impl Reader {
     }
 
     /// The kind of a record; nothing for one that is to be left out.
-    fn kind<'o>(&self, records: &'o Records, bytes: &[u8]) -> Result<Option<(&'o str, &'o RecordType)>, RecordError> {
+    fn kind<'o>(
+        &self,
+        records: &'o Records,
+        bytes: &[u8],
+    ) -> Result<Option<(&'o str, &'o RecordType)>, RecordError> {
         let selector = records.selector.as_ref().ok_or(RecordError::whole(RecordCause::Shape))?;
-        let word = part(bytes, selector.at, selector.len).and_then(|word| self.codec.decode(word)).unwrap_or_default();
+        let word = part(bytes, selector.at, selector.len)
+            .and_then(|word| self.codec.decode(word))
+            .unwrap_or_default();
         let word = word.trim_end_matches([' ', '\0']);
-        let kind = records.types.iter().find(|(_, kind)| kind.is.iter().any(|is| is.trim_end() == word));
+        let kind =
+            records.types.iter().find(|(_, kind)| kind.is.iter().any(|is| is.trim_end() == word));
         match kind {
             Some((name, kind)) => Ok(Some((name, kind))),
             None if self.lenient || records.unknown == Unknown::Ignore => Ok(None),
@@ -272,7 +298,9 @@ impl Reader {
     ) -> Result<Map<String, Value>, RecordError> {
         let mut record = Map::new();
         for field in layout {
-            let value = self.field(field, bytes, &record, around).map_err(|error| error.below(&field.name))?;
+            let value = self
+                .field(field, bytes, &record, around)
+                .map_err(|error| error.below(&field.name))?;
             record.insert(field.name.clone(), value);
         }
         let mut end = Some(0);
@@ -295,7 +323,9 @@ impl Reader {
         around: Option<&Map<String, Value>>,
     ) -> Result<(Vec<Value>, Option<usize>), RecordError> {
         let fail = |cause| RecordError::at(cause, &group.name);
-        let count = self.occurrences(group.count, group.counted_by.as_deref(), record, around).map_err(fail)?;
+        let count = self
+            .occurrences(group.count, group.counted_by.as_deref(), record, around)
+            .map_err(fail)?;
         let len = usize::try_from(group.len).map_err(|_| fail(RecordCause::Length))?;
         let mut list = Vec::new();
         let mut at = start;
@@ -311,7 +341,9 @@ impl Reader {
             let occurrence = bytes.get(from..to.min(bytes.len())).unwrap_or_default();
             self.count()?;
             let read = self.record(&group.layout, &group.groups, occurrence, Some(record));
-            let read = read.map_err(|error| error.below_nth(&group.name, usize::try_from(nth).unwrap_or_default()))?;
+            let read = read.map_err(|error| {
+                error.below_nth(&group.name, usize::try_from(nth).unwrap_or_default())
+            })?;
             if !is_blank(&group.layout, &read, group.counted_by.is_some()) {
                 list.push(Value::Object(read));
             }
@@ -345,11 +377,14 @@ impl Reader {
         around: Option<&Map<String, Value>>,
     ) -> Result<Value, RecordError> {
         let Some(most) = field.count else { return self.value(field, field.at, bytes) };
-        let count = self.occurrences(most, field.counted_by.as_deref(), record, around).map_err(RecordError::whole)?;
+        let count = self
+            .occurrences(most, field.counted_by.as_deref(), record, around)
+            .map_err(RecordError::whole)?;
         let mut list = Vec::new();
         for nth in 0..count {
             let at = nth.saturating_mul(field.len).saturating_add(field.at);
-            let value = self.value(field, at, bytes).map_err(|error| error.below(&nth.to_string()))?;
+            let value =
+                self.value(field, at, bytes).map_err(|error| error.below(&nth.to_string()))?;
             if !value.is_null() {
                 list.push(value);
             }
@@ -367,10 +402,17 @@ impl Reader {
             (None, true) => match there() {
                 None => Ok(Value::Null),
                 // Only blanks are cut off at the end.
-                Some(_) if matches!(field.kind, FieldType::Packed | FieldType::Binary | FieldType::Hex) => {
+                Some(_)
+                    if matches!(
+                        field.kind,
+                        FieldType::Packed | FieldType::Binary | FieldType::Hex
+                    ) =>
+                {
                     Err(RecordCause::Short)
                 }
-                Some(rest) if field.kind == FieldType::Zoned && !self.is_fill(rest) => Err(RecordCause::Short),
+                Some(rest) if field.kind == FieldType::Zoned && !self.is_fill(rest) => {
+                    Err(RecordCause::Short)
+                }
                 Some(rest) => self.read(field, rest),
             },
         };
@@ -384,13 +426,16 @@ impl Reader {
     }
 
     fn read(&self, field: &LayoutField, bytes: &[u8]) -> Result<Value, RecordCause> {
-        // Each of these bytes is a number of its own in binary, and every byte is one of hexadecimal digits.
+        // Each of these bytes is a number of its own in binary, and every byte is one of
+        // hexadecimal digits.
         if !matches!(field.kind, FieldType::Binary | FieldType::Hex) && self.is_fill(bytes) {
             return Ok(Value::Null);
         }
         match field.kind {
             FieldType::Text => Ok(Value::String(self.text(bytes)?)),
-            FieldType::Date => date(&self.text(bytes)?, field.format.as_deref().unwrap_or("%Y%m%d")),
+            FieldType::Date => {
+                date(&self.text(bytes)?, field.format.as_deref().unwrap_or("%Y%m%d"))
+            }
             FieldType::Number => number::display(&self.text(bytes)?, field),
             FieldType::Zoned => number::zoned(bytes, self.codec.encoding(), field),
             FieldType::Packed => number::packed(bytes, field),
@@ -402,7 +447,9 @@ impl Reader {
     /// Whether bytes state nothing: blanks, low-values or high-values.
     fn is_fill(&self, bytes: &[u8]) -> bool {
         let all = |fill: u8| bytes.iter().all(|byte| *byte == fill);
-        all(0x00) || all(0xff) || bytes.iter().all(|byte| *byte == self.codec.encoding().blank() || *byte == 0x00)
+        all(0x00)
+            || all(0xff)
+            || bytes.iter().all(|byte| *byte == self.codec.encoding().blank() || *byte == 0x00)
     }
 
     fn text(&self, bytes: &[u8]) -> Result<String, RecordCause> {
@@ -423,7 +470,8 @@ const UNTYPED: &str = "records";
 /// Whether a body begins as HTML or XML does. Its text would fill a layout as well as any.
 fn is_page(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
-    let begins = |with: &[u8]| body.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
+    let begins =
+        |with: &[u8]| body.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     begins(b"<!doctype") || begins(b"<html") || begins(b"<?xml")
 }
 
@@ -434,8 +482,12 @@ fn part(bytes: &[u8], at: u32, len: u32) -> Option<&[u8]> {
 
 /// Where the last field that a layout describes ends.
 fn end_of(layout: &[LayoutField], groups: &[Group]) -> usize {
-    let field = |field: &LayoutField| u64::from(field.at) + u64::from(field.len) * u64::from(field.count.unwrap_or(1));
-    let group = |group: &Group| u64::from(group.at.unwrap_or(0)) + u64::from(group.len) * u64::from(group.count);
+    let field = |field: &LayoutField| {
+        u64::from(field.at) + u64::from(field.len) * u64::from(field.count.unwrap_or(1))
+    };
+    let group = |group: &Group| {
+        u64::from(group.at.unwrap_or(0)) + u64::from(group.len) * u64::from(group.count)
+    };
     let end = layout.iter().map(field).chain(groups.iter().map(group)).max().unwrap_or(0);
     usize::try_from(end).unwrap_or(usize::MAX)
 }
@@ -448,12 +500,16 @@ fn is_stated(value: &Value) -> bool {
     }
 }
 
-/// Whether an occurrence is an empty place of its table. Mainframes initialise those with blanks in texts and zeros in numbers,
-/// so where nothing counts the occurrences, zeros say nothing if no text stands beside them.
+/// Whether an occurrence is an empty place of its table. Mainframes initialise those with blanks in
+/// texts and zeros in numbers, so where nothing counts the occurrences, zeros say nothing if no
+/// text stands beside them.
 fn is_blank(layout: &[LayoutField], occurrence: &Map<String, Value>, is_counted: bool) -> bool {
-    let is_number = |name: &str| layout.iter().any(|field| field.name == *name && field.kind.is_number());
+    let is_number =
+        |name: &str| layout.iter().any(|field| field.name == *name && field.kind.is_number());
     let may_be_zero = !is_counted && layout.iter().any(|field| !field.kind.is_number());
-    occurrence.iter().all(|(name, value)| !is_stated(value) || may_be_zero && is_number(name) && is_zero(value))
+    occurrence
+        .iter()
+        .all(|(name, value)| !is_stated(value) || may_be_zero && is_number(name) && is_zero(value))
 }
 
 fn is_zero(value: &Value) -> bool {
@@ -474,7 +530,8 @@ fn is_one_of(value: &Value, texts: &[String]) -> bool {
     }
 }
 
-/// A day as ISO 8601. Zeros, nines, 9999-12-31 and days before the year 2 are the usual ways to say that there is none.
+/// A day as ISO 8601. Zeros, nines, 9999-12-31 and days before the year 2 are the usual ways to say
+/// that there is none.
 fn date(text: &str, format: &str) -> Result<Value, RecordCause> {
     let text = text.trim();
     let digits = || text.bytes().filter(u8::is_ascii_digit);

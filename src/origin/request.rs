@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::escape::{self, EscapeError, fill};
 use super::{Question, literal, record, soap};
-use crate::market::{Auth, FacetName, Method, OData, Origin, Part, Protocol, Rest, SecretName, Template, Variable};
+use crate::market::{
+    Auth, FacetName, Method, OData, Origin, Part, Protocol, Rest, SecretName, Template, Variable,
+};
 use crate::ports::{OriginRequest, Ports};
 
 /// Why no request could be made. None of these leaves the Worker as a request.
@@ -43,8 +45,13 @@ pub enum RequestError {
 /// Makes the request that asks `origin` the `question`.
 ///
 /// # Errors
-/// [`RequestError`] for secrets that are not set, fields that are not stated, and values that cannot be written.
-pub fn build(origin: &Origin, question: &Question, ports: &Ports) -> Result<OriginRequest, RequestError> {
+/// [`RequestError`] for secrets that are not set, fields that are not stated, and values that
+/// cannot be written.
+pub fn build(
+    origin: &Origin,
+    question: &Question,
+    ports: &Ports,
+) -> Result<OriginRequest, RequestError> {
     let mut request = OriginRequest {
         method: "GET",
         url: address(origin, question)?,
@@ -111,7 +118,11 @@ fn address(origin: &Origin, question: &Question) -> Result<String, RequestError>
 }
 
 /// The literal text keeps the marks of the query language, the values keep none.
-fn query_value(template: &Template, question: &Question, origin: &Origin) -> Result<String, RequestError> {
+fn query_value(
+    template: &Template,
+    question: &Question,
+    origin: &Origin,
+) -> Result<String, RequestError> {
     let is_odata = origin.protocol == Protocol::Odata;
     let mut text = String::new();
     for (part, is_quoted) in template.quoted_parts() {
@@ -126,7 +137,8 @@ fn query_value(template: &Template, question: &Question, origin: &Origin) -> Res
     Ok(text)
 }
 
-/// A value in an address: in `OData` between quotes as the inside of a string, else, where it has a kind, as a literal of that kind.
+/// A value in an address: in `OData` between quotes as the inside of a string, else, where it has a
+/// kind, as a literal of that kind.
 fn value(
     variable: &Variable,
     kind: &str,
@@ -135,13 +147,19 @@ fn value(
     is_quoted: bool,
 ) -> Result<String, RequestError> {
     match origin.protocol {
-        Protocol::Odata if is_quoted => Ok(escape::odata(&escape::plain(variable, kind, question)?)),
+        Protocol::Odata if is_quoted => {
+            Ok(escape::odata(&escape::plain(variable, kind, question)?))
+        }
         Protocol::Odata => escape::typed(variable, kind, question, origin.version),
         _ => escape::plain(variable, kind, question),
     }
 }
 
-fn rest(description: Option<&Rest>, question: &Question, request: &mut OriginRequest) -> Result<(), RequestError> {
+fn rest(
+    description: Option<&Rest>,
+    question: &Question,
+    request: &mut OriginRequest,
+) -> Result<(), RequestError> {
     set(request, "accept", "application/json".into());
     let Some(Rest { method: Method::Post, body }) = description else { return Ok(()) };
     request.method = "POST";
@@ -163,8 +181,8 @@ fn odata(origin: &Origin, request: &mut OriginRequest) {
     set(request, name, value.into());
 }
 
-/// A JSON body with its texts' placeholders filled. `serde_json` escapes texts; a text that is one number's placeholder becomes the
-/// number, exactly as it is written.
+/// A JSON body with its texts' placeholders filled. `serde_json` escapes texts; a text that is one
+/// number's placeholder becomes the number, exactly as it is written.
 fn write_json(body: &Value, question: &Question, out: &mut String) -> Result<(), RequestError> {
     match body {
         Value::String(text) => {
@@ -199,7 +217,11 @@ fn write_json(body: &Value, question: &Question, out: &mut String) -> Result<(),
     Ok(())
 }
 
-fn authenticate(auth: &Auth, ports: &Ports, request: &mut OriginRequest) -> Result<(), RequestError> {
+fn authenticate(
+    auth: &Auth,
+    ports: &Ports,
+    request: &mut OriginRequest,
+) -> Result<(), RequestError> {
     if let Some(name) = &auth.basic {
         let pair = secret(name, ports)?;
         if !pair.contains(':') {

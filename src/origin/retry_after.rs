@@ -4,7 +4,8 @@ use super::answer::LONGEST_RETRY_S;
 use crate::calendar::Date;
 use crate::ports::Timestamp;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds until an HTTP date, 0 where it has passed; nothing where it is none.
 pub(super) fn seconds_until(text: &str, now: Timestamp) -> Option<u32> {
@@ -12,8 +13,8 @@ pub(super) fn seconds_until(text: &str, now: Timestamp) -> Option<u32> {
     Some(u32::try_from(left_ms.saturating_add(999) / 1000).unwrap_or(u32::MAX).min(LONGEST_RETRY_S))
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`: but for the weekday, a month's
-/// name, a time, and two numbers, the day before the year.
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`:
+/// but for the weekday, a month's name, a time, and two numbers, the day before the year.
 fn milliseconds(text: &str) -> Option<i64> {
     let (mut month, mut time, mut numbers) = (None, None, Vec::new());
     for word in text.split([' ', ',', '-']).filter(|word| !word.is_empty()).skip(1) {
@@ -45,12 +46,26 @@ mod tests {
 
     #[test]
     fn ok_the_three_forms_of_a_date() {
-        for text in ["Fri, 20 Nov 2026 08:00:30 GMT", "Friday, 20-Nov-26 08:00:30 GMT", "Fri Nov 20 08:00:30 2026"] {
+        for text in [
+            "Fri, 20 Nov 2026 08:00:30 GMT",
+            "Friday, 20-Nov-26 08:00:30 GMT",
+            "Fri Nov 20 08:00:30 2026",
+        ] {
             assert_eq!(seconds_until(text, Timestamp(1_795_161_600_000)), Some(30), "{text}");
         }
-        assert_eq!(seconds_until("Sun, 06 Nov 1994 08:49:37 GMT", Timestamp(784_111_777_000)), Some(0));
-        assert_eq!(seconds_until("Sun, 06 Nov 1994 08:49:37 GMT", Timestamp(784_111_776_001)), Some(1));
-        assert_eq!(seconds_until("Fri, 20 Nov 2099 08:00:30 GMT", Timestamp(0)), Some(3600), "an hour at most");
+        assert_eq!(
+            seconds_until("Sun, 06 Nov 1994 08:49:37 GMT", Timestamp(784_111_777_000)),
+            Some(0)
+        );
+        assert_eq!(
+            seconds_until("Sun, 06 Nov 1994 08:49:37 GMT", Timestamp(784_111_776_001)),
+            Some(1)
+        );
+        assert_eq!(
+            seconds_until("Fri, 20 Nov 2099 08:00:30 GMT", Timestamp(0)),
+            Some(3600),
+            "an hour at most"
+        );
     }
 
     #[test]

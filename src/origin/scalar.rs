@@ -14,7 +14,8 @@ pub(super) struct WrongKind {
     pub(super) found: &'static str,
 }
 
-/// What an XML element says: its text, where it has attributes too. Nothing where it has attributes only.
+/// What an XML element says: its text, where it has attributes too. Nothing where it has attributes
+/// only.
 pub(super) fn plain(value: &Value) -> Option<&Value> {
     match value {
         Value::Null => None,
@@ -40,7 +41,8 @@ pub(super) fn text_of(value: &Value) -> Result<Option<Cow<'_, str>>, WrongKind> 
     }))
 }
 
-/// The conditions with the car's VIN, in capitals or not, where they say `{vin}`: the rows of one car in a file of many.
+/// The conditions with the car's VIN, in capitals or not, where they say `{vin}`: the rows of one
+/// car in a file of many.
 pub(super) fn about(conditions: &[Match], vin: &Vin) -> Vec<Match> {
     let fill = |texts: &mut Vec<String>| {
         if texts.iter().any(|text| text == "{vin}") {
@@ -66,9 +68,12 @@ fn holds(condition: &Match, element: &Value) -> bool {
     let stands = match &text {
         Some(text) => !text.is_empty(),
         // A list or an object stands there; an element with attributes only says nothing.
-        None => found.is_some_and(|value| plain(value).is_some_and(|value| value.is_array() || value.is_object())),
+        None => found.is_some_and(|value| {
+            plain(value).is_some_and(|value| value.is_array() || value.is_object())
+        }),
     };
-    let among = |words: &[String]| text.as_ref().is_some_and(|text| words.iter().any(|word| word == text));
+    let among =
+        |words: &[String]| text.as_ref().is_some_and(|text| words.iter().any(|word| word == text));
     condition.missing.is_none_or(|missing| missing != stands)
         && (condition.is.is_empty() || among(&condition.is))
         && !among(&condition.not)

@@ -1,6 +1,7 @@
 //! SOAP 1.1 and 1.2 requests, with WS-Security `UsernameToken` Profile 1.1.
 //!
-//! The answer's version is not asked for: some servers answer a 1.2 request in a 1.1 envelope, and the tree knows local names only.
+//! The answer's version is not asked for: some servers answer a 1.2 request in a 1.1 envelope, and
+//! the tree knows local names only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,11 +14,13 @@ use super::request::{RequestError, secret, set};
 use crate::market::{SecretName, Soap, SoapPassword, SoapVersion};
 use crate::ports::{OriginRequest, Ports};
 
-const SECURITY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
-const UTILITY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-const PROFILE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
-const BASE64_BINARY: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+const SECURITY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const UTILITY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+const PROFILE: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
+const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
 
 /// Milliseconds that a request says it is good for: what servers allow for by default.
 const GOOD_FOR_MS: u32 = 300_000;
@@ -59,7 +62,11 @@ pub(super) fn envelope(
             set(request, "accept", "application/soap+xml, text/xml".into());
         }
         SoapVersion::V1_2 => {
-            set(request, "content-type", format!("application/soap+xml; charset=utf-8; action=\"{action}\""));
+            set(
+                request,
+                "content-type",
+                format!("application/soap+xml; charset=utf-8; action=\"{action}\""),
+            );
             set(request, "accept", "application/soap+xml, text/xml".into());
         }
     }
@@ -87,9 +94,14 @@ fn security(soap: &Soap, ports: &Ports) -> Result<String, RequestError> {
     ))
 }
 
-fn username_token(name: &SecretName, password_type: SoapPassword, ports: &Ports) -> Result<String, RequestError> {
+fn username_token(
+    name: &SecretName,
+    password_type: SoapPassword,
+    ports: &Ports,
+) -> Result<String, RequestError> {
     let pair = secret(name, ports)?;
-    let (user, password) = pair.split_once(':').ok_or_else(|| RequestError::SecretShape { name: name.clone() })?;
+    let (user, password) =
+        pair.split_once(':').ok_or_else(|| RequestError::SecretShape { name: name.clone() })?;
     let user = escape::xml(user)?;
     let proof = match password_type {
         SoapPassword::Text => {
@@ -107,15 +119,28 @@ fn username_token(name: &SecretName, password_type: SoapPassword, ports: &Ports)
             )
         }
     };
-    Ok(format!("<wsse:UsernameToken><wsse:Username>{user}</wsse:Username>{proof}</wsse:UsernameToken>"))
+    Ok(format!(
+        "<wsse:UsernameToken><wsse:Username>{user}</wsse:Username>{proof}</wsse:UsernameToken>"
+    ))
 }
 
-/// Header blocks of answers that may be passed over though they say that they must be understood: WS-Addressing, which says to
-/// whom and to what an answer belongs, and WS-Security, whose place TLS takes here.
-const PASSED_OVER: [&str; 9] =
-    ["Action", "FaultTo", "From", "MessageID", "RelatesTo", "ReplyTo", "Security", "To", "ReferenceParameters"];
+/// Header blocks of answers that may be passed over though they say that they must be understood:
+/// WS-Addressing, which says to whom and to what an answer belongs, and WS-Security, whose place
+/// TLS takes here.
+const PASSED_OVER: [&str; 9] = [
+    "Action",
+    "FaultTo",
+    "From",
+    "MessageID",
+    "RelatesTo",
+    "ReplyTo",
+    "Security",
+    "To",
+    "ReferenceParameters",
+];
 
-/// Whether an answer has a header block that must be understood (SOAP 1.1 §4.2.3, 1.2 part 1 §5.2.3) and is not.
+/// Whether an answer has a header block that must be understood (SOAP 1.1 §4.2.3, 1.2 part 1
+/// §5.2.3) and is not.
 pub(super) fn asks_too_much(tree: &Value) -> bool {
     let blocks = tree.pointer("/Envelope/Header").and_then(Value::as_object).into_iter().flatten();
     let must = |block: &Value| {
@@ -128,11 +153,13 @@ pub(super) fn asks_too_much(tree: &Value) -> bool {
     })
 }
 
-/// Where what stands at a place of a Fault stands in a Fault of the other version: servers answer in either.
+/// Where what stands at a place of a Fault stands in a Fault of the other version: servers answer
+/// in either.
 pub(super) fn other_version(pointer: &str) -> Vec<String> {
     let Some(inside) = pointer.strip_prefix(FAULT) else { return Vec::new() };
-    let (first, rest) =
-        inside.split_once('/').map_or((inside, String::new()), |(first, rest)| (first, format!("/{rest}")));
+    let (first, rest) = inside
+        .split_once('/')
+        .map_or((inside, String::new()), |(first, rest)| (first, format!("/{rest}")));
     let others: &[&str] = match (first, rest.as_str()) {
         ("faultcode", "") => &["Code/Subcode/Value", "Code/Value"],
         ("Code", _) => &["faultcode"],
@@ -148,7 +175,8 @@ pub(super) fn other_version(pointer: &str) -> Vec<String> {
 
 /// `Base64(SHA-1(nonce + created + password))`, `UsernameToken` Profile 1.1 §3.1.
 fn password_digest(nonce: &[u8], created: &str, password: &str) -> String {
-    let digest = Sha1::new().chain_update(nonce).chain_update(created).chain_update(password).finalize();
+    let digest =
+        Sha1::new().chain_update(nonce).chain_update(created).chain_update(password).finalize();
     STANDARD.encode(digest)
 }
 
@@ -159,7 +187,8 @@ mod tests {
 
     #[test]
     fn ok_headers_that_may_be_passed_over() {
-        let asks = |header: Value| asks_too_much(&json!({"Envelope": {"Header": header, "Body": {}}}));
+        let asks =
+            |header: Value| asks_too_much(&json!({"Envelope": {"Header": header, "Body": {}}}));
         assert!(!asks(json!("")));
         assert!(!asks(json!({"Action": {"@mustUnderstand": "1", "#text": "urn:x"}, "Trace": "x"})));
         assert!(!asks(json!({"Security": {"@mustUnderstand": "true", "Timestamp": {}}})));
@@ -172,7 +201,8 @@ mod tests {
     #[test]
     fn ok_places_of_the_other_version() {
         let check = |place: &str, others: &[&str]| {
-            let others: Vec<String> = others.iter().map(|other| format!("{FAULT}{other}")).collect();
+            let others: Vec<String> =
+                others.iter().map(|other| format!("{FAULT}{other}")).collect();
             assert_eq!(other_version(&format!("{FAULT}{place}")), others);
         };
         check("faultcode", &["Code/Subcode/Value", "Code/Value"]);
@@ -185,7 +215,11 @@ mod tests {
 
     #[test]
     fn ok_digest_of_a_known_token() {
-        // The reference: printf 'nonce2026-11-20T08:00:00Zsecret' | openssl dgst -sha1 -binary | base64
-        assert_eq!(password_digest(b"nonce", "2026-11-20T08:00:00Z", "secret"), "6XLgFDSRF/iQtteanY+MwXfb+C4=");
+        // The reference: printf 'nonce2026-11-20T08:00:00Zsecret' | openssl dgst -sha1 -binary |
+        // base64
+        assert_eq!(
+            password_digest(b"nonce", "2026-11-20T08:00:00Z", "secret"),
+            "6XLgFDSRF/iQtteanY+MwXfb+C4="
+        );
     }
 }

@@ -21,17 +21,30 @@ impl Case {
         let world = World::new();
         world.secrets.borrow_mut().insert("DE_RECALLS_CLIENT".into(), "id:secret".into());
         world.origins(script);
-        Self { world, market: compile("protocols.toml", text).expect("valid").market, tokens: Tokens::default() }
+        Self {
+            world,
+            market: compile("protocols.toml", text).expect("valid").market,
+            tokens: Tokens::default(),
+        }
     }
 
     fn ask(&self) -> Result<Value, (&'static str, &'static str)> {
         let fields = [("model", "911"), ("model_year", "1996"), ("trim", "Targa")];
-        let fields = fields.map(|(name, value)| ((FacetName::Identity, name.to_owned()), value.to_owned()));
+        let fields =
+            fields.map(|(name, value)| ((FacetName::Identity, name.to_owned()), value.to_owned()));
         let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
         let question = Question { vin, market: self.market.code.clone(), fields: fields.into() };
         let name = OriginName::new("recalls").expect("a name");
         let ports = self.world.ports();
-        let answer = self.world.run(ask(&ports, &self.tokens, &self.market, &name, &question, &[], u32::MAX));
+        let answer = self.world.run(ask(
+            &ports,
+            &self.tokens,
+            &self.market,
+            &name,
+            &question,
+            &[],
+            u32::MAX,
+        ));
         match answer {
             Ok(Answer::Tree(tree)) => Ok(tree),
             Ok(Answer::NotFound) => Ok(Value::Null),
@@ -74,16 +87,27 @@ fn ok_pages_are_one_list() {
     });
     let tree = case.ask().expect("a list");
     let items = tree.pointer("/d/results").and_then(Value::as_array).expect("a list");
-    assert_eq!(items.iter().map(|item| item["Campaign"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
+    assert_eq!(
+        items.iter().map(|item| item["Campaign"].as_u64()).collect::<Vec<_>>(),
+        [Some(1), Some(2), Some(3)]
+    );
     assert!(tree.pointer("/d/__next").is_none());
     let asked = case.asked();
     assert_eq!(
         asked.get(2).map(String::as_str),
         Some("sap.example.com/odata/v2/Cars('WP0ZZZ99ZTS390000')/Recalls?$skiptoken=2")
     );
-    assert_eq!(asked.get(3).map(String::as_str), Some("sap.example.com/odata/v2/Next?$skiptoken=3"));
+    assert_eq!(
+        asked.get(3).map(String::as_str),
+        Some("sap.example.com/odata/v2/Next?$skiptoken=3")
+    );
     let requests = case.world.requests();
-    assert!(requests.iter().filter(|request| !is_token(request)).all(|request| authorization(request) == "Bearer t1"));
+    assert!(
+        requests
+            .iter()
+            .filter(|request| !is_token(request))
+            .all(|request| authorization(request) == "Bearer t1")
+    );
 }
 
 #[test]
@@ -95,7 +119,11 @@ fn err_a_part_never_passes_for_the_whole() {
             _ => page(1, Some(next)),
         });
         assert_eq!(case.ask(), Err(expect), "{next}");
-        assert!(case.asked().iter().all(|url| url.starts_with("sap.example.com/") || url == "login.example.com/token"));
+        assert!(
+            case.asked()
+                .iter()
+                .all(|url| url.starts_with("sap.example.com/") || url == "login.example.com/token")
+        );
     };
     let protocol = |cause| ("http_protocol_error", cause);
     check(
@@ -103,10 +131,26 @@ fn err_a_part_never_passes_for_the_whole() {
         "Recalls?$skiptoken=2",
         protocol("a list of more pages than max_pages"),
     );
-    check(|_| page(2, None), "https://evil.example/?$skiptoken=2", protocol("a next page at another address"));
-    check(|_| page(2, None), "http://sap.example.com/?$skiptoken=2", protocol("a next page at another address"));
-    check(|_| page(2, None), "//evil.example/?$skiptoken=2", protocol("a next page at another address"));
-    check(|_| Scripted::status(404, "text/plain", ""), "?$skiptoken=2", protocol("a next page that is none"));
+    check(
+        |_| page(2, None),
+        "https://evil.example/?$skiptoken=2",
+        protocol("a next page at another address"),
+    );
+    check(
+        |_| page(2, None),
+        "http://sap.example.com/?$skiptoken=2",
+        protocol("a next page at another address"),
+    );
+    check(
+        |_| page(2, None),
+        "//evil.example/?$skiptoken=2",
+        protocol("a next page at another address"),
+    );
+    check(
+        |_| Scripted::status(404, "text/plain", ""),
+        "?$skiptoken=2",
+        protocol("a next page that is none"),
+    );
     check(|_| json(r#"{"error": {"code": "X"}}"#), "?$skiptoken=2", protocol("an OData error"));
     check(|_| json(r#"{"d": {}}"#), "?$skiptoken=2", protocol("a next page that is none"));
     check(
@@ -129,7 +173,8 @@ fn ok_all_requests_share_the_timeout() {
         _ => page(1, Some("?$skiptoken=2")).after(1_100),
     });
     assert_eq!(case.ask(), Err(("http_response_timeout", "no whole answer within the timeout")));
-    let allowed: Vec<u32> = case.world.requests().iter().map(|request| request.timeout_ms).collect();
+    let allowed: Vec<u32> =
+        case.world.requests().iter().map(|request| request.timeout_ms).collect();
     assert_eq!(allowed, [2_500, 1_500, 400]);
 }
 
@@ -158,7 +203,8 @@ fn ok_a_refused_token_is_replaced_once() {
 
 #[test]
 fn err_without_a_token_the_origin_is_not_asked() {
-    let case = Case::new(|_| Scripted::status(401, "application/json", r#"{"error": "invalid_client"}"#));
+    let case =
+        Case::new(|_| Scripted::status(401, "application/json", r#"{"error": "invalid_client"}"#));
     assert_eq!(case.ask(), Err(("destination_unavailable", "the token endpoint gave no token")));
     assert_eq!(case.asked(), ["login.example.com/token"]);
 }
@@ -180,7 +226,8 @@ fn ok_odata_error_codes_say_not_found() {
     let recalls = OriginName::new("recalls").expect("a name");
     let origin = case.market.origins.get_mut(&recalls).expect("described");
     origin.not_found =
-        serde_json::from_value(serde_json::json!({"at": "/error/code", "is": ["Z/404"]})).expect("a condition");
+        serde_json::from_value(serde_json::json!({"at": "/error/code", "is": ["Z/404"]}))
+            .expect("a condition");
     assert_eq!(case.ask(), Ok(Value::Null));
     case.world.origins(script(200));
     assert_eq!(case.ask(), Ok(Value::Null));

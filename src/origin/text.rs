@@ -1,4 +1,5 @@
-//! Bytes of an answer to text. What the charset says counts, a byte-order mark counts more; nothing is replaced silently.
+//! Bytes of an answer to text. What the charset says counts, a byte-order mark counts more; nothing
+//! is replaced silently.
 
 use std::borrow::Cow;
 
@@ -25,8 +26,8 @@ pub(super) fn decode(body: &[u8], charset: Option<&str>) -> Result<String, TextE
     encoding.decode(body).ok_or(TextError::Bytes)
 }
 
-/// The text of a JSON or XML body. What is UTF-8 by its bytes is UTF-8, whatever single-byte charset the server's default says: texts
-/// of such a charset do not have sequences like that.
+/// The text of a JSON or XML body. What is UTF-8 by its bytes is UTF-8, whatever single-byte
+/// charset the server's default says: texts of such a charset do not have sequences like that.
 pub(super) fn markup<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, TextError> {
     let is_known = decode(b"", charset).is_ok();
     match std::str::from_utf8(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
@@ -43,7 +44,8 @@ pub(super) fn charset(content_type: &str) -> Option<&str> {
     })
 }
 
-/// Whether a character shows that bytes were read as what they are not: a control character other than blanks and line ends.
+/// Whether a character shows that bytes were read as what they are not: a control character other
+/// than blanks and line ends.
 pub(super) fn is_stray_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }

@@ -1,8 +1,10 @@
-//! OAuth 2.0 client credentials (RFC 6749 §4.4): one token a client and isolate, asked for once, kept until shortly before its end.
+//! OAuth 2.0 client credentials (RFC 6749 §4.4): one token a client and isolate, asked for once,
+//! kept until shortly before its end.
 //!
-//! What is shared between requests is plain data: the platform fails whoever awaits another request's promise. Who finds that a token
-//! is being asked for looks again from time to time, and asks itself where that takes too long. A token or a client's secret is in no
-//! event and no failure.
+//! What is shared between requests is plain data: the platform fails whoever awaits another
+//! request's promise. Who finds that a token is being asked for looks again from time to time, and
+//! asks itself where that takes too long. A token or a client's secret is in no event and no
+//! failure.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,9 +27,11 @@ const UNSTATED_S: u32 = 60;
 const LONGEST_S: u32 = 86_400;
 /// Milliseconds between two looks at whether another request has got the token.
 const LOOK_AGAIN_MS: u32 = 20;
-/// Milliseconds after which a request that asks for a token is taken for ended: a visitor may have left.
+/// Milliseconds after which a request that asks for a token is taken for ended: a visitor may have
+/// left.
 const ASKING_MS: u32 = 5_000;
-/// Milliseconds that a failure counts for all: an endpoint that is down is not asked by each request in turn.
+/// Milliseconds that a failure counts for all: an endpoint that is down is not asked by each
+/// request in turn.
 const FAILURE_MS: u32 = 1_000;
 /// Clients that are remembered.
 const MOST_CLIENTS: usize = 64;
@@ -53,14 +57,23 @@ pub(super) struct Token {
 }
 
 impl Tokens {
-    /// A token that is good now: one that is kept, one that another request is about to get, or a new one. Ends at `until`.
-    pub(super) async fn get(&self, oauth2: &OAuth2, ports: &Ports, until: Timestamp) -> Result<Token, Failure> {
+    /// A token that is good now: one that is kept, one that another request is about to get, or a
+    /// new one. Ends at `until`.
+    pub(super) async fn get(
+        &self,
+        oauth2: &OAuth2,
+        ports: &Ports,
+        until: Timestamp,
+    ) -> Result<Token, Failure> {
         let key = key(oauth2);
         loop {
             let now = ports.clock.now();
             let left_ms = u32::try_from(until.since_ms(now)).unwrap_or(u32::MAX);
             if left_ms == 0 {
-                return Err(Failure::new(ErrorToken::HttpResponseTimeout, "no token within the timeout"));
+                return Err(Failure::new(
+                    ErrorToken::HttpResponseTimeout,
+                    "no token within the timeout",
+                ));
             }
             match self.look(&key, now) {
                 Look::Token(value) => return Ok(Token { value, is_kept: true }),
@@ -101,7 +114,12 @@ impl Tokens {
         })
     }
 
-    fn keep(&self, key: &str, got: Result<(String, u32), Failure>, now: Timestamp) -> Result<Token, Failure> {
+    fn keep(
+        &self,
+        key: &str,
+        got: Result<(String, u32), Failure>,
+        now: Timestamp,
+    ) -> Result<Token, Failure> {
         self.with(key, |client| match got {
             Ok((value, good_for_s)) => {
                 client.failure = None;
@@ -169,12 +187,16 @@ async fn ask(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<(String,
 fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequest, Failure> {
     let pair = secret(&oauth2.client, ports).map_err(|error| Failure::of_request(&error))?;
     let (id, secret) = pair.split_once(':').ok_or_else(|| {
-        let failure = Failure::new(ErrorToken::DestinationUnavailable, "a secret is not of the form id:secret");
+        let failure = Failure::new(
+            ErrorToken::DestinationUnavailable,
+            "a secret is not of the form id:secret",
+        );
         Failure { place: Some(oauth2.client.to_string()), ..failure }
     })?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
-    let asked = [("scope", &oauth2.scope), ("audience", &oauth2.audience), ("resource", &oauth2.resource)];
+    let asked =
+        [("scope", &oauth2.scope), ("audience", &oauth2.audience), ("resource", &oauth2.resource)];
     for (name, value) in asked {
         if let Some(value) = value {
             form.append_pair(name, value);
@@ -189,7 +211,8 @@ fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequ
             form.append_pair("client_id", id).append_pair("client_secret", secret);
         }
         ClientStyle::Basic => {
-            let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let encode =
+                |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             let pair = STANDARD.encode(format!("{}:{}", encode(id), encode(secret)));
             headers.push(("authorization".to_owned(), format!("Basic {pair}")));
         }
@@ -215,7 +238,10 @@ fn read(response: &OriginResponse) -> Result<(String, u32), Failure> {
         return Err(refused("the token endpoint gave no token"));
     }
     let wrong = || refused("the token endpoint's answer is no token");
-    let tree = std::str::from_utf8(&response.body).ok().and_then(|text| json::tree(text).ok()).ok_or_else(wrong)?;
+    let tree = std::str::from_utf8(&response.body)
+        .ok()
+        .and_then(|text| json::tree(text).ok())
+        .ok_or_else(wrong)?;
     let text = |name: &str| tree.get(name).and_then(Value::as_str).unwrap_or_default();
     let token = text("access_token");
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

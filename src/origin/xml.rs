@@ -1,7 +1,9 @@
-//! XML to the common tree: objects by local name, attributes as `@name`, mixed text as `#text`, repeated elements as lists.
+//! XML to the common tree: objects by local name, attributes as `@name`, mixed text as `#text`,
+//! repeated elements as lists.
 //!
-//! XML 1.0 without document type definitions: a `<!DOCTYPE` is refused, so there are no entities to expand or fetch beyond the
-//! five of the standard. Namespaces are not resolved: prefixes differ between servers, local names do not.
+//! XML 1.0 without document type definitions: a `<!DOCTYPE` is refused, so there are no entities to
+//! expand or fetch beyond the five of the standard. Namespaces are not resolved: prefixes differ
+//! between servers, local names do not.
 
 use std::borrow::Cow;
 
@@ -105,7 +107,12 @@ impl Builder {
         if !is_name(start.name().as_ref()) {
             return Err(XmlError::Malformed);
         }
-        let mut open = Open { name: local(start.name().as_ref()), fields: Map::new(), text: String::new(), nil: false };
+        let mut open = Open {
+            name: local(start.name().as_ref()),
+            fields: Map::new(),
+            text: String::new(),
+            nil: false,
+        };
         for (index, attribute) in start.attributes().enumerate() {
             // Each is compared with those before it.
             if index >= MOST_ATTRIBUTES {
@@ -120,7 +127,9 @@ impl Builder {
                 continue;
             }
             self.count()?;
-            let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| XmlError::Entity)?;
+            let value = attribute
+                .normalized_value(XmlVersion::Explicit1_0)
+                .map_err(|_| XmlError::Entity)?;
             if value.contains(is_forbidden) {
                 return Err(XmlError::Malformed);
             }
@@ -173,7 +182,8 @@ impl Builder {
 }
 
 impl Open {
-    /// Text alone is a string; beside attributes or elements it is `#text`, unless it is only layout.
+    /// Text alone is a string; beside attributes or elements it is `#text`, unless it is only
+    /// layout.
     fn finish(mut self) -> (String, Value) {
         let text = self.text.trim();
         let value = if self.nil {
@@ -197,7 +207,8 @@ fn utf16(body: &[u8]) -> Option<Result<String, TextError>> {
         [0xff, 0xfe, rest @ ..] => (rest, false),
         _ => return None,
     };
-    let unit = |pair: &[u8; 2]| if is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
+    let unit =
+        |pair: &[u8; 2]| if is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
     let (pairs, rest) = bytes.as_chunks::<2>();
     let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
     Some(text.ok().filter(|_| rest.is_empty()).ok_or(TextError::Bytes))
@@ -208,11 +219,12 @@ fn is_forbidden(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Letters, digits, marks and whatever lies beyond ASCII: not all that XML 1.0 §2.3 says, but nothing that stands for something else
-/// in the tree.
+/// Letters, digits, marks and whatever lies beyond ASCII: not all that XML 1.0 §2.3 says, but
+/// nothing that stands for something else in the tree.
 fn is_name(name: &str) -> bool {
     let is_start = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | ':') || !c.is_ascii();
-    name.starts_with(is_start) && name.chars().all(|c| is_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
+    name.starts_with(is_start)
+        && name.chars().all(|c| is_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
 fn local(name: &str) -> String {
@@ -250,7 +262,10 @@ mod tests {
     fn ok_shapes() {
         check("<a/>", Ok(json!({"a": ""})));
         check("<a> x </a>", Ok(json!({"a": "x"})));
-        check("<s:a xmlns:s='u'><s:b>1</s:b><t:b xmlns:t='v'>2</t:b></s:a>", Ok(json!({"a": {"b": ["1", "2"]}})));
+        check(
+            "<s:a xmlns:s='u'><s:b>1</s:b><t:b xmlns:t='v'>2</t:b></s:a>",
+            Ok(json!({"a": {"b": ["1", "2"]}})),
+        );
         check("<a k='v'>x<b/>y</a>", Ok(json!({"a": {"@k": "v", "b": "", "#text": "xy"}})));
         check("<a><b>1</b><b>2</b><b>3</b></a>", Ok(json!({"a": {"b": ["1", "2", "3"]}})));
         check("<a>&lt;&#65;&#x42;<![CDATA[<c>]]></a>", Ok(json!({"a": "<AB<c>"})));
@@ -263,8 +278,10 @@ mod tests {
         assert_eq!(tree(body, None), Ok(json!({"a": "ü"})));
         assert_eq!(tree(body, Some("utf-8")), Err(XmlError::Text(TextError::Bytes)));
         let text = "<?xml version='1.0' encoding='UTF-16'?><a>ü🚗</a>";
-        let be: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
-        let le: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let be: Vec<u8> =
+            [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        let le: Vec<u8> =
+            [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         assert_eq!(tree(&be, Some("utf-16")), Ok(json!({"a": "ü🚗"})));
         assert_eq!(tree(&le, None), Ok(json!({"a": "ü🚗"})));
         let odd = be.get(..be.len() - 1).unwrap_or_default();
@@ -294,7 +311,8 @@ mod tests {
         check("<a x:b='1' b='2' y:b='3' xmlns:x='x' xmlns:y='y'/>", Ok(json!({"a": {"@b": "2"}})));
         check(&"<a>".repeat(100_000), Err(XmlError::Depth));
         check(&format!("<a>{}</a>", "<b/>".repeat(100_001)), Err(XmlError::Nodes));
-        let attributes: Vec<String> = (0..1_000_000).map(|number| format!("a{number}=''")).collect();
+        let attributes: Vec<String> =
+            (0..1_000_000).map(|number| format!("a{number}=''")).collect();
         check(&format!("<a {}/>", attributes.join(" ")), Err(XmlError::Nodes));
     }
 }

@@ -1,4 +1,5 @@
-//! One facet as a page shows it: a section that stands alone, so that a late one can be sent by itself.
+//! One facet as a page shows it: a section that stands alone, so that a late one can be sent by
+//! itself.
 
 use askama::Template;
 
@@ -39,7 +40,8 @@ impl FacetState {
         }
     }
 
-    /// The state of a word in a document. A word of a later version reads as unavailable: nothing is claimed.
+    /// The state of a word in a document. A word of a later version reads as unavailable: nothing
+    /// is claimed.
     pub fn from_word(word: &str) -> Self {
         Self::ALL.into_iter().find(|state| state.as_str() == word).unwrap_or(Self::Unavailable)
     }
@@ -77,7 +79,8 @@ impl Tier {
     }
 }
 
-/// What a mark or sentence asks of the reader. It is said in words and by an icon too, never by colour alone.
+/// What a mark or sentence asks of the reader. It is said in words and by an icon too, never by
+/// colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Something to act on.
@@ -122,8 +125,11 @@ pub struct Row {
 impl Row {
     /// The badge's shade: `a` to `g`; what comes after is as the last.
     pub fn shade(&self) -> char {
-        let letter =
-            self.grade.as_ref().and_then(|grade| grade.chars().next()).map(|letter| letter.to_ascii_lowercase());
+        let letter = self
+            .grade
+            .as_ref()
+            .and_then(|grade| grade.chars().next())
+            .map(|letter| letter.to_ascii_lowercase());
         letter.filter(|letter| ('a'..='g').contains(letter)).unwrap_or('g')
     }
 }
@@ -175,7 +181,8 @@ pub struct AsOf {
     pub text: String,
 }
 
-/// What a script needs to fetch the facet later, and what it says then. Without script the link reloads the page.
+/// What a script needs to fetch the facet later, and what it says then. Without script the link
+/// reloads the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The facet alone.

@@ -1,8 +1,9 @@
 //! From the vehicle document (the API contract) to the views of the vehicle page.
 //!
-//! Driven by the vocabulary: its order is the order of a page, its kinds say how a value is written. So a facet has no template
-//! of its own; what is particular to one stands in `verdict`, `timeline` and `label`. Takes the document as it was projected
-//! for the viewer and decides nothing about who may see what.
+//! Driven by the vocabulary: its order is the order of a page, its kinds say how a value is
+//! written. So a facet has no template of its own; what is particular to one stands in `verdict`,
+//! `timeline` and `label`. Takes the document as it was projected for the viewer and decides
+//! nothing about who may see what.
 
 use serde_json::{Map, Value};
 
@@ -43,14 +44,21 @@ pub fn vehicle_view(context: &Context<'_>, document: &Value) -> VehicleView {
     let meta = |facet: &FacetName| document.pointer("/meta/facets")?.get(facet.as_str());
     let value = |facet: &FacetName| document.get("facets")?.get(facet.as_str());
     let known = FacetName::ALL.iter().filter_map(|facet| Some((facet, meta(facet)?)));
-    let views = known.map(|(facet, meta)| facet_view(context, *facet, value(facet), meta)).collect();
+    let views =
+        known.map(|(facet, meta)| facet_view(context, *facet, value(facet), meta)).collect();
     let identity = value(&FacetName::Identity).unwrap_or(&Value::Null);
-    let as_of = meta(&FacetName::Identity).and_then(|meta| meta.get("as_of")).and_then(Value::as_str);
+    let as_of =
+        meta(&FacetName::Identity).and_then(|meta| meta.get("as_of")).and_then(Value::as_str);
     VehicleView::new(context.frame.clone(), identity, as_of, views)
 }
 
 /// One facet: its projected value, if the document holds one, and its entry in `meta.facets`.
-pub fn facet_view(context: &Context<'_>, facet: FacetName, value: Option<&Value>, meta: &Value) -> FacetView {
+pub fn facet_view(
+    context: &Context<'_>,
+    facet: FacetName,
+    value: Option<&Value>,
+    meta: &Value,
+) -> FacetView {
     let t = context.frame.t;
     let state = FacetState::from_word(text_of(meta, "state").unwrap_or_default());
     let mut view = FacetView::new(t, facet.as_str(), state);
@@ -79,9 +87,9 @@ fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> 
         FacetState::Absent => Some(t.note_absent().to_owned()),
         FacetState::Unavailable => {
             let token = text_of(meta, "error").unwrap_or("other");
-            Some(
-                t.note_unavailable(t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default()),
-            )
+            Some(t.note_unavailable(
+                t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default(),
+            ))
         }
         FacetState::Withheld => match needs {
             Tier::Public | Tier::Member => Some(t.note_withheld_member().to_owned()),
@@ -100,7 +108,12 @@ fn stale_note(context: &Context<'_>, meta: &Value) -> String {
 fn pending(context: &Context<'_>, view: &FacetView, meta: &Value) -> Pending {
     let frame = context.frame;
     Pending {
-        fragment_href: format!("{}?fragment={}&lang={}", frame.path, view.name, frame.t.language.code()),
+        fragment_href: format!(
+            "{}?fragment={}&lang={}",
+            frame.path,
+            view.name,
+            frame.t.language.code()
+        ),
         reload_href: frame.here(),
         retry_after_s: meta.get("retry_after_s").and_then(Value::as_u64).unwrap_or(2).clamp(1, 30),
         gave_up: frame.t.gave_up(&view.heading),
@@ -127,7 +140,13 @@ fn withheld(context: &Context<'_>, facet: FacetName, meta: &Value) -> Vec<String
 }
 
 /// Verdict, facts and entries out of the facet's fields.
-fn fill(context: &Context<'_>, view: &mut FacetView, facet: FacetName, fields: &Map<String, Value>, meta: &Value) {
+fn fill(
+    context: &Context<'_>,
+    view: &mut FacetView,
+    facet: FacetName,
+    fields: &Map<String, Value>,
+    meta: &Value,
+) {
     let (own, element) = match shape(facet) {
         Shape::Record(fields) => (fields, &[][..]),
         Shape::List { element, summary } => (summary, element),
@@ -140,9 +159,15 @@ fn fill(context: &Context<'_>, view: &mut FacetView, facet: FacetName, fields: &
     for field in own.iter().filter(|field| field.name != said) {
         let value = find(fields, field.name);
         // Above the viewer's tier: said below, in one sentence.
-        let is_withheld = names_withheld(meta)
-            .any(|name| field.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
-        if value.is_null() && (is_withheld || label::is_quiet(field.name) || has_substitute(field.name, fields)) {
+        let is_withheld = names_withheld(meta).any(|name| {
+            field
+                .name
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if value.is_null()
+            && (is_withheld || label::is_quiet(field.name) || has_substitute(field.name, fields))
+        {
             continue;
         }
         view.rows.push(row(context, facet, field, value));
@@ -165,17 +190,27 @@ fn find<'f>(fields: &'f Map<String, Value>, name: &str) -> &'f Value {
     found.unwrap_or(&Value::Null)
 }
 
-/// A car that runs on electricity or gas has no consumption of liquid fuel that somebody forgot to state.
+/// A car that runs on electricity or gas has no consumption of liquid fuel that somebody forgot to
+/// state.
 fn has_substitute(field: &str, fields: &Map<String, Value>) -> bool {
     field == "consumption"
-        && ["electric_consumption", "gas_consumption"].iter().any(|other| fields.contains_key(*other))
+        && ["electric_consumption", "gas_consumption"]
+            .iter()
+            .any(|other| fields.contains_key(*other))
 }
 
-/// One entry of a list: its heading, its mark, and what else is stated; long text last, so that the short facts stay together.
-fn item(context: &Context<'_>, facet: FacetName, element: &[Field], fields: &Map<String, Value>) -> Item {
+/// One entry of a list: its heading, its mark, and what else is stated; long text last, so that the
+/// short facts stay together.
+fn item(
+    context: &Context<'_>,
+    facet: FacetName,
+    element: &[Field],
+    fields: &Map<String, Value>,
+) -> Item {
     let value = |field: &Field| fields.get(field.name).unwrap_or(&Value::Null);
     let words = |field: &Field| written(context, field.kind, field.name, value(field));
-    let by_name = |name: &str| element.iter().find(|field| field.name == name && !value(field).is_null());
+    let by_name =
+        |name: &str| element.iter().find(|field| field.name == name && !value(field).is_null());
     let heading = HEADINGS.iter().find_map(|name| by_name(name));
     let status = mark(context, facet, fields);
     let has_mark = status.is_some();
@@ -187,15 +222,22 @@ fn item(context: &Context<'_>, facet: FacetName, element: &[Field], fields: &Map
     let short = shown().filter(|field| field.name != "description");
     let long = shown().filter(|field| field.name == "description");
     let rows = short.chain(long).map(|field| row(context, facet, field, value(field)));
-    Item { title: heading.and_then(words), status, rows: rows.filter(|row| row.value.is_some()).collect() }
+    Item {
+        title: heading.and_then(words),
+        status,
+        rows: rows.filter(|row| row.value.is_some()).collect(),
+    }
 }
 
 /// What an entry's own state asks of the reader.
 fn mark(context: &Context<'_>, facet: FacetName, fields: &Map<String, Value>) -> Option<Verdict> {
     let t = context.frame.t;
     if let Some(repaired) = fields.get("repaired").and_then(Value::as_bool) {
-        let (tone, text) =
-            if repaired { (Tone::Good, t.damage_repaired()) } else { (Tone::Attention, t.damage_unrepaired()) };
+        let (tone, text) = if repaired {
+            (Tone::Good, t.damage_repaired())
+        } else {
+            (Tone::Attention, t.damage_unrepaired())
+        };
         return Some(Verdict { tone, text: text.to_owned() });
     }
     let field = ["status", "result"].into_iter().find(|name| fields.contains_key(*name));
@@ -214,7 +256,9 @@ fn mark(context: &Context<'_>, facet: FacetName, fields: &Map<String, Value>) ->
 
 fn row(context: &Context<'_>, facet: FacetName, field: &Field, value: &Value) -> Row {
     let label = label::field_name(context.frame.t, facet.as_str(), field.name);
-    let is_grade = facet == FacetName::Energy && matches!(field.kind, Kind::Code(_)) && field.name.starts_with("label");
+    let is_grade = facet == FacetName::Energy
+        && matches!(field.kind, Kind::Code(_))
+        && field.name.starts_with("label");
     let grade = value.as_str().filter(|_| is_grade).map(str::to_owned);
     let value = match &grade {
         Some(letter) => Some(context.frame.t.energy_class(letter)),
@@ -231,7 +275,9 @@ fn text_of<'v>(object: &'v Value, key: &str) -> Option<&'v str> {
 mod tests {
     use serde_json::json;
 
-    use super::super::samples::{VIN, complete, hostile, plug_in, seen_by, states, vehicle, with_context};
+    use super::super::samples::{
+        VIN, complete, hostile, plug_in, seen_by, states, vehicle, with_context,
+    };
     use super::super::{Language, facet_fragment, render_vehicle};
     use super::*;
     use crate::market::Tier as MarketTier;
@@ -246,7 +292,12 @@ mod tests {
         }
     }
 
-    fn facet(language: Language, facet: FacetName, value: Option<&Value>, meta: &Value) -> FacetView {
+    fn facet(
+        language: Language,
+        facet: FacetName,
+        value: Option<&Value>,
+        meta: &Value,
+    ) -> FacetView {
         with_context(language, |context| {
             let context = Context { sign_in: Some("/auth/de/sign-in"), ..*context };
             facet_view(&context, facet, value, meta)
@@ -307,14 +358,19 @@ mod tests {
     #[test]
     fn ok_facets_come_in_the_order_of_the_product_and_those_withheld_once_at_the_end() {
         let owner = page(Language::En, &seen_by(MarketTier::Owner));
-        let places: Vec<_> = FacetName::ALL.iter().map(|name| owner.find(&format!("id=\"{name}\""))).collect();
+        let places: Vec<_> =
+            FacetName::ALL.iter().map(|name| owner.find(&format!("id=\"{name}\""))).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
         assert!(!owner.contains("id=\"withheld\""));
         let public = page(Language::En, &seen_by(MarketTier::Public));
         for name in FacetName::ALL {
             assert_eq!(public.matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
         }
-        assert_eq!(public.matches("<section class=\"facet\"").count(), 5, "four facets, and one part about the others");
+        assert_eq!(
+            public.matches("<section class=\"facet\"").count(),
+            5,
+            "four facets, and one part about the others"
+        );
         check(
             &public,
             &[
@@ -385,7 +441,9 @@ mod tests {
                 "<dt>Registration</dt><dd>Plate, keeper and dates on record with the authority</dd>",
             ],
         );
-        for mark in ["M-US 1234", "Mustermann", "2024-0815", "Musterstadt", "163,540", "101,619", VIN] {
+        for mark in
+            ["M-US 1234", "Mustermann", "2024-0815", "Musterstadt", "163,540", "101,619", VIN]
+        {
             assert!(!html.contains(mark), "{mark}");
         }
         check(
@@ -404,13 +462,15 @@ mod tests {
     #[test]
     fn ok_what_is_of_some_cars_only_is_no_gap_of_the_others() {
         let energy = |value: Value| {
-            let view = facet(Language::En, FacetName::Energy, Some(&value), &json!({"state": "fresh"}));
+            let view =
+                facet(Language::En, FacetName::Energy, Some(&value), &json!({"state": "fresh"}));
             view.rows.into_iter().map(|row| (row.label, row.value)).collect::<Vec<_>>()
         };
         let petrol = energy(json!({"label": "C"}));
         assert_eq!(petrol.len(), 5, "{petrol:?}");
         assert!(petrol.contains(&("Consumption".into(), None)));
-        let electric = energy(json!({"electric_consumption": {"value": 16.2, "unit": "kWh/100km"}}));
+        let electric =
+            energy(json!({"electric_consumption": {"value": 16.2, "unit": "kWh/100km"}}));
         assert!(!electric.iter().any(|(label, _)| label == "Consumption"), "{electric:?}");
     }
 
@@ -430,7 +490,12 @@ mod tests {
 
     #[test]
     fn ok_a_pending_facet_tells_script_and_reader_how_to_go_on() {
-        let view = facet(Language::En, FacetName::Recalls, None, &json!({"state": "pending", "retry_after_s": 3}));
+        let view = facet(
+            Language::En,
+            FacetName::Recalls,
+            None,
+            &json!({"state": "pending", "retry_after_s": 3}),
+        );
         check(
             &facet_fragment(&view),
             &[
@@ -447,18 +512,31 @@ mod tests {
     fn ok_a_value_without_its_state_is_not_shown() {
         let secret = json!({"plate": "HH-AB 123"});
         for state in ["withheld", "pending", "absent", "unavailable", "of a later version"] {
-            let view =
-                facet(Language::De, FacetName::Registration, Some(&secret), &json!({"state": state, "needs": "owner"}));
+            let view = facet(
+                Language::De,
+                FacetName::Registration,
+                Some(&secret),
+                &json!({"state": state, "needs": "owner"}),
+            );
             assert!(!facet_fragment(&view).contains("HH-AB"), "{state}");
         }
     }
 
     #[test]
     fn ok_sign_in_is_offered_where_it_helps() {
-        let withheld =
-            facet(Language::En, FacetName::Valuation, None, &json!({"state": "withheld", "needs": "member"}));
+        let withheld = facet(
+            Language::En,
+            FacetName::Valuation,
+            None,
+            &json!({"state": "withheld", "needs": "member"}),
+        );
         check(&facet_fragment(&withheld), &["<a href=\"/auth/de/sign-in\">Sign in</a>"]);
-        let fresh = facet(Language::En, FacetName::Recalls, Some(&json!({"open": false})), &json!({"state": "fresh"}));
+        let fresh = facet(
+            Language::En,
+            FacetName::Recalls,
+            Some(&json!({"open": false})),
+            &json!({"state": "fresh"}),
+        );
         assert_eq!(fresh.sign_in, None);
     }
 

@@ -43,10 +43,14 @@ impl HomeView {
     /// Adds a market of this region.
     pub fn add_market(&mut self, code: &str, name: &str) {
         let href = self.frame.href(&format!("/{code}/"));
-        self.here.push(MarketLink { market: MarketName { code: code.to_owned(), name: name.to_owned() }, href });
+        self.here.push(MarketLink {
+            market: MarketName { code: code.to_owned(), name: name.to_owned() },
+            href,
+        });
     }
 
-    /// Adds a market of another region; `home` is that region's address, without a slash at its end.
+    /// Adds a market of another region; `home` is that region's address, without a slash at its
+    /// end.
     pub fn add_market_elsewhere(&mut self, code: &str, name: &str, home: &str) {
         let href = self.frame.href(&format!("{home}/{code}/"));
         let note = self.frame.t.home_market_elsewhere(host_of(home));

@@ -1,8 +1,10 @@
-//! What facets, fields, codes, sources and units are called, and which fields a page leaves out while nobody stated them.
+//! What facets, fields, codes, sources and units are called, and which fields a page leaves out
+//! while nobody stated them.
 
 use super::message::Messages;
 
-/// Fields that a page shows only where they are stated: they are of some cars, or of use to other systems.
+/// Fields that a page shows only where they are stated: they are of some cars, or of use to other
+/// systems.
 const QUIET: [&str; 7] = [
     "model_code",
     "label_discharged",
@@ -28,7 +30,8 @@ pub fn facet_meaning(t: Messages, facet: &str) -> &'static str {
     t.named("facet-", &format!("{facet}-meaning")).unwrap_or_default()
 }
 
-/// The label of a field: the facet's own word for it, else the common one, else its name made readable.
+/// The label of a field: the facet's own word for it, else the common one, else its name made
+/// readable.
 pub fn field_name(t: Messages, facet: &str, field: &str) -> String {
     t.named("field-", &format!("{facet}-{field}"))
         .or_else(|| t.named("field-", field))
@@ -68,7 +71,11 @@ mod tests {
 
     fn check_field(t: Messages, facet: FacetName, field: &Field) {
         let own = t.named("field-", &format!("{facet}-{}", field.name));
-        assert!(own.or_else(|| t.named("field-", field.name)).is_some(), "field {facet} {}", field.name);
+        assert!(
+            own.or_else(|| t.named("field-", field.name)).is_some(),
+            "field {facet} {}",
+            field.name
+        );
         match field.kind {
             // A class is a letter in every language.
             Kind::Code(words) if !field.name.starts_with("label") => {

@@ -1,10 +1,11 @@
-//! Which language a page is in: what the visitor chose in the address, else what the browser asks for (RFC 9110, section
-//! 12.5.4), else the market's first language.
+//! Which language a page is in: what the visitor chose in the address, else what the browser asks
+//! for (RFC 9110, section 12.5.4), else the market's first language.
 
 use super::message::Language;
 
 impl Language {
-    /// The language of a code or locale: `de`, `de-AT`, `EN_us`. `None` when there are no texts in it.
+    /// The language of a code or locale: `de`, `de-AT`, `EN_us`. `None` when there are no texts in
+    /// it.
     ///
     /// ```
     /// use kerbside::pages::Language;
@@ -16,8 +17,8 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
     }
 
-    /// The languages that the pages of a market are offered in: those of its locales that there are texts in, the default first.
-    /// English stands in for a default without texts.
+    /// The languages that the pages of a market are offered in: those of its locales that there are
+    /// texts in, the default first. English stands in for a default without texts.
     pub fn offered<'l>(locales: impl Iterator<Item = &'l str>) -> Vec<Self> {
         let mut offered = Vec::new();
         for (place, locale) in locales.enumerate() {
@@ -29,8 +30,8 @@ impl Language {
         offered
     }
 
-    /// The language of a page that is offered in these, the default first. `chosen` is the value of `?lang=` (or of the form's
-    /// hidden field), `accept` the header `Accept-Language`.
+    /// The language of a page that is offered in these, the default first. `chosen` is the value of
+    /// `?lang=` (or of the form's hidden field), `accept` the header `Accept-Language`.
     pub fn choose(chosen: Option<&str>, accept: Option<&str>, offered: &[Self]) -> Self {
         let is_offered = |language: &Self| offered.contains(language);
         chosen
@@ -48,13 +49,17 @@ impl Language {
     }
 }
 
-/// The best language of an `Accept-Language` header among those offered. Equal weights keep the header's order.
+/// The best language of an `Accept-Language` header among those offered. Equal weights keep the
+/// header's order.
 fn preferred(header: &str, offered: &[Language]) -> Option<Language> {
     let mut best: Option<(u32, Language)> = None;
     // Browsers send fewer than ten; more is somebody trying something.
     for part in header.split(',').take(32) {
         let mut pieces = part.split(';');
-        let language = pieces.next().and_then(Language::from_code).filter(|language| offered.contains(language));
+        let language = pieces
+            .next()
+            .and_then(Language::from_code)
+            .filter(|language| offered.contains(language));
         let Some(language) = language else { continue };
         let weight = pieces.find_map(weight_of).unwrap_or(1000);
         if weight > 0 && best.is_none_or(|(known, _)| weight > known) {
@@ -78,7 +83,11 @@ mod tests {
 
     fn check(chosen: Option<&str>, accept: Option<&str>, locales: &[&str], expected: Language) {
         let offered = Language::offered(locales.iter().copied());
-        assert_eq!(Language::choose(chosen, accept, &offered), expected, "{chosen:?} {accept:?} {locales:?}");
+        assert_eq!(
+            Language::choose(chosen, accept, &offered),
+            expected,
+            "{chosen:?} {accept:?} {locales:?}"
+        );
     }
 
     #[test]

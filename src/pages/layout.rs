@@ -70,7 +70,11 @@ impl Frame {
 
     /// A link inside the site that keeps a chosen language.
     pub fn href(&self, path: &str) -> String {
-        if self.chosen { format!("{path}?lang={}", self.t.language.code()) } else { path.to_owned() }
+        if self.chosen {
+            format!("{path}?lang={}", self.t.language.code())
+        } else {
+            path.to_owned()
+        }
     }
 
     /// The page itself, in the same language.
@@ -80,7 +84,9 @@ impl Frame {
 
     /// Where the market's look-up form is; the start page when there is no market.
     pub fn look_up(&self) -> String {
-        self.market.as_ref().map_or_else(|| self.href("/"), |market| self.href(&format!("/{}/", market.code)))
+        self.market
+            .as_ref()
+            .map_or_else(|| self.href("/"), |market| self.href(&format!("/{}/", market.code)))
     }
 
     /// The page in each language that it is offered in.
@@ -121,8 +127,8 @@ pub struct Files {
     pub noindex: bool,
 }
 
-/// A whole page around its main part. The layout is rendered once, here: as a base that every template extends it would be
-/// compiled into each of them.
+/// A whole page around its main part. The layout is rendered once, here: as a base that every
+/// template extends it would be compiled into each of them.
 pub fn page(frame: &Frame, title: &str, files: Files, main: &impl Template) -> String {
     rendered(&LayoutTemplate { frame, title, files, main: Html(rendered(main)) })
 }
@@ -136,7 +142,8 @@ struct LayoutTemplate<'v> {
     main: Html,
 }
 
-/// The icon of a state or tone. Rendered by itself: included in the templates, all icons would be compiled into each place.
+/// The icon of a state or tone. Rendered by itself: included in the templates, all icons would be
+/// compiled into each place.
 pub fn icon(icon: &str) -> Html {
     Html(rendered(&IconTemplate { icon }))
 }
@@ -158,8 +165,8 @@ impl fmt::Display for Html {
 
 impl HtmlSafe for Html {}
 
-/// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and views hold strings:
-/// then the page is empty rather than the Worker gone.
+/// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and
+/// views hold strings: then the page is empty rather than the Worker gone.
 pub fn rendered(template: &impl Template) -> String {
     template.render().unwrap_or_default()
 }
@@ -170,9 +177,11 @@ pub fn host_of(address: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
 
-/// Only addresses of the web become links; anything else a document may hold (`javascript:`) does not.
+/// Only addresses of the web become links; anything else a document may hold (`javascript:`) does
+/// not.
 pub fn web_address(address: &str) -> Option<String> {
-    let path = address.starts_with('/') && !address.starts_with("//") && !address.starts_with("/\\");
+    let path =
+        address.starts_with('/') && !address.starts_with("//") && !address.starts_with("/\\");
     let web = address.starts_with("https://") || address.starts_with("http://");
     (path || web).then(|| address.to_owned())
 }
@@ -191,7 +200,9 @@ mod tests {
     #[test]
     fn err_only_web_addresses_become_links() {
         assert_eq!(web_address("/auth/de/sign-in"), Some("/auth/de/sign-in".to_owned()));
-        for odd in ["javascript:alert(1)", "//evil.example", "/\\evil.example", "data:text/html,x", ""] {
+        for odd in
+            ["javascript:alert(1)", "//evil.example", "/\\evil.example", "data:text/html,x", ""]
+        {
             assert_eq!(web_address(odd), None, "{odd}");
         }
         assert_eq!(host_of("https://us.example.com:8443/us/"), "us.example.com:8443");

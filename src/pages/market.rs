@@ -46,8 +46,8 @@ impl MarketView {
         Self { frame, vin: String::new(), fault: None }
     }
 
-    /// The form again, with what was entered and what is wrong with it. Input that is long, or holds anything but letters,
-    /// digits, spaces and hyphens, is not shown again.
+    /// The form again, with what was entered and what is wrong with it. Input that is long, or
+    /// holds anything but letters, digits, spaces and hyphens, is not shown again.
     #[must_use]
     pub fn with_fault(mut self, entered: &str, fault: &VinFault) -> Self {
         self.fault = Some(fault.text(self.frame.t));
@@ -65,8 +65,15 @@ pub fn render_market(view: &MarketView) -> String {
     let name = view.frame.market.as_ref().map_or("", |market| market.name.as_str());
     let title = t.page_title(&t.market_title(name));
     let title = if view.fault.is_some() { t.title_error(&title) } else { title };
-    let files = Files { styles: &["vin-field.css"], modules: &["vin-field.mjs"], ..Files::default() };
-    let main = MarketTemplate { frame: &view.frame, view, t, heading: t.market_title(name), count: t.vin_count("{n}") };
+    let files =
+        Files { styles: &["vin-field.css"], modules: &["vin-field.mjs"], ..Files::default() };
+    let main = MarketTemplate {
+        frame: &view.frame,
+        view,
+        t,
+        heading: t.market_title(name),
+        count: t.vin_count("{n}"),
+    };
     page(&view.frame, &title, files, &main)
 }
 
@@ -89,14 +96,17 @@ mod tests {
     #[test]
     fn ok_the_empty_form() {
         let html = render_market(&market(Language::De));
-        assert!(html.contains("<form class=\"look-up\" method=\"post\" action=\"/de/?lang=de\" novalidate>"));
+        assert!(html.contains(
+            "<form class=\"look-up\" method=\"post\" action=\"/de/?lang=de\" novalidate>"
+        ));
         assert!(html.contains("<input type=\"hidden\" name=\"lang\" value=\"de\">"));
         assert!(!html.contains("aria-invalid") && !html.contains("role=\"alert\""));
     }
 
     #[test]
     fn ok_a_fault_is_in_title_summary_and_beside_the_field() {
-        let html = render_market(&market(Language::En).with_fault("WP0-ZZZ 99", &VinFault::Length(8)));
+        let html =
+            render_market(&market(Language::En).with_fault("WP0-ZZZ 99", &VinFault::Length(8)));
         assert!(html.contains("<title>Error: Look a car up in Deutschland – Kerbside</title>"));
         assert_eq!(html.matches("A VIN has 17 characters; these are 8.").count(), 2);
         assert!(html.contains("aria-describedby=\"vin-hint vin-error\" aria-invalid=\"true\""));
@@ -106,7 +116,8 @@ mod tests {
     #[test]
     fn err_input_that_is_no_mistyped_vin_is_not_shown_again() {
         for entered in ["<script>alert(1)</script>", "\"onfocus=alert(1)", &"A".repeat(41)] {
-            let html = render_market(&market(Language::En).with_fault(entered, &VinFault::Character));
+            let html =
+                render_market(&market(Language::En).with_fault(entered, &VinFault::Character));
             assert!(html.contains("name=\"vin\" type=\"text\" value=\"\""), "{html}");
         }
     }

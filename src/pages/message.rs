@@ -1,9 +1,9 @@
 //! The texts of the pages, as `build.rs` made them from `site/messages/*.ftl`.
 //!
-//! [`Language`] has one variant a file. A message without arguments is a method that returns `&'static str`, one with
-//! arguments returns a `String`; a misspelt key or a forgotten argument does not compile. Messages whose key is only
-//! known at run time (a field, a code, a problem) are found by name with [`Messages::named`]. Nothing here escapes:
-//! the templates do.
+//! [`Language`] has one variant a file. A message without arguments is a method that returns
+//! `&'static str`, one with arguments returns a `String`; a misspelt key or a forgotten argument
+//! does not compile. Messages whose key is only known at run time (a field, a code, a problem) are
+//! found by name with [`Messages::named`]. Nothing here escapes: the templates do.
 
 use generated::NAMED;
 
@@ -22,8 +22,9 @@ impl Messages {
         Self { language }
     }
 
-    /// The message whose key is `prefix` and `name` joined, or `None`. `_`, `.` and `/` in `name` read as `-`, capitals as small
-    /// letters, so names from documents need no preparation: `named("field-", "model_year")`.
+    /// The message whose key is `prefix` and `name` joined, or `None`. `_`, `.` and `/` in `name`
+    /// read as `-`, capitals as small letters, so names from documents need no preparation:
+    /// `named("field-", "model_year")`.
     pub fn named(self, prefix: &str, name: &str) -> Option<&'static str> {
         let key: String = prefix.chars().chain(name.chars()).map(key_character).collect();
         let found = NAMED.binary_search_by(|(known, _)| (*known).cmp(&key)).ok()?;

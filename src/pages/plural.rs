@@ -1,8 +1,9 @@
-//! Plural categories of whole numbers (Unicode CLDR, `plurals.xml`), for the languages of `site/messages`.
+//! Plural categories of whole numbers (Unicode CLDR, `plurals.xml`), for the languages of
+//! `site/messages`.
 //!
-//! `build.rs` reads this file too: a language without a rule here stops the build, and so does a message that
-//! names a category its language does not have. Gaps: whole numbers only, no ordinals; French has
-//! a category `many` for whole millions, which no message counts.
+//! `build.rs` reads this file too: a language without a rule here stops the build, and so does a
+//! message that names a category its language does not have. Gaps: whole numbers only, no ordinals;
+//! French has a category `many` for whole millions, which no message counts.
 
 /// A plural category of CLDR. Grows with the languages: Polish will bring `Few` and `Many`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub enum Category {
     Other,
 }
 
-/// The category of `count` in `language` (a primary subtag, `de`), or `None` for a language without a rule.
+/// The category of `count` in `language` (a primary subtag, `de`), or `None` for a language without
+/// a rule.
 pub fn category(language: &str, count: i64) -> Option<Category> {
     match language {
         "de" | "en" => Some(if count == 1 { Category::One } else { Category::Other }),
@@ -22,7 +24,8 @@ pub fn category(language: &str, count: i64) -> Option<Category> {
     }
 }
 
-/// The names that a message of `language` may use for its variants; empty for a language without a rule.
+/// The names that a message of `language` may use for its variants; empty for a language without a
+/// rule.
 #[allow(dead_code, reason = "asked by the build only")]
 pub fn names(language: &str) -> &'static [&'static str] {
     match language {
@@ -47,7 +50,9 @@ mod tests {
 
     #[test]
     fn ok_none_is_singular_in_french() {
-        for (count, expected) in [(0, Category::One), (1, Category::One), (2, Category::Other), (17, Category::Other)] {
+        for (count, expected) in
+            [(0, Category::One), (1, Category::One), (2, Category::Other), (17, Category::Other)]
+        {
             assert_eq!(category("fr", count), Some(expected), "{count}");
         }
     }

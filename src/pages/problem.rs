@@ -1,11 +1,13 @@
-//! Problems for people: the page that a failed request gets, and the page that explains each `/problems/<slug>` (RFC 9457).
+//! Problems for people: the page that a failed request gets, and the page that explains each
+//! `/problems/<slug>` (RFC 9457).
 
 use askama::Template;
 
 use super::layout::{Files, Frame, host_of, page, web_address};
 use super::message::Messages;
 
-/// Every problem and its status, in the order of the API contract. `not-found` is for paths that are in no table.
+/// Every problem and its status, in the order of the API contract. `not-found` is for paths that
+/// are in no table.
 pub const SLUGS: [(&str, &str); 22] = [
     ("invalid-vin", "422"),
     ("invalid-request", "400, 422"),
@@ -34,7 +36,8 @@ pub const SLUGS: [(&str, &str); 22] = [
 /// What pages of problems load.
 const FILES: Files = Files { styles: &["problem.css"], modules: &[], noindex: false };
 
-/// A problem as it is told to people: its texts come from its slug, so no detail meant for machines gets onto the page.
+/// A problem as it is told to people: its texts come from its slug, so no detail meant for machines
+/// gets onto the page.
 #[derive(Clone, Debug)]
 pub struct ProblemView {
     frame: Frame,
@@ -48,9 +51,17 @@ pub struct ProblemView {
 }
 
 impl ProblemView {
-    /// The problem `slug` with its status. With a market in `frame`, the page leads back to its form.
+    /// The problem `slug` with its status. With a market in `frame`, the page leads back to its
+    /// form.
     pub fn new(frame: Frame, slug: &str, status: u16, request_id: &str) -> Self {
-        Self { frame, slug: slug.to_owned(), status, request_id: request_id.to_owned(), reload: false, elsewhere: None }
+        Self {
+            frame,
+            slug: slug.to_owned(),
+            status,
+            request_id: request_id.to_owned(),
+            reload: false,
+            elsewhere: None,
+        }
     }
 
     /// Offers the page of the frame again: what failed may answer on another try.
@@ -63,7 +74,8 @@ impl ProblemView {
     /// Names the address where the same thing is served (`links.home`).
     #[must_use]
     pub fn with_home(mut self, address: &str) -> Self {
-        self.elsewhere = web_address(address).map(|href| (href, self.frame.t.problems_elsewhere(host_of(address))));
+        self.elsewhere = web_address(address)
+            .map(|href| (href, self.frame.t.problems_elsewhere(host_of(address))));
         self
     }
 }
@@ -97,10 +109,16 @@ impl Texts {
 pub fn render_problem(view: &ProblemView) -> String {
     let t = view.frame.t;
     let texts = Texts::for_problem(t, &view.slug, view.status);
-    let explained = is_known(&view.slug).then(|| view.frame.href(&format!("/problems/{}", view.slug)));
+    let explained =
+        is_known(&view.slug).then(|| view.frame.href(&format!("/problems/{}", view.slug)));
     let title = t.page_title(texts.title);
     let files = Files { noindex: true, ..FILES };
-    page(&view.frame, &title, files, &ProblemTemplate { frame: &view.frame, view, t, texts, explained })
+    page(
+        &view.frame,
+        &title,
+        files,
+        &ProblemTemplate { frame: &view.frame, view, t, texts, explained },
+    )
 }
 
 /// The page that explains the problem `slug`, or `None` for a slug that does not exist.
@@ -119,7 +137,12 @@ pub fn render_problem_index(frame: &Frame) -> String {
         .into_iter()
         .filter_map(|(slug, status)| {
             let texts = Texts::of(t, slug)?;
-            Some(Entry { slug, status, title: texts.title, href: frame.href(&format!("/problems/{slug}")) })
+            Some(Entry {
+                slug,
+                status,
+                title: texts.title,
+                href: frame.href(&format!("/problems/{slug}")),
+            })
         })
         .collect();
     let title = t.page_title(t.problems_heading());
@@ -173,10 +196,15 @@ mod tests {
     fn ok_every_slug_has_a_page_in_every_language() {
         for language in Language::ALL {
             for (slug, _) in SLUGS {
-                assert!(render_problem_type(&Frame::new(language, "/problems/x"), slug).is_some(), "{slug}");
+                assert!(
+                    render_problem_type(&Frame::new(language, "/problems/x"), slug).is_some(),
+                    "{slug}"
+                );
             }
             assert_eq!(
-                render_problem_index(&Frame::new(language, "/problems/")).matches("problem__code").count(),
+                render_problem_index(&Frame::new(language, "/problems/"))
+                    .matches("problem__code")
+                    .count(),
                 SLUGS.len()
             );
         }
@@ -189,8 +217,9 @@ mod tests {
 
     #[test]
     fn ok_a_problem_without_texts_of_its_own_gets_the_nearest() {
-        let page =
-            |slug: &str, status| render_problem(&ProblemView::new(Frame::new(Language::En, "/"), slug, status, "r-1"));
+        let page = |slug: &str, status| {
+            render_problem(&ProblemView::new(Frame::new(Language::En, "/"), slug, status, "r-1"))
+        };
         assert!(page("<b>", 404).contains("<h1>Page not found</h1>"));
         assert!(page("teapot", 418).contains("<h1>The request could not be understood</h1>"));
         assert!(page("teapot", 599).contains("<h1>Something went wrong here</h1>"));
@@ -199,10 +228,14 @@ mod tests {
 
     #[test]
     fn ok_the_way_home_is_a_web_address() {
-        let view =
-            |home: &str| ProblemView::new(Frame::new(Language::En, "/us/"), "misdirected", 421, "r-1").with_home(home);
+        let view = |home: &str| {
+            ProblemView::new(Frame::new(Language::En, "/us/"), "misdirected", 421, "r-1")
+                .with_home(home)
+        };
         let html = render_problem(&view("https://us.example.com/us/"));
-        assert!(html.contains("<a href=\"https://us.example.com/us/\">Continue at us.example.com</a>"));
+        assert!(
+            html.contains("<a href=\"https://us.example.com/us/\">Continue at us.example.com</a>")
+        );
         assert!(!render_problem(&view("javascript:alert(1)")).contains("javascript:"));
     }
 }

@@ -1,6 +1,7 @@
 //! Pages to test with and to look at: every page in every state, and a writer of them all.
 //!
-//! `KERBSIDE_PREVIEW=target/pages-preview cargo test pages::samples` writes the pages there as files.
+//! `KERBSIDE_PREVIEW=target/pages-preview cargo test pages::samples` writes the pages there as
+//! files.
 
 use serde_json::{Value, json};
 
@@ -75,7 +76,8 @@ fn fixture() -> Market {
     crate::market::compile("market.toml", text).expect("the fixture is valid").market
 }
 
-/// The document of the sample car as a tier sees it: through types and disclosure, like one of the Worker.
+/// The document of the sample car as a tier sees it: through types and disclosure, like one of the
+/// Worker.
 pub fn seen_by(tier: MarketTier) -> Value {
     let market = fixture();
     let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
@@ -104,8 +106,7 @@ pub fn seen_by(tier: MarketTier) -> Value {
 pub fn complete() -> Value {
     let mut document = seen_by(MarketTier::Public);
     if let Some(meta) = document.pointer_mut("/meta/facets/equipment") {
-        *meta =
-            json!({"state": "stale", "source": "equipment", "as_of": "2026-11-02T17:45:10Z", "withheld": ["items"]});
+        *meta = json!({"state": "stale", "source": "equipment", "as_of": "2026-11-02T17:45:10Z", "withheld": ["items"]});
     }
     document
 }
@@ -131,7 +132,8 @@ pub fn states() -> Value {
     document
 }
 
-/// A plug-in hybrid of a signed-in member: the label of two states of charge, and little else on record.
+/// A plug-in hybrid of a signed-in member: the label of two states of charge, and little else on
+/// record.
 pub fn plug_in() -> Value {
     let mut document = seen_by(MarketTier::Member);
     if let Some(values) = document.pointer_mut("/facets").and_then(Value::as_object_mut) {
@@ -175,13 +177,15 @@ pub fn hostile() -> Value {
 
 /// The floor of the tests: the table's.
 pub fn floor(facet: &str, field: &str) -> Tier {
-    let tier = FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, &fixture()));
+    let tier =
+        FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, &fixture()));
     Tier::from_word(tier.map_or("owner", MarketTier::as_str))
 }
 
 /// What the pages of the tests are made in: German kilometres, 20 November 2026.
 pub fn with_context<R>(language: Language, use_it: impl FnOnce(&Context<'_>) -> R) -> R {
-    let frame = Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
+    let frame =
+        Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
     let locale = match language {
         Language::De => "de-DE",
         Language::En => "en-GB",
@@ -189,7 +193,15 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&Context<'_>) -> 
     };
     let format = &PlainFormat;
     let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
-    use_it(&Context { frame: &frame, locale, distance, today, format, floor: &floor, sign_in: None })
+    use_it(&Context {
+        frame: &frame,
+        locale,
+        distance,
+        today,
+        format,
+        floor: &floor,
+        sign_in: None,
+    })
 }
 
 /// The vehicle page of `document`.
@@ -199,7 +211,9 @@ pub fn vehicle(language: Language, document: &Value) -> VehicleView {
 
 /// The look-up page.
 pub fn market(language: Language) -> MarketView {
-    MarketView::new(Frame::new(language, "/de/").with_chosen_language(true).with_market("de", "Deutschland"))
+    MarketView::new(
+        Frame::new(language, "/de/").with_chosen_language(true).with_market("de", "Deutschland"),
+    )
 }
 
 /// The start page.
@@ -213,18 +227,27 @@ pub fn home(language: Language) -> HomeView {
 /// Every page in `language`, with the name it has as a file.
 pub fn every_page(language: Language) -> Vec<(String, String)> {
     let frame = |path: &str| Frame::new(language, path);
-    let problem =
-        ProblemView::new(frame("/de/vehicles/x").with_market("de", "Deutschland"), "unknown-vehicle", 404, "8f2c1a90");
-    let elsewhere =
-        ProblemView::new(frame("/us/"), "misdirected", 421, "8f2c1a90").with_home("https://us.kerbside.example/us/");
+    let problem = ProblemView::new(
+        frame("/de/vehicles/x").with_market("de", "Deutschland"),
+        "unknown-vehicle",
+        404,
+        "8f2c1a90",
+    );
+    let elsewhere = ProblemView::new(frame("/us/"), "misdirected", 421, "8f2c1a90")
+        .with_home("https://us.kerbside.example/us/");
     let mut pages = vec![
         ("home", render_home(&home(language))),
         ("market", render_market(&market(language))),
         (
             "market-wrong",
-            render_market(&market(language).with_fault("WPOZZZ99ZTS39212", &VinFault::Letters("O".into()))),
+            render_market(
+                &market(language).with_fault("WPOZZZ99ZTS39212", &VinFault::Letters("O".into())),
+            ),
         ),
-        ("market-short", render_market(&market(language).with_fault("WP0ZZZ", &VinFault::Length(6)))),
+        (
+            "market-short",
+            render_market(&market(language).with_fault("WP0ZZZ", &VinFault::Length(6))),
+        ),
         ("vehicle", render_vehicle(&vehicle(language, &complete()))),
         ("vehicle-states", render_vehicle(&vehicle(language, &states()))),
         ("vehicle-member", render_vehicle(&vehicle(language, &seen_by(MarketTier::Member)))),
@@ -236,22 +259,32 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         ("problems", render_problem_index(&frame("/problems/"))),
     ];
     for (slug, _) in SLUGS {
-        pages.push((slug, render_problem_type(&frame(&format!("/problems/{slug}")), slug).unwrap_or_default()));
+        pages.push((
+            slug,
+            render_problem_type(&frame(&format!("/problems/{slug}")), slug).unwrap_or_default(),
+        ));
     }
-    pages.into_iter().map(|(name, html)| (format!("{name}.{}.html", language.code()), html)).collect()
+    pages
+        .into_iter()
+        .map(|(name, html)| (format!("{name}.{}.html", language.code()), html))
+        .collect()
 }
 
 #[test]
 fn ok_every_page_renders_whole() {
     let folder = std::env::var_os("KERBSIDE_PREVIEW").map(std::path::PathBuf::from);
     for (name, html) in Language::ALL.into_iter().flat_map(every_page) {
-        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{name}: {html}");
+        assert!(
+            html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"),
+            "{name}: {html}"
+        );
         assert_eq!(html.matches("<h1").count(), 1, "{name}");
         for inline in ["style=", "<style", "onclick", "javascript:"] {
             assert!(!html.contains(inline), "{name} holds {inline}");
         }
         if let Some(folder) = &folder {
-            let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(folder.join(&name), &html));
+            let written = std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(folder.join(&name), &html));
             assert!(written.is_ok(), "{}: {written:?}", folder.display());
         }
     }

@@ -25,21 +25,31 @@ pub fn table(context: &Context<'_>, items: &[Value]) -> Table {
     let mut highest = 0.0_f64;
     let mut rows = Vec::new();
     for item in items.iter().filter_map(Value::as_object) {
-        let cells = element.iter().map(|field| cell(context, field.kind, field.name, item)).collect();
+        let cells =
+            element.iter().map(|field| cell(context, field.kind, field.name, item)).collect();
         let (_, km) = reading(item).unwrap_or_default();
         let is_lower = km + ROUNDING_KM < highest;
         highest = highest.max(km);
         rows.push(TableRow { cells, note: is_lower.then(|| t.mileage_lower()) });
     }
-    let head = element.iter().map(|field| label::field_name(t, FacetName::Mileage.as_str(), field.name)).collect();
+    let head = element
+        .iter()
+        .map(|field| label::field_name(t, FacetName::Mileage.as_str(), field.name))
+        .collect();
     Table { head, rows, line: line(items) }
 }
 
-fn cell(context: &Context<'_>, kind: Kind, field: &str, item: &Map<String, Value>) -> Option<String> {
+fn cell(
+    context: &Context<'_>,
+    kind: Kind,
+    field: &str,
+    item: &Map<String, Value>,
+) -> Option<String> {
     written(context, kind, field, item.get(field)?)
 }
 
-/// Day and kilometres of a reading. The day as a number that grows like days do: pictures need no calendar.
+/// Day and kilometres of a reading. The day as a number that grows like days do: pictures need no
+/// calendar.
 fn reading(item: &Map<String, Value>) -> Option<(i64, f64)> {
     let mut parts = item.get("read_on")?.as_str()?.split('-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
@@ -47,10 +57,12 @@ fn reading(item: &Map<String, Value>) -> Option<(i64, f64)> {
     Some((year * 372 + month * 31 + day, km))
 }
 
-/// The readings as a line from left to right, from no distance at the foot. Nothing where there is no way to draw one.
+/// The readings as a line from left to right, from no distance at the foot. Nothing where there is
+/// no way to draw one.
 fn line(items: &[Value]) -> Option<Line> {
     let step = items.len() / MOST_POINTS + 1;
-    let points: Vec<(i64, f64)> = items.iter().step_by(step).filter_map(|item| reading(item.as_object()?)).collect();
+    let points: Vec<(i64, f64)> =
+        items.iter().step_by(step).filter_map(|item| reading(item.as_object()?)).collect();
     let (first, last) = (points.first()?.0, points.last()?.0);
     let highest = points.iter().fold(0.0_f64, |highest, (_, km)| highest.max(*km));
     if first >= last || highest <= 0.0 {
@@ -77,7 +89,11 @@ mod tests {
     }
 
     fn check(readings: &[(&str, i64)], expected: Option<&[(i64, i64)]>) {
-        assert_eq!(line(&items(readings)).map(|line| line.points).as_deref(), expected, "{readings:?}");
+        assert_eq!(
+            line(&items(readings)).map(|line| line.points).as_deref(),
+            expected,
+            "{readings:?}"
+        );
     }
 
     #[test]
@@ -93,7 +109,8 @@ mod tests {
         check(&[("2020-01-01", 10), ("2020-01-01", 20)], None);
         check(&[("2020-01-01", 0), ("2021-01-01", 0)], None);
         check(&[("yesterday", 0), ("2021-01-01", 10)], None);
-        let many: Vec<Value> = (0..5000).flat_map(|n| items(&[("2020-01-01", n), ("2021-01-01", n)])).collect();
+        let many: Vec<Value> =
+            (0..5000).flat_map(|n| items(&[("2020-01-01", n), ("2021-01-01", n)])).collect();
         assert!(line(&many).is_none_or(|line| line.points.len() <= MOST_POINTS + 1));
     }
 }

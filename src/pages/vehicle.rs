@@ -11,7 +11,8 @@ use super::message::Messages;
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
 const ZONE_WIDTH: usize = 44;
 
-/// The facets that need one tier more than the viewer has: named together, so that a page is not a row of locked doors.
+/// The facets that need one tier more than the viewer has: named together, so that a page is not a
+/// row of locked doors.
 #[derive(Clone, Debug)]
 pub struct Withheld {
     /// Who sees them.
@@ -34,10 +35,18 @@ pub struct VehicleView {
 }
 
 impl VehicleView {
-    /// A page in `frame` about the car of the projected facet `identity`, which stood so at `as_of` (RFC 3339).
-    pub fn new(frame: Frame, identity: &Value, as_of: Option<&str>, facets: Vec<FacetView>) -> Self {
+    /// A page in `frame` about the car of the projected facet `identity`, which stood so at `as_of`
+    /// (RFC 3339).
+    pub fn new(
+        frame: Frame,
+        identity: &Value,
+        as_of: Option<&str>,
+        facets: Vec<FacetView>,
+    ) -> Self {
         let t = frame.t;
-        let text = |key: &str| identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        let text = |key: &str| {
+            identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+        };
         let make_model = match (text("make"), text("model")) {
             (Some(make), Some(model)) => t.vehicle_title(make, model),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),
@@ -49,13 +58,27 @@ impl VehicleView {
         let market = frame.market.as_ref().map_or("", |market| market.code.as_str());
         let day: String = as_of.and_then(|iso| iso.get(..10)).unwrap_or_default().replace('-', "");
         let zone = [
-            zone_line(&["V", market, text("make").unwrap_or_default(), "", text("model").unwrap_or_default()]),
-            zone_line(&[year.as_deref().unwrap_or_default(), &day, "", text("trim").unwrap_or_default()]),
+            zone_line(&[
+                "V",
+                market,
+                text("make").unwrap_or_default(),
+                "",
+                text("model").unwrap_or_default(),
+            ]),
+            zone_line(&[
+                year.as_deref().unwrap_or_default(),
+                &day,
+                "",
+                text("trim").unwrap_or_default(),
+            ]),
         ];
         let needing = |needs: &dyn Fn(Tier) -> bool, sentence: &'static str| {
-            let facets = facets.iter().filter(|facet| facet.state == FacetState::Withheld && needs(facet.needs));
-            let facets =
-                facets.map(|f| (f.name.clone(), f.heading.clone(), label::facet_meaning(t, &f.name))).collect();
+            let facets = facets
+                .iter()
+                .filter(|facet| facet.state == FacetState::Withheld && needs(facet.needs));
+            let facets = facets
+                .map(|f| (f.name.clone(), f.heading.clone(), label::facet_meaning(t, &f.name)))
+                .collect();
             Withheld { sentence, facets }
         };
         let mut withheld = vec![
@@ -63,7 +86,10 @@ impl VehicleView {
             needing(&|tier| tier == Tier::Owner, t.withheld_facets_owner()),
         ];
         withheld.retain(|group| !group.facets.is_empty());
-        let sign_in = facets.iter().find(|f| f.state == FacetState::Withheld).and_then(|facet| facet.sign_in.clone());
+        let sign_in = facets
+            .iter()
+            .find(|f| f.state == FacetState::Withheld)
+            .and_then(|facet| facet.sign_in.clone());
         let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
         Self { frame, make_model, subtitle, facets, withheld, sign_in, pending, zone }
     }
@@ -74,8 +100,8 @@ impl VehicleView {
     }
 }
 
-/// A line of the machine-readable zone: capitals, digits and `<`. It is an ornament, hidden from assistive technology, and
-/// repeats public facts of the page only.
+/// A line of the machine-readable zone: capitals, digits and `<`. It is an ornament, hidden from
+/// assistive technology, and repeats public facts of the page only.
 fn zone_line(parts: &[&str]) -> String {
     let mut line: String = parts.join("<").chars().map(zone_character).take(ZONE_WIDTH).collect();
     while line.len() < ZONE_WIDTH {
@@ -104,7 +130,12 @@ pub fn render_vehicle(view: &VehicleView) -> String {
     // A facet alone has a template of its own: included here, it would be compiled twice.
     let facets = view.facets.iter().filter(|facet| facet.state != FacetState::Withheld);
     let facets = facets.map(|facet| Html(facet_fragment(facet))).collect();
-    page(&view.frame, &title, files, &VehicleTemplate { frame: &view.frame, view, facets, t: view.frame.t })
+    page(
+        &view.frame,
+        &title,
+        files,
+        &VehicleTemplate { frame: &view.frame, view, facets, t: view.frame.t },
+    )
 }
 
 #[derive(Template)]

@@ -1,4 +1,5 @@
-//! A facet's main question, answered in words: is a recall open, is there a warranty, do the readings agree.
+//! A facet's main question, answered in words: is a recall open, is there a warranty, do the
+//! readings agree.
 
 use serde_json::{Map, Value};
 
@@ -13,19 +14,23 @@ pub fn verdict(
     fields: &Map<String, Value>,
 ) -> Option<(Verdict, &'static str)> {
     let t = context.frame.t;
-    let yes_or_no = |field: &str, yes: &'static str, no: &'static str, unstated: &'static str| match fields
-        .get(field)
-        .and_then(Value::as_bool)
-    {
-        Some(true) => (Tone::Attention, yes),
-        Some(false) => (Tone::Good, no),
-        None => (Tone::Plain, unstated),
-    };
+    let yes_or_no =
+        |field: &str, yes: &'static str, no: &'static str, unstated: &'static str| match fields
+            .get(field)
+            .and_then(Value::as_bool)
+        {
+            Some(true) => (Tone::Attention, yes),
+            Some(false) => (Tone::Good, no),
+            None => (Tone::Plain, unstated),
+        };
     let ((tone, text), field) = match facet {
-        FacetName::Recalls => (yes_or_no("open", t.recalls_open(), t.recalls_none(), t.recalls_unstated()), "open"),
-        FacetName::Damage => {
-            (yes_or_no("reported", t.damage_reported(), t.damage_none(), t.damage_unstated()), "reported")
+        FacetName::Recalls => {
+            (yes_or_no("open", t.recalls_open(), t.recalls_none(), t.recalls_unstated()), "open")
         }
+        FacetName::Damage => (
+            yes_or_no("reported", t.damage_reported(), t.damage_none(), t.damage_unstated()),
+            "reported",
+        ),
         FacetName::Mileage => match word(fields, "verdict") {
             "consistent" => ((Tone::Good, t.mileage_consistent()), "verdict"),
             "inconsistent" => ((Tone::Attention, t.mileage_inconsistent()), "verdict"),
@@ -44,7 +49,8 @@ pub fn verdict(
     Some((Verdict { tone, text: text.to_owned() }, field))
 }
 
-/// Whether a warranty that the item describes has ended: the system says so, or its last day is over.
+/// Whether a warranty that the item describes has ended: the system says so, or its last day is
+/// over.
 pub fn has_ended(context: &Context<'_>, item: &Map<String, Value>) -> bool {
     match word(item, "status") {
         "expired" | "void" => true,
@@ -93,33 +99,50 @@ mod tests {
     /// Today is 20 November 2026.
     fn check(facet: FacetName, fields: Value, tone: Tone, text: &str) {
         with_context(Language::En, |context| {
-            let found = verdict(context, facet, fields.as_object().expect("an object")).expect("a verdict").0;
+            let found = verdict(context, facet, fields.as_object().expect("an object"))
+                .expect("a verdict")
+                .0;
             assert!(found.tone == tone && found.text.contains(text), "{fields}: {found:?}");
         });
     }
 
     #[test]
     fn ok_yes_no_and_not_stated() {
-        check(FacetName::Recalls, json!({"open": true}), Tone::Attention, "At least one recall is open");
+        check(
+            FacetName::Recalls,
+            json!({"open": true}),
+            Tone::Attention,
+            "At least one recall is open",
+        );
         check(FacetName::Recalls, json!({}), Tone::Plain, "not stated");
-        check(FacetName::Damage, json!({"reported": true}), Tone::Attention, "Damage to this car has been reported");
+        check(
+            FacetName::Damage,
+            json!({"reported": true}),
+            Tone::Attention,
+            "Damage to this car has been reported",
+        );
         check(FacetName::Damage, json!({"reported": false}), Tone::Good, "No damage");
         check(FacetName::Damage, json!({"reported": null}), Tone::Plain, "not stated");
-        check(FacetName::Mileage, json!({"verdict": "inconsistent"}), Tone::Attention, "do not agree");
+        check(
+            FacetName::Mileage,
+            json!({"verdict": "inconsistent"}),
+            Tone::Attention,
+            "do not agree",
+        );
         check(FacetName::Mileage, json!({"verdict": "not_rated"}), Tone::Plain, "Not rated");
         check(FacetName::Valuation, json!({"rating": "not_rated"}), Tone::Plain, "Not rated");
     }
 
     #[test]
     fn ok_a_warranty_by_its_last_day_and_by_what_the_system_says() {
-        let check = |fields: Value, tone, text: &str| check(FacetName::Warranty, fields, tone, text);
+        let check =
+            |fields: Value, tone, text: &str| check(FacetName::Warranty, fields, tone, text);
         check(json!({"valid_until": "2026-11-20"}), Tone::Good, "until 20 November 2026");
         check(json!({"valid_until": "2026-11-19"}), Tone::Attention, "expired on 19 November 2026");
         check(json!({"items": []}), Tone::Plain, "No warranty is on record");
         check(json!({"items": [{"kind": "paint"}]}), Tone::Plain, "not stated until when");
         check(json!({}), Tone::Plain, "is not stated");
-        let of =
-            |status: &str| json!({"valid_until": "2030-01-01", "items": [{"status": status, "ends_on": "2030-01-01"}]});
+        let of = |status: &str| json!({"valid_until": "2030-01-01", "items": [{"status": status, "ends_on": "2030-01-01"}]});
         check(of("active"), Tone::Good, "until 1 January 2030");
         check(of("expired"), Tone::Attention, "has ended");
         check(json!({"items": [{"status": "void"}]}), Tone::Attention, "has ended");

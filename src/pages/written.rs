@@ -1,4 +1,5 @@
-//! Values of a document as people write them: by the kind of their field, in the market's locale and unit of distance.
+//! Values of a document as people write them: by the kind of their field, in the market's locale
+//! and unit of distance.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +25,9 @@ pub fn written(context: &Context<'_>, kind: Kind, field: &str, value: &Value) ->
             Kind::Instant => format.instant(locale, text),
             _ => text.clone(),
         }),
-        Value::Object(parts) if kind == Kind::Quantity("month") && parts.get("value").is_some_and(Value::is_i64) => {
+        Value::Object(parts)
+            if kind == Kind::Quantity("month") && parts.get("value").is_some_and(Value::is_i64) =>
+        {
             parts.get("value")?.as_i64().map(|count| t.months(count))
         }
         Value::Object(parts) => quantity(parts)
@@ -32,7 +35,9 @@ pub fn written(context: &Context<'_>, kind: Kind, field: &str, value: &Value) ->
                 let (number, unit) = in_unit_of(context, number, unit);
                 format.quantity(locale, number, label::unit_name(t, unit))
             })
-            .or_else(|| money(parts).map(|(minor, currency)| format.money(locale, minor, currency))),
+            .or_else(|| {
+                money(parts).map(|(minor, currency)| format.money(locale, minor, currency))
+            }),
         Value::Null | Value::Array(_) => None,
     }
 }
@@ -42,7 +47,8 @@ fn in_unit_of<'u>(context: &Context<'_>, number: f64, unit: &'u str) -> (f64, &'
     if unit != "km" {
         return (number, unit);
     }
-    let (number, unit) = if context.distance == "mi" { (number / KM_PER_MILE, "mi") } else { (number, unit) };
+    let (number, unit) =
+        if context.distance == "mi" { (number / KM_PER_MILE, "mi") } else { (number, unit) };
     (if number < 10.0 { number } else { (number + 0.5).floor() }, unit)
 }
 
@@ -63,7 +69,14 @@ mod tests {
     use super::super::{Language, PlainFormat};
     use super::*;
 
-    fn check(distance: &str, locale: &str, kind: Kind, field: &str, value: Value, expected: Option<&str>) {
+    fn check(
+        distance: &str,
+        locale: &str,
+        kind: Kind,
+        field: &str,
+        value: Value,
+        expected: Option<&str>,
+    ) {
         with_context(Language::De, |context| {
             let context = Context { distance, locale, format: &PlainFormat, ..*context };
             assert_eq!(written(&context, kind, field, &value).as_deref(), expected, "{value}");
@@ -103,9 +116,24 @@ mod tests {
             json!("2026-03-01T09:30:00Z"),
             Some("1. März 2026, 09:30\u{a0}UTC"),
         );
-        let money = |minor: i64, currency: &str| json!({"amount_minor": minor, "currency": currency});
-        check("km", "de-DE", Kind::Money, "repair_cost", money(129_900, "EUR"), Some("1.299,00\u{a0}EUR"));
-        check("km", "fr-FR", Kind::Money, "repair_cost", money(129_900, "EUR"), Some("1\u{202f}299,00\u{a0}EUR"));
+        let money =
+            |minor: i64, currency: &str| json!({"amount_minor": minor, "currency": currency});
+        check(
+            "km",
+            "de-DE",
+            Kind::Money,
+            "repair_cost",
+            money(129_900, "EUR"),
+            Some("1.299,00\u{a0}EUR"),
+        );
+        check(
+            "km",
+            "fr-FR",
+            Kind::Money,
+            "repair_cost",
+            money(129_900, "EUR"),
+            Some("1\u{202f}299,00\u{a0}EUR"),
+        );
         let months = |count: u8| json!({"value": count, "unit": "month"});
         check("km", "de-DE", Kind::Quantity("month"), "duration", months(1), Some("1 Monat"));
         check("km", "de-DE", Kind::Quantity("month"), "duration", months(36), Some("36 Monate"));

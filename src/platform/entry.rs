@@ -15,7 +15,9 @@ use worker::Env;
 use super::fetch::read_capped;
 use super::log;
 use super::turn::{self, Promised};
-use crate::api::{Answer, App, BodyError, Call, Config, Events, HEAD_BYTES, Header, Incoming, handle};
+use crate::api::{
+    Answer, App, BodyError, Call, Config, Events, HEAD_BYTES, Header, Incoming, handle,
+};
 use crate::cache::Memory;
 use crate::flow;
 use crate::ports::Ports;
@@ -26,7 +28,12 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn respond(status: u16, head: &str, body: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWith)]
-    fn respond_with(status: u16, text: &str, head_length: usize, log_length: usize) -> Result<JsValue, JsValue>;
+    fn respond_with(
+        status: u16,
+        text: &str,
+        head_length: usize,
+        log_length: usize,
+    ) -> Result<JsValue, JsValue>;
 }
 
 thread_local! {
@@ -35,8 +42,9 @@ thread_local! {
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
 
-/// The fetch event: a response, or the promise of one. By hand rather than by the `worker` crate's macro, which makes a task and a
-/// promise of every call and reads what no route needs (benches/README.md).
+/// The fetch event: a response, or the promise of one. By hand rather than by the `worker` crate's
+/// macro, which makes a task and a promise of every call and reads what no route needs
+/// (benches/README.md).
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
     let call = call(request);
@@ -54,14 +62,20 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
 async fn answer(app: App, call: Call) -> JsValue {
     let is_head = call.method == "HEAD";
     let mut answer = handle(&app, call).await;
-    let parts = answer.events.take().filter(|_| !is_head).map(|events| stream(events, &app.ports)).transpose();
+    let parts = answer
+        .events
+        .take()
+        .filter(|_| !is_head)
+        .map(|events| stream(events, &app.ports))
+        .transpose();
     let response = parts.and_then(|parts| response(&mut answer, parts.as_ref(), is_head));
     response.unwrap_or_else(|_| failure("the runtime takes no such response"))
 }
 
 /// What no handler can answer.
 fn failure(cause: &str) -> JsValue {
-    let event = serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
+    let event =
+        serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
     log::flush();
     worker::console_error!("{event}");
     let body = "INTERNAL SERVER ERROR".into();
@@ -94,7 +108,8 @@ fn call(request: web_sys::Request) -> Call {
     turn::begins(line().parse().unwrap_or_default());
     let (method, url) = (line(), line());
     let read = ["traceparent", "accept", "if-none-match"].map(|name| (name, line().to_owned()));
-    // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`, and escapes what else `?` and `#` are.
+    // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`,
+    // and escapes what else `?` and `#` are.
     let place = url.split_once("://").map_or(url, |(_, place)| place);
     let place = place.split('#').next().unwrap_or_default();
     let (place, query) = place.split_once('?').unwrap_or((place, ""));
@@ -112,7 +127,9 @@ struct Received {
 impl Incoming for Received {
     fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.read.iter().find(|(other, _)| *other == name) {
-            Some((_, value)) => Some(value.as_str().into()).filter(|value: &Cow<'_, str>| !value.is_empty()),
+            Some((_, value)) => {
+                Some(value.as_str().into()).filter(|value: &Cow<'_, str>| !value.is_empty())
+            }
             None => self.request.headers().get(name).ok().flatten().map(Cow::Owned),
         }
     }
@@ -132,8 +149,8 @@ impl Incoming for Received {
     }
 }
 
-/// A readable stream that gets each part as it comes. Where nobody reads any more the parts are dropped, and with them the last
-/// that holds on to them; what runs in the background goes on.
+/// A readable stream that gets each part as it comes. Where nobody reads any more the parts are
+/// dropped, and with them the last that holds on to them; what runs in the background goes on.
 fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> {
     let pipe = web_sys::TransformStream::new()?;
     let writer = pipe.writable().get_writer()?;
@@ -151,14 +168,19 @@ fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> 
     Ok(pipe.readable())
 }
 
-fn response(answer: &mut Answer, parts: Option<&ReadableStream>, is_head: bool) -> Result<JsValue, JsValue> {
+fn response(
+    answer: &mut Answer,
+    parts: Option<&ReadableStream>,
+    is_head: bool,
+) -> Result<JsValue, JsValue> {
     let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
     if !has_body || parts.is_some() {
         let mut head = String::new();
         push_head(&mut head, &answer.headers);
         return respond(answer.status, &head, parts.map_or(&JsValue::NULL, |parts| parts));
     }
-    // One text crosses at the price of one. Both sides count alike in ASCII, which the runtime wants headers to be.
+    // One text crosses at the price of one. Both sides count alike in ASCII, which the runtime
+    // wants headers to be.
     let mut text = std::mem::take(&mut answer.body);
     let head_at = text.len();
     push_head(&mut text, &answer.headers);

@@ -5,12 +5,17 @@ use futures::future::LocalBoxFuture;
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+use web_sys::{
+    AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect,
+    Response,
+};
 use worker::Env;
 
 use super::stores::binding;
 use super::turn::Promised;
-use crate::ports::{Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError};
+use crate::ports::{
+    Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError,
+};
 
 /// Fetch, and the bindings whose fetch presents a client certificate.
 pub(super) struct Fetch(Env);
@@ -42,9 +47,14 @@ impl Fetch {
 }
 
 impl OriginHttp for Fetch {
-    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
-        // Without its binding a request must not go out at all: it would go out without the certificate.
-        let certificate = request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
+    fn send(
+        &self,
+        request: OriginRequest,
+    ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
+        // Without its binding a request must not go out at all: it would go out without the
+        // certificate.
+        let certificate =
+            request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
         async move {
             let certificate = certificate.map_err(|_| OriginHttpError::Certificate)?;
             send(request, certificate.map(wasm_bindgen::JsCast::unchecked_into)).await
@@ -58,7 +68,8 @@ impl Assets for StaticFiles {
         let files = self.0.clone();
         async move {
             // The host is not looked at: the binding serves by path.
-            let answer = files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError)?;
+            let answer =
+                files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError)?;
             let answer = Promised::new(&answer).await.map_err(|_| StoreError)?;
             let answer: Response = answer.dyn_into().map_err(|_| StoreError)?;
             let text = answer.text().map_err(|_| StoreError)?;
@@ -69,24 +80,31 @@ impl Assets for StaticFiles {
     }
 }
 
-async fn send(request: OriginRequest, certificate: Option<Fetcher>) -> Result<OriginResponse, OriginHttpError> {
-    let response =
-        head(&request, certificate.as_ref()).await.map_err(|error| failure(&error, OriginHttpError::Connection))?;
+async fn send(
+    request: OriginRequest,
+    certificate: Option<Fetcher>,
+) -> Result<OriginResponse, OriginHttpError> {
+    let response = head(&request, certificate.as_ref())
+        .await
+        .map_err(|error| failure(&error, OriginHttpError::Connection))?;
     let header = |name: &str| response.headers().get(name).ok().flatten();
     let (content_type, retry_after) = (header("content-type"), header("retry-after"));
-    // HTTP holds a body to the length that it states, unless it is compressed or in chunks, whatever stands beside that (RFC 9112 §6.3).
-    // Then it can be taken in one piece, which is cheaper; every other is counted while it streams.
+    // HTTP holds a body to the length that it states, unless it is compressed or in chunks,
+    // whatever stands beside that (RFC 9112 §6.3). Then it can be taken in one piece, which is
+    // cheaper; every other is counted while it streams.
     let is_held = header("content-encoding").is_none() && header("transfer-encoding").is_none();
     let stated = header("content-length").filter(|_| is_held);
-    let is_short =
-        stated.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length <= request.max_bytes);
+    let is_short = stated
+        .and_then(|length| length.parse::<usize>().ok())
+        .is_some_and(|length| length <= request.max_bytes);
     let read = match response.body() {
         None => Ok(Some(Vec::new())),
         Some(_) if is_short => read_whole(&response).await,
         Some(stream) => read_capped(&stream, request.max_bytes).await,
     };
     let body = read.map_err(|error| failure(&error, OriginHttpError::Incomplete))?;
-    let body = body.filter(|body| body.len() <= request.max_bytes).ok_or(OriginHttpError::TooLarge)?;
+    let body =
+        body.filter(|body| body.len() <= request.max_bytes).ok_or(OriginHttpError::TooLarge)?;
     Ok(OriginResponse { status: response.status(), content_type, retry_after, body })
 }
 
@@ -107,7 +125,9 @@ async fn head(request: &OriginRequest, certificate: Option<&Fetcher>) -> Result<
     let outgoing = web_sys::Request::new_with_str_and_init(&request.url, &init)?;
     let promise = match certificate {
         Some(binding) => binding.fetch_request(&outgoing)?,
-        None => js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>().fetch_with_request(&outgoing),
+        None => js_sys::global()
+            .unchecked_into::<web_sys::WorkerGlobalScope>()
+            .fetch_with_request(&outgoing),
     };
     Promised::new(&promise).await?.dyn_into()
 }
@@ -118,7 +138,10 @@ async fn read_whole(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
 }
 
 /// Reads a stream to its end, or stops at the limit with nothing.
-pub(super) async fn read_capped(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
+pub(super) async fn read_capped(
+    stream: &ReadableStream,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, JsValue> {
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut bytes = Vec::new();
     loop {
@@ -139,7 +162,10 @@ pub(super) async fn read_capped(stream: &ReadableStream, limit: usize) -> Result
 
 /// A timeout, or what else it means at this point.
 fn failure(error: &JsValue, otherwise: OriginHttpError) -> OriginHttpError {
-    let name = Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string()).unwrap_or_default();
+    let name = Reflect::get(error, &"name".into())
+        .ok()
+        .and_then(|name| name.as_string())
+        .unwrap_or_default();
     match name.as_str() {
         "TimeoutError" | "AbortError" => OriginHttpError::Timeout,
         _ => otherwise,

@@ -14,8 +14,11 @@ impl Format for Intl {
     }
 
     fn instant(&self, locale: &str, iso: &str) -> String {
-        let options = options(&[("dateStyle", "long"), ("timeStyle", "short"), ("timeZone", "UTC")]);
-        written(iso, |date| format!("{}\u{a0}UTC", String::from(date.to_locale_string(locale, &options))))
+        let options =
+            options(&[("dateStyle", "long"), ("timeStyle", "short"), ("timeZone", "UTC")]);
+        written(iso, |date| {
+            format!("{}\u{a0}UTC", String::from(date.to_locale_string(locale, &options)))
+        })
     }
 
     fn number(&self, locale: &str, value: f64) -> String {
@@ -23,13 +26,17 @@ impl Format for Intl {
     }
 
     fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String {
-        let is_currency = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_currency =
+            currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
         if !is_currency {
             return format!("{amount_minor} {currency}"); // Intl would throw.
         }
         let options = options(&[("style", "currency"), ("currency", currency)]);
-        let digits = js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), &options).resolved_options();
-        let digits = Reflect::get(&digits, &"maximumFractionDigits".into()).ok().and_then(|digits| digits.as_f64());
+        let digits = js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), &options)
+            .resolved_options();
+        let digits = Reflect::get(&digits, &"maximumFractionDigits".into())
+            .ok()
+            .and_then(|digits| digits.as_f64());
         #[expect(clippy::cast_precision_loss, reason = "amounts of money are below 2^53")]
         let mut value = amount_minor as f64;
         let mut left = digits.unwrap_or(2.0);
@@ -42,7 +49,8 @@ impl Format for Intl {
 }
 
 fn number_with(locale: &str, value: f64, options: &Object) -> String {
-    let format = js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), options).format();
+    let format =
+        js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), options).format();
     let text = format.call1(&JsValue::UNDEFINED, &JsValue::from_f64(value)).ok();
     text.and_then(|text| text.as_string()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! Events as lines of the log. Those of level info wait for the end of their turn, or for an answer in it, with which they cross to the runtime
-//! at no further price; they are lost where the turn ends in a panic. Warnings and errors are written at once, and what waits before them.
+//! Events as lines of the log. Those of level info wait for the end of their turn, or for an answer
+//! in it, with which they cross to the runtime at no further price; they are lost where the turn
+//! ends in a panic. Warnings and errors are written at once, and what waits before them.
 
 use std::cell::RefCell;
 

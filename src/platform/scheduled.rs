@@ -1,6 +1,8 @@
-//! The scheduled event: what the clock starts (`[triggers]` of wrangler.toml), and nobody's request.
+//! The scheduled event: what the clock starts (`[triggers]` of wrangler.toml), and nobody's
+//! request.
 //!
-//! Exported by hand: the `worker` crate's own context of a scheduled event cannot be a request's, which the ports are made of.
+//! Exported by hand: the `worker` crate's own context of a scheduled event cannot be a request's,
+//! which the ports are made of.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

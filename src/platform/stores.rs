@@ -1,4 +1,5 @@
-//! KV and D1, bound by hand: the crate's own bindings bring hash maps and a second deserialiser into the Worker.
+//! KV and D1, bound by hand: the crate's own bindings bring hash maps and a second deserialiser
+//! into the Worker.
 
 use std::rc::Rc;
 
@@ -63,24 +64,34 @@ impl D1 {
 }
 
 impl Kv for KvNamespace {
-    fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
+    fn get_many(
+        &self,
+        keys: Vec<String>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
         let namespace = self.0.clone();
         async move {
             let list: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
-            let found = Promised::new(&namespace.get(&list).map_err(logged)?).await.map_err(logged)?;
+            let found =
+                Promised::new(&namespace.get(&list).map_err(logged)?).await.map_err(logged)?;
             let found: js_sys::Map = found.dyn_into().map_err(logged)?;
             Ok(list.iter().map(|key| found.get(&key).as_string()).collect())
         }
         .boxed_local()
     }
 
-    // By itself a key takes a third of what a list of one takes: no body goes out, and no map comes back.
+    // By itself a key takes a third of what a list of one takes: no body goes out, and no map comes
+    // back.
     fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
         let reading = self.0.get_one(&key).map(|promise| Promised::new(&promise));
         async move { Ok(reading.map_err(logged)?.await.map_err(logged)?.as_string()) }.boxed_local()
     }
 
-    fn get_within(&self, key: String, limit_ms: u32, _: &dyn Timer) -> LocalBoxFuture<'static, Option<Read>> {
+    fn get_within(
+        &self,
+        key: String,
+        limit_ms: u32,
+        _: &dyn Timer,
+    ) -> LocalBoxFuture<'static, Option<Read>> {
         let read = Promised::begin(|id| read_within(&self.0, &key, limit_ms, id));
         async move {
             let found = match read {
@@ -96,14 +107,21 @@ impl Kv for KvNamespace {
         .boxed_local()
     }
 
-    fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>> {
+    fn put(
+        &self,
+        key: String,
+        value: String,
+        ttl_s: u64,
+    ) -> LocalBoxFuture<'static, Result<(), StoreError>> {
         let namespace = self.0.clone();
         async move {
             let options = Object::new();
             #[expect(clippy::cast_precision_loss, reason = "lifetimes are below 2^53 seconds")]
             let ttl_s = JsValue::from_f64(ttl_s as f64);
             Reflect::set(&options, &"expirationTtl".into(), &ttl_s).map_err(logged)?;
-            Promised::new(&namespace.put(&key, &value, &options).map_err(logged)?).await.map_err(logged)?;
+            Promised::new(&namespace.put(&key, &value, &options).map_err(logged)?)
+                .await
+                .map_err(logged)?;
             Ok(())
         }
         .boxed_local()
@@ -120,15 +138,21 @@ impl Kv for KvNamespace {
 }
 
 impl Db for D1 {
-    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+    fn batch(
+        &self,
+        statements: Vec<Statement>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         let database = Rc::clone(&self.0);
         async move {
             let prepared = Array::new();
             for statement in &statements {
-                let bound = database.prepare(&statement.sql).and_then(|p| p.bind(&values(&statement.params)));
+                let bound = database
+                    .prepare(&statement.sql)
+                    .and_then(|p| p.bind(&values(&statement.params)));
                 prepared.push(&bound.map_err(logged)?.into());
             }
-            let results = Promised::new(&database.batch(&prepared).map_err(logged)?).await.map_err(logged)?;
+            let results =
+                Promised::new(&database.batch(&prepared).map_err(logged)?).await.map_err(logged)?;
             Array::from(&results).iter().map(|result| rows(&result)).collect()
         }
         .boxed_local()
@@ -160,9 +184,15 @@ fn rows(result: &JsValue) -> Result<Rows, StoreError> {
 
 /// The runtime's own words go to the log; they name bindings and limits, never a stored value.
 fn logged(error: JsValue) -> StoreError {
-    let text = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message())).unwrap_or_default();
+    let text = error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.message()))
+        .unwrap_or_default();
     let text: String = text.chars().take(200).collect();
     log::flush();
-    worker::console_error!("{}", serde_json::json!({"level": "error", "message": "a store refused", "cause": text}));
+    worker::console_error!(
+        "{}",
+        serde_json::json!({"level": "error", "message": "a store refused", "cause": text})
+    );
     StoreError
 }

@@ -1,8 +1,9 @@
-//! Drives the futures of calls by the runtime's promises. A call that needs nothing from outside is answered at once; for one that
-//! does, a turn costs one crossing. wasm-bindgen's own futures take a promise, two closures and a microtask more (benches/README.md).
+//! Drives the futures of calls by the runtime's promises. A call that needs nothing from outside is
+//! answered at once; for one that does, a turn costs one crossing. wasm-bindgen's own futures take
+//! a promise, two closures and a microtask more (benches/README.md).
 //!
-//! A future runs in the turn of its own call, because only what it waits for itself wakes it. What is left to the background
-//! is wasm-bindgen's.
+//! A future runs in the turn of its own call, because only what it waits for itself wakes it. What
+//! is left to the background is wasm-bindgen's.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -69,7 +70,8 @@ pub(super) fn is_turning() -> bool {
     STATE.with(|state| state.is_turning.get())
 }
 
-/// When the runtime last came in. Its clock stands still until it does so again, and costs a crossing each time.
+/// When the runtime last came in. Its clock stands still until it does so again, and costs a
+/// crossing each time.
 pub(super) fn now() -> Timestamp {
     Timestamp(NOW_MS.get())
 }
@@ -80,7 +82,10 @@ pub(super) fn begins(now_ms: i64) {
 }
 
 /// Of the runtime's kind of number.
-#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are exact in an f64 and fit an i64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "milliseconds since 1970 are exact in an f64 and fit an i64"
+)]
 pub(super) fn milliseconds(number: f64) -> i64 {
     number as i64
 }
@@ -90,7 +95,8 @@ pub(super) fn answer(call: LocalBoxFuture<'static, JsValue>) -> JsValue {
     STATE.with(|state| state.begin(call))
 }
 
-/// A promise of the runtime as a future. Goes on where it is dropped; what comes of it is dropped too.
+/// A promise of the runtime as a future. Goes on where it is dropped; what comes of it is dropped
+/// too.
 pub(super) struct Promised(u32);
 
 impl Promised {
@@ -246,7 +252,9 @@ impl State {
     fn poll(&self, id: u32, waker: &Waker) -> Poll<Result<JsValue, JsValue>> {
         let mut waits = self.waits.borrow_mut();
         // OK because a wait stays until its future is dropped.
-        let Some((_, wait)) = place(&waits, id).and_then(|place| waits.get_mut(place)) else { return Poll::Pending };
+        let Some((_, wait)) = place(&waits, id).and_then(|place| waits.get_mut(place)) else {
+            return Poll::Pending;
+        };
         match std::mem::replace(wait, Wait::Waiting(waker.clone())) {
             Wait::Settled(result) => Poll::Ready(result),
             Wait::New | Wait::Waiting(_) => Poll::Pending,

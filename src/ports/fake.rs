@@ -1,4 +1,5 @@
-//! Deterministic ports for native tests: a clock that moves when everything waits, stores in memory, scripted origins.
+//! Deterministic ports for native tests: a clock that moves when everything waits, stores in
+//! memory, scripted origins.
 //!
 //! The linker drops all of it from the Worker.
 
@@ -15,8 +16,9 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
 use super::{
-    Assets, Background, Clock, Db, Events, Kv, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, PlainFormat,
-    Ports, Random, Rows, Secrets, Statement, StoreError, Timer, Timestamp,
+    Assets, Background, Clock, Db, Events, Kv, OriginHttp, OriginHttpError, OriginRequest,
+    OriginResponse, PlainFormat, Ports, Random, Rows, Secrets, Statement, StoreError, Timer,
+    Timestamp,
 };
 use crate::telemetry::Event;
 
@@ -63,7 +65,8 @@ type Script = dyn Fn(&OriginRequest) -> Answer;
 type Table = dyn Fn(&Statement) -> Option<Rows>;
 type Database = dyn Fn(&[Statement]) -> Result<Vec<Rows>, StoreError>;
 
-/// Everything outside the core, in memory. [`World::run`] drives futures with a clock that jumps to the next timer.
+/// Everything outside the core, in memory. [`World::run`] drives futures with a clock that jumps to
+/// the next timer.
 #[derive(Default)]
 pub struct World {
     now_ms: Cell<i64>,
@@ -103,13 +106,17 @@ impl World {
         *self.script.borrow_mut() = Some(Box::new(script));
     }
 
-    /// Says which rows the database answers to a statement; nothing: what it would answer without this.
+    /// Says which rows the database answers to a statement; nothing: what it would answer without
+    /// this.
     pub fn database(&self, table: impl Fn(&Statement) -> Option<Rows> + 'static) {
         *self.table.borrow_mut() = Some(Box::new(table));
     }
 
     /// Takes a database that knows SQL; it gets what [`World::database`] does not answer.
-    pub fn use_database(&self, database: impl Fn(&[Statement]) -> Result<Vec<Rows>, StoreError> + 'static) {
+    pub fn use_database(
+        &self,
+        database: impl Fn(&[Statement]) -> Result<Vec<Rows>, StoreError> + 'static,
+    ) {
         *self.database.borrow_mut() = Some(Box::new(database));
     }
 
@@ -159,7 +166,8 @@ impl World {
         }
     }
 
-    /// Runs a future to its end; background work moves along. The clock jumps whenever everything waits.
+    /// Runs a future to its end; background work moves along. The clock jumps whenever everything
+    /// waits.
     ///
     /// # Panics
     /// Where everything waits and no timer is set: the future can never end.
@@ -191,7 +199,8 @@ impl World {
     /// Runs what was left to the background for so long; what waits longer stays there.
     pub fn run_background_for(&self, milliseconds: u32) {
         let until = self.now_ms.get() + i64::from(milliseconds);
-        let is_due = || self.sleepers.borrow().first_key_value().is_some_and(|((at, _), _)| *at <= until);
+        let is_due =
+            || self.sleepers.borrow().first_key_value().is_some_and(|((at, _), _)| *at <= until);
         while self.poll_background() || (is_due() && self.jump()) {}
     }
 
@@ -313,7 +322,10 @@ impl Timer for Handle {
 }
 
 impl OriginHttp for Handle {
-    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
+    fn send(
+        &self,
+        request: OriginRequest,
+    ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
         let answer = match self.0.script.borrow().as_ref() {
             Some(script) => script(&request),
             None => Answer::failure(OriginHttpError::Connection),
@@ -335,14 +347,22 @@ impl OriginHttp for Handle {
 }
 
 impl Kv for Store {
-    fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
+    fn get_many(
+        &self,
+        keys: Vec<String>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
         let values = (self.of)(&self.world).borrow();
         let found = keys.iter().map(|key| values.get(key).cloned()).collect();
         let result = if self.world.stores_fail.get() { Err(StoreError) } else { Ok(found) };
         self.world.later(result)
     }
 
-    fn put(&self, key: String, value: String, _ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>> {
+    fn put(
+        &self,
+        key: String,
+        value: String,
+        _ttl_s: u64,
+    ) -> LocalBoxFuture<'static, Result<(), StoreError>> {
         let result = if self.world.stores_fail.get() {
             Err(StoreError)
         } else {
@@ -364,9 +384,12 @@ impl Kv for Store {
 }
 
 impl Db for Handle {
-    /// Knows no SQL without [`World::use_database`]: then, but for what [`World::database`] says, a `RETURNING` answers with one
-    /// row, everything else with none.
-    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+    /// Knows no SQL without [`World::use_database`]: then, but for what [`World::database`] says, a
+    /// `RETURNING` answers with one row, everything else with none.
+    fn batch(
+        &self,
+        statements: Vec<Statement>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         self.0.statements.borrow_mut().extend(statements.iter().cloned());
         if self.0.stores_fail.get() {
             return self.0.later(Err(StoreError));
@@ -411,7 +434,9 @@ impl Random for Handle {
     /// Counts: unpredictable to nobody, the same in every run.
     fn fill(&self, buffer: &mut [u8]) {
         for byte in buffer {
-            self.0.random.set(self.0.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            self.0
+                .random
+                .set(self.0.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
             *byte = self.0.random.get().to_be_bytes()[0];
         }
     }

@@ -1,8 +1,9 @@
 //! Numbers, dates and amounts as people write them.
 //!
-//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale; [`PlainFormat`] knows German, English
-//! and French and serves native tests. Both get values as the document has them and give back text. What cannot be read comes back as it
-//! came, so that a fact is never lost to its format.
+//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale;
+//! [`PlainFormat`] knows German, English and French and serves native tests. Both get values as the
+//! document has them and give back text. What cannot be read comes back as it came, so that a fact
+//! is never lost to its format.
 
 /// Formats values of the document for a locale (BCP 47, `de-DE`).
 pub trait Format {
@@ -29,18 +30,26 @@ impl Format for PlainFormat {
     fn date(&self, locale: &str, iso: &str) -> String {
         let Some((year, month, day)) = date_parts(iso) else { return iso.to_owned() };
         if is_german(locale) {
-            return month_name(&GERMAN_MONTHS, month).map_or(iso.to_owned(), |name| format!("{day}. {name} {year}"));
+            return month_name(&GERMAN_MONTHS, month)
+                .map_or(iso.to_owned(), |name| format!("{day}. {name} {year}"));
         }
         if is_french(locale) {
-            return month_name(&FRENCH_MONTHS, month).map_or(iso.to_owned(), |name| format!("{day} {name} {year}"));
+            return month_name(&FRENCH_MONTHS, month)
+                .map_or(iso.to_owned(), |name| format!("{day} {name} {year}"));
         }
         let Some(name) = month_name(&ENGLISH_MONTHS, month) else { return iso.to_owned() };
-        if locale.ends_with("US") { format!("{name} {day}, {year}") } else { format!("{day} {name} {year}") }
+        if locale.ends_with("US") {
+            format!("{name} {day}, {year}")
+        } else {
+            format!("{day} {name} {year}")
+        }
     }
 
     fn instant(&self, locale: &str, iso: &str) -> String {
         match iso.get(11..16) {
-            Some(time) if iso.ends_with('Z') => format!("{}, {time}\u{a0}UTC", self.date(locale, iso)),
+            Some(time) if iso.ends_with('Z') => {
+                format!("{}, {time}\u{a0}UTC", self.date(locale, iso))
+            }
             _ => self.date(locale, iso),
         }
     }
@@ -137,7 +146,8 @@ fn date_parts(iso: &str) -> Option<(u32, usize, u32)> {
         return None;
     }
     let mut parts = date.split('-');
-    let found = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let found =
+        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     parts.next().is_none().then_some(found)
 }
 
@@ -160,17 +170,23 @@ mod tests {
 
     #[test]
     fn ok_dates_and_instants() {
-        let check = |locale, iso, expected: &str| assert_eq!(PlainFormat.date(locale, iso), expected);
+        let check =
+            |locale, iso, expected: &str| assert_eq!(PlainFormat.date(locale, iso), expected);
         check("de-DE", "2026-03-01", "1. März 2026");
         check("en-GB", "2026-03-01", "1 March 2026");
         check("en-US", "2026-03-01T10:00:00Z", "March 1, 2026");
         check("fr-FR", "2026-08-01", "1 août 2026");
-        assert_eq!(PlainFormat.instant("de-DE", "2026-11-20T08:05:59Z"), "20. November 2026, 08:05\u{a0}UTC");
+        assert_eq!(
+            PlainFormat.instant("de-DE", "2026-11-20T08:05:59Z"),
+            "20. November 2026, 08:05\u{a0}UTC"
+        );
     }
 
     #[test]
     fn err_what_is_no_date_comes_back_as_it_came() {
-        for odd in ["", "yesterday", "2026-13-01", "2026-00-01", "20261120", "2026-11-2", "ääääääääää"] {
+        for odd in
+            ["", "yesterday", "2026-13-01", "2026-00-01", "20261120", "2026-11-2", "ääääääääää"]
+        {
             assert_eq!(PlainFormat.date("de-DE", odd), odd);
             assert_eq!(PlainFormat.instant("en-GB", odd), odd);
         }

@@ -1,8 +1,9 @@
-//! The facets as types, one file a facet. What does not satisfy its type is no facet: see [`typed`].
+//! The facets as types, one file a facet. What does not satisfy its type is no facet: see
+//! [`typed`].
 //!
-//! Owns units, ranges, what is required, and what follows from what is stated. Leaves to others: how an origin's answer becomes
-//! these fields (`origin`), which of them a market file may map (`market::shape`; a test here proves that both agree), and who
-//! may see them (`disclosure`).
+//! Owns units, ranges, what is required, and what follows from what is stated. Leaves to others:
+//! how an origin's answer becomes these fields (`origin`), which of them a market file may map
+//! (`market::shape`; a test here proves that both agree), and who may see them (`disclosure`).
 
 mod damage;
 mod energy;
@@ -56,12 +57,13 @@ impl ShapeError {
     }
 }
 
-/// Checks a mapped value against the declaration of the facet's Rust type, puts lists that have days into their order, and adds
-/// what follows from what is stated. What comes out reads as the type: `Mileage::of(&value)`.
+/// Checks a mapped value against the declaration of the facet's Rust type, puts lists that have
+/// days into their order, and adds what follows from what is stated. What comes out reads as the
+/// type: `Mileage::of(&value)`.
 ///
 /// # Errors
-/// [`ShapeError`] where a required field is missing, a value is of the wrong kind or out of its range, fields contradict each
-/// other, or there is a field that the type does not have.
+/// [`ShapeError`] where a required field is missing, a value is of the wrong kind or out of its
+/// range, fields contradict each other, or there is a field that the type does not have.
 pub fn typed(facet: FacetName, mut mapped: Value) -> Result<Value, ShapeError> {
     let fail = |wrong| ShapeError { facet, wrong };
     match facet {

@@ -1,7 +1,8 @@
 //! Vehicle ids: the opaque, unforgeable stand-in for a VIN in every URL.
 //!
-//! An id is `base64url(key number ‖ AES-SIV(VIN))` (RFC 5297): deterministic, so that one car has one id; authenticated, so
-//! that none can be made up or enumerated; without a table. The same keys in every region give the same ids.
+//! An id is `base64url(key number ‖ AES-SIV(VIN))` (RFC 5297): deterministic, so that one car has
+//! one id; authenticated, so that none can be made up or enumerated; without a table. The same keys
+//! in every region give the same ids.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +43,9 @@ pub struct KeyRing {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
     /// An entry is not `number:key`.
-    #[error("VEHICLE_ID_KEYS must be a comma list of number:key, like 1:<base64 of 64 random bytes>")]
+    #[error(
+        "VEHICLE_ID_KEYS must be a comma list of number:key, like 1:<base64 of 64 random bytes>"
+    )]
     Entry,
     /// A key of the wrong length or encoding.
     #[error("key {number} of VEHICLE_ID_KEYS must be the base64 of 64 random bytes")]
@@ -61,7 +64,8 @@ pub enum KeyRingError {
     Lookup,
 }
 
-/// Bound into every id: an AES-SIV ciphertext made for something else does not open as a vehicle id.
+/// Bound into every id: an AES-SIV ciphertext made for something else does not open as a vehicle
+/// id.
 const CONTEXT: &[u8] = b"kerbside vehicle id";
 
 impl KeyRing {
@@ -74,7 +78,8 @@ impl KeyRing {
         for entry in id_keys.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (number, key) = entry.split_once(':').ok_or(KeyRingError::Entry)?;
             let number: u8 = number.trim().parse().map_err(|_| KeyRingError::Entry)?;
-            let key = STANDARD.decode(key.trim()).ok().and_then(|key| <[u8; 64]>::try_from(key).ok());
+            let key =
+                STANDARD.decode(key.trim()).ok().and_then(|key| <[u8; 64]>::try_from(key).ok());
             let key = Siv::new(&key.ok_or(KeyRingError::Key { number })?, &[CONTEXT, &[number]]);
             if ring.insert(number, key).is_some() {
                 return Err(KeyRingError::Twice { number });
@@ -102,7 +107,8 @@ impl KeyRing {
         VehicleId(URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default()))
     }
 
-    /// The car of an id; nothing where the id was forged, damaged, or made with a key that is no longer held.
+    /// The car of an id; nothing where the id was forged, damaged, or made with a key that is no
+    /// longer held.
     pub fn open(&self, id: &str) -> Option<Vin> {
         if id.len() != 46 {
             return None;
@@ -114,8 +120,9 @@ impl KeyRing {
         Vin::parse(std::str::from_utf8(&vin).ok()?).ok()
     }
 
-    /// The keyed hash that stands for a car in keys and look-up columns: 22 characters of base64url (128 bits of
-    /// HMAC-SHA-256). Unlike the id it survives a rotation of the id keys, and unlike a plain hash it cannot be enumerated.
+    /// The keyed hash that stands for a car in keys and look-up columns: 22 characters of base64url
+    /// (128 bits of HMAC-SHA-256). Unlike the id it survives a rotation of the id keys, and unlike
+    /// a plain hash it cannot be enumerated.
     pub fn lookup(&self, vin: &Vin) -> String {
         let mut mac = self.lookup.clone();
         mac.update(vin.expose().as_bytes());
@@ -178,7 +185,11 @@ mod tests {
             if let Some(byte) = forged.get_mut(at) {
                 *byte = if *byte == b'A' { b'B' } else { b'A' };
             }
-            assert_eq!(ring.open(std::str::from_utf8(&forged).expect("ASCII")), None, "character {at}");
+            assert_eq!(
+                ring.open(std::str::from_utf8(&forged).expect("ASCII")),
+                None,
+                "character {at}"
+            );
         }
     }
 
@@ -187,8 +198,14 @@ mod tests {
         let parse = |ids: &str, lookup: &str| KeyRing::parse(ids, lookup).map(|_| ()).unwrap_err();
         assert_eq!(parse("", &key(1, 32)), KeyRingError::Entry);
         assert_eq!(parse("one:x", &key(1, 32)), KeyRingError::Entry);
-        assert_eq!(parse(&format!("1:{}", key(1, 32)), &key(1, 32)), KeyRingError::Key { number: 1 });
-        assert_eq!(parse(&format!("1:{0},1:{0}", key(1, 64)), &key(1, 32)), KeyRingError::Twice { number: 1 });
+        assert_eq!(
+            parse(&format!("1:{}", key(1, 32)), &key(1, 32)),
+            KeyRingError::Key { number: 1 }
+        );
+        assert_eq!(
+            parse(&format!("1:{0},1:{0}", key(1, 64)), &key(1, 32)),
+            KeyRingError::Twice { number: 1 }
+        );
         assert_eq!(parse(&format!("1:{}", key(1, 64)), &key(1, 8)), KeyRingError::Lookup);
     }
 

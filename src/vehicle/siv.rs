@@ -1,8 +1,10 @@
-//! AES-SIV (RFC 5297) with AES-256 for VINs: 17 bytes under additional data that is the same for all of them.
+//! AES-SIV (RFC 5297) with AES-256 for VINs: 17 bytes under additional data that is the same for
+//! all of them.
 //!
-//! What depends on the key and the additional data alone is computed once for an isolate: the key schedules, and S2V up to the text.
-//! A VIN then takes four blocks of AES rather than nine and two key schedules, which were a tenth of a request that
-//! finds everything in the cache. The tests hold it against the crate `aes-siv`.
+//! What depends on the key and the additional data alone is computed once for an isolate: the key
+//! schedules, and S2V up to the text. A VIN then takes four blocks of AES rather than nine and two
+//! key schedules, which were a tenth of a request that finds everything in the cache. The tests
+//! hold it against the crate `aes-siv`.
 
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
@@ -30,7 +32,9 @@ impl Siv {
         let half = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).unwrap_or_default(); // OK because 64 is twice 32.
         let (cipher, mac) = (Aes256::new(&half(second).into()), Cmac::new(&half(first).into()));
         let mut this = Self { cipher, mac, state: [0; BLOCK] };
-        let state = additional.iter().fold(this.mac(&[0; BLOCK]), |state, data| xor(doubled(state), this.mac(data)));
+        let state = additional
+            .iter()
+            .fold(this.mac(&[0; BLOCK]), |state, data| xor(doubled(state), this.mac(data)));
         this.state = state;
         this
     }
@@ -65,7 +69,8 @@ impl Siv {
         mac
     }
 
-    /// Counter mode from the vector, without the bits that S2V's users clear (§2.5). Sealing and opening are the same.
+    /// Counter mode from the vector, without the bits that S2V's users clear (§2.5). Sealing and
+    /// opening are the same.
     fn crossed(&self, vector: [u8; BLOCK], text: &[u8; TEXT]) -> [u8; TEXT] {
         const CLEARED: u128 = !(1 << 63 | 1 << 31);
         let counter = u128::from_be_bytes(vector) & CLEARED;

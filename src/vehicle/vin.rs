@@ -15,7 +15,8 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Vin([u8; 17]);
 
-/// Why a text is no VIN. Positions count from 1, blanks and hyphens left out. No variant repeats more than one letter of the text.
+/// Why a text is no VIN. Positions count from 1, blanks and hyphens left out. No variant repeats
+/// more than one letter of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VinError {
     /// Nothing but blanks and hyphens.
@@ -74,7 +75,10 @@ impl Vin {
         }
         // OK because what is not searched is too long, and all that was searched is ASCII.
         let upper: Vec<u8> = characters.iter().map(|c| c.to_ascii_uppercase() as u8).collect();
-        upper.try_into().map(Self).map_err(|upper: Vec<u8>| VinError::Length { length: upper.len() })
+        upper
+            .try_into()
+            .map(Self)
+            .map_err(|upper: Vec<u8>| VinError::Length { length: upper.len() })
     }
 
     /// The VIN itself, for a request to an origin and for sealing. Never for a log, a URL or a key.
@@ -82,14 +86,16 @@ impl Vin {
         std::str::from_utf8(&self.0).unwrap_or_default() // OK because parse lets ASCII pass only.
     }
 
-    /// Whether the manufacturer is North American (first character 1 to 5), where the check digit is prescribed.
+    /// Whether the manufacturer is North American (first character 1 to 5), where the check digit
+    /// is prescribed.
     pub fn is_north_american(&self) -> bool {
         matches!(self.0.first(), Some(b'1'..=b'5'))
     }
 
     /// Compares the ninth character with the check digit of 49 CFR 565.15(c).
     pub fn check_digit(&self) -> CheckDigit {
-        let sum: u32 = self.0.iter().zip(WEIGHTS).map(|(byte, weight)| transliterate(*byte) * weight).sum();
+        let sum: u32 =
+            self.0.iter().zip(WEIGHTS).map(|(byte, weight)| transliterate(*byte) * weight).sum();
         let expected = match sum % 11 {
             10 => b'X',
             digit => b'0' + u8::try_from(digit).unwrap_or_default(), // OK because the remainder is below 10.
@@ -117,7 +123,8 @@ fn transliterate(byte: u8) -> u32 {
 }
 
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{ad}' | '\u{200b}' | '\u{feff}')
+    c.is_whitespace()
+        || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{ad}' | '\u{200b}' | '\u{feff}')
 }
 
 fn first_bad(characters: &[char]) -> Option<VinError> {
@@ -144,7 +151,12 @@ mod tests {
 
     #[test]
     fn ok_as_people_type_it() {
-        for text in ["WP0ZZZ99ZTS390000", "wp0zzz99zts390000", " WP0-ZZZ99-ZTS39 0000\n", "WP0ZZZ99ZTS39\u{a0}0000"] {
+        for text in [
+            "WP0ZZZ99ZTS390000",
+            "wp0zzz99zts390000",
+            " WP0-ZZZ99-ZTS39 0000\n",
+            "WP0ZZZ99ZTS39\u{a0}0000",
+        ] {
             check(text, Ok("WP0ZZZ99ZTS390000"));
         }
     }
@@ -156,7 +168,10 @@ mod tests {
         check("WP0ZZZ99ZTS39000", Err(VinError::Length { length: 16 }));
         check("WP0ZZZ99ZTS3900000", Err(VinError::Length { length: 18 }));
         check(&"A".repeat(10_000), Err(VinError::Length { length: 10_000 }));
-        check(&format!("WP0ZZZ99ZTS390000{}x", " ".repeat(1000)), Err(VinError::Length { length: 18 }));
+        check(
+            &format!("WP0ZZZ99ZTS390000{}x", " ".repeat(1000)),
+            Err(VinError::Length { length: 18 }),
+        );
         check("WP0ZZZ99ZTS39000I", Err(VinError::LetterNotUsed { position: 17, letter: 'I' }));
         check("q", Err(VinError::LetterNotUsed { position: 1, letter: 'Q' }));
         check("WР0ZZZ99ZTS390000", Err(VinError::Character { position: 2 })); // A Cyrillic Er.

@@ -26,7 +26,8 @@ const ANSWER: &str = r#"{
     "low": "4500.50", "high": 5200, "compared": 2
 }"#;
 /// What members see, and what owners see beside.
-const OF_MEMBERS: [&str; 6] = ["MARK-EQUIPMENT", "MARK-RECALL", "1993-06-07", "2003-04-05", "inconsistent", "450050"];
+const OF_MEMBERS: [&str; 6] =
+    ["MARK-EQUIPMENT", "MARK-RECALL", "1993-06-07", "2003-04-05", "inconsistent", "450050"];
 const OF_OWNERS: [&str; 7] =
     ["1971-02-03", CAR, "MARK-WORKSHOP", "MARK-INVOICE", "MARK-PLATE", "MARK-KEEPER", "160934.4"];
 
@@ -40,7 +41,8 @@ fn app() -> TestApp {
 /// The facets and what is said of them, as a caller of a tier gets them.
 fn seen_by(tier: Tier) -> Value {
     let app = app();
-    let market: Rc<Market> = Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
+    let market: Rc<Market> =
+        Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
     let ports = app.world.ports();
     let request = flow::Request {
         market: Rc::clone(&market),
@@ -51,7 +53,11 @@ fn seen_by(tier: Tier) -> Value {
         facets: FacetName::ALL.to_vec(),
         tier,
         started: ports.clock.now(),
-        trace: flow::Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
+        trace: flow::Trace {
+            id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
+            flags: "01",
+            state: None,
+        },
     };
     let flow = app.world.run(flow::run(&ports, &flow::Memory::default(), request));
     app.world.run_background();
@@ -60,7 +66,8 @@ fn seen_by(tier: Tier) -> Value {
         let meta = match &result.state {
             State::Present { value, withheld, .. } => {
                 facets.insert(name.to_string(), serde_json::from_str(value).expect("JSON"));
-                let names: Vec<&str> = withheld.split(',').filter(|name| !name.is_empty()).collect();
+                let names: Vec<&str> =
+                    withheld.split(',').filter(|name| !name.is_empty()).collect();
                 json!({"state": "fresh", "withheld": names})
             }
             State::Withheld { needs } => json!({"state": "withheld", "needs": needs.as_str()}),
@@ -104,7 +111,10 @@ fn ok_each_tier_sees_its_part_and_no_more() {
         }
         let pages = pages::Language::ALL.map(|language| page(&document, language)).concat();
         for mark in unseen {
-            assert!(!text.contains(mark) && !pages.contains(mark), "{tier:?} does not see {mark}: {text}");
+            assert!(
+                !text.contains(mark) && !pages.contains(mark),
+                "{tier:?} does not see {mark}: {text}"
+            );
         }
     }
 }
@@ -118,18 +128,35 @@ fn ok_the_public_document_and_page_name_all_ten() {
     let facets = document.get("facets").and_then(Value::as_object).expect("facets");
     assert_eq!(facets.keys().collect::<Vec<_>>(), ["energy", "equipment", "identity", "recalls"]);
     assert_eq!(document.pointer("/facets/energy/label"), Some(&json!("B")));
-    assert_eq!(document.pointer("/meta/complete"), Some(&json!(true)), "what is withheld is not missing");
+    assert_eq!(
+        document.pointer("/meta/complete"),
+        Some(&json!(true)),
+        "what is withheld is not missing"
+    );
     for (name, needs) in [("warranty", "member"), ("damage", "member"), ("registration", "owner")] {
         let meta = document.pointer(&format!("/meta/facets/{name}"));
         assert_eq!(meta, Some(&json!({"state": "withheld", "needs": needs})), "{name}");
     }
     let html = app.get(&href.replace("/api/v1", "")).body;
-    for part in ["<html lang=\"fr\">", "<h1>Renault</h1>", "Pour les membres, après connexion", "261\u{a0}mi"] {
+    for part in [
+        "<html lang=\"fr\">",
+        "<h1>Renault</h1>",
+        "Pour les membres, après connexion",
+        "261\u{a0}mi",
+    ] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     assert!(!html.contains("Deutsch</a>"), "the market is in French and English");
-    assert!(app.get(&format!("{}?lang=de", href.replace("/api/v1", ""))).body.contains("<html lang=\"fr\">"));
-    assert!(app.get(&format!("{}?lang=en", href.replace("/api/v1", ""))).body.contains("<html lang=\"en\">"));
+    assert!(
+        app.get(&format!("{}?lang=de", href.replace("/api/v1", "")))
+            .body
+            .contains("<html lang=\"fr\">")
+    );
+    assert!(
+        app.get(&format!("{}?lang=en", href.replace("/api/v1", "")))
+            .body
+            .contains("<html lang=\"en\">")
+    );
     assert_eq!(app.world.requests().len(), 1, "one call feeds all");
 }
 

@@ -10,7 +10,12 @@ fn post(app: &TestApp, content_type: &str, body: &[u8]) -> kerbside::api::Answer
 #[test]
 fn ok_one_id_for_every_way_of_typing() {
     let app = TestApp::new();
-    let id = |vin: &str| body(&app.look_up(vin)).pointer("/vehicle/id").and_then(Value::as_str).map(ToOwned::to_owned);
+    let id = |vin: &str| {
+        body(&app.look_up(vin))
+            .pointer("/vehicle/id")
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned)
+    };
     let first = id(CAR);
     assert_eq!(first.as_ref().map(String::len), Some(46));
     for typed in ["wp0zzz99zts390000", "WP0 ZZZ 99Z TS 390000", " WP0-ZZZ-99ZTS390000\n"] {
@@ -43,7 +48,11 @@ fn err_no_vin_is_422_with_a_sentence_that_helps() {
     ] {
         let answer = app.look_up(vin);
         assert_eq!(problem(&answer), (422, "invalid-vin".into()));
-        let detail = body(&answer).pointer("/errors/0/detail").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let detail = body(&answer)
+            .pointer("/errors/0/detail")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         assert!(detail.contains(words), "{detail}");
         assert!(!answer.body.contains("script") && answer.body.len() < 1000, "{}", answer.body);
         assert_eq!(header(&answer, "content-type"), "application/problem+json");
@@ -75,7 +84,11 @@ fn err_bodies_of_the_wrong_kind() {
         let shown = String::from_utf8_lossy(&sent[..sent.len().min(40)]).into_owned();
         assert_eq!(problem(&answer), (status, slug.to_owned()), "{content_type} {shown}");
     }
-    assert_eq!(post(&app, "Application/JSON; charset=utf-8", json!({"vin": CAR}).to_string().as_bytes()).status, 200);
+    assert_eq!(
+        post(&app, "Application/JSON; charset=utf-8", json!({"vin": CAR}).to_string().as_bytes())
+            .status,
+        200
+    );
 }
 
 #[test]

@@ -30,7 +30,10 @@ fn ok_lists_the_markets_of_this_region() {
 fn ok_one_market_tells_no_origin_and_no_secret() {
     let answer = TestApp::new().get("/api/v1/de");
     assert_eq!(body(&answer).get("units"), Some(&json!({"distance": "km"})));
-    assert_eq!(body(&answer).pointer("/features/facets"), Some(&json!(["identity", "equipment", "recalls"])));
+    assert_eq!(
+        body(&answer).pointer("/features/facets"),
+        Some(&json!(["identity", "equipment", "recalls"]))
+    );
     for hidden in ["erp.example.com", "DE_MASTER_TOKEN", "sap.example.com", "timeout"] {
         assert!(!answer.body.contains(hidden), "{}", answer.body);
     }
@@ -40,7 +43,11 @@ fn ok_one_market_tells_no_origin_and_no_secret() {
 fn err_unknown_and_elsewhere() {
     let app = TestApp::new();
     for code in ["xx", "DE", "d", "%3Cscript%3E", "api"] {
-        assert_eq!(problem(&app.get(&format!("/api/v1/{code}"))), (404, "unknown-market".into()), "{code}");
+        assert_eq!(
+            problem(&app.get(&format!("/api/v1/{code}"))),
+            (404, "unknown-market".into()),
+            "{code}"
+        );
     }
     let answer = app.get("/api/v1/us/vehicles/x");
     assert_eq!(problem(&answer), (421, "misdirected".into()));
@@ -53,7 +60,10 @@ fn err_a_market_that_cannot_be_read_is_503() {
     let app = TestApp::new();
     app.world.markets.borrow_mut().insert("market:de".into(), "{\"schema\": 99}".into());
     let answer = app.get("/api/v1/de");
-    assert_eq!((problem(&answer), header(&answer, "retry-after")), ((503, "market-unavailable".into()), "5"));
+    assert_eq!(
+        (problem(&answer), header(&answer, "retry-after")),
+        ((503, "market-unavailable".into()), "5")
+    );
 }
 
 #[test]
@@ -68,6 +78,8 @@ fn ok_readyz_says_what_is_missing() {
     let secrets = body(&answer).pointer("/checks/secrets").cloned();
     assert_eq!(
         secrets,
-        Some(json!("set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`"))
+        Some(json!(
+            "set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`"
+        ))
     );
 }

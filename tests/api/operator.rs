@@ -33,8 +33,12 @@ fn get(app: &TestApp, path: &str) -> Value {
 /// The states of a car's facets.
 fn states(app: &TestApp, vin: &str) -> Value {
     let document = body(&app.get(&app.href(vin)));
-    let facets = document.pointer("/meta/facets").and_then(Value::as_object).cloned().unwrap_or_default();
-    facets.into_iter().map(|(name, meta)| (name, meta.get("state").cloned().unwrap_or_default())).collect()
+    let facets =
+        document.pointer("/meta/facets").and_then(Value::as_object).cloned().unwrap_or_default();
+    facets
+        .into_iter()
+        .map(|(name, meta)| (name, meta.get("state").cloned().unwrap_or_default()))
+        .collect()
 }
 
 fn all(state: &str) -> Value {
@@ -66,7 +70,8 @@ fn recover(app: &TestApp) {
 #[test]
 fn err_nobody_but_an_operator() {
     let app = TestApp::new();
-    let ask = |headers: &[(&str, &str)]| app.send("GET", "/operator/v1/purges?market=de", headers, &[]);
+    let ask =
+        |headers: &[(&str, &str)]| app.send("GET", "/operator/v1/purges?market=de", headers, &[]);
     let anonymous = ask(&[]);
     assert_eq!(problem(&anonymous), (401, "sign-in-required".into()));
     assert_eq!(header(&anonymous, "www-authenticate"), "Bearer realm=\"kerbside operators\"");
@@ -81,7 +86,12 @@ fn err_nobody_but_an_operator() {
         format!("Bearer {}", "x".repeat(100_000)),
     ] {
         let answer = ask(&[("authorization", &wrong)]);
-        assert_eq!(problem(&answer), (401, "sign-in-required".into()), "{}", wrong.get(..20).unwrap_or(&wrong));
+        assert_eq!(
+            problem(&answer),
+            (401, "sign-in-required".into()),
+            "{}",
+            wrong.get(..20).unwrap_or(&wrong)
+        );
         assert!(header(&answer, "www-authenticate").ends_with("error=\"invalid_token\""));
         assert!(header(&answer, "cache-control").contains("no-store"));
     }
@@ -109,11 +119,16 @@ fn err_closed_where_no_operator_is_configured() {
         app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), secret.into());
         let answer = send(&app, "POST", "erasures", &json!({"vin": CAR, "what": "vehicle"}));
         assert_eq!(problem(&answer), (503, "service-unavailable".into()));
-        assert!(answer.body.contains("OPERATOR_TOKENS") && header(&answer, "retry-after").is_empty());
+        assert!(
+            answer.body.contains("OPERATOR_TOKENS") && header(&answer, "retry-after").is_empty()
+        );
         assert_eq!(app.get("/readyz").status, 503);
     }
     app.world.secrets.borrow_mut().remove("OPERATOR_TOKENS");
-    assert_eq!(problem(&send(&app, "GET", "keys", &Value::Null)), (503, "service-unavailable".into()));
+    assert_eq!(
+        problem(&send(&app, "GET", "keys", &Value::Null)),
+        (503, "service-unavailable".into())
+    );
     assert_eq!(count(&app, "SELECT count(*) FROM audit"), 0);
 }
 
@@ -132,7 +147,11 @@ fn err_verbs_and_paths() {
         assert_eq!((answer.status, header(&answer, "allow")), (405, allow), "{path}");
     }
     for path in ["", "purges/", "purges/1", "x"] {
-        assert_eq!(problem(&send(&app, "GET", path, &Value::Null)), (404, "not-found".into()), "{path}");
+        assert_eq!(
+            problem(&send(&app, "GET", path, &Value::Null)),
+            (404, "not-found".into()),
+            "{path}"
+        );
     }
 }
 
@@ -142,7 +161,8 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
     let pointers = |path: &str, sent: &Value| {
         let answer = send(&app, "POST", path, sent);
         assert_eq!(problem(&answer), (422, "invalid-request".into()), "{sent} {}", answer.body);
-        let errors = body(&answer).get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        let errors =
+            body(&answer).get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
         errors
             .iter()
             .filter_map(|error| error.get("pointer")?.as_str().map(str::to_owned))
@@ -153,7 +173,10 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
         (json!({}), "/kind /market"),
         (json!({"market": "de"}), "/kind"),
         (json!({"market": "de", "kind": "medium"}), "/kind"),
-        (json!({"market": 1, "kind": true, "vin": "x", "reason": []}), "/market /vin /reason /kind"),
+        (
+            json!({"market": 1, "kind": true, "vin": "x", "reason": []}),
+            "/market /vin /reason /kind",
+        ),
         (json!({"market": "DE", "kind": "soft"}), "/market"),
         (json!({"market": "de", "kind": "soft", "facte": "recalls"}), ""),
         (
@@ -161,7 +184,10 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
             "/facet /origin /tag",
         ),
         (json!({"market": "de", "kind": "soft", "facet": null}), "/facet"),
-        (json!({"market": "de", "kind": "soft", "facet": "recalls", "origin": "master"}), "/origin"),
+        (
+            json!({"market": "de", "kind": "soft", "facet": "recalls", "origin": "master"}),
+            "/origin",
+        ),
         (json!({"market": "de", "kind": "soft", "tag": "first_registered:2020"}), "/tag"),
         (json!({"market": "de", "kind": "soft", "vin": CAR, "tag": "make:porsche"}), "/tag"),
         (json!({"market": "de", "kind": "soft", "reason": format!("of {CAR}")}), "/reason"),
@@ -175,15 +201,20 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
     assert_eq!(pointers("inspections", &json!({"what": "all"})), " /market /vin");
     assert_eq!(pointers("resealings", &json!({"after": "de/x"})), "/after");
     for (market, expect) in [("xx", (404, "unknown-market")), ("us", (421, "misdirected"))] {
-        for (path, more) in [("purges", json!({"kind": "soft"})), ("erasures", json!({"vin": CAR, "what": "vehicle"}))]
-        {
+        for (path, more) in [
+            ("purges", json!({"kind": "soft"})),
+            ("erasures", json!({"vin": CAR, "what": "vehicle"})),
+        ] {
             let mut sent = more;
             sent["market"] = market.into();
             let (status, slug) = problem(&send(&app, "POST", path, &sent));
             assert_eq!((status, slug.as_str()), expect, "{path} {market}");
         }
     }
-    assert_eq!(count(&app, "SELECT count(*) FROM audit") + count(&app, "SELECT count(*) FROM purge"), 0);
+    assert_eq!(
+        count(&app, "SELECT count(*) FROM audit") + count(&app, "SELECT count(*) FROM purge"),
+        0
+    );
 }
 
 #[test]
@@ -296,7 +327,11 @@ fn ok_a_slow_origin_does_not_bring_back_what_was_purged() {
                 app.world.advance_s(2 * 600);
             }
             let ok = |text: &'static str| fake::Answer::ok("application/json", text);
-            app.answers(fake::Answer::ok("text/xml", MASTER), ok(crate::support::EQUIPMENT), ok(RECALLS).after(2_000));
+            app.answers(
+                fake::Answer::ok("text/xml", MASTER),
+                ok(crate::support::EQUIPMENT),
+                ok(RECALLS).after(2_000),
+            );
             // The visit ends at its deadline; the call to the origin goes on.
             let href = app.href(CAR);
             app.world.run(app.answer(&href, &[]));
@@ -306,7 +341,11 @@ fn ok_a_slow_origin_does_not_bring_back_what_was_purged() {
             // Sent while the call is under way: `send` would let it end.
             let token = format!("Bearer {OPERATOR_TOKEN}");
             let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
-            let purged = app.world.run(app.post("/operator/v1/purges", &headers, sent.to_string().as_bytes()));
+            let purged = app.world.run(app.post(
+                "/operator/v1/purges",
+                &headers,
+                sent.to_string().as_bytes(),
+            ));
             assert_eq!(purged.status, 201, "{}", purged.body);
             app.world.run_background();
             fail(&app);
@@ -328,9 +367,18 @@ fn err_more_purges_than_requests_can_look_through() {
         let sent = json!({"market": "de", "kind": "soft", "tag": format!("make:m{number}")});
         post(&app, "purges", &sent);
     }
-    let refused = send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft", "tag": "make:one more"}));
+    let refused = send(
+        &app,
+        "POST",
+        "purges",
+        &json!({"market": "de", "kind": "soft", "tag": "make:one more"}),
+    );
     assert_eq!(problem(&refused), (422, "invalid-request".into()));
-    assert!(refused.body.contains("200 purges") && refused.body.contains("wider"), "{}", refused.body);
+    assert!(
+        refused.body.contains("200 purges") && refused.body.contains("wider"),
+        "{}",
+        refused.body
+    );
     let audited = count(&app, "SELECT count(*) FROM audit");
     post(&app, "purges", &json!({"market": "de", "kind": "soft", "tag": "make:m7"}));
     post(&app, "purges", &json!({"market": "de", "kind": "hard", "vin": CAR}));
@@ -359,7 +407,8 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
     let app = TestApp::new();
     stored(&app, CAR);
     stored(&app, OTHER_CAR);
-    let vehicle = post(&app, "inspections", &json!({"market": "de", "vin": CAR}))["vehicle"].clone();
+    let vehicle =
+        post(&app, "inspections", &json!({"market": "de", "vin": CAR}))["vehicle"].clone();
     let lookup = vehicle.as_str().expect("a keyed hash");
     // What other parts and earlier Workers have left.
     let sql = format!(
@@ -369,11 +418,19 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
     );
     app.database.execute_batch(&sql).expect("SQL");
     app.world.cache.borrow_mut().insert(format!("facet:de:{lookup}:recalls"), "{}".into());
-    let answer =
-        send(&app, "POST", "erasures", &json!({"vin": CAR, "what": "vehicle", "reason": "asked by the keeper"}));
+    let answer = send(
+        &app,
+        "POST",
+        "erasures",
+        &json!({"vin": CAR, "what": "vehicle", "reason": "asked by the keeper"}),
+    );
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let text =
-        answer.body.strip_prefix("{\"proof\":").and_then(|rest| rest.rsplit_once(",\"digest\":")).expect("a proof").0;
+    let text = answer
+        .body
+        .strip_prefix("{\"proof\":")
+        .and_then(|rest| rest.rsplit_once(",\"digest\":"))
+        .expect("a proof")
+        .0;
     let done = body(&answer);
     let digest = format!("sha256:{}", kerbside::cache::audit::digest(text));
     assert_eq!(done["digest"], digest.as_str());
@@ -383,17 +440,20 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
         .expect("an entry");
     assert_eq!(evidence, digest, "the audit witnesses the proof");
     let cleared = |market: usize| -> String {
-        let stores = done["proof"]["markets"][market]["stores"].as_array().cloned().unwrap_or_default();
-        let line =
-            |store: &Value| format!("{} {}/{}/{}", store["store"], store["found"], store["removed"], store["left"]);
+        let stores =
+            done["proof"]["markets"][market]["stores"].as_array().cloned().unwrap_or_default();
+        let line = |store: &Value| {
+            format!("{} {}/{}/{}", store["store"], store["found"], store["removed"], store["left"])
+        };
         stores.iter().map(line).collect::<Vec<_>>().join(", ").replace('"', "")
     };
     assert_eq!(cleared(0), "stored_facet 3/3/0, facet 1/1/0, lease 1/1/0, vehicle 1/1/0, kv 2/2/0");
     assert_eq!(cleared(1), "stored_facet 0/0/0, facet 0/0/0, lease 0/0/0, vehicle 1/1/0, kv 0/0/0");
     assert_eq!(done["proof"]["complete"], true);
     assert_eq!(done["proof"]["vehicle"], vehicle);
-    let tables =
-        everything(&app.database).into_iter().filter(|row| !row.contains("\"action\":") && !row.contains("\"hard\":1"));
+    let tables = everything(&app.database)
+        .into_iter()
+        .filter(|row| !row.contains("\"action\":") && !row.contains("\"hard\":1"));
     let left: Vec<String> = tables.filter(|row| row.contains(lookup)).collect();
     assert_eq!(left, Vec::<String>::new());
     assert!(!app.world.cache.borrow().keys().any(|key| key.contains(lookup)));
@@ -421,7 +481,11 @@ fn ok_a_late_writer_does_not_bring_back_what_was_erased() {
         let erased = app.world.run(app.post("/operator/v1/erasures", &headers, sent.as_bytes()));
         assert_eq!(body(&erased)["proof"]["complete"], true, "{}", erased.body);
         app.world.run_background();
-        assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE facet = 'identity'"), 0, "{what}");
+        assert_eq!(
+            count(&app, "SELECT count(*) FROM stored_facet WHERE facet = 'identity'"),
+            0,
+            "{what}"
+        );
         let kv = app.world.cache.borrow().values().any(|text| text.contains("Porsche"));
         assert!(!kv, "{what}");
     }
@@ -456,13 +520,22 @@ fn ok_an_inspection_tells_all_but_the_values() {
             .unwrap_or_default()
     };
     let recalls = row("record", "recalls");
-    assert_eq!((&recalls["purge"], &recalls["purge_id"]), (&json!("soft"), &found["purges"][0]["id"]));
+    assert_eq!(
+        (&recalls["purge"], &recalls["purge_id"]),
+        (&json!("soft"), &found["purges"][0]["id"])
+    );
     assert_eq!(
         (&recalls["key_id"], &found["keys"], &recalls["policy_is_current"]),
         (&json!(1), &json!([1]), &json!(true))
     );
-    assert!(recalls["sealed_bytes"].as_u64() > Some(40) && recalls["public_bytes"] == 13, "{recalls}");
-    assert!(found["now_ms"].as_i64() >= recalls["stored_at_ms"].as_i64().map(|at| at + 10_000), "{recalls}");
+    assert!(
+        recalls["sealed_bytes"].as_u64() > Some(40) && recalls["public_bytes"] == 13,
+        "{recalls}"
+    );
+    assert!(
+        found["now_ms"].as_i64() >= recalls["stored_at_ms"].as_i64().map(|at| at + 10_000),
+        "{recalls}"
+    );
     assert_eq!(recalls["withheld"], "items");
     assert_eq!(
         (&row("cache", "identity")["source"], &row("cache", "identity")["purge"]),
@@ -493,11 +566,16 @@ fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
     for number in 0..5 {
         stored(&app, &format!("WP0ZZZ99ZTS39000{number}"));
     }
-    let rows = |app: &TestApp, key: i64| count(app, &format!("SELECT count(*) FROM stored_facet WHERE key_id = {key}"));
+    let rows = |app: &TestApp, key: i64| {
+        count(app, &format!("SELECT count(*) FROM stored_facet WHERE key_id = {key}"))
+    };
     let sealed = rows(&app, 1);
     assert!(sealed >= 10);
     let status = get(&app, "keys");
-    assert_eq!((&status["held"], &status["newest"], &status["next"]), (&json!([1]), &json!(1), &Value::Null));
+    assert_eq!(
+        (&status["held"], &status["newest"], &status["next"]),
+        (&json!([1]), &json!(1), &Value::Null)
+    );
     let mut secrets = app.world.secrets.borrow_mut();
     secrets.insert("SEALING_KEY_2".into(), "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=".into());
     drop(secrets);
@@ -516,7 +594,11 @@ fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
     assert_eq!((&done["failed"], &done["next"]), (&json!(2), &Value::Null));
     assert_eq!([rows(&app, 1), rows(&app, 2), rows(&app, 9)], [1, sealed - 2, 1]);
     let again = post(&app, "resealings", &json!({}));
-    assert_eq!((&again["resealed"], &again["audit"]), (&json!(0), &Value::Null), "what is done is not done again");
+    assert_eq!(
+        (&again["resealed"], &again["audit"]),
+        (&json!(0), &Value::Null),
+        "what is done is not done again"
+    );
     // What was sealed anew opens: the old key is not needed any more.
     app.world.secrets.borrow_mut().remove("SEALING_KEY_1");
     let third = "AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=";
@@ -559,15 +641,25 @@ fn ok_a_writer_meanwhile_is_not_disturbed_by_resealing() {
         None
     });
     let done = post(&app, "resealings", &json!({}));
-    assert_eq!(done["resealed"].as_i64(), Some(count(&app, "SELECT count(*) FROM stored_facet WHERE key_id = 2")));
-    assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE sealed = 'newer' AND key_id = 1"), 1);
+    assert_eq!(
+        done["resealed"].as_i64(),
+        Some(count(&app, "SELECT count(*) FROM stored_facet WHERE key_id = 2"))
+    );
+    assert_eq!(
+        count(&app, "SELECT count(*) FROM stored_facet WHERE sealed = 'newer' AND key_id = 1"),
+        1
+    );
 }
 
 #[test]
 fn ok_every_action_stands_in_one_chain() {
     let app = TestApp::new();
     stored(&app, CAR);
-    post(&app, "purges", &json!({"market": "de", "kind": "soft", "facet": "recalls", "reason": "wrong campaign"}));
+    post(
+        &app,
+        "purges",
+        &json!({"market": "de", "kind": "soft", "facet": "recalls", "reason": "wrong campaign"}),
+    );
     post(&app, "inspections", &json!({"market": "de", "vin": CAR}));
     post(&app, "erasures", &json!({"vin": CAR, "what": "person"}));
     let page = get(&app, "audit");

@@ -6,37 +6,65 @@ use kerbside::ports::OriginHttpError;
 use kerbside::ports::fake;
 
 fn post(app: &TestApp, target: &str, form: &str) -> Answer {
-    app.send("POST", target, &[("content-type", "application/x-www-form-urlencoded")], form.as_bytes())
+    app.send(
+        "POST",
+        target,
+        &[("content-type", "application/x-www-form-urlencoded")],
+        form.as_bytes(),
+    )
 }
 
 #[test]
 fn ok_from_home_to_the_car_without_script() {
     let app = TestApp::new();
     let home = app.send("GET", "/", &[("accept-language", "de")], b"");
-    assert!(home.body.contains("lang=\"de\"") && home.body.contains("href=\"/de/\""), "{}", home.body);
-    assert!(home.body.contains("https://us.example.com/us/"), "the other region's market is linked");
+    assert!(
+        home.body.contains("lang=\"de\"") && home.body.contains("href=\"/de/\""),
+        "{}",
+        home.body
+    );
+    assert!(
+        home.body.contains("https://us.example.com/us/"),
+        "the other region's market is linked"
+    );
     let form = app.get("/de/");
     assert!(form.body.contains("name=\"vin\""));
     let sent = post(&app, "/de/", &format!("vin={CAR}&lang=en"));
     assert_eq!(sent.status, 303);
     let location = header(&sent, "location");
-    assert!(location.starts_with("/de/vehicles/") && location.ends_with("?lang=en") && !location.contains(CAR));
+    assert!(
+        location.starts_with("/de/vehicles/")
+            && location.ends_with("?lang=en")
+            && !location.contains(CAR)
+    );
     let page = app.get(location);
     assert_eq!(page.status, 200);
-    assert!(page.body.contains("Porsche 911 Carrera") && page.body.contains("1996"), "{}", page.body);
+    assert!(
+        page.body.contains("Porsche 911 Carrera") && page.body.contains("1996"),
+        "{}",
+        page.body
+    );
 }
 
 #[test]
 fn err_a_wrong_vin_is_the_form_again() {
     let app = TestApp::new();
-    for vin in ["", "I", "%3Cscript%3Ealert(1)%3C/script%3E", "W%D0%A00ZZZ99ZTS390000", &"A".repeat(9000)] {
+    for vin in
+        ["", "I", "%3Cscript%3Ealert(1)%3C/script%3E", "W%D0%A00ZZZ99ZTS390000", &"A".repeat(9000)]
+    {
         let answer = post(&app, "/de/", &format!("vin={vin}"));
         assert_eq!(answer.status, 422, "{vin}");
-        assert!(answer.body.contains("aria-invalid=\"true\"") && !answer.body.contains("<script>alert"), "{vin}");
+        assert!(
+            answer.body.contains("aria-invalid=\"true\"") && !answer.body.contains("<script>alert"),
+            "{vin}"
+        );
         assert_eq!(header(&answer, "cache-control"), "no-store");
     }
     assert_eq!(post(&app, "/de/", &"a".repeat(20_000)).status, 413);
-    assert_eq!(app.send("POST", "/de/", &[("content-type", "application/json")], b"{}").status, 415);
+    assert_eq!(
+        app.send("POST", "/de/", &[("content-type", "application/json")], b"{}").status,
+        415
+    );
 }
 
 #[test]
@@ -45,7 +73,11 @@ fn ok_one_facet_alone_for_the_script() {
     let page = app.href(CAR).replace("/api/v1", "");
     let answer = app.get(&format!("{page}?fragment=recalls&lang=de"));
     assert_eq!(answer.status, 200);
-    assert!(answer.body.contains("id=\"recalls\"") && !answer.body.contains("<html"), "{}", answer.body);
+    assert!(
+        answer.body.contains("id=\"recalls\"") && !answer.body.contains("<html"),
+        "{}",
+        answer.body
+    );
     assert_eq!(app.get(&format!("{page}?fragment=%3Cscript%3E")).status, 404);
 }
 
@@ -69,7 +101,11 @@ fn err_problems_are_pages_for_people_and_documents_for_programs() {
         let answer = app.get(target);
         assert_eq!(answer.status, status, "{target}");
         assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8", "{target}");
-        assert!(answer.body.contains(header(&answer, "x-request-id")) && !answer.body.contains("alert(1)"), "{target}");
+        assert!(
+            answer.body.contains(header(&answer, "x-request-id"))
+                && !answer.body.contains("alert(1)"),
+            "{target}"
+        );
         let json = app.send("GET", target, &[("accept", "application/problem+json")], b"");
         assert_eq!(header(&json, "content-type"), "application/problem+json", "{target}");
     }
@@ -83,9 +119,17 @@ fn ok_every_answer_is_hardened() {
     for target in ["/", "/de/", "/api/v1/markets", "/nothing", "/api/nothing", "/healthz"] {
         let answer = app.get(target);
         assert_eq!(header(&answer, "x-content-type-options"), "nosniff", "{target}");
-        assert!(!header(&answer, "cache-control").is_empty() && !header(&answer, "traceparent").is_empty(), "{target}");
+        assert!(
+            !header(&answer, "cache-control").is_empty()
+                && !header(&answer, "traceparent").is_empty(),
+            "{target}"
+        );
         let is_page = header(&answer, "content-type").starts_with("text/html");
-        assert_eq!(header(&answer, "content-security-policy").contains("default-src 'none'"), is_page, "{target}");
+        assert_eq!(
+            header(&answer, "content-security-policy").contains("default-src 'none'"),
+            is_page,
+            "{target}"
+        );
     }
 }
 
@@ -98,8 +142,12 @@ fn ok_the_callers_trace_goes_on_to_origins() {
     let answer = app.send("GET", &href, &[("traceparent", &parent), ("tracestate", "a=1")], b"");
     assert!(header(&answer, "traceparent").contains(trace));
     for request in app.world.requests() {
-        let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        assert!(header("traceparent").is_some_and(|value| value.contains(trace) && value != parent));
+        let header = |name: &str| {
+            request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+        };
+        assert!(
+            header("traceparent").is_some_and(|value| value.contains(trace) && value != parent)
+        );
         assert_eq!(header("tracestate").as_deref(), Some("a=1"));
     }
 }

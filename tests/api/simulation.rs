@@ -1,6 +1,7 @@
-//! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that come together or leave, to one isolate
-//! of the region or to several. What
-//! must hold in each of them is asserted in `World::…` below. A seed makes a world; a failing one is named and can be run alone.
+//! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that
+//! come together or leave, to one isolate of the region or to several. What must hold in each of
+//! them is asserted in `World::…` below. A seed makes a world; a failing one is named and can be
+//! run alone.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -17,7 +18,8 @@ use futures::FutureExt as _;
 use futures::future::{Either, LocalBoxFuture, join_all, select};
 use kerbside::market::FacetName;
 use kerbside::ports::{
-    Db, DbValue, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, Ports, Rows, Statement, StoreError,
+    Db, DbValue, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, Ports, Rows,
+    Statement, StoreError,
 };
 use serde_json::Value;
 
@@ -65,8 +67,18 @@ fn worlds(part: u64) {
         complete,
         queued,
     } = seen;
-    let reached =
-        [pending, unavailable, stale, collapsed, problems, retries, hedges_or_retries, cancelled, complete, queued];
+    let reached = [
+        pending,
+        unavailable,
+        stale,
+        collapsed,
+        problems,
+        retries,
+        hedges_or_retries,
+        cancelled,
+        complete,
+        queued,
+    ];
     assert!(reached.iter().all(|count| *count >= 5), "{reached:?}");
 }
 
@@ -109,7 +121,9 @@ fn simulate(seed: u64, seen: &mut Seen) {
     let visits: Vec<Visit> =
         (0..=dice.below(14)).map(|number| Visit::new(number, &market, &hrefs, &mut dice)).collect();
     let answers = app.world.run(join_all(
-        visits.iter().map(|visit| visit.make(&isolates[visit.number as usize % isolates.len()], &watch)),
+        visits
+            .iter()
+            .map(|visit| visit.make(&isolates[visit.number as usize % isolates.len()], &watch)),
     ));
     app.world.run_background();
     for (visit, answer) in visits.iter().zip(answers) {
@@ -121,7 +135,8 @@ fn simulate(seed: u64, seen: &mut Seen) {
     watch.check(seen);
 }
 
-// ---- What must hold ------------------------------------------------------------------------------------------------------
+// ---- What must hold
+// ------------------------------------------------------------------------------------------------------
 
 fn check_answer(
     seed: u64,
@@ -146,12 +161,26 @@ fn check_answer(
     let asked: BTreeSet<&str> = visit.facets.iter().map(|facet| facet.as_str()).collect();
     assert_eq!(names, asked, "{what}");
     let with = |wanted: &[&str]| -> BTreeSet<&str> {
-        let state = |meta: &Value| meta.get("state").and_then(Value::as_str).unwrap_or_default().to_owned();
-        metas.iter().filter(|(_, meta)| wanted.contains(&state(meta).as_str())).map(|(name, _)| name.as_str()).collect()
+        let state =
+            |meta: &Value| meta.get("state").and_then(Value::as_str).unwrap_or_default().to_owned();
+        metas
+            .iter()
+            .filter(|(_, meta)| wanted.contains(&state(meta).as_str()))
+            .map(|(name, _)| name.as_str())
+            .collect()
     };
-    let there: BTreeSet<&str> =
-        document.get("facets").and_then(Value::as_object).expect("facets").keys().map(String::as_str).collect();
-    assert_eq!(there, with(&["fresh", "stale"]), "a facet is there exactly when it says so: {what}");
+    let there: BTreeSet<&str> = document
+        .get("facets")
+        .and_then(Value::as_object)
+        .expect("facets")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        there,
+        with(&["fresh", "stale"]),
+        "a facet is there exactly when it says so: {what}"
+    );
     let complete = with(&["pending", "unavailable"]).is_empty();
     assert_eq!(document.pointer("/meta/complete"), Some(&Value::Bool(complete)), "{what}");
     assert_eq!(header(answer, "cache-control") == "private, no-store", !complete, "{what}");
@@ -171,10 +200,19 @@ impl Watch {
         for (at, origin) in self.market.origins.iter().enumerate() {
             let of = |(_, name): &&(String, String)| *name == origin.name;
             let firsts = log.sends.keys().filter(of).count();
-            let further: u32 = log.sends.iter().filter(|(key, _)| of(key)).map(|(_, sends)| sends - 1).sum();
+            let further: u32 =
+                log.sends.iter().filter(|(key, _)| of(key)).map(|(_, sends)| sends - 1).sum();
             let allowed = firsts as u32 / 5;
-            assert!(further <= allowed, "seed {seed}: {further} further tries of {firsts} calls to {}", origin.name);
-            assert!(further == 0 || origin.retries > 0 || origin.hedge, "seed {seed}: {}", origin.name);
+            assert!(
+                further <= allowed,
+                "seed {seed}: {further} further tries of {firsts} calls to {}",
+                origin.name
+            );
+            assert!(
+                further == 0 || origin.retries > 0 || origin.hedge,
+                "seed {seed}: {}",
+                origin.name
+            );
             seen.hedges_or_retries += further;
             seen.retries += if origin.hedge { 0 } else { further };
             // Every good answer is stored once, in whatever state its visitor was.
@@ -188,7 +226,8 @@ impl Watch {
     }
 }
 
-// ---- Markets -------------------------------------------------------------------------------------------------------------
+// ---- Markets
+// -------------------------------------------------------------------------------------------------------------
 
 #[derive(Clone)]
 struct Market {
@@ -230,7 +269,10 @@ const MAPS: [(&str, &str); 10] = [
         "recalls",
         "each = \"/items\"\n[facets.recalls.map]\nreference = \"/text\"\nstatus = { at = \"/text\", codes = { x = \"open\" } }",
     ),
-    ("warranty", "each = \"/items\"\n[facets.warranty.map]\nkind = { at = \"/text\", codes = { x = \"factory\" } }"),
+    (
+        "warranty",
+        "each = \"/items\"\n[facets.warranty.map]\nkind = { at = \"/text\", codes = { x = \"factory\" } }",
+    ),
     (
         "service_history",
         "each = \"/items\"\n[facets.service_history.map]\nperformed_on = { at = \"/day\", as = \"date\" }",
@@ -241,7 +283,10 @@ const MAPS: [(&str, &str); 10] = [
     ),
     ("registration", "[facets.registration.map]\nplate = \"/text\""),
     ("damage", "each = \"/items\"\n[facets.damage.map]\ndescription = \"/text\""),
-    ("valuation", "[facets.valuation.map]\nbasis = { at = \"/text\", codes = { x = \"auction\" } }"),
+    (
+        "valuation",
+        "[facets.valuation.map]\nbasis = { at = \"/text\", codes = { x = \"auction\" } }",
+    ),
 ];
 const GOOD: &str = r#"{"text": "x", "items": [{"text": "x", "day": "2026-01-02", "number": 5}]}"#;
 
@@ -256,7 +301,8 @@ impl Market {
                 (facet, if (number as u64) < places { number } else { dice.below(places) as usize })
             })
             .collect();
-        let mut origins: Vec<Origin> = (0..places).map(|number| Origin::new(number, dice)).collect();
+        let mut origins: Vec<Origin> =
+            (0..places).map(|number| Origin::new(number, dice)).collect();
         origins[0].needs_model = false;
         let deadline_ms = dice.between(100, 1_500) as i64;
         let mut text = format!(
@@ -270,7 +316,8 @@ impl Market {
             let origin = &origins[*place];
             let required = if facet == FacetName::Identity { "required = true\n" } else { "" };
             let needs = if origin.needs_model { "needs = [\"identity.model\"]\n" } else { "" };
-            let (ttl_s, stale_s, error_s) = (dice.between(1, 4), dice.between(0, 5), dice.between(0, 9));
+            let (ttl_s, stale_s, error_s) =
+                (dice.between(1, 4), dice.between(0, 5), dice.between(0, 9));
             let _ = write!(
                 text,
                 "[facets.{facet}]\norigin = \"{}\"\n{required}{needs}ttl_s = {ttl_s}\nstale_s = {stale_s}\n\
@@ -310,8 +357,11 @@ impl Origin {
     fn text(&self, dice: &mut Dice) -> String {
         let Self { name, timeout_ms, retries, concurrency, hedge, .. } = self;
         let model = if self.needs_model { "/{identity.model}" } else { "" };
-        let slow =
-            if dice.below(4) == 0 { format!(", slow_ms = {}", dice.between(1, *timeout_ms)) } else { String::new() };
+        let slow = if dice.below(4) == 0 {
+            format!(", slow_ms = {}", dice.between(1, *timeout_ms))
+        } else {
+            String::new()
+        };
         let (failures, open_s) = (dice.between(1, 8), dice.between(1, 4));
         format!(
             "[origins.{name}]\nprotocol = \"rest\"\nurl = \"https://{name}.example.com/{{vin}}{model}\"\n\
@@ -354,7 +404,8 @@ impl Character {
     }
 }
 
-// ---- Visits --------------------------------------------------------------------------------------------------------------
+// ---- Visits
+// --------------------------------------------------------------------------------------------------------------
 
 struct Visit {
     number: u64,
@@ -368,16 +419,24 @@ struct Visit {
 impl Visit {
     fn new(number: u64, market: &Market, hrefs: &[String], dice: &mut Dice) -> Self {
         let all: Vec<FacetName> = market.facets.iter().map(|(facet, _)| *facet).collect();
-        let mut facets: Vec<FacetName> = all.iter().copied().filter(|_| dice.below(3) == 0).collect();
+        let mut facets: Vec<FacetName> =
+            all.iter().copied().filter(|_| dice.below(3) == 0).collect();
         if facets.is_empty() || dice.below(2) == 0 {
             facets = all;
         }
         let names: Vec<&str> = facets.iter().map(|facet| facet.as_str()).collect();
         let car = &hrefs[dice.below(hrefs.len() as u64) as usize];
         // Many come in the same moment, some much later.
-        let at_ms = [0, 0, dice.below(50), dice.below(2_000), dice.below(12_000)][dice.below(5) as usize] as u32;
+        let at_ms = [0, 0, dice.below(50), dice.below(2_000), dice.below(12_000)]
+            [dice.below(5) as usize] as u32;
         let leaves_ms = (dice.below(6) == 0).then(|| dice.below(600) as u32);
-        Self { number, at_ms, leaves_ms, target: format!("{car}?facets={}", names.join(",")), facets }
+        Self {
+            number,
+            at_ms,
+            leaves_ms,
+            target: format!("{car}?facets={}", names.join(",")),
+            facets,
+        }
     }
 
     /// The trace id by which its calls are known.
@@ -401,7 +460,8 @@ impl Visit {
     }
 }
 
-// ---- What is watched -----------------------------------------------------------------------------------------------------
+// ---- What is watched
+// -----------------------------------------------------------------------------------------------------
 
 /// Stands between the flow and its world, and holds the limits against what goes out.
 struct Watch {
@@ -444,22 +504,42 @@ impl Watch {
 
     fn sent(&self, request: &OriginRequest) -> (String, String) {
         let seed = self.seed;
-        let parent = request.headers.iter().find(|(name, _)| name == "traceparent").expect("a trace").1.clone();
+        let parent = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "traceparent")
+            .expect("a trace")
+            .1
+            .clone();
         let mut parts = parent.split('-').skip(1).map(ToOwned::to_owned);
         let (trace, span) = (parts.next().expect("a trace id"), parts.next().expect("a span id"));
-        let host = request.url.trim_start_matches("https://").split('.').next().expect("a host").to_owned();
-        let origin = self.market.origins.iter().find(|origin| origin.name == host).expect("an origin");
+        let host = request
+            .url
+            .trim_start_matches("https://")
+            .split('.')
+            .next()
+            .expect("a host")
+            .to_owned();
+        let origin =
+            self.market.origins.iter().find(|origin| origin.name == host).expect("an origin");
         let mut log = self.log.borrow_mut();
         assert!(log.spans.insert(span), "seed {seed}: two calls are one span");
         let of_request = log.open.iter().filter(|(other, _)| *other == trace).count();
         assert!(of_request < 6, "seed {seed}: seven calls of a request");
         let of_origin = log.open.iter().filter(|(_, other)| *other == host).count();
-        assert!(of_origin < origin.concurrency * self.isolates, "seed {seed}: {} calls to {host}", of_origin + 1);
+        assert!(
+            of_origin < origin.concurrency * self.isolates,
+            "seed {seed}: {} calls to {host}",
+            of_origin + 1
+        );
         log.was_full |= of_origin + 1 == origin.concurrency;
         let ends = self.ports.clock.now().0 + i64::from(request.timeout_ms);
         let limit = log.started[&trace] + self.market.deadline_ms + 30_000;
         assert!(ends < limit, "seed {seed}: a call that the platform would end");
-        assert!(u64::from(request.timeout_ms) <= origin.timeout_ms && request.timeout_ms > 0, "seed {seed}");
+        assert!(
+            u64::from(request.timeout_ms) <= origin.timeout_ms && request.timeout_ms > 0,
+            "seed {seed}"
+        );
         let key = (trace, host);
         *log.sends.entry(key.clone()).or_default() += 1;
         log.open.push(key.clone());
@@ -479,16 +559,21 @@ impl Watch {
 struct Watched(Rc<Watch>);
 
 impl OriginHttp for Watched {
-    fn send(&self, request: OriginRequest) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
+    fn send(
+        &self,
+        request: OriginRequest,
+    ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
         let watch = Rc::clone(&self.0);
         let key = watch.sent(&request);
-        let origin = watch.market.origins.iter().find(|origin| origin.name == key.1).expect("an origin");
+        let origin =
+            watch.market.origins.iter().find(|origin| origin.name == key.1).expect("an origin");
         let (after_ms, outcome) = origin.character.answer(&mut watch.dice.borrow_mut());
         let is_late = after_ms > u64::from(request.timeout_ms);
         let sleep = watch.ports.timer.sleep((after_ms as u32).min(request.timeout_ms));
         async move {
             sleep.await;
-            let is_good = !is_late && matches!(&outcome, Ok(answer) if answer.body == GOOD.as_bytes());
+            let is_good =
+                !is_late && matches!(&outcome, Ok(answer) if answer.body == GOOD.as_bytes());
             watch.ended(&key, is_good);
             if is_late { Err(OriginHttpError::Timeout) } else { outcome }
         }
@@ -497,7 +582,10 @@ impl OriginHttp for Watched {
 }
 
 impl Db for Watched {
-    fn batch(&self, statements: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+    fn batch(
+        &self,
+        statements: Vec<Statement>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         for statement in &statements {
             let is_record = statement.sql.starts_with("INSERT INTO stored_facet");
             if let (true, Some(DbValue::Text(rows))) = (is_record, statement.params.get(2)) {
@@ -507,7 +595,9 @@ impl Db for Watched {
                 }
             }
         }
-        if !self.0.has_leases && statements.iter().any(|statement| statement.sql.starts_with("UPDATE breaker")) {
+        if !self.0.has_leases
+            && statements.iter().any(|statement| statement.sql.starts_with("UPDATE breaker"))
+        {
             // Another isolate probes.
             let until = self.0.ports.clock.now().0 + 100;
             let row: Value = serde_json::json!({"open_until_ms": 0, "probe_until_ms": until});

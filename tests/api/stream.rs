@@ -10,7 +10,8 @@ use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, head
 
 const ACCEPT: [(&str, &str); 1] = [("accept", "text/event-stream")];
 
-/// The events of a stream: milliseconds since it was asked for, name and data. Comments have no name.
+/// The events of a stream: milliseconds since it was asked for, name and data. Comments have no
+/// name.
 fn events(app: &TestApp, target: &str) -> Vec<(i64, String, Value)> {
     let ports = app.world.ports();
     let started = ports.clock.now();
@@ -25,7 +26,9 @@ fn events(app: &TestApp, target: &str) -> Vec<(i64, String, Value)> {
         while let Some(text) = stream.next().await {
             let at = ports.clock.now().since_ms(started);
             for event in text.split_terminator("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+                let field = |name: &str| {
+                    event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default()
+                };
                 let data = serde_json::from_str(field("data: ")).unwrap_or_default();
                 events.push((at, field("event: ").to_owned(), data));
             }
@@ -35,8 +38,12 @@ fn events(app: &TestApp, target: &str) -> Vec<(i64, String, Value)> {
 }
 
 fn names(events: &[(i64, String, Value)]) -> Vec<(i64, String)> {
-    let facet = |data: &Value| data.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    events.iter().map(|(at, name, data)| (*at, format!("{name} {}", facet(data)).trim().to_owned())).collect()
+    let facet =
+        |data: &Value| data.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    events
+        .iter()
+        .map(|(at, name, data)| (*at, format!("{name} {}", facet(data)).trim().to_owned()))
+        .collect()
 }
 
 fn app() -> TestApp {
@@ -53,15 +60,27 @@ fn app() -> TestApp {
 fn ok_a_document_at_once_then_each_facet_then_the_end() {
     let app = app();
     let events = events(&app, &app.href(CAR));
-    let expect =
-        [(0, "document"), (20, "facet identity"), (300, "facet recalls"), (1500, "facet equipment"), (1500, "done")];
-    assert_eq!(names(&events), expect.map(|(at, name)| (at, name.to_owned())), "past the deadline of 900 ms");
+    let expect = [
+        (0, "document"),
+        (20, "facet identity"),
+        (300, "facet recalls"),
+        (1500, "facet equipment"),
+        (1500, "done"),
+    ];
+    assert_eq!(
+        names(&events),
+        expect.map(|(at, name)| (at, name.to_owned())),
+        "past the deadline of 900 ms"
+    );
     let data = |at: usize, pointer: &str| events[at].2.pointer(pointer).cloned();
     assert_eq!(data(0, "/meta/facets/identity/state"), Some(json!("pending")));
     assert_eq!(data(0, "/facets"), Some(json!({})));
     assert_eq!(data(1, "/value/make"), Some(json!("Porsche")));
     assert_eq!(data(1, "/meta/state"), Some(json!("fresh")));
-    assert_eq!(data(2, "/meta"), Some(json!({"state": "unavailable", "error": "connection_refused"})));
+    assert_eq!(
+        data(2, "/meta"),
+        Some(json!({"state": "unavailable", "error": "connection_refused"}))
+    );
     assert_eq!(data(4, "/meta/complete"), Some(json!(false)));
     assert_eq!(data(4, "/meta/facets/equipment/state"), Some(json!("fresh")));
 }
@@ -79,12 +98,16 @@ fn ok_what_is_cached_is_in_the_document_and_nothing_follows() {
 #[test]
 fn ok_a_quiet_stream_says_that_it_lives() {
     let app = app();
-    let slow = include_str!("../fixtures/market.toml").replace("timeout_ms = 2500", "timeout_ms = 12000");
+    let slow =
+        include_str!("../fixtures/market.toml").replace("timeout_ms = 2500", "timeout_ms = 12000");
     app.publish(&slow);
     let hang = Answer::ok("application/json", RECALLS).after(60_000);
     app.answers(Answer::ok("text/xml", MASTER), hang.clone(), hang);
-    let times: Vec<i64> =
-        events(&app, &app.href(CAR)).iter().filter(|(_, name, _)| name.is_empty()).map(|e| e.0).collect();
+    let times: Vec<i64> = events(&app, &app.href(CAR))
+        .iter()
+        .filter(|(_, name, _)| name.is_empty())
+        .map(|e| e.0)
+        .collect();
     assert_eq!(times, [5_020, 10_020]);
 }
 
@@ -98,7 +121,11 @@ fn ok_who_leaves_stops_nothing() {
         assert!(stream.next().await.is_some_and(|text| text.starts_with("event: document")));
     });
     app.world.run_background();
-    assert_eq!(facets_in_kv(&app.world), ["equipment", "identity"], "identity and equipment came later");
+    assert_eq!(
+        facets_in_kv(&app.world),
+        ["equipment", "identity"],
+        "identity and equipment came later"
+    );
 }
 
 #[test]
@@ -109,7 +136,11 @@ fn err_unknown_cars() {
     assert_eq!(first[1].1, "problem", "found out after the stream had begun");
     assert_eq!(first[1].2.get("status"), Some(&json!(404)));
     app.world.run_background();
-    assert_eq!(problem(&app.send("GET", &href, &ACCEPT, &[])), (404, "unknown-vehicle".into()), "known before");
+    assert_eq!(
+        problem(&app.send("GET", &href, &ACCEPT, &[])),
+        (404, "unknown-vehicle".into()),
+        "known before"
+    );
     assert_eq!(app.send("GET", "/api/v1/de/vehicles/forged", &ACCEPT, &[]).status, 404);
 }
 
@@ -125,7 +156,8 @@ fn ok_a_page_gets_its_sections() {
     let again = self::events(&app, &format!("{page}?fragment=equipment&lang=en"));
     assert_eq!(
         names(&again),
-        [(0, String::new()), (0, "facet equipment".into()), (0, "done".into())].map(|(at, n)| (at, n))
+        [(0, String::new()), (0, "facet equipment".into()), (0, "done".into())]
+            .map(|(at, n)| (at, n))
     );
 }
 
@@ -133,8 +165,13 @@ fn ok_a_page_gets_its_sections() {
 fn ok_only_who_asks_for_events_gets_them() {
     let app = TestApp::new();
     let href = app.href(CAR);
-    for accept in ["*/*", "application/json", "text/event-streams", "text/event-stream;q=0", "text/event-stream; q=0.0"]
-    {
+    for accept in [
+        "*/*",
+        "application/json",
+        "text/event-streams",
+        "text/event-stream;q=0",
+        "text/event-stream; q=0.0",
+    ] {
         assert!(app.send("GET", &href, &[("accept", accept)], &[]).events.is_none(), "{accept}");
     }
     for accept in ["text/event-stream", "application/json, Text/Event-Stream;q=0.5"] {

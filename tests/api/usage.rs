@@ -12,13 +12,19 @@ use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, body
 /// The rows that went to a table, without the hour, the market and, of cars, what changes.
 fn rows(app: &TestApp, table: &str) -> Vec<Value> {
     let start = [format!("INSERT INTO {table} "), format!("UPDATE {table} ")];
-    let is_it = |sql: &str| sql.contains("json_each") && start.iter().any(|start| sql.starts_with(start));
+    let is_it =
+        |sql: &str| sql.contains("json_each") && start.iter().any(|start| sql.starts_with(start));
     let statements = app.world.statements();
-    let texts = statements.iter().filter(|one| is_it(&one.sql)).filter_map(|one| match one.params.first() {
-        Some(DbValue::Text(text)) => Some(text.clone()),
-        _ => None,
+    let texts = statements.iter().filter(|one| is_it(&one.sql)).filter_map(|one| {
+        match one.params.first() {
+            Some(DbValue::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
     });
-    texts.flat_map(|text| serde_json::from_str::<Vec<Vec<Value>>>(&text).expect("rows")).map(Value::from).collect()
+    texts
+        .flat_map(|text| serde_json::from_str::<Vec<Vec<Value>>>(&text).expect("rows"))
+        .map(Value::from)
+        .collect()
 }
 
 /// Facet, origin, state and number of the answers that were counted.
@@ -58,14 +64,16 @@ fn ok_every_state_is_counted_and_nothing_goes_to_the_database_before() {
         ["recalls", "recalls", "stale", 1],
     ]);
     assert_eq!(Value::from(answers(&app)), expected);
-    let stale: Vec<Value> = rows(&app, "usage").into_iter().filter(|row| row[4] == "stale").collect();
+    let stale: Vec<Value> =
+        rows(&app, "usage").into_iter().filter(|row| row[4] == "stale").collect();
     assert_eq!((&stale[0][0], &stale[0][1]), (&json!(1_795_161_600_000_i64), &json!("de")));
     assert_eq!(stale[0][6], stale[0][7], "the age of one answer is the sum and the most");
     assert!(stale[0][6].as_i64().is_some_and(|age_s| (760..780).contains(&age_s)), "{stale:?}");
     let views: i64 = rows(&app, "vehicle").iter().filter_map(|row| row[2].as_i64()).sum();
     assert_eq!(views, 4, "looks at one car");
     let calls = rows(&app, "origin_call");
-    let mut calls: Vec<Value> = calls.into_iter().map(|row| json!([row[2], row[3], row[4], row[5]])).collect();
+    let mut calls: Vec<Value> =
+        calls.into_iter().map(|row| json!([row[2], row[3], row[4], row[5]])).collect();
     calls.sort_by_key(Value::to_string);
     let call = |origin: &str| json!([origin, "ok", 20, 1]);
     let expected = json!([call("equipment"), call("master"), call("recalls"), call("recalls")]);
@@ -93,7 +101,8 @@ fn ok_failures_lateness_and_what_is_not_there() {
     }
     assert_eq!(rows(&app, "vehicle").len(), 1, "nobody has looked at a car that does not exist");
     let calls = rows(&app, "origin_call");
-    let outcomes: Vec<_> = calls.iter().filter(|row| row[2] == "recalls").map(|row| (&row[3], &row[4])).collect();
+    let outcomes: Vec<_> =
+        calls.iter().filter(|row| row[2] == "recalls").map(|row| (&row[3], &row[4])).collect();
     assert!(outcomes.contains(&(&json!("connection_refused"), &json!(300))), "{outcomes:?}");
 }
 
@@ -121,7 +130,11 @@ fn ok_a_stream_is_one_answer() {
         while stream.next().await.is_some() {}
     });
     let fetched = |facet: &str, origin: &str| json!([facet, origin, "fetched", 1]);
-    let expected = [fetched("equipment", "equipment"), fetched("identity", "master"), fetched("recalls", "recalls")];
+    let expected = [
+        fetched("equipment", "equipment"),
+        fetched("identity", "master"),
+        fetched("recalls", "recalls"),
+    ];
     assert_eq!(answers(&app), expected);
     assert_eq!(rows(&app, "vehicle").len(), 1);
 }
@@ -141,7 +154,11 @@ fn ok_cars_have_their_public_facts_in_columns() {
     app.get(&href);
     app.get(&href);
     app.get(&app.href(UNKNOWN_CAR));
-    assert_eq!(cars(&app), [r#"["Porsche","911 Carrera",1996,"petrol",210.0,"kW",0]"#], "not counted yet");
+    assert_eq!(
+        cars(&app),
+        [r#"["Porsche","911 Carrera",1996,"petrol",210.0,"kW",0]"#],
+        "not counted yet"
+    );
     app.world.run_background();
     assert_eq!(cars(&app), [r#"["Porsche","911 Carrera",1996,"petrol",210.0,"kW",2]"#]);
     let (total, hits): (i64, i64) = app

@@ -1,7 +1,9 @@
 //! `GET /api/v1/{market}/vehicles/{id}` and its facets.
 
 use crate::support::sqlite::everything;
-use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, body, header, problem};
+use crate::support::{
+    CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, body, header, problem,
+};
 use kerbside::ports::OriginHttpError;
 use kerbside::ports::fake::Answer;
 use serde_json::{Value, json};
@@ -27,7 +29,8 @@ fn ok_the_document_as_the_contract_writes_it() {
     assert_eq!(answer.status, 200);
     let mut document = body(&answer);
     for (facet, ttl_s) in [("equipment", 3_600), ("identity", 86_400), ("recalls", 600)] {
-        let place = document.pointer_mut(&format!("/meta/facets/{facet}/ttl_s")).expect("a lifetime");
+        let place =
+            document.pointer_mut(&format!("/meta/facets/{facet}/ttl_s")).expect("a lifetime");
         assert!(about(place.as_i64().unwrap_or(0), ttl_s), "{facet}: {place}");
         *place = json!("about");
     }
@@ -103,15 +106,19 @@ fn ok_headers_follow_from_the_facets() {
     let href = app.href(CAR);
     let first = app.get(&href);
     let of = |answer: &kerbside::api::Answer| {
-        ["cache-control", "cache-status", "age", "server-timing", "proxy-status"].map(|n| header(answer, n).to_owned())
+        ["cache-control", "cache-status", "age", "server-timing", "proxy-status"]
+            .map(|n| header(answer, n).to_owned())
     };
-    let least_s = header(&first, "cache-control").trim_start_matches("public, max-age=").split(',').next();
+    let least_s =
+        header(&first, "cache-control").trim_start_matches("public, max-age=").split(',').next();
     let least_s: i64 = least_s.and_then(|text| text.parse().ok()).expect("a lifetime");
     assert!(about(least_s, 600), "{least_s}");
     assert_eq!(
         of(&first),
         [
-            &format!("public, max-age={least_s}, stale-while-revalidate=3600, stale-if-error=86400"),
+            &format!(
+                "public, max-age={least_s}, stale-while-revalidate=3600, stale-if-error=86400"
+            ),
             "kerbside; fwd=miss; stored",
             "0",
             "identity;dur=20;desc=\"miss\", equipment;dur=20;desc=\"miss\", recalls;dur=20;desc=\"miss\"",
@@ -123,7 +130,10 @@ fn ok_headers_follow_from_the_facets() {
     assert_eq!(
         of(&second),
         [
-            &format!("public, max-age={}, stale-while-revalidate=3600, stale-if-error=86400", least_s - 60),
+            &format!(
+                "public, max-age={}, stale-while-revalidate=3600, stale-if-error=86400",
+                least_s - 60
+            ),
             &format!("kerbside; hit; ttl={}", least_s - 60),
             "60",
             "identity;dur=0;desc=\"hit\", equipment;dur=0;desc=\"hit\", recalls;dur=0;desc=\"hit\"",
@@ -142,7 +152,10 @@ fn ok_entity_tags_survive_time_and_not_change() {
     let tag = header(&app.get(&href), "etag").to_owned();
     app.world.advance_s(60);
     let again = app.send("GET", &href, &[("if-none-match", &format!("\"other\", {tag}"))], b"");
-    assert_eq!((again.status, again.body.as_str(), header(&again, "etag")), (304, "", tag.as_str()));
+    assert_eq!(
+        (again.status, again.body.as_str(), header(&again, "etag")),
+        (304, "", tag.as_str())
+    );
     assert_eq!(app.send("GET", &href, &[("if-none-match", "\"other\"")], b"").status, 200);
 }
 
@@ -153,8 +166,13 @@ fn ok_selected_facets_and_one_alone() {
     let document = body(&app.get(&format!("{href}?facets=recalls")));
     assert_eq!(document.get("facets"), Some(&json!({"recalls": {"open": true}})));
     let alone = body(&app.get(&format!("{href}/facets/recalls")));
-    assert_eq!((alone.get("name"), alone.get("value")), (Some(&json!("recalls")), Some(&json!({"open": true}))));
-    for (target, status) in [("?facets=", 400), ("?facets=recalls,damage", 400), ("/facets/damage", 404)] {
+    assert_eq!(
+        (alone.get("name"), alone.get("value")),
+        (Some(&json!("recalls")), Some(&json!({"open": true})))
+    );
+    for (target, status) in
+        [("?facets=", 400), ("?facets=recalls,damage", 400), ("/facets/damage", 404)]
+    {
         assert_eq!(app.get(&format!("{href}{target}")).status, status, "{target}");
     }
 }
@@ -173,7 +191,10 @@ fn ok_a_slow_facet_is_pending_then_there() {
     assert_eq!(meta, Some(json!({"state": "pending", "retry_after_s": 2})));
     assert_eq!(body(&first).pointer("/meta/complete"), Some(&json!(false)));
     assert_eq!(header(&first, "cache-control"), "private, no-store");
-    assert_eq!((header(&first, "etag"), header(&first, "proxy-status").contains("equipment")), ("", true));
+    assert_eq!(
+        (header(&first, "etag"), header(&first, "proxy-status").contains("equipment")),
+        ("", true)
+    );
     assert_eq!(states(&body(&app.get(&href))), ["fresh", "fresh", "fresh"]);
 }
 
@@ -216,10 +237,17 @@ fn err_required_origin_down() {
         (limited(), 503, "origin-unavailable", "7"),
     ] {
         let app = TestApp::new();
-        app.answers(master, Answer::ok("application/json", EQUIPMENT), Answer::ok("application/json", RECALLS));
+        app.answers(
+            master,
+            Answer::ok("application/json", EQUIPMENT),
+            Answer::ok("application/json", RECALLS),
+        );
         let answer = app.get(&app.href(CAR));
         assert_eq!(problem(&answer), (status, slug.to_owned()));
-        assert_eq!((header(&answer, "retry-after"), header(&answer, "cache-control")), (retry_after, "no-store"));
+        assert_eq!(
+            (header(&answer, "retry-after"), header(&answer, "cache-control")),
+            (retry_after, "no-store")
+        );
         assert!(header(&answer, "proxy-status").contains("next-hop=\"master\""));
     }
 }
@@ -237,7 +265,9 @@ fn err_unknown_and_forged_ids_look_alike() {
         assert_eq!(problem(&answer), (404, "unknown-vehicle".into()), "{target}");
         let mut found = body(&answer);
         for field in ["request_id", "instance"] {
-            let (Some(found), Some(expect)) = (found.get_mut(field), expect.get_mut(field)) else { panic!("{field}") };
+            let (Some(found), Some(expect)) = (found.get_mut(field), expect.get_mut(field)) else {
+                panic!("{field}")
+            };
             (*found, *expect) = (Value::Null, Value::Null);
         }
         assert_eq!(found, expect, "{target}");
@@ -250,11 +280,13 @@ fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
     let href = app.href(CAR);
     let lines = |headers: &[(&str, &str)], times: usize| -> Vec<Value> {
         app.world.events.borrow_mut().clear();
-        let ids: Vec<String> =
-            (0..times).map(|_| header(&app.send("GET", &href, headers, &[]), "x-request-id").to_owned()).collect();
+        let ids: Vec<String> = (0..times)
+            .map(|_| header(&app.send("GET", &href, headers, &[]), "x-request-id").to_owned())
+            .collect();
         let events = app.world.events.borrow();
         let lines = events.iter().filter(|event| event.message == "answered");
-        let lines: Vec<Value> = lines.map(|event| serde_json::from_str(&event.to_json()).expect("JSON")).collect();
+        let lines: Vec<Value> =
+            lines.map(|event| serde_json::from_str(&event.to_json()).expect("JSON")).collect();
         for line in &lines {
             assert!(ids.iter().any(|id| line["request.id"] == **id), "{line} of {ids:?}");
         }
@@ -268,7 +300,8 @@ fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
         assert_eq!(line["stands_for"], 16);
         assert!(line["request.id"].as_str().is_some_and(|id| id.ends_with('0')), "{line}");
     }
-    let traced = lines(&[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")], 20);
+    let traced =
+        lines(&[("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")], 20);
     assert_eq!(traced.len(), 20);
     assert!(traced.iter().all(|line| line.get("stands_for").is_none()));
     app.world.advance_s(700);
@@ -279,7 +312,10 @@ fn ok_of_ordinary_answers_some_are_logged_and_of_others_each() {
     for _ in 0..20 {
         app.get(&format!("{href}/facets/equipment"));
     }
-    assert_eq!(app.world.events.borrow().iter().filter(|event| event.message == "answered").count(), 20);
+    assert_eq!(
+        app.world.events.borrow().iter().filter(|event| event.message == "answered").count(),
+        20
+    );
 }
 
 #[test]
@@ -288,7 +324,9 @@ fn the_public_tier_sees_nothing_above_it() {
     let href = app.href(CAR);
     let page = href.replace("/api/v1", "");
     let mut texts = vec![href.clone()];
-    for target in [&href, &page, &format!("{href}/facets/recalls"), &format!("{page}?fragment=equipment")] {
+    for target in
+        [&href, &page, &format!("{href}/facets/recalls"), &format!("{page}?fragment=equipment")]
+    {
         let answer = app.get(target);
         assert_eq!(answer.status, 200, "{target}");
         texts.push(answer.body);

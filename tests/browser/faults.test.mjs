@@ -1,4 +1,5 @@
-// What people see when something is wrong: VINs that are none, addresses that lead nowhere, origins that fail.
+// What people see when something is wrong: VINs that are none, addresses that lead nowhere, origins
+// that fail.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 import { checkAccessible, freshVin, launch, lookUp, openPage, portal, resetOrigins, setOrigin } from "./support.mjs";

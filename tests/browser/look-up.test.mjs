@@ -1,4 +1,5 @@
-// The look-up journey, from the start page to the record of a car, in both languages, with and without script.
+// The look-up journey, from the start page to the record of a car, in both languages, with and
+// without script.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 import { checkAccessible, freshVin, launch, lookUp, openPage, portal, resetOrigins } from "./support.mjs";

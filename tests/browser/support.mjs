@@ -1,6 +1,8 @@
-// What the browser tests share: Chromium, the portal and the stand-ins under test, and the checks that every page must pass.
+// What the browser tests share: Chromium, the portal and the stand-ins under test, and the checks
+// that every page must pass.
 //
-// Environment: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the stand-ins' control server), CHROMIUM (the browser).
+// Environment: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the stand-ins' control server),
+// CHROMIUM (the browser).
 import assert from "node:assert/strict";
 import AxeBuilder from "@axe-core/playwright";
 import { chromium } from "playwright-core";
@@ -23,7 +25,8 @@ export async function openPage(browser, options = {}) {
   const faults = [];
   page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
   page.on("console", (message) => {
-    // Chromium logs every answer of 400 and above as an error of the page; pages with such a status are tested on purpose.
+    // Chromium logs every answer of 400 and above as an error of the page; pages with such a status
+    // are tested on purpose.
     if (message.type() === "error" && !/status of 4\d\d|status of 5\d\d/.test(message.text())) faults.push(message.text());
   });
   page.on("requestfailed", (request) => {

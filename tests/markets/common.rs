@@ -1,4 +1,5 @@
-//! What the recording of the markets' answers and the test that replays them share: which cars, and how they are asked for.
+//! What the recording of the markets' answers and the test that replays them share: which cars, and
+//! how they are asked for.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,9 +28,11 @@ pub fn folder() -> PathBuf {
 
 pub fn read_market(code: &str) -> Market {
     let name = format!("markets/{code}.toml");
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name)).expect("a market file");
-    let errors =
-        |errors: Vec<market::MarketError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name))
+        .expect("a market file");
+    let errors = |errors: Vec<market::MarketError>| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
     let compiled = market::compile(&name, &text).map_err(errors).expect("a market without errors");
     // As the Worker reads it.
     let (market, _) = market::published::read(&compiled.json).expect("readable");
@@ -38,12 +41,20 @@ pub fn read_market(code: &str) -> Market {
 }
 
 /// Asks all origins of a market for a car.
-pub fn answers<'m>(world: &Rc<World>, market: &'m Market, vin: &Vin) -> BTreeMap<&'m OriginName, Answer> {
-    let question = Question { vin: vin.clone(), market: market.code.clone(), fields: market::Map::new() };
+pub fn answers<'m>(
+    world: &Rc<World>,
+    market: &'m Market,
+    vin: &Vin,
+) -> BTreeMap<&'m OriginName, Answer> {
+    let question =
+        Question { vin: vin.clone(), market: market.code.clone(), fields: market::Map::new() };
     let (ports, tokens) = (world.ports(), Tokens::default());
     let ask = |name| {
         let ask = origin::ask(&ports, &tokens, market, name, &question, &[], 30_000);
-        (name, world.run(ask).unwrap_or_else(|failure| panic!("{} {name}: {failure:?}", market.code)))
+        (
+            name,
+            world.run(ask).unwrap_or_else(|failure| panic!("{} {name}: {failure:?}", market.code)),
+        )
     };
     market.origins.keys().map(ask).collect()
 }

@@ -23,8 +23,8 @@ pub struct Exchange {
     pub file: String,
 }
 
-/// A request in words: method, address and body, which is hexadecimal where it is no text. SOAP headers are left out: they hold
-/// credentials and change with the time.
+/// A request in words: method, address and body, which is hexadecimal where it is no text. SOAP
+/// headers are left out: they hold credentials and change with the time.
 pub fn key(request: &OriginRequest) -> String {
     let body = request.body.as_deref().unwrap_or_default();
     let body = match std::str::from_utf8(body) {
@@ -38,7 +38,8 @@ pub fn key(request: &OriginRequest) -> String {
     format!("{} {} {body}", request.method, request.url).trim_end().to_owned()
 }
 
-/// A world in which the market's origins answer as they were recorded. A request that was not recorded fails the test.
+/// A world in which the market's origins answer as they were recorded. A request that was not
+/// recorded fails the test.
 pub fn replay(code: &str, market: &Market) -> Rc<World> {
     let folder = crate::common::folder().join(code);
     let index = std::fs::read_to_string(folder.join("exchanges.json")).expect("recorded exchanges");
@@ -50,10 +51,16 @@ pub fn replay(code: &str, market: &Market) -> Rc<World> {
     world.origins(move |request| {
         let asked = key(request);
         let found = exchanges.iter().find(|exchange| exchange.asked == asked);
-        let Exchange { status, content_type, file, .. } =
-            found.unwrap_or_else(|| panic!("not recorded: {asked}\nrun node tests/fixtures/markets/record.mjs"));
+        let Exchange { status, content_type, file, .. } = found.unwrap_or_else(|| {
+            panic!("not recorded: {asked}\nrun node tests/fixtures/markets/record.mjs")
+        });
         let body = std::fs::read(folder.join(file)).expect("a recorded body");
-        let response = OriginResponse { status: *status, content_type: content_type.clone(), retry_after: None, body };
+        let response = OriginResponse {
+            status: *status,
+            content_type: content_type.clone(),
+            retry_after: None,
+            body,
+        };
         Answer { after_ms: 1, outcome: Ok(response) }
     });
     world

@@ -1,5 +1,5 @@
-//! Records what the stand-ins answer to the requests that the market files make. `tests/fixtures/markets/record.mjs` starts the
-//! stand-ins and runs this.
+//! Records what the stand-ins answer to the requests that the market files make.
+//! `tests/fixtures/markets/record.mjs` starts the stand-ins and runs this.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "who records reads the panic")]
 
@@ -30,7 +30,8 @@ fn main() {
     let world = World::new();
     world.secrets.borrow_mut().extend(secrets);
     // The stand-ins take passwords in digests only for some minutes.
-    let now_s: i64 = std::env::var("KERBSIDE_NOW_S").expect("set by record.mjs").parse().expect("seconds");
+    let now_s: i64 =
+        std::env::var("KERBSIDE_NOW_S").expect("set by record.mjs").parse().expect("seconds");
     world.advance_s(now_s - 1_795_161_600);
     for (code, cars) in common::CARS {
         let folder = common::folder().join(code);
@@ -52,14 +53,20 @@ fn main() {
     }
 }
 
-fn keep(folder: &Path, exchanges: &mut Vec<Exchange>, request: &OriginRequest, response: &OriginResponse) {
+fn keep(
+    folder: &Path,
+    exchanges: &mut Vec<Exchange>,
+    request: &OriginRequest,
+    response: &OriginResponse,
+) {
     let asked = key(request);
     if exchanges.iter().any(|exchange| exchange.asked == asked) {
         return;
     }
     let content_type = response.content_type.clone();
     let kind = content_type.as_deref().unwrap_or_default();
-    let ending = ["json", "xml", "csv"].into_iter().find(|ending| kind.contains(ending)).unwrap_or("bin");
+    let ending =
+        ["json", "xml", "csv"].into_iter().find(|ending| kind.contains(ending)).unwrap_or("bin");
     let number = exchanges.len() + 1;
     let host = request.url.split(['/', '.']).nth(2).unwrap_or_default();
     let file = format!("{number:02}-{host}.{ending}");
@@ -75,7 +82,8 @@ fn send(hosts: &BTreeMap<String, String>, request: &OriginRequest) -> OriginResp
     let path = request.url.strip_prefix(host.as_str()).expect("just found");
     let name = address.strip_prefix("http://").expect("an address of the stand-ins");
     let body = request.body.as_deref().unwrap_or_default();
-    let mut head = format!("{} {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n", request.method);
+    let mut head =
+        format!("{} {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n", request.method);
     for (name, value) in &request.headers {
         head.extend([name, ": ", value, "\r\n"]);
     }
@@ -90,20 +98,30 @@ fn send(hosts: &BTreeMap<String, String>, request: &OriginRequest) -> OriginResp
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     let header = |wanted: &str| {
         let lines = head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.to_owned())
+        lines
+            .into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value.to_owned())
     };
     assert!(header("transfer-encoding").is_none(), "the stand-ins send bodies of a known length");
     let body = replaced(body, address, host);
-    OriginResponse { status, content_type: header("content-type"), retry_after: header("retry-after"), body }
+    OriginResponse {
+        status,
+        content_type: header("content-type"),
+        retry_after: header("retry-after"),
+        body,
+    }
 }
 
-/// A token that was given out, empty where there is none. It is worth nothing when the stand-ins have ended, but need not be kept.
+/// A token that was given out, empty where there is none. It is worth nothing when the stand-ins
+/// have ended, but need not be kept.
 fn token_of(body: &[u8]) -> String {
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     json.get("access_token").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Puts one text for another, in bytes: an address for that of the stand-in, as links to next pages name it.
+/// Puts one text for another, in bytes: an address for that of the stand-in, as links to next pages
+/// name it.
 fn replaced(body: &[u8], from: &str, to: &str) -> Vec<u8> {
     match std::str::from_utf8(body) {
         Ok(text) if !from.is_empty() => text.replace(from, to).into_bytes(),

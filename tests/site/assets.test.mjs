@@ -1,4 +1,5 @@
-// The site as files: what templates link to exists, nothing is inline or from elsewhere, and every asset has a user.
+// The site as files: what templates link to exists, nothing is inline or from elsewhere, and every
+// asset has a user.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";

@@ -1,4 +1,5 @@
-// A server that breaks every promise of HTTP, JSON, XML and OData, on a raw socket: what a library would not let one send.
+// A server that breaks every promise of HTTP, JSON, XML and OData, on a raw socket: what a library
+// would not let one send.
 //
 // Which case a request gets is looked up by the VIN in it, so that many cases run over one market.
 import net from "node:net";

@@ -1,7 +1,12 @@
 //! One application over fakes, as route tests use it.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
-#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking and document themselves")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking and document themselves"
+)]
 
 pub mod sqlite;
 
@@ -51,7 +56,11 @@ impl Incoming for Sent {
     }
 
     fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>> {
-        let result = if self.body.len() > limit { Err(BodyError::TooLarge { limit }) } else { Ok(self.body.clone()) };
+        let result = if self.body.len() > limit {
+            Err(BodyError::TooLarge { limit })
+        } else {
+            Ok(self.body.clone())
+        };
         std::future::ready(result).boxed_local()
     }
 }
@@ -75,7 +84,10 @@ impl TestApp {
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
         }
-        let config = Config::parse("eu", r#"{"eu": "https://eu.example.com", "us": "https://us.example.com"}"#);
+        let config = Config::parse(
+            "eu",
+            r#"{"eu": "https://eu.example.com", "us": "https://us.example.com"}"#,
+        );
         let app = App {
             ports: world.ports(),
             memory: Rc::new(Memory::default()),
@@ -134,7 +146,8 @@ impl TestApp {
         let compiled = kerbside::market::compile("market.toml", text).expect("a valid market");
         let mut markets = self.world.markets.borrow_mut();
         let here = DirectoryEntry::from(&compiled.market);
-        let there = json!({"code": "us", "name": "United States", "region": "us", "locales": ["en-US"]});
+        let there =
+            json!({"code": "us", "name": "United States", "region": "us", "locales": ["en-US"]});
         let there: DirectoryEntry = serde_json::from_value(there).expect("an entry");
         let directory = serde_json::to_string(&[here, there]).expect("JSON");
         markets.insert(published::DIRECTORY_KEY.into(), directory);
@@ -157,10 +170,9 @@ impl TestApp {
             let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
             match () {
                 () if of("erp")
-                    && request
-                        .body
-                        .as_deref()
-                        .is_some_and(|body| String::from_utf8_lossy(body).contains(UNKNOWN_CAR)) =>
+                    && request.body.as_deref().is_some_and(|body| {
+                        String::from_utf8_lossy(body).contains(UNKNOWN_CAR)
+                    }) =>
                 {
                     fake::Answer::status(500, "text/xml", FAULT)
                 }
@@ -172,7 +184,13 @@ impl TestApp {
     }
 
     /// Sends a call; lets what is left to the background end, but for counts.
-    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let answer = self.world.run(handle(&self.app, call(method, target, headers, body)));
         // Whatever an answer leaves to do is done by then; counts are saved later.
         self.world.run_background_for(10_000);
@@ -187,7 +205,12 @@ impl TestApp {
     /// Looks a VIN up by the API.
     pub fn look_up(&self, vin: &str) -> Answer {
         let body = json!({"vin": vin}).to_string();
-        self.send("POST", "/api/v1/de/lookups", &[("content-type", "application/json")], body.as_bytes())
+        self.send(
+            "POST",
+            "/api/v1/de/lookups",
+            &[("content-type", "application/json")],
+            body.as_bytes(),
+        )
     }
 
     /// The address of a car's document.
@@ -199,7 +222,8 @@ impl TestApp {
 
 fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Call {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let headers =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Call {
         method: method.to_owned(),
         path: path.to_owned(),
@@ -233,6 +257,6 @@ pub const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><V
     <Model>911 Carrera</Model><ModelYear>1996</ModelYear><Fuel>01</Fuel><KW>210,0</KW></Vehicle></GetVehicleResponse>\
     </e:Body></e:Envelope>";
 pub const EQUIPMENT: &str = r#"{"items": [{"code": "ABS", "name": "Secret brakes"}]}"#;
-pub const RECALLS: &str = r#"{"d": {"results": [{"Campaign": "R-SECRET", "Title": "Secret airbag", "Status": "O"}]}}"#;
-const FAULT: &str =
-    "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
+pub const RECALLS: &str =
+    r#"{"d": {"results": [{"Campaign": "R-SECRET", "Title": "Secret airbag", "Status": "O"}]}}"#;
+const FAULT: &str = "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";

@@ -1,6 +1,7 @@
 //! The database of a test world: real SQLite with the real migrations, whose clock is the world's.
 //!
-//! For tests only; D1 itself, which is SQLite too, is tested in workerd. Names `kerbside`, so that unit tests can use it as well.
+//! For tests only; D1 itself, which is SQLite too, is tested in workerd. Names `kerbside`, so that
+//! unit tests can use it as well.
 
 #![allow(
     clippy::expect_used,
@@ -32,8 +33,12 @@ pub fn install(world: &Rc<World>) -> Rc<Connection> {
     let clock = Arc::new(AtomicI64::new(0));
     let now = Arc::clone(&clock);
     // What the statements ask for is `unixepoch('subsec')`.
-    let seconds = move |_: &rusqlite::functions::Context<'_>| Ok(precise_seconds(now.load(Ordering::Relaxed)));
-    connection.create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, seconds).expect("a function");
+    let seconds = move |_: &rusqlite::functions::Context<'_>| {
+        Ok(precise_seconds(now.load(Ordering::Relaxed)))
+    };
+    connection
+        .create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, seconds)
+        .expect("a function");
     for migration in MIGRATIONS {
         connection.execute_batch(migration).expect("a migration");
     }
@@ -65,7 +70,8 @@ pub fn everything(connection: &Connection) -> Vec<String> {
 
 /// The facets that KV has, of all cars.
 pub fn facets_in_kv(world: &World) -> Vec<String> {
-    let facts = |entry: &String| entry.lines().skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let facts =
+        |entry: &String| entry.lines().skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let facts = world.cache.borrow().values().flat_map(facts).collect::<Vec<_>>();
     facts.iter().filter_map(|facts| facts.split(' ').next()).map(str::to_owned).collect()
 }
@@ -79,7 +85,10 @@ fn precise_seconds(milliseconds: i64) -> f64 {
 /// One transaction, as D1's `batch` is.
 fn batch(connection: &Connection, statements: &[Statement]) -> rusqlite::Result<Vec<Rows>> {
     let transaction = connection.unchecked_transaction()?;
-    let results = statements.iter().map(|statement| run(&transaction, statement)).collect::<Result<_, _>>()?;
+    let results = statements
+        .iter()
+        .map(|statement| run(&transaction, statement))
+        .collect::<Result<_, _>>()?;
     transaction.commit()?;
     Ok(results)
 }

@@ -1,4 +1,5 @@
-// What people and programs send that is wrong: the right problem document or page, with a sentence that helps.
+// What people and programs send that is wrong: the right problem document or page, with a sentence
+// that helps.
 import assert from "node:assert/strict";
 import test from "node:test";
 

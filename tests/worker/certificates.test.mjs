@@ -1,5 +1,6 @@
-// An origin that wants a client certificate. wrangler has no mTLS bindings locally, workerd itself has: the Worker that was built runs in it
-// over stores of a few lines, and its binding connects to a TLS server that asks for a certificate made here.
+// An origin that wants a client certificate. wrangler has no mTLS bindings locally, workerd itself
+// has: the Worker that was built runs in it over stores of a few lines, and its binding connects to
+// a TLS server that asks for a certificate made here.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -23,7 +23,8 @@ test("the contract holds together: references lead somewhere, schemas are JSON S
     assert.ok(found, reference);
   }
   const listed = Object.entries(contract.components).flatMap(([kind, all]) => Object.keys(all).map((name) => `#/components/${kind}/${name}`));
-  // These four stand for every path: the two headers of all answers, and the answers to what the contract does not list.
+  // These four stand for every path: the two headers of all answers, and the answers to what the
+  // contract does not list.
   const everywhere = ["headers/RequestId", "headers/Traceparent", "responses/NotFound", "responses/MethodNotAllowed"].map((name) => `#/components/${name}`);
   assert.deepEqual(listed.filter((name) => !references.includes(name) && !everywhere.includes(name)), [], "of no use");
   const ajv = new Ajv({ strictSchema: true });

@@ -1,4 +1,5 @@
-// workerd is killed again and again while it writes: what is stored is never wrong, only missing or old.
+// workerd is killed again and again while it writes: what is stored is never wrong, only missing or
+// old.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 
@@ -82,7 +83,8 @@ test(`workerd is killed ${KILLS} times while it writes; nothing that is stored i
   for (let kill = 0; kill < KILLS; kill += 1) {
     // Only the cars' addresses survive in the visitors' hands, as they do in bookmarks.
     if (kill === 0) addresses = await Promise.all(CARS.map((vin) => here.address(vin)));
-    // One visit first: the Worker and the stores are compiled, and what comes then writes all the time.
+    // One visit first: the Worker and the stores are compiled, and what comes then writes all the
+    // time.
     const visit = () => here.ask(addresses[draw(CARS.length)]).then(({ status }) => (answered += status === 200), () => {});
     await visit();
     let isOver = false;
@@ -96,7 +98,8 @@ test(`workerd is killed ${KILLS} times while it writes; nothing that is stored i
     await here.start();
     if (kill % 10 === 9 || kill === KILLS - 1) rows = await check();
   }
-  // With the origins gone only what is stored can be shown; it is what D1 or, where a kill came between, an older KV has.
+  // With the origins gone only what is stored can be shown; it is what D1 or, where a kill came
+  // between, an older KV has.
   isDown = true;
   // What was written last stays fresh for a second, and up to a tenth more.
   await new Promise((go) => setTimeout(go, 1_500));

@@ -28,7 +28,8 @@ for (const market of MARKETS) {
       const answer = await ask("GET", address);
       checkOptional(answer, facet, "hang");
       assert.equal(answer.json.meta.facets[facet].retry_after_s, 2);
-      // The request that hangs is answered, all later ones fail: only the late answer can make the facet fresh.
+      // The request that hangs is answered, all later ones fail: only the late answer can make the
+      // facet fresh.
       await setOrigin(`${market}.${role}`, { fault: "500" });
       const later = await until("the late answer is in the cache", () => ask("GET", address), isFresh(facet));
       assert.equal(later.json.meta.complete, true);
@@ -52,7 +53,8 @@ for (const market of MARKETS) {
         checkOptional(answer, facet, fault);
         await resetOrigins();
         if (fault === "404") return;
-        // An origin that says when it may be asked again is left alone until then, even where it works.
+        // An origin that says when it may be asked again is left alone until then, even where it
+        // works.
         const repaired = fault === "429"
           ? await until("it is asked again", () => ask("GET", address), isFresh(facet))
           : await ask("GET", address);

@@ -1,4 +1,5 @@
-// What only a real runtime shows of the flow: floods, visitors who leave, streams, and origins that are asked again.
+// What only a real runtime shows of the flow: floods, visitors who leave, streams, and origins that
+// are asked again.
 import assert from "node:assert/strict";
 import http from "node:http";
 import test, { after, afterEach, before } from "node:test";

@@ -48,7 +48,8 @@ test("what HTTP itself forbids never reaches a handler", async () => {
     `POST /api/v1/de/lookups HTTP/1.1\r\n${tail}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
   ]) {
     const { status, headers, text } = await askRaw(request);
-    // Without a request id the runtime answered, or closed the connection; what it says is its own affair.
+    // Without a request id the runtime answered, or closed the connection; what it says is its own
+    // affair.
     const isOurs = "x-request-id" in headers;
     assert.ok(!isOurs || [404, 405].includes(status), `${request.slice(0, 60)}: ${status} ${text.slice(0, 300)}`);
     assert.notEqual(status, 200, request.slice(0, 60));

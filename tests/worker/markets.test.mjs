@@ -1,4 +1,5 @@
-// Markets whose systems speak records, CSV and OAuth: what is public of them is composed, converted and fails as everywhere.
+// Markets whose systems speak records, CSV and OAuth: what is public of them is composed, converted
+// and fails as everywhere.
 import assert from "node:assert/strict";
 import test, { after, beforeEach } from "node:test";
 
@@ -86,7 +87,8 @@ test("every reserved VIN of their public systems brings out its fault", { concur
     const cars = await carsOf(market, 20, 9);
     const rows = reserved.filter((row) => row.origin === origin);
     assert.equal(rows.length, 9);
-    // 429 asks to be left alone for seconds; before each other fault a success, so that the failures are not in a row.
+    // 429 asks to be left alone for seconds; before each other fault a success, so that the
+    // failures are not in a row.
     for (const { vin, fault } of rows.sort((a, b) => Number(a.fault === "429") - Number(b.fault === "429"))) {
       assert.equal((await ask("GET", await addressOf(market, cars.pop()))).status, 200);
       const answer = await ask("GET", `/api/v1/${market}/vehicles/${await idOf(market, vin)}`);

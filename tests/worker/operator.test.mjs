@@ -1,8 +1,10 @@
-// What an operator does, in the real runtime over real D1 and KV: purges of every scope, races with slow origins, erasure with its proof,
-// the audit's chain, and the commands. It works on cars of its own; some purges are of the whole market `de`, whose cars are all fetched anew
-// once afterwards.
+// What an operator does, in the real runtime over real D1 and KV: purges of every scope, races with
+// slow origins, erasure with its proof, the audit's chain, and the commands. It works on cars of
+// its own; some purges are of the whole market `de`, whose cars are all fetched anew once
+// afterwards.
 //
-// Environment, beside what portal.mjs needs: KERBSIDE_OPERATOR_TOKEN, KERBSIDE_STATE, KERBSIDE_XTASK.
+// Environment, beside what portal.mjs needs: KERBSIDE_OPERATOR_TOKEN, KERBSIDE_STATE,
+// KERBSIDE_XTASK.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -183,7 +185,8 @@ test("an erased car is found in no store, and the proof stands in the audit", as
   assert.deepEqual([json.entries[0].evidence, json.entries[0].hash], [digest, audit.hash]);
   const held = await done("inspections", { market: "de", vin });
   assert.deepEqual([held.record, held.cache, held.leases], [[], null, []]);
-  // The keyed hash stays in the audit and in the rule that keeps late writers out; as a key of KV it is gone.
+  // The keyed hash stays in the audit and in the rule that keeps late writers out; as a key of KV
+  // it is gone.
   const texts = storeTexts();
   assert.ok(texts.some(([file, text]) => file.includes("d1") && text.includes(vehicle)), "the search itself is broken");
   assert.ok(!texts.some(([file, text]) => file.includes("kv") && !file.includes("-wal") && text.includes(`car:de:${vehicle}`)), "in KV");

@@ -1,5 +1,6 @@
-// Origins that break every promise of HTTP and of their protocols, asked by the real Worker in workerd. It has a stack of its own, over
-// a market file that is made here. See tests/support/hostile.mjs for the cases.
+// Origins that break every promise of HTTP and of their protocols, asked by the real Worker in
+// workerd. It has a stack of its own, over a market file that is made here. See
+// tests/support/hostile.mjs for the cases.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -197,7 +198,8 @@ test("tokens: one for many requests, renewed where the origin refuses it, and a 
   const refused = await carOf("odata", only("t3"));
   assert.equal(outcome("odata", await ask("GET", refused.address)), "http_protocol_error");
 
-  // The refused token is forgotten, so these are asked for one at a time; a failure counts for a second.
+  // The refused token is forgotten, so these are asked for one at a time; a failure counts for a
+  // second.
   for (const [token, error] of [
     [http(LEAK, { status: "400 Bad Request" }), "destination_unavailable"],
     [http("{}"), "destination_unavailable"],

@@ -1,4 +1,5 @@
-// A panic in the Worker's wasm: whoever is being served gets a 500 and not silence, and the next request is served by a new instance.
+// A panic in the Worker's wasm: whoever is being served gets a 500 and not silence, and the next
+// request is served by a new instance.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 

@@ -1,6 +1,7 @@
 // No VIN in what the Worker stores or logs. That none is in an answer, `ask` checks in every test.
 //
-// Environment, beside what portal.mjs needs: KERBSIDE_STATE, the folder with the stack's stores and logs.
+// Environment, beside what portal.mjs needs: KERBSIDE_STATE, the folder with the stack's stores and
+// logs.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -30,7 +31,8 @@ const textOf = (file) => readFileSync(file).toString("latin1");
 test("no VIN lies in KV, D1 or a log, in no form", async () => {
   const nextCar = await carsFor("privacy");
   for (const market of MARKETS) {
-    // What may write a VIN somewhere: a fresh car, a failing and a slow origin, an unknown car, a page, a refused look-up.
+    // What may write a VIN somewhere: a fresh car, a failing and a slow origin, an unknown car, a
+    // page, a refused look-up.
     const address = await addressOf(market, nextCar(market).vin);
     await ask("GET", address);
     await untilCached(address);

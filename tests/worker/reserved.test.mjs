@@ -1,5 +1,5 @@
-// Every reserved VIN of legacy/README.md brings out its fault at one origin. No fault is switched on here, so that cars can be asked
-// for at the same time.
+// Every reserved VIN of legacy/README.md brings out its fault at one origin. No fault is switched
+// on here, so that cars can be asked for at the same time.
 import assert from "node:assert/strict";
 import test from "node:test";
 
@@ -25,7 +25,8 @@ test("every reserved VIN brings out its fault, as a document and as a page", { c
       // A further try of what failed may still be under way at the deadline.
       if (fault !== "slow" && page.status !== 504) assert.equal(page.status, answer.status);
     });
-  // One that asks to be left alone is, for every car of its market: these come last, one after another, and what follows waits.
+  // One that asks to be left alone is, for every car of its market: these come last, one after
+  // another, and what follows waits.
   const isAsking = ({ fault }) => String(fault) === "429";
   await Promise.all(rows.filter((row) => !isAsking(row)).map(check));
   const asking = Map.groupBy(rows.filter(isAsking), ({ market }) => market);

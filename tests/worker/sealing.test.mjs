@@ -1,4 +1,5 @@
-// What is above public lies in the stores sealed or not at all: marks in every field, looked for in every byte of KV and D1.
+// What is above public lies in the stores sealed or not at all: marks in every field, looked for in
+// every byte of KV and D1.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 

@@ -1,4 +1,5 @@
-// What is counted of answers, calls and cars reaches D1 in the background, and `cargo xtask report` prints it.
+// What is counted of answers, calls and cars reaches D1 in the background, and `cargo xtask report`
+// prints it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
@@ -18,10 +19,12 @@ const callsOf = (market, origin) => Object.fromEntries(query("SELECT outcome, su
 const more = (now, before, name) => (now[name] ?? 0) - (before[name] ?? 0);
 
 test("answers, calls and looks at a car are counted, by market, facet, origin and state, and the report shows them", async () => {
-  // A market that no test before has asked for a while, so that nobody else's counts are still to come.
+  // A market that no test before has asked for a while, so that nobody else's counts are still to
+  // come.
   const market = "gb";
   const [vin, other] = await carsOf(market, 40, 2);
-  // Faults of tests before may have left its systems alone: until they are asked again, and what that counts is saved.
+  // Faults of tests before may have left its systems alone: until they are asked again, and what
+  // that counts is saved.
   const start = answersOf(market, "recalls");
   const warm = await addressOf(market, other);
   await until("the systems of the market are asked", () => ask("GET", warm), ({ json }) => json.meta?.complete, SAVED_MS);

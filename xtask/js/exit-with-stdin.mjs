@@ -1,5 +1,5 @@
-// Preloaded into wrangler (node --import): ends it when standard input closes, so that it does not outlive a cargo xtask that
-// was killed without a chance to tidy up.
+// Preloaded into wrangler (node --import): ends it when standard input closes, so that it does not
+// outlive a cargo xtask that was killed without a chance to tidy up.
 import { isMainThread } from "node:worker_threads";
 
 if (isMainThread) {

@@ -1,5 +1,6 @@
-// One HTTP request for an operator's command: { url, method, token, body } as JSON on standard input, { status, text } on standard output.
-// The token comes this way because arguments are seen by everybody on the machine.
+// One HTTP request for an operator's command: { url, method, token, body } as JSON on standard
+// input, { status, text } on standard output. The token comes this way because arguments are seen
+// by everybody on the machine.
 import { text } from "node:stream/consumers";
 
 const { url, method, token, body } = JSON.parse(await text(process.stdin));

@@ -1,7 +1,7 @@
 //! Command-line words to flags and positional arguments.
 //!
-//! Owns the grammar: `--flag`, `--option value`, `--option=value`, anything else positional. Which flags exist and what
-//! their values mean stays with each command.
+//! Owns the grammar: `--flag`, `--option value`, `--option=value`, anything else positional. Which
+//! flags exist and what their values mean stays with each command.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,8 @@ impl Args {
                 }
                 args.flags.push(name.to_owned());
             } else if accepts.options.contains(&name) {
-                let value = inline.or_else(|| words.next().filter(|next| !next.starts_with("--")).cloned());
+                let value =
+                    inline.or_else(|| words.next().filter(|next| !next.starts_with("--")).cloned());
                 let Some(value) = value.filter(|value| !value.is_empty()) else {
                     bail!("{name} needs a value; see `cargo xtask help {}`", accepts.command)
                 };
@@ -96,8 +97,12 @@ impl Args {
 mod tests {
     use super::*;
 
-    const ACCEPTS: Accepts =
-        Accepts { command: "dev", flags: &["--no-legacy"], options: &["--port", "--env"], positional: 1 };
+    const ACCEPTS: Accepts = Accepts {
+        command: "dev",
+        flags: &["--no-legacy"],
+        options: &["--port", "--env"],
+        positional: 1,
+    };
 
     fn check(line: &str) -> Result<Args> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();

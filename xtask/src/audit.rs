@@ -49,13 +49,24 @@ fn verify(args: &Args) -> Result<()> {
             chain.last
         );
     }
-    println!("{} entries, the chain is unbroken; the last is of {}", chain.last, at.unwrap_or_default());
-    println!("keep its hash somewhere else and give it to the next check with --head: {}", chain.hash);
+    println!(
+        "{} entries, the chain is unbroken; the last is of {}",
+        chain.last,
+        at.unwrap_or_default()
+    );
+    println!(
+        "keep its hash somewhere else and give it to the next check with --head: {}",
+        chain.hash
+    );
     Ok(())
 }
 
-/// Follows the pages of a chain to its end: the chain, when its last entry was written, and whether a hash is in it.
-fn walk(head: Option<&str>, page: impl Fn(i64) -> Result<Vec<Entry>>) -> Result<(Chain, Option<String>, bool)> {
+/// Follows the pages of a chain to its end: the chain, when its last entry was written, and whether
+/// a hash is in it.
+fn walk(
+    head: Option<&str>,
+    page: impl Fn(i64) -> Result<Vec<Entry>>,
+) -> Result<(Chain, Option<String>, bool)> {
     let (mut chain, mut at, mut has_head) = (Chain::default(), None, false);
     loop {
         let entries = page(chain.last)?;
@@ -65,7 +76,10 @@ fn walk(head: Option<&str>, page: impl Fn(i64) -> Result<Vec<Entry>>) -> Result<
         for entry in &entries {
             chain.follow(entry).map_err(|flaw| anyhow::anyhow!("the audit is broken: {flaw}"))?;
             has_head |= head == Some(chain.hash.as_str());
-            at = entry.get("at_ms").and_then(Value::as_i64).map(|at_ms| Timestamp(at_ms).to_string());
+            at = entry
+                .get("at_ms")
+                .and_then(Value::as_i64)
+                .map(|at_ms| Timestamp(at_ms).to_string());
         }
     }
 }
@@ -84,7 +98,8 @@ impl Source {
         if let Some(region) = region.filter(|region| !REGIONS.contains(region)) {
             bail!("there is no environment \"{region}\"; there are {}", REGIONS.join(" and "));
         }
-        let ways = [args.has("--remote"), args.value("--state").is_some(), args.value("--url").is_some()];
+        let ways =
+            [args.has("--remote"), args.value("--state").is_some(), args.value("--url").is_some()];
         if ways.into_iter().filter(|is_given| *is_given).count() > 1 {
             bail!("--url, --state and --remote exclude each other");
         }
@@ -94,9 +109,12 @@ impl Source {
                 Ok(Self::Database(Database::remote(Node::ensure()?, region)))
             }
             (false, Some(state)) => {
-                Database::of_state(Node::ensure()?, region.unwrap_or("eu"), Path::new(state)).map(Self::Database)
+                Database::of_state(Node::ensure()?, region.unwrap_or("eu"), Path::new(state))
+                    .map(Self::Database)
             }
-            (false, None) if region.is_some() => bail!("--env is for D1 itself: add --remote, or --state DIR"),
+            (false, None) if region.is_some() => {
+                bail!("--env is for D1 itself: add --remote, or --state DIR")
+            }
             (false, None) => Portal::open(args).map(Self::Portal),
         }
     }
@@ -105,12 +123,14 @@ impl Source {
         match self {
             Self::Portal(portal) => {
                 let page = portal.get(&format!("audit?after={after}"))?;
-                entries(page.get("entries")).context("the portal's answer is not of this release's shape")
+                entries(page.get("entries"))
+                    .context("the portal's answer is not of this release's shape")
             }
             Self::Database(database) => {
                 let columns = COLUMNS.join(", ");
-                let sql =
-                    format!("SELECT {columns}, hash FROM audit WHERE id > {after} ORDER BY id LIMIT {ENTRIES_A_PAGE}");
+                let sql = format!(
+                    "SELECT {columns}, hash FROM audit WHERE id > {after} ORDER BY id LIMIT {ENTRIES_A_PAGE}"
+                );
                 Ok(database.query(&[sql])?.into_iter().next().unwrap_or_default())
             }
         }
@@ -143,8 +163,9 @@ mod tests {
 
     fn follow(entries: &[Entry], head: Option<&str>) -> Result<(Chain, Option<String>, bool)> {
         walk(head, |after| {
-            let later =
-                entries.iter().filter(|entry| entry.get("id").and_then(Value::as_i64).is_some_and(|id| id > after));
+            let later = entries.iter().filter(|entry| {
+                entry.get("id").and_then(Value::as_i64).is_some_and(|id| id > after)
+            });
             Ok(later.take(2).cloned().collect())
         })
     }

@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: runs `benches/*.mjs` against the stack, prints their figures and keeps them.
+//! `cargo xtask bench`: runs `benches/*.mjs` against the stack, prints their figures and keeps
+//! them.
 //!
-//! A benchmark finds the stack by the variables of [`Stack::variables`] and writes its result as JSON to the file `KERBSIDE_RESULT`:
-//! `{"load": "…", "rounds": 5, "figures": [{"name": "…", "value": 1.2, "unit": "ratio", "spread": 0.1}]}`. One that ends with
-//! another status than 0 has missed a limit: its figures are shown and kept all the same.
+//! A benchmark finds the stack by the variables of [`Stack::variables`] and writes its result as
+//! JSON to the file `KERBSIDE_RESULT`: `{"load": "…", "rounds": 5, "figures": [{"name": "…",
+//! "value": 1.2, "unit": "ratio", "spread": 0.1}]}`. One that ends with another status than 0 has
+//! missed a limit: its figures are shown and kept all the same.
 
 mod module;
 mod samples;
@@ -21,7 +23,8 @@ use crate::process::{self, Output};
 use crate::stack::{Options, Stack};
 use crate::tools::Node;
 
-const ACCEPTS: Accepts = Accepts { command: "bench", flags: &["--soak"], options: &[], positional: 1 };
+const ACCEPTS: Accepts =
+    Accepts { command: "bench", flags: &["--soak"], options: &[], positional: 1 };
 
 /// `cargo xtask bench`.
 ///
@@ -44,7 +47,10 @@ pub fn command(words: &[String]) -> Result<()> {
     println!("\nwritten to {}", files::shown(&file));
     match failed.as_slice() {
         [] => Ok(()),
-        failed => bail!("{}", failed.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ")),
+        failed => bail!(
+            "{}",
+            failed.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("; ")
+        ),
     }
 }
 
@@ -60,13 +66,16 @@ fn benches(chosen: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
         named.filter(|(name, _)| chosen.is_none_or(|chosen| chosen == name)).collect();
     all.sort();
     if all.is_empty() {
-        bail!("there is no benchmark{}", chosen.map_or_else(String::new, |name| format!(" benches/{name}.mjs")));
+        bail!(
+            "there is no benchmark{}",
+            chosen.map_or_else(String::new, |name| format!(" benches/{name}.mjs"))
+        );
     }
     Ok(all)
 }
 
-/// Each has a stack of its own: what one leaves in the caches is not the next one's start. Gives the result, and whether all
-/// limits were held.
+/// Each has a stack of its own: what one leaves in the caches is not the next one's start. Gives
+/// the result, and whether all limits were held.
 fn run(name: &str, path: &Path, soak: bool) -> Result<(Value, Result<()>)> {
     let node = Node::ensure()?;
     let module = module::build(name, &node)?;
@@ -95,19 +104,22 @@ fn run(name: &str, path: &Path, soak: bool) -> Result<(Value, Result<()>)> {
         verdict?;
         bail!("benches/{name}.mjs wrote no result");
     };
-    let result =
-        serde_json::from_str(&text).with_context(|| format!("the result of benches/{name}.mjs does not read"))?;
+    let result = serde_json::from_str(&text)
+        .with_context(|| format!("the result of benches/{name}.mjs does not read"))?;
     Ok((result, verdict))
 }
 
-/// A benchmark with markets of its own, `benches/<name>/markets/`, brings its own world: it gets the built Worker (`KERBSIDE_WORKER`)
-/// and these markets (`KERBSIDE_MARKETS`: a JSON list of `{"key", "value"}` as they lie in KV) instead of a stack.
+/// A benchmark with markets of its own, `benches/<name>/markets/`, brings its own world: it gets
+/// the built Worker (`KERBSIDE_WORKER`) and these markets (`KERBSIDE_MARKETS`: a JSON list of
+/// `{"key", "value"}` as they lie in KV) instead of a stack.
 fn alone(name: &str, markets: &Path, node: &Node, command: &mut Command) -> Result<()> {
     build::build(Profile::Release, node)?;
     let compiled = Files::of_folder(markets)?.compile_plain()?;
     let entries = market::entries(&compiled, |_| true, &market::now()?)?;
-    let entries: Vec<_> =
-        entries.iter().map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value })).collect();
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))
+        .collect();
     let file = files::target().join(format!("{name}-markets.json"));
     std::fs::write(&file, serde_json::to_string(&entries)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -121,7 +133,11 @@ fn table(name: &str, result: &Value) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    let mut lines = vec![format!("\n{name}: {}, {} rounds", text(result.get("load")), text(result.get("rounds")))];
+    let mut lines = vec![format!(
+        "\n{name}: {}, {} rounds",
+        text(result.get("load")),
+        text(result.get("rounds"))
+    )];
     for figure in result.get("figures").and_then(Value::as_array).into_iter().flatten() {
         let spread = figure.get("spread").map(|spread| format!(" ± {spread}")).unwrap_or_default();
         lines.push(format!(

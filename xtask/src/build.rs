@@ -1,6 +1,7 @@
 //! `cargo xtask build`: the Worker, by worker-build, with tools that are already here.
 //!
-//! Cargo says whether anything changed; where nothing did, wasm-bindgen, wasm-opt and esbuild are not run again.
+//! Cargo says whether anything changed; where nothing did, wasm-bindgen, wasm-opt and esbuild are
+//! not run again.
 
 mod shim;
 mod strip;
@@ -17,7 +18,8 @@ use crate::process::{self, Output};
 use crate::say::Step;
 use crate::tools::{self, Node, WasmToolchain};
 
-const ACCEPTS: Accepts = Accepts { command: "build", flags: &["--dev"], options: &[], positional: 0 };
+const ACCEPTS: Accepts =
+    Accepts { command: "build", flags: &["--dev"], options: &[], positional: 0 };
 
 /// How the Worker is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +63,18 @@ pub fn command(words: &[String]) -> Result<()> {
 /// Names the file in which a build under `cargo xtask dev` says how it went.
 pub const REPORT: &str = "KERBSIDE_BUILD_REPORT";
 
-/// wrangler ends when its build fails; while somebody edits, the Worker before goes on being served instead.
+/// wrangler ends when its build fails; while somebody edits, the Worker before goes on being served
+/// instead.
 fn keep_serving(built: Result<()>, report: &Path) -> Result<()> {
     let text = match &built {
-        Err(error) if error.is::<process::Interrupted>() || !folder().join("index.js").is_file() => return built,
-        Err(_) => "the Worker does not compile, so the one before is still served; `cargo xtask build` shows why",
+        Err(error)
+            if error.is::<process::Interrupted>() || !folder().join("index.js").is_file() =>
+        {
+            return built;
+        }
+        Err(_) => {
+            "the Worker does not compile, so the one before is still served; `cargo xtask build` shows why"
+        }
         Ok(()) => "",
     };
     if let Err(error) = built {
@@ -99,19 +108,26 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     let step = Step::start("binding and optimising the Worker (seconds)");
     let mut command = process::command(&worker_build);
     command.arg(profile.flag());
-    command.env("WASM_BINDGEN_BIN", &bindgen).env("WASM_OPT_BIN", node.wasm_opt()).env("ESBUILD_BIN", node.esbuild());
+    command
+        .env("WASM_BINDGEN_BIN", &bindgen)
+        .env("WASM_OPT_BIN", node.wasm_opt())
+        .env("ESBUILD_BIN", node.esbuild());
     node.prepare(&mut command)?;
     toolchain.prepare(&mut command);
     process::run("worker-build", &mut command, Output::Log(&files::log("worker-build")))?;
     let module = folder().join("index.js");
-    let plain = shim::with_plain_handlers(&files::read(&module)?).with_context(|| files::shown(&module))?;
+    let plain =
+        shim::with_plain_handlers(&files::read(&module)?).with_context(|| files::shown(&module))?;
     std::fs::write(&module, plain).with_context(|| format!("cannot write {}", module.display()))?;
     if profile == Profile::Release {
         let wasm = folder().join("index_bg.wasm");
-        let module = strip::without_names(&std::fs::read(&wasm)?).with_context(|| files::shown(&wasm))?;
-        std::fs::write(&wasm, module).with_context(|| format!("cannot write {}", wasm.display()))?;
+        let module =
+            strip::without_names(&std::fs::read(&wasm)?).with_context(|| files::shown(&wasm))?;
+        std::fs::write(&wasm, module)
+            .with_context(|| format!("cannot write {}", wasm.display()))?;
     }
-    std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))?;
+    std::fs::write(&stamp_file, stamp)
+        .with_context(|| format!("cannot write {}", stamp_file.display()))?;
     step.done();
     Ok(())
 }
@@ -119,11 +135,13 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
 /// Two builds at the same time would write the same files, wherever each has cargo's target folder.
 fn build_lock() -> Result<PathBuf> {
     let folder = files::root().join("target/xtask");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder.join("build.lock"))
 }
 
-/// The same call of cargo that worker-build makes, first, so that its messages reach the person as they are.
+/// The same call of cargo that worker-build makes, first, so that its messages reach the person as
+/// they are.
 fn compile(profile: Profile, toolchain: WasmToolchain) -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(files::root()).args(["build", "--lib", "--target", tools::WASM_TARGET]);
@@ -138,8 +156,10 @@ fn compile(profile: Profile, toolchain: WasmToolchain) -> Result<()> {
 
 /// What the built files were made from.
 fn stamp(profile: Profile, toolchain: WasmToolchain, tools: &[&Path]) -> Result<String> {
-    let wasm = toolchain.target().join(tools::WASM_TARGET).join(profile.folder()).join("kerbside.wasm");
-    // Cargo leaves a file alone that is up to date; reading it all to compare would take longer than the rest together.
+    let wasm =
+        toolchain.target().join(tools::WASM_TARGET).join(profile.folder()).join("kerbside.wasm");
+    // Cargo leaves a file alone that is up to date; reading it all to compare would take longer
+    // than the rest together.
     let compiled = std::fs::metadata(&wasm).and_then(|file| Ok((file.len(), file.modified()?)));
     let compiled = compiled.with_context(|| format!("cannot read {}", wasm.display()))?;
     let compiled = format!("{compiled:?}");

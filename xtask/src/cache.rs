@@ -1,4 +1,5 @@
-//! `cargo xtask cache`: purges, erases and inspects what a portal has stored, by its operator routes.
+//! `cargo xtask cache`: purges, erases and inspects what a portal has stored, by its operator
+//! routes.
 
 use std::path::Path;
 
@@ -13,7 +14,10 @@ use crate::table::table;
 const ACCEPTS: Accepts = Accepts {
     command: "cache",
     flags: &["--soft", "--hard", "--everything"],
-    options: &["--url", "--market", "--vin", "--facet", "--origin", "--tag", "--what", "--reason", "--report"],
+    options: &[
+        "--url", "--market", "--vin", "--facet", "--origin", "--tag", "--what", "--reason",
+        "--report",
+    ],
     positional: 0,
 };
 
@@ -40,12 +44,17 @@ fn purge(args: &Args) -> Result<()> {
     let kind = match (args.has("--soft"), args.has("--hard")) {
         (true, false) => "soft",
         (false, true) => "hard",
-        _ => bail!("say how: --soft (served stale while it is fetched again) or --hard (never served again)"),
+        _ => bail!(
+            "say how: --soft (served stale while it is fetched again) or --hard (never served again)"
+        ),
     };
     let vin = vin(args)?;
-    let is_whole = vin.is_none() && ["--facet", "--origin", "--tag"].iter().all(|option| args.value(option).is_none());
+    let is_whole = vin.is_none()
+        && ["--facet", "--origin", "--tag"].iter().all(|option| args.value(option).is_none());
     if is_whole != args.has("--everything") {
-        bail!("say what to purge: --vin, --facet, --origin or --tag, or --everything for the whole market");
+        bail!(
+            "say what to purge: --vin, --facet, --origin or --tag, or --everything for the whole market"
+        );
     }
     let mut body = Map::new();
     body.insert("kind".to_owned(), kind.into());
@@ -73,7 +82,11 @@ fn purge(args: &Args) -> Result<()> {
 }
 
 fn purges(args: &Args) -> Result<()> {
-    refuse(args, "purges", &["--vin", "--facet", "--origin", "--tag", "--what", "--reason", "--report"])?;
+    refuse(
+        args,
+        "purges",
+        &["--vin", "--facet", "--origin", "--tag", "--what", "--reason", "--report"],
+    )?;
     need_market(args)?;
     let market = option(args, "--market");
     let list = Portal::open(args)?.get(&format!("purges?market={}", word(&market)?))?;
@@ -95,7 +108,8 @@ fn purges(args: &Args) -> Result<()> {
 
 fn erase(args: &Args) -> Result<()> {
     refuse(args, "erase", &["--facet", "--origin", "--tag"])?;
-    let vin = vin(args)?.context("say which car: --vin VIN, or --vin - to read it from standard input")?;
+    let vin = vin(args)?
+        .context("say which car: --vin VIN, or --vin - to read it from standard input")?;
     let what = args.value("--what").unwrap_or("vehicle");
     let mut body = Map::new();
     body.insert("vin".to_owned(), vin.expose().into());
@@ -105,7 +119,8 @@ fn erase(args: &Args) -> Result<()> {
     }
     let (text, answer) = Portal::open(args)?.post("erasures", body.into())?;
     if let Some(file) = args.value("--report") {
-        std::fs::write(Path::new(file), format!("{text}\n")).with_context(|| format!("cannot write {file}"))?;
+        std::fs::write(Path::new(file), format!("{text}\n"))
+            .with_context(|| format!("cannot write {file}"))?;
     }
     let proof = answer.get("proof").cloned().unwrap_or_default();
     let mut lines = Vec::new();
@@ -142,7 +157,8 @@ fn erase(args: &Args) -> Result<()> {
 /// The digest is that of the proof's very text.
 fn check_digest(text: &str, said: &str) -> Result<()> {
     let proof = text.strip_prefix("{\"proof\":").and_then(|rest| rest.rsplit_once(",\"digest\":"));
-    let computed = proof.map(|(proof, _)| format!("sha256:{}", kerbside::cache::audit::digest(proof)));
+    let computed =
+        proof.map(|(proof, _)| format!("sha256:{}", kerbside::cache::audit::digest(proof)));
     if computed.as_deref() != Some(said) {
         bail!("the proof's digest is not that of its text: it was changed on the way");
     }
@@ -152,7 +168,8 @@ fn check_digest(text: &str, said: &str) -> Result<()> {
 fn inspect(args: &Args) -> Result<()> {
     refuse(args, "inspect", &["--facet", "--origin", "--tag", "--what", "--report"])?;
     need_market(args)?;
-    let vin = vin(args)?.context("say which car: --vin VIN, or --vin - to read it from standard input")?;
+    let vin = vin(args)?
+        .context("say which car: --vin VIN, or --vin - to read it from standard input")?;
     let mut body = Map::new();
     body.insert("vin".to_owned(), vin.expose().into());
     for option in ["--market", "--reason"] {
@@ -168,7 +185,8 @@ fn inspection(found: &Value) -> String {
     let now = found.get("now_ms").and_then(Value::as_i64).unwrap_or(0);
     let mut parts = vec![format!("car {} in {}\n", show(found, "vehicle"), show(found, "market"))];
     for (name, title) in [("record", "D1"), ("cache", "KV")] {
-        let lines: Vec<Vec<String>> = rows(found, name).iter().map(|row| facet_line(row, found, now)).collect();
+        let lines: Vec<Vec<String>> =
+            rows(found, name).iter().map(|row| facet_line(row, found, now)).collect();
         let headings = [
             "facet",
             "is",
@@ -195,11 +213,25 @@ fn inspection(found: &Value) -> String {
         let state = if until > now { time(row, "until_ms") } else { "over".to_owned() };
         vec![show(row, "origin"), state, time(row, "generation"), show(row, "error")]
     };
-    add("leases", &["origin", "until", "granted", "error"], rows(found, "leases").iter().map(lease).collect());
+    add(
+        "leases",
+        &["origin", "until", "granted", "error"],
+        rows(found, "leases").iter().map(lease).collect(),
+    );
     let breaker = |row: &Value| vec![show(row, "origin"), time(row, "open_until_ms")];
-    add("origins that are left alone", &["origin", "until"], rows(found, "breakers").iter().map(breaker).collect());
+    add(
+        "origins that are left alone",
+        &["origin", "until"],
+        rows(found, "breakers").iter().map(breaker).collect(),
+    );
     let rule = |row: &Value| {
-        vec![show(row, "id"), kind(row).to_owned(), scope(row), time(row, "generation"), time(row, "expires_at_ms")]
+        vec![
+            show(row, "id"),
+            kind(row).to_owned(),
+            scope(row),
+            time(row, "generation"),
+            time(row, "expires_at_ms"),
+        ]
     };
     let rules = rows(found, "purges");
     add("purges", &["id", "kind", "what", "declared", "ends"], rules.iter().map(rule).collect());
@@ -220,8 +252,11 @@ fn facet_line(row: &Value, found: &Value, now: i64) -> Vec<String> {
         Some(id) => format!("{} {id}", show(row, "purge")),
         None => "-".to_owned(),
     };
-    let public =
-        if number("public_bytes") == 0 { "absent".to_owned() } else { format!("{} B", number("public_bytes")) };
+    let public = if number("public_bytes") == 0 {
+        "absent".to_owned()
+    } else {
+        format!("{} B", number("public_bytes"))
+    };
     let age_s = (now - number("stored_at_ms")).max(0) / 1_000;
     vec![
         show(row, "facet"),
@@ -309,7 +344,11 @@ fn need_market(args: &Args) -> Result<()> {
 
 /// A word that needs no escape in an address.
 fn word(text: &str) -> Result<&str> {
-    if text.chars().all(|c| c.is_ascii_alphanumeric()) { Ok(text) } else { bail!("\"{text}\" is no market code") }
+    if text.chars().all(|c| c.is_ascii_alphanumeric()) {
+        Ok(text)
+    } else {
+        bail!("\"{text}\" is no market code")
+    }
 }
 
 fn refuse(args: &Args, action: &str, options: &[&str]) -> Result<()> {

@@ -53,7 +53,8 @@ impl Database {
             Some(folder) => command.arg("--local").arg("--persist-to").arg(folder),
             None => command.arg("--remote"),
         };
-        let answer = process::read("wrangler", &mut command).map_err(|error| self.explain(error))?;
+        let answer =
+            process::read("wrangler", &mut command).map_err(|error| self.explain(error))?;
         let results = parse(&answer)?;
         if results.len() != statements.len() {
             bail!("wrangler answered {} results to {} statements", results.len(), statements.len());
@@ -80,8 +81,10 @@ impl Database {
 
 /// wrangler's answer: `[{"results": [{…}], "success": true}]`, perhaps after lines of its own.
 fn parse(answer: &str) -> Result<Vec<Vec<Row>>> {
-    let start =
-        answer.find("[\n").or_else(|| answer.find("[{")).with_context(|| format!("wrangler answered: {answer}"))?;
+    let start = answer
+        .find("[\n")
+        .or_else(|| answer.find("[{"))
+        .with_context(|| format!("wrangler answered: {answer}"))?;
     let list: Vec<Value> = serde_json::from_str(answer.get(start..).unwrap_or_default().trim())
         .with_context(|| format!("wrangler answered: {answer}"))?;
     let rows = |result: &Value| -> Vec<Row> {

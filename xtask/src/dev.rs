@@ -63,7 +63,9 @@ fn options(args: &Args) -> Result<Options> {
     Ok(Options {
         port,
         region,
-        markets: args.value("--markets").map_or_else(|| crate::files::root().join("markets"), PathBuf::from),
+        markets: args
+            .value("--markets")
+            .map_or_else(|| crate::files::root().join("markets"), PathBuf::from),
         legacy: !args.has("--no-legacy"),
         secrets: args.value("--secrets").map(PathBuf::from),
         state: args.value("--state").map(PathBuf::from),

@@ -1,4 +1,5 @@
-//! Where things lie: the checkout, the cache outside it, and folders and files that appear whole or not at all.
+//! Where things lie: the checkout, the cache outside it, and folders and files that appear whole or
+//! not at all.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 /// The checkout.
 pub fn root() -> PathBuf {
-    let manifest =
-        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest.parent().map_or(manifest.clone(), Path::to_owned)
 }
 
@@ -17,7 +18,8 @@ pub fn root() -> PathBuf {
 /// # Errors
 /// Where neither a variable nor a home folder says where it is.
 pub fn cache() -> Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("KERBSIDE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("kerbside")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/kerbside")))
@@ -37,12 +39,17 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// Makes the folder `to` by filling a temporary one beside it and renaming it, so that an interrupted attempt is not taken
-/// for a finished one. Where somebody else finished first (`whole` says so of `to`), theirs stays.
+/// Makes the folder `to` by filling a temporary one beside it and renaming it, so that an
+/// interrupted attempt is not taken for a finished one. Where somebody else finished first (`whole`
+/// says so of `to`), theirs stays.
 ///
 /// # Errors
 /// Whatever `fill` returns, and what the file system says.
-pub fn make_folder(to: &Path, whole: impl Fn(&Path) -> bool, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub fn make_folder(
+    to: &Path,
+    whole: impl Fn(&Path) -> bool,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     let parent = to.parent().context("a cache folder has a parent")?;
     let name = to.file_name().context("a cache folder has a name")?.to_string_lossy();
     let temporary = TemporaryFolder::make(parent, &format!(".new-{name}"))?;
@@ -69,7 +76,8 @@ impl TemporaryFolder {
     /// Where the file system says no.
     pub fn make(parent: &Path, prefix: &str) -> Result<Self> {
         let path = parent.join(format!("{prefix}-{}", crate::stack::secrets::random_hex(6)?));
-        std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
     }
 
@@ -81,7 +89,8 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // A program that is just ending may still write once: try again rather than leave the folder behind.
+        // A program that is just ending may still write once: try again rather than leave the
+        // folder behind.
         for _ in 0..10 {
             if std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists() {
                 return;

@@ -1,7 +1,8 @@
 //! `cargo xtask fuzz`: runs the fuzz targets of `fuzz/` by cargo-fuzz (libFuzzer).
 //!
-//! Without a sanitizer: everything that is fuzzed is safe Rust, so what counts are panics, overflows (checked in this profile),
-//! time and memory. Inputs that fail are kept in `fuzz/artifacts`, new ones in `fuzz/corpus`; `fuzz/seeds` is where each starts.
+//! Without a sanitizer: everything that is fuzzed is safe Rust, so what counts are panics,
+//! overflows (checked in this profile), time and memory. Inputs that fail are kept in
+//! `fuzz/artifacts`, new ones in `fuzz/corpus`; `fuzz/seeds` is where each starts.
 
 use std::path::Path;
 
@@ -13,7 +14,8 @@ use crate::process::{self, Output};
 use crate::say;
 use crate::tools;
 
-const ACCEPTS: Accepts = Accepts { command: "fuzz", flags: &[], options: &["--seconds"], positional: 1 };
+const ACCEPTS: Accepts =
+    Accepts { command: "fuzz", flags: &[], options: &["--seconds"], positional: 1 };
 
 /// How long each target runs where nothing is said.
 const SECONDS: u32 = 60;
@@ -21,7 +23,8 @@ const SECONDS: u32 = 60;
 const SLOWEST_S: u32 = 10;
 /// An input that takes more memory is a finding: an isolate has 128 MB.
 const MOST_MEMORY_MB: u32 = 512;
-/// Inputs are no longer than this: origins' answers are cut at `max_bytes`, and long inputs find little.
+/// Inputs are no longer than this: origins' answers are cut at `max_bytes`, and long inputs find
+/// little.
 const LONGEST_INPUT: u32 = 8192;
 
 /// `cargo xtask fuzz`.
@@ -32,9 +35,11 @@ pub fn command(words: &[String]) -> Result<()> {
     let args = Args::parse(&ACCEPTS, words)?;
     let seconds = match args.value("--seconds") {
         None => SECONDS,
-        Some(text) => {
-            text.parse().ok().filter(|seconds| *seconds > 0).context("--seconds is a whole number above 0")?
-        }
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|seconds| *seconds > 0)
+            .context("--seconds is a whole number above 0")?,
     };
     let all = targets()?;
     let chosen: Vec<&String> = match args.positional().first() {
@@ -77,19 +82,29 @@ fn run(targets: &[&String], seconds: u32) -> Result<()> {
 fn one(target: &str, seconds: u32) -> Result<()> {
     let folder = files::root().join("fuzz");
     let (corpus, seeds) = (folder.join("corpus").join(target), folder.join("seeds").join(target));
-    std::fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", files::shown(&corpus)))?;
+    std::fs::create_dir_all(&corpus)
+        .with_context(|| format!("cannot make {}", files::shown(&corpus)))?;
     if !seeds.is_dir() {
         bail!("{} is missing: what the target starts from", files::shown(&seeds));
     }
     let mut cargo = process::command(tools::cargo_fuzz()?);
-    cargo.current_dir(files::root()).args(["fuzz", "run", "--sanitizer", "none", target]).arg(&corpus).arg(&seeds);
+    cargo
+        .current_dir(files::root())
+        .args(["fuzz", "run", "--sanitizer", "none", target])
+        .arg(&corpus)
+        .arg(&seeds);
     cargo.arg("--");
     cargo.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={SLOWEST_S}"));
     cargo.arg(format!("-rss_limit_mb={MOST_MEMORY_MB}")).arg(format!("-max_len={LONGEST_INPUT}"));
     cargo.arg("-print_final_stats=0");
-    // The instrumentation is an unstable option of a stable compiler; the product itself is never built this way.
+    // The instrumentation is an unstable option of a stable compiler; the product itself is never
+    // built this way.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", files::target().join("fuzz"));
-    process::run(&format!("fuzz target {target}"), &mut cargo, Output::Log(&files::log(&format!("fuzz-{target}"))))
+    process::run(
+        &format!("fuzz target {target}"),
+        &mut cargo,
+        Output::Log(&files::log(&format!("fuzz-{target}"))),
+    )
 }
 
 /// The targets, by their files.
@@ -97,7 +112,8 @@ fn targets() -> Result<Vec<String>> {
     let folder = files::root().join("fuzz/fuzz_targets");
     let entries = std::fs::read_dir(&folder).context("there is no folder fuzz/fuzz_targets")?;
     let name = |path: &Path| Some(path.file_name()?.to_str()?.strip_suffix(".rs")?.to_owned());
-    let mut targets: Vec<String> = entries.flatten().filter_map(|entry| name(&entry.path())).collect();
+    let mut targets: Vec<String> =
+        entries.flatten().filter_map(|entry| name(&entry.path())).collect();
     targets.sort();
     Ok(targets)
 }
@@ -105,5 +121,8 @@ fn targets() -> Result<Vec<String>> {
 /// libFuzzer ends with the number of its runs.
 fn last_line(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
-    text.lines().rev().find(|line| line.starts_with("Done ") || line.contains("ERROR: libFuzzer")).map(str::to_owned)
+    text.lines()
+        .rev()
+        .find(|line| line.starts_with("Done ") || line.contains("ERROR: libFuzzer"))
+        .map(str::to_owned)
 }

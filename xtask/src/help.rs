@@ -202,6 +202,8 @@ pub fn of(topic: Option<&str>) -> anyhow::Result<&'static str> {
         Some("keys") => KEYS,
         Some("audit") => AUDIT,
         Some("size") => SIZE,
-        Some(other) => anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them"),
+        Some(other) => {
+            anyhow::bail!("there is no command \"{other}\"; `cargo xtask help` lists them")
+        }
     })
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and says which keys are in use.
+//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and says which keys are in
+//! use.
 
 mod status;
 
@@ -22,9 +23,11 @@ const ACCEPTS: Accepts = Accepts {
     options: &["--env", "--secrets", "--state", "--url", "--name", "--number"],
     positional: 1,
 };
-/// How long a new secret may take to be everywhere; a person restarts `cargo xtask dev` in that time.
+/// How long a new secret may take to be everywhere; a person restarts `cargo xtask dev` in that
+/// time.
 const WAIT: Duration = Duration::from_mins(5);
-/// How often the record is gone through: an isolate that did not know the new key may have written meanwhile.
+/// How often the record is gone through: an isolate that did not know the new key may have written
+/// meanwhile.
 const MOST_PASSES: usize = 4;
 
 /// `cargo xtask keys …`.
@@ -61,14 +64,18 @@ fn new(args: &Args) -> Result<()> {
         Some("vehicle-ids") => println!("{}", secrets::vehicle_id_key(number)?),
         Some("operator") => {
             let name = args.value("--name").context("say whose token it is: --name ada")?;
-            let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+            let is_letter = |c: char| {
+                c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.')
+            };
             if name.len() > 32 || !name.chars().all(is_letter) {
                 bail!("a name has up to 32 small letters, digits, hyphens, dots and underscores");
             }
             let token = secrets::operator_token()?;
             println!("token   {token}");
             println!("secret  {}", secrets::operator_line(name, &token));
-            say::line("give the token to its owner, who sets KERBSIDE_OPERATOR_TOKEN; it is shown this once");
+            say::line(
+                "give the token to its owner, who sets KERBSIDE_OPERATOR_TOKEN; it is shown this once",
+            );
             say::line(
                 "add the other line to the comma list in OPERATOR_TOKENS: `wrangler secret put OPERATOR_TOKENS --env <region>`",
             );
@@ -91,16 +98,21 @@ impl Target {
         let environment = args.value("--env");
         match (args.value("--secrets"), args.value("--state"), environment) {
             (Some(file), None, None) => Ok(Self::File(file.into())),
-            (None, Some(folder), environment) => {
-                Ok(Self::File(PathBuf::from(folder).join(environment.unwrap_or("eu")).join("secrets.env")))
-            }
+            (None, Some(folder), environment) => Ok(Self::File(
+                PathBuf::from(folder).join(environment.unwrap_or("eu")).join("secrets.env"),
+            )),
             (None, None, Some(environment)) if crate::stack::REGIONS.contains(&environment) => {
                 Ok(Self::Environment(environment.to_owned()))
             }
             (None, None, Some(other)) => {
-                bail!("there is no environment \"{other}\"; there are {}", crate::stack::REGIONS.join(" and "))
+                bail!(
+                    "there is no environment \"{other}\"; there are {}",
+                    crate::stack::REGIONS.join(" and ")
+                )
             }
-            _ => bail!("say where the keys are: --env eu|us, or of local development --secrets FILE or --state DIR"),
+            _ => bail!(
+                "say where the keys are: --env eu|us, or of local development --secrets FILE or --state DIR"
+            ),
         }
     }
 
@@ -108,7 +120,8 @@ impl Target {
     fn waiting(&self, newest: u8) -> Result<Option<u8>> {
         let Self::File(file) = self else { return Ok(None) };
         let names = secrets::read_file(file)?;
-        let numbers = names.keys().filter_map(|name| name.strip_prefix(SEALING_KEY)?.parse::<u8>().ok());
+        let numbers =
+            names.keys().filter_map(|name| name.strip_prefix(SEALING_KEY)?.parse::<u8>().ok());
         Ok(numbers.max().filter(|number| *number > newest))
     }
 
@@ -119,7 +132,9 @@ impl Target {
             Self::Environment(environment) => {
                 let mut command = Node::ensure()?.wrangler(&[])?;
                 command.args(["secret", "put", &name, "--env", environment]);
-                process::exchange("wrangler", &mut command, Some(&format!("{key}\n"))).map(drop).map_err(explain)
+                process::exchange("wrangler", &mut command, Some(&format!("{key}\n")))
+                    .map(drop)
+                    .map_err(explain)
             }
         }
     }
@@ -142,8 +157,8 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     error.context("the secret could not be set; nothing has changed")
 }
 
-/// Makes the next key unless one is under way, then seals everything under it. Where it is interrupted it goes on when it is called
-/// again.
+/// Makes the next key unless one is under way, then seals everything under it. Where it is
+/// interrupted it goes on when it is called again.
 fn rotate(args: &Args) -> Result<()> {
     let target = Target::of(args)?;
     let portal = Portal::open(args)?;
@@ -163,7 +178,10 @@ fn rotate(args: &Args) -> Result<()> {
         }
     };
     if number == status.newest {
-        say::line(&format!("{} rows are still under older keys than {number}: going on", status.older()));
+        say::line(&format!(
+            "{} rows are still under older keys than {number}: going on",
+            status.older()
+        ));
     } else {
         say::line(target.advice());
         wait_for(&portal, number)?;
@@ -192,7 +210,8 @@ fn wait_for(portal: &Portal, number: u8) -> Result<()> {
     let started = Instant::now();
     loop {
         // While the portal restarts it does not answer.
-        let newest = process::attempt(portal.get("keys"))?.and_then(|keys| keys.get("newest")?.as_u64());
+        let newest =
+            process::attempt(portal.get("keys"))?.and_then(|keys| keys.get("newest")?.as_u64());
         if newest.is_some_and(|newest| newest >= u64::from(number)) {
             return Ok(());
         }
@@ -213,9 +232,12 @@ fn wait_for(portal: &Portal, number: u8) -> Result<()> {
 fn pass(portal: &Portal) -> Result<u64> {
     let (mut after, mut resealed, mut failed) = (None::<String>, 0, 0);
     loop {
-        let body: Map<String, Value> = after.iter().map(|after| ("after".to_owned(), after.as_str().into())).collect();
+        let body: Map<String, Value> =
+            after.iter().map(|after| ("after".to_owned(), after.as_str().into())).collect();
         let (_, chunk) = portal.post("resealings", body.into()).with_context(|| {
-            format!("{resealed} rows are under the new key; run this again, it goes on with the others")
+            format!(
+                "{resealed} rows are under the new key; run this again, it goes on with the others"
+            )
         })?;
         let number = |name: &str| chunk.get(name).and_then(Value::as_u64).unwrap_or(0);
         resealed += number("resealed");
@@ -244,8 +266,12 @@ mod tests {
     fn ok_where_keys_are() -> Result<()> {
         assert!(matches!(target("--env us")?, Target::Environment(region) if region == "us"));
         assert!(matches!(target("--secrets a/b")?, Target::File(file) if file.ends_with("a/b")));
-        assert!(matches!(target("--state s")?, Target::File(file) if file.ends_with("s/eu/secrets.env")));
-        assert!(matches!(target("--state s --env us")?, Target::File(file) if file.ends_with("s/us/secrets.env")));
+        assert!(
+            matches!(target("--state s")?, Target::File(file) if file.ends_with("s/eu/secrets.env"))
+        );
+        assert!(
+            matches!(target("--state s --env us")?, Target::File(file) if file.ends_with("s/us/secrets.env"))
+        );
         for wrong in ["", "--env apac", "--secrets a --state s", "--secrets a --env eu"] {
             assert!(target(wrong).is_err(), "{wrong}");
         }

@@ -1,4 +1,5 @@
-//! Locks that other calls of these commands respect. The system lets go of them when the process ends, however it ends.
+//! Locks that other calls of these commands respect. The system lets go of them when the process
+//! ends, however it ends.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -14,13 +15,19 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of this file, which is made where it is missing; `None` where another process has it.
+    /// Takes the lock of this file, which is made where it is missing; `None` where another process
+    /// has it.
     ///
     /// # Errors
     /// Where the file cannot be made or locked.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
         let cannot = || format!("cannot lock {}", path.display());
-        let file = File::options().create(true).truncate(false).write(true).open(path).with_context(cannot)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .with_context(cannot)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

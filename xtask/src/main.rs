@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything a developer, a market manager and CI run here.
 //!
-//! Owns the choice of the command; each command is a module. Needs Rust and Node; finds or installs the rest. Results go to
-//! standard output, progress and errors to standard error.
+//! Owns the choice of the command; each command is a module. Needs Rust and Node; finds or installs
+//! the rest. Results go to standard output, progress and errors to standard error.
 
 mod args;
 mod audit;

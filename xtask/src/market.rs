@@ -1,4 +1,5 @@
-//! `cargo xtask market`: checks, publishes, rolls back and lists market files. For people who know their market, not this code.
+//! `cargo xtask market`: checks, publishes, rolls back and lists market files. For people who know
+//! their market, not this code.
 
 mod date;
 mod files;
@@ -33,7 +34,9 @@ const ACCEPTS: Accepts = Accepts {
 /// Market files with errors, a wrong call, or what the store says.
 pub fn command(words: &[String]) -> Result<()> {
     let Some((action, rest)) = words.split_first() else {
-        bail!("say what to do with the markets: check, publish, rollback or list; see `cargo xtask help market`");
+        bail!(
+            "say what to do with the markets: check, publish, rollback or list; see `cargo xtask help market`"
+        );
     };
     let args = Args::parse(&ACCEPTS, rest)?;
     match action.as_str() {
@@ -55,7 +58,13 @@ fn check(args: &Args) -> Result<()> {
     let compiled = Files::named(args.positional())?.compile_plain()?;
     for one in &compiled {
         let market = &one.market;
-        println!("{}  {} ({}): good, version {}", market.code, market.name, market.region, short(&one.hash));
+        println!(
+            "{}  {} ({}): good, version {}",
+            market.code,
+            market.name,
+            market.region,
+            short(&one.hash)
+        );
     }
     println!("{} checked, no errors", count(compiled.len()));
     Ok(())
@@ -75,7 +84,8 @@ fn publish(args: &Args) -> Result<()> {
             market.region
         );
     }
-    let chosen: Vec<Compiled> = chosen.into_iter().filter(|one| one.market.region.as_str() == region).collect();
+    let chosen: Vec<Compiled> =
+        chosen.into_iter().filter(|one| one.market.region.as_str() == region).collect();
     if chosen.is_empty() {
         bail!("no market file belongs to the region {region}");
     }
@@ -89,8 +99,11 @@ fn publish(args: &Args) -> Result<()> {
     store.put(&change.puts)?;
     store.delete(&change.deletes)?;
     for one in &chosen {
-        let state =
-            if change.unchanged.contains(&one.market.code) { "was live already" } else { "is live within a minute" };
+        let state = if change.unchanged.contains(&one.market.code) {
+            "was live already"
+        } else {
+            "is live within a minute"
+        };
         println!("{}  {}: version {} {state}", one.market.code, one.market.name, short(&one.hash));
     }
     Ok(())
@@ -101,17 +114,23 @@ fn rollback(args: &Args) -> Result<()> {
     let [code] = args.positional() else {
         bail!("say which market to roll back: `cargo xtask market rollback --env {region} CODE`");
     };
-    let code = MarketCode::new(code.as_str()).with_context(|| format!("\"{code}\" is no market code"))?;
+    let code =
+        MarketCode::new(code.as_str()).with_context(|| format!("\"{code}\" is no market code"))?;
     let store = Store::open(args, region)?;
     let mut histories = publication::histories(&store, [&code])?;
     let history = histories.remove(&code).unwrap_or_default();
     let [.., before, current] = history.as_slice() else {
-        bail!("{code} has no version before the current one in {region}: there is nothing to roll back to");
+        bail!(
+            "{code} has no version before the current one in {region}: there is nothing to roll back to"
+        );
     };
     let key = kerbside::market::published::version_key(&code, &before.hash);
     let kept = store.get(std::slice::from_ref(&key))?.remove(&key);
     let kept = kept.with_context(|| {
-        format!("version {} of {code} is no longer kept: publish it again from its file", short(&before.hash))
+        format!(
+            "version {} of {code} is no longer kept: publish it again from its file",
+            short(&before.hash)
+        )
     })?;
     store.put(&publication::rollback(&code, &history, kept)?)?;
     println!(
@@ -128,7 +147,8 @@ fn list(args: &Args) -> Result<()> {
     let compiled = Files::named(&[])?.compile_plain()?;
     for one in &compiled {
         let market = &one.market;
-        let locales: Vec<&str> = market.locales.iter().map(kerbside::market::Locale::as_str).collect();
+        let locales: Vec<&str> =
+            market.locales.iter().map(kerbside::market::Locale::as_str).collect();
         println!(
             "{:<4} {:<24} {:<3} version {}  {}",
             market.code.as_str(),
@@ -139,7 +159,10 @@ fn list(args: &Args) -> Result<()> {
         );
     }
     let Some(region) = args.value("--env") else { return Ok(()) };
-    let here = compiled.iter().filter(|one| one.market.region.as_str() == region).map(|one| &one.market.code);
+    let here = compiled
+        .iter()
+        .filter(|one| one.market.region.as_str() == region)
+        .map(|one| &one.market.code);
     let store = Store::open(args, region)?;
     println!("\npublished in {region}, newest first:");
     for (code, history) in publication::histories(&store, here)? {
@@ -147,7 +170,12 @@ fn list(args: &Args) -> Result<()> {
             println!("{code:<4} never");
         }
         for version in history.iter().rev() {
-            println!("{:<4} version {}  {}", code.as_str(), short(&version.hash), version.published_at);
+            println!(
+                "{:<4} version {}  {}",
+                code.as_str(),
+                short(&version.hash),
+                version.published_at
+            );
         }
     }
     Ok(())
@@ -156,7 +184,10 @@ fn list(args: &Args) -> Result<()> {
 fn region(args: &Args) -> Result<&str> {
     let region = args.value("--env").context("say where: --env eu or --env us")?;
     if !crate::stack::REGIONS.contains(&region) {
-        bail!("there is no environment \"{region}\"; there are {}", crate::stack::REGIONS.join(" and "));
+        bail!(
+            "there is no environment \"{region}\"; there are {}",
+            crate::stack::REGIONS.join(" and ")
+        );
     }
     Ok(region)
 }
@@ -185,9 +216,13 @@ impl Store {
     fn open(args: &Args, region: &str) -> Result<Self> {
         let folder = args.value("--persist-to");
         match (args.has("--local"), folder) {
-            (true, Some(folder)) => Ok(Self::local(Node::ensure()?, region, std::path::absolute(folder)?)),
+            (true, Some(folder)) => {
+                Ok(Self::local(Node::ensure()?, region, std::path::absolute(folder)?))
+            }
             (true, None) => {
-                bail!("--local needs --persist-to DIR: the folder that `wrangler dev --persist-to` was given")
+                bail!(
+                    "--local needs --persist-to DIR: the folder that `wrangler dev --persist-to` was given"
+                )
             }
             (false, Some(_)) => bail!("--persist-to is for the local store: add --local"),
             (false, None) => Ok(Self::remote(Node::ensure()?, region)),

@@ -1,6 +1,7 @@
 //! The operator routes of a portal (`/operator/v1/…`) as commands use them.
 //!
-//! Owns where the portal is, the token, and how refusals are told. Node makes the request: this program has no HTTPS.
+//! Owns where the portal is, the token, and how refusals are told. Node makes the request: this
+//! program has no HTTPS.
 
 use std::io::Read as _;
 
@@ -32,7 +33,9 @@ impl Portal {
     /// Where one of them is missing, or the token would go out in the clear.
     pub fn open(args: &Args) -> Result<Self> {
         let url = args.value("--url").map(str::to_owned).or_else(|| std::env::var(URL).ok());
-        let url = url.context("say where the portal is: --url https://eu.example.com, or the variable KERBSIDE_URL")?;
+        let url = url.context(
+            "say where the portal is: --url https://eu.example.com, or the variable KERBSIDE_URL",
+        )?;
         let url = checked(&url)?;
         let token = std::env::var(TOKEN).ok().filter(|token| !token.trim().is_empty()).with_context(|| {
             format!(
@@ -66,7 +69,8 @@ impl Portal {
 
     fn exchange(&self, method: &str, path: &str, body: Option<Value>) -> Result<(String, Value)> {
         let url = format!("{}/operator/v1/{path}", self.url);
-        let request = json!({"url": url, "method": method, "token": self.token, "body": body}).to_string();
+        let request =
+            json!({"url": url, "method": method, "token": self.token, "body": body}).to_string();
         let mut command = self.node.command()?;
         command.arg("--no-warnings").arg("xtask/js/request.mjs");
         let answer = process::exchange("the request", &mut command, Some(&request))?;
@@ -79,8 +83,13 @@ impl Portal {
         let read: Option<Value> = serde_json::from_str(&text).ok();
         match read {
             Some(value) if (200..300).contains(&status) => Ok((text, value)),
-            Some(problem) if problem.get("title").is_some() => bail!("{}", refusal(&self.url, status, &problem)),
-            _ => bail!("{} answered {status}, and not as Kerbside does: is the address right?", self.url),
+            Some(problem) if problem.get("title").is_some() => {
+                bail!("{}", refusal(&self.url, status, &problem))
+            }
+            _ => bail!(
+                "{} answered {status}, and not as Kerbside does: is the address right?",
+                self.url
+            ),
         }
     }
 }
@@ -100,7 +109,9 @@ fn refusal(url: &str, status: u64, problem: &Value) -> String {
         lines.push(format!("{pointer}{}", part("detail")));
     }
     if status == 401 {
-        lines.push(format!("Look at {TOKEN}: its hash must stand in the portal's secret OPERATOR_TOKENS."));
+        lines.push(format!(
+            "Look at {TOKEN}: its hash must stand in the portal's secret OPERATOR_TOKENS."
+        ));
     }
     lines.push(format!("request {}", text("request_id")));
     lines.join("\n  ")
@@ -109,7 +120,8 @@ fn refusal(url: &str, status: u64, problem: &Value) -> String {
 /// An address without a slash at its end. A token goes over TLS, or stays on this machine.
 fn checked(url: &str) -> Result<String> {
     let url = url.trim_end_matches('/');
-    let host = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+    let host =
+        url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
     match host {
         Some("127.0.0.1" | "localhost") => Ok(url.to_owned()),
         Some(_) => bail!("{url} is not encrypted, and the token would go over it; use https://"),
@@ -118,7 +130,8 @@ fn checked(url: &str) -> Result<String> {
     }
 }
 
-/// The VIN of `--vin`, read from standard input where that is `-`, so that it is not in the shell's history.
+/// The VIN of `--vin`, read from standard input where that is `-`, so that it is not in the shell's
+/// history.
 ///
 /// # Errors
 /// Where it is none.
@@ -144,7 +157,12 @@ mod tests {
         for good in ["https://eu.example.com", "http://127.0.0.1:8787", "http://localhost:1"] {
             assert_eq!(checked(&format!("{good}/")).ok().as_deref(), Some(good));
         }
-        for bad in ["http://eu.example.com", "http://127.0.0.1.example.com", "eu.example.com", "file:///etc"] {
+        for bad in [
+            "http://eu.example.com",
+            "http://127.0.0.1.example.com",
+            "eu.example.com",
+            "file:///etc",
+        ] {
             assert!(checked(bad).is_err(), "{bad}");
         }
     }

@@ -1,7 +1,9 @@
-//! Other programs: started in process groups of their own, so that ending one ends everything that it started.
+//! Other programs: started in process groups of their own, so that ending one ends everything that
+//! it started.
 //!
-//! Owns signals: Ctrl-C, SIGTERM and SIGHUP set a flag; whatever waits here notices it within moments, ends what it started
-//! and returns [`Interrupted`]. A second signal ends this process at once.
+//! Owns signals: Ctrl-C, SIGTERM and SIGHUP set a flag; whatever waits here notices it within
+//! moments, ends what it started and returns [`Interrupted`]. A second signal ends this process at
+//! once.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -81,7 +83,8 @@ impl Running {
     /// Starts a program in a process group of its own.
     ///
     /// # Errors
-    /// Where it cannot be started, and [`Interrupted`] once a signal has arrived: nothing new starts then.
+    /// Where it cannot be started, and [`Interrupted`] once a signal has arrived: nothing new
+    /// starts then.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         check_stopped()?;
         let child = command
@@ -174,7 +177,8 @@ pub enum Output<'a> {
 /// Runs a program to its end.
 ///
 /// # Errors
-/// Where it cannot be started or fails (the message then has the end of its log, or [`Interrupted`].
+/// Where it cannot be started or fails (the message then has the end of its log, or
+/// [`Interrupted`].
 pub fn run(name: &str, command: &mut Command, output: Output<'_>) -> Result<()> {
     command.stdin(Stdio::null());
     let status = match output {
@@ -190,8 +194,12 @@ pub fn run(name: &str, command: &mut Command, output: Output<'_>) -> Result<()> 
         return Ok(());
     }
     match output {
-        Output::Log(path) => bail!("{name} failed ({status}); the end of {}:\n{}", path.display(), tail(path, 40)),
-        Output::Tee(path) => bail!("{name} failed ({status}); all of its output is in {}", path.display()),
+        Output::Log(path) => {
+            bail!("{name} failed ({status}); the end of {}:\n{}", path.display(), tail(path, 40))
+        }
+        Output::Tee(path) => {
+            bail!("{name} failed ({status}); all of its output is in {}", path.display())
+        }
         Output::Inherit => bail!("{name} failed ({status})"),
     }
 }
@@ -201,7 +209,8 @@ fn run_tee(name: &str, command: &mut Command, path: &Path) -> Result<ExitStatus>
     let (mut reader, writer) = std::io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let running = Running::start(name, command)?;
-    // The command still holds our ends of the pipe; without this the reader would never see its end.
+    // The command still holds our ends of the pipe; without this the reader would never see its
+    // end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let copy = thread::spawn(move || {
         let mut buffer = [0; 8192];
@@ -225,7 +234,8 @@ pub fn read(name: &str, command: &mut Command) -> Result<String> {
     exchange(name, command, None)
 }
 
-/// The same with a text on its standard input: what arguments would show to everybody on the machine.
+/// The same with a text on its standard input: what arguments would show to everybody on the
+/// machine.
 ///
 /// # Errors
 /// Where it cannot be started or fails; the message then has what it said.
@@ -304,7 +314,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 
 fn create(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
     }
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask report`: what is consumed, out of which system, how old, and what it cost in time. Reads D1 only.
+//! `cargo xtask report`: what is consumed, out of which system, how old, and what it cost in time.
+//! Reads D1 only.
 //!
-//! The tables that it reads are filled by `kerbside::cache` (usage, vehicle, origin calls) and described in docs/STORAGE.md;
-//! docs/ANALYSIS.md has the SQL for questions of one's own.
+//! The tables that it reads are filled by `kerbside::cache` (usage, vehicle, origin calls) and
+//! described in docs/STORAGE.md; docs/ANALYSIS.md has the SQL for questions of one's own.
 
 mod figures;
 mod table;
@@ -53,9 +54,11 @@ pub fn command(words: &[String]) -> Result<()> {
         None => Some(HOURS),
     };
     let hours = hours.context("--hours needs a whole number from 1 to 10000")?;
-    let market = args
-        .value("--market")
-        .map(|code| MarketCode::new(code).with_context(|| format!("\"{code}\" is no market code")).map(String::from));
+    let market = args.value("--market").map(|code| {
+        MarketCode::new(code)
+            .with_context(|| format!("\"{code}\" is no market code"))
+            .map(String::from)
+    });
     let market = market.transpose()?;
     let database = open(&args)?;
     let rows = database.query(&statements(hours, market.as_deref()))?;
@@ -77,10 +80,17 @@ fn open(args: &Args) -> Result<Database> {
     match (args.has("--local"), args.has("--remote"), args.value("--state")) {
         (true, true, _) => bail!("--local and --remote exclude each other"),
         (_, true, Some(_)) => bail!("--state is for a local database: leave --remote out"),
-        (_, true, None) => Ok(Database::remote(Node::ensure()?, region.context("say where: --env eu or --env us")?)),
-        (_, false, Some(state)) => Database::of_state(Node::ensure()?, region.unwrap_or("eu"), Path::new(state)),
+        (_, true, None) => Ok(Database::remote(
+            Node::ensure()?,
+            region.context("say where: --env eu or --env us")?,
+        )),
+        (_, false, Some(state)) => {
+            Database::of_state(Node::ensure()?, region.unwrap_or("eu"), Path::new(state))
+        }
         (true, false, None) => {
-            bail!("--local needs --state DIR: the folder that `cargo xtask dev --state DIR` was given")
+            bail!(
+                "--local needs --state DIR: the folder that `cargo xtask dev --state DIR` was given"
+            )
         }
         (false, false, None) => {
             bail!(
@@ -118,13 +128,21 @@ fn statements(hours: u32, market: Option<&str>) -> Vec<String> {
 }
 
 impl Report {
-    fn new(environment: String, hours: u32, market: Option<String>, mut rows: Vec<Vec<Row>>) -> Self {
+    fn new(
+        environment: String,
+        hours: u32,
+        market: Option<String>,
+        mut rows: Vec<Vec<Row>>,
+    ) -> Self {
         let mut next = || if rows.is_empty() { Vec::new() } else { rows.remove(0) };
         let models = next().iter().map(Model::of).collect();
         let facets = Facet::all(&next());
         let origins = Origin::all(&next());
         let retention = next().first().map(|row| {
-            let state = row.get("state").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+            let state = row
+                .get("state")
+                .and_then(Value::as_str)
+                .and_then(|text| serde_json::from_str(text).ok());
             json!({"ran_at": row.get("ran_at"), "state": state.unwrap_or(Value::Null)})
         });
         Self { environment, hours, market, models, facets, origins, retention }
@@ -143,13 +161,17 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let market = self.market.as_ref().map(|code| format!(", market {code}")).unwrap_or_default();
+        let market =
+            self.market.as_ref().map(|code| format!(", market {code}")).unwrap_or_default();
         let mut text = format!("{}, the last {} hours{market}\n", self.environment, self.hours);
         let none = |what: &str| format!("  nothing: {what}\n");
 
         text += "\nModels most looked at (cars seen in this time; views since each car was first stored)\n";
-        let models = Table::of(&["market", "make", "model", "years", "cars", "views", "last seen"], 4..6);
-        text += &models.text(self.models.iter().map(Model::cells)).unwrap_or_else(|| none("no car was looked at"));
+        let models =
+            Table::of(&["market", "make", "model", "years", "cars", "views", "last seen"], 4..6);
+        text += &models
+            .text(self.models.iter().map(Model::cells))
+            .unwrap_or_else(|| none("no car was looked at"));
 
         text += "\nHow facets were answered (shares of the answers that were not withheld)\n";
         let columns = [
@@ -169,24 +191,40 @@ impl Report {
             "withheld",
         ];
         let facets = Table::of(&columns, 3..14);
-        text += &facets.text(self.facets.iter().map(Facet::cells)).unwrap_or_else(|| none("no facet was asked for"));
+        text += &facets
+            .text(self.facets.iter().map(Facet::cells))
+            .unwrap_or_else(|| none("no facet was asked for"));
         if !self.facets.is_empty() {
             text += "  cached = hit + stale + instead + none from the cache; instead: an old one, because the origin failed or was late;\n  \
                      none: the origin says that there is none; withheld: a number of answers above the caller's tier\n";
         }
 
         text += "\nOrigins (milliseconds of good calls, from a histogram)\n";
-        let origins = Table::of(&["market", "origin", "calls", "errors", "p50", "p95", "p99", "which errors"], 2..7);
-        text += &origins.text(self.origins.iter().map(Origin::cells)).unwrap_or_else(|| none("no origin was asked"));
+        let origins = Table::of(
+            &["market", "origin", "calls", "errors", "p50", "p95", "p99", "which errors"],
+            2..7,
+        );
+        text += &origins
+            .text(self.origins.iter().map(Origin::cells))
+            .unwrap_or_else(|| none("no origin was asked"));
 
         text += "\nStaleness served (of the answers that had a facet)\n";
-        let columns =
-            ["market", "facet", "with a facet", "stale", "instead", "mean age", "mean age stale", "oldest stale"];
+        let columns = [
+            "market",
+            "facet",
+            "with a facet",
+            "stale",
+            "instead",
+            "mean age",
+            "mean age stale",
+            "oldest stale",
+        ];
         let stale = Table::of(&columns, 2..8);
         let rows = self.facets.iter().filter_map(Facet::staleness);
         text += &stale.text(rows).unwrap_or_else(|| none("no facet was served"));
 
-        text + "\nRetention: " + &self.retention.as_ref().map_or_else(|| "has not run yet\n".to_owned(), ran)
+        text + "\nRetention: "
+            + &self.retention.as_ref().map_or_else(|| "has not run yet\n".to_owned(), ran)
     }
 }
 
@@ -201,8 +239,10 @@ fn ran(run: &Value) -> String {
 /// `stored_facet 12, lease 3`.
 fn removed(run: &Value) -> String {
     let tables = run.pointer("/state/removed").and_then(Value::as_object).into_iter().flatten();
-    let some: Vec<String> =
-        tables.filter(|(_, rows)| rows.as_i64() != Some(0)).map(|(table, rows)| format!("{table} {rows}")).collect();
+    let some: Vec<String> = tables
+        .filter(|(_, rows)| rows.as_i64() != Some(0))
+        .map(|(table, rows)| format!("{table} {rows}"))
+        .collect();
     if some.is_empty() { "nothing".to_owned() } else { some.join(", ") }
 }
 
@@ -251,7 +291,10 @@ mod tests {
             "Retention: last ran 2026-11-20T08:07:00Z, removed stored_facet 12; more is left for the next run",
         ] {
             let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(text.lines().any(|found| words(found) == words(line)), "{line:?} is not in\n{text}");
+            assert!(
+                text.lines().any(|found| words(found) == words(line)),
+                "{line:?} is not in\n{text}"
+            );
         }
     }
 

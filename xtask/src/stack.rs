@@ -1,6 +1,8 @@
-//! The whole portal on this machine: the Worker in workerd, its stores, and stand-ins for the legacy systems.
+//! The whole portal on this machine: the Worker in workerd, its stores, and stand-ins for the
+//! legacy systems.
 //!
-//! Owns the order in which the parts start and how they end. `dev`, `test` and `bench` run the same stack.
+//! Owns the order in which the parts start and how they end. `dev`, `test` and `bench` run the same
+//! stack.
 
 mod frozen;
 mod http;
@@ -49,9 +51,11 @@ pub struct Options {
     pub secrets: Option<PathBuf>,
     /// The folder to keep state in; else a temporary one.
     pub state: Option<PathBuf>,
-    /// Whether breakers hardly open: tests make origins fail on purpose, and one must not find what another left.
+    /// Whether breakers hardly open: tests make origins fail on purpose, and one must not find what
+    /// another left.
     pub patient: bool,
-    /// Whether the Worker is built anew when its source changes. Otherwise it stays what it was at the start.
+    /// Whether the Worker is built anew when its source changes. Otherwise it stays what it was at
+    /// the start.
     pub watch: bool,
 }
 
@@ -85,7 +89,8 @@ pub struct Stack {
     pub operator_token: Option<String>,
     /// The Node that everything runs on.
     pub node: Node,
-    // In the order in which they end: the Worker, the systems that it asks, then the folder that they write to.
+    // In the order in which they end: the Worker, the systems that it asks, then the folder that
+    // they write to.
     worker: worker::Worker,
     legacy: Option<legacy::Legacy>,
     state: state::State,
@@ -96,12 +101,14 @@ impl Stack {
     /// Builds what is needed and starts everything.
     ///
     /// # Errors
-    /// Market files with errors, a missing tool, a taken port, or a part that does not start; what had started is ended.
+    /// Market files with errors, a missing tool, a taken port, or a part that does not start; what
+    /// had started is ended.
     pub fn start(options: &Options) -> Result<Self> {
         let files = Files::of_folder(&options.markets)?;
         let files = if options.patient { files.patient() } else { files };
         let compiled = files.compile(&BTreeMap::new())?;
-        let regions = options.region.as_deref().map_or_else(|| REGIONS.to_vec(), |region| vec![region]);
+        let regions =
+            options.region.as_deref().map_or_else(|| REGIONS.to_vec(), |region| vec![region]);
         let served = |region: &str| regions.contains(&region);
         if !compiled.iter().any(|one| served(one.market.region.as_str())) {
             let (folder, regions) = (options.markets.display(), regions.join(" or "));
@@ -114,7 +121,8 @@ impl Stack {
         let node = Node::ensure()?;
         let environment = options.region.as_deref().unwrap_or("eu");
         let state = state::State::open(options.state.as_deref(), environment)?;
-        let given = options.secrets.as_deref().map(secrets::read_file).transpose()?.unwrap_or_default();
+        let given =
+            options.secrets.as_deref().map(secrets::read_file).transpose()?.unwrap_or_default();
         if !options.legacy {
             say_made(&names, &given);
         }
@@ -122,9 +130,11 @@ impl Stack {
         let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
         let port = Reserved::take(options.port)?;
 
-        // Each takes a second or more to start, and none needs another before the markets are written.
+        // Each takes a second or more to start, and none needs another before the markets are
+        // written.
         let seed = seed::Seed::start(&node, environment, &state)?;
-        let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
+        let legacy =
+            options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
         build::build(Profile::Release, &node)?;
         let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
         let settings = worker::Settings {
@@ -143,15 +153,29 @@ impl Stack {
         worker.wait_until_ready(START_LIMIT)?;
 
         let here = |suggestion: &Suggestion| {
-            published
-                .iter()
-                .any(|one| one.market.code.as_str() == suggestion.market && served(one.market.region.as_str()))
+            published.iter().any(|one| {
+                one.market.code.as_str() == suggestion.market && served(one.market.region.as_str())
+            })
         };
-        let suggestions =
-            legacy.iter().flat_map(|legacy| &legacy.suggestions).filter(|one| here(one)).cloned().collect();
+        let suggestions = legacy
+            .iter()
+            .flat_map(|legacy| &legacy.suggestions)
+            .filter(|one| here(one))
+            .cloned()
+            .collect();
         let control = legacy.as_ref().map(|legacy| legacy.control.clone());
         let url = worker.url();
-        Ok(Self { url, control, suggestions, operator_token, node, worker, legacy, state, _port: port })
+        Ok(Self {
+            url,
+            control,
+            suggestions,
+            operator_token,
+            node,
+            worker,
+            legacy,
+            state,
+            _port: port,
+        })
     }
 
     /// The file that holds the secrets that were made, and the operator's token.
@@ -164,7 +188,8 @@ impl Stack {
         self.worker.log().to_owned()
     }
 
-    /// How tests and benchmarks find everything: environment variables, listed in `cargo xtask help test`.
+    /// How tests and benchmarks find everything: environment variables, listed in `cargo xtask help
+    /// test`.
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
         let mut variables = vec![
             ("KERBSIDE_URL", self.url.clone().into()),
@@ -172,7 +197,9 @@ impl Stack {
             ("KERBSIDE_LOG", self.worker_log().into()),
         ];
         variables.extend(self.control.iter().map(|control| ("KERBSIDE_CONTROL", control.into())));
-        variables.extend(self.operator_token.iter().map(|token| (secrets::OPERATOR_TOKEN, token.into())));
+        variables.extend(
+            self.operator_token.iter().map(|token| (secrets::OPERATOR_TOKEN, token.into())),
+        );
         variables
     }
 
@@ -187,7 +214,11 @@ impl Stack {
             process::pause()?;
             let says = std::fs::read_to_string(&report).unwrap_or_default();
             if says != said {
-                say::line(if says.is_empty() { "the Worker compiles again and is served" } else { &says });
+                say::line(if says.is_empty() {
+                    "the Worker compiles again and is served"
+                } else {
+                    &says
+                });
                 said = says;
             }
             self.worker.check()?;
@@ -200,7 +231,8 @@ impl Stack {
 
 /// Real origins refuse made secrets; nobody should have to guess why.
 fn say_made(names: &BTreeSet<String>, given: &secrets::Secrets) {
-    let missing: Vec<&str> = names.iter().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
+    let missing: Vec<&str> =
+        names.iter().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
         say::line(&format!(

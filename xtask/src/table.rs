@@ -3,7 +3,8 @@
 /// Lines of cells under their headings; nothing where there are no lines.
 pub fn table(headings: &[&str], lines: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count());
+        let cells =
+            lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count());
         cells.chain(headings.get(column).map(|heading| heading.chars().count())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
@@ -30,7 +31,8 @@ mod tests {
 
     #[test]
     fn ok_columns_are_as_wide_as_their_longest_cell() {
-        let lines = vec![vec!["recalls".to_owned(), "1".to_owned()], vec!["é".to_owned(), String::new()]];
+        let lines =
+            vec![vec!["recalls".to_owned(), "1".to_owned()], vec!["é".to_owned(), String::new()]];
         assert_eq!(table(&["facet", "rows"], &lines), "facet    rows\nrecalls  1\né\n");
         assert_eq!(table(&["facet"], &[]), "");
     }

@@ -59,7 +59,8 @@ pub fn command(words: &[String]) -> Result<()> {
     }
     let outcomes = run(&chosen)?;
     print!("{}", report::table(&outcomes));
-    let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.passed).map(|outcome| outcome.part).collect();
+    let failed: Vec<&str> =
+        outcomes.iter().filter(|outcome| !outcome.passed).map(|outcome| outcome.part).collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
@@ -72,8 +73,9 @@ fn run(parts: &[&Part]) -> Result<Vec<Outcome>> {
         process::check_stopped()?;
         println!("\n=== {} ===", part.name);
         let started = Instant::now();
-        let broken =
-            part.needs.filter(|needs| outcomes.iter().any(|outcome| outcome.part == *needs && !outcome.passed));
+        let broken = part.needs.filter(|needs| {
+            outcomes.iter().any(|outcome| outcome.part == *needs && !outcome.passed)
+        });
         let result = match broken {
             Some(needs) => Err(anyhow!("not run, because {needs} failed")),
             None => (part.run)(),
@@ -104,7 +106,10 @@ mod tests {
 
     #[test]
     fn ok_the_rest_runs_after_a_failure_but_not_what_needs_it() {
-        assert_eq!(check(&[part("a", fails), part("b", || Ok(())), after("b", "c", || Ok(()))]), [false, true, true]);
+        assert_eq!(
+            check(&[part("a", fails), part("b", || Ok(())), after("b", "c", || Ok(()))]),
+            [false, true, true]
+        );
         assert_eq!(check(&[part("a", fails), after("a", "b", || Ok(()))]), [false, false]);
         // Chosen by itself, a part runs whatever it needs.
         assert_eq!(check(&[after("a", "b", || Ok(()))]), [true]);
@@ -114,9 +119,17 @@ mod tests {
     fn ok_every_part_is_explained_and_comes_after_what_it_needs() -> Result<()> {
         let help = crate::help::of(Some("test"))?;
         for (index, part) in PARTS.iter().enumerate() {
-            assert!(help.contains(&format!("\n  {:<9} ", part.name)), "{} is not in the help", part.name);
+            assert!(
+                help.contains(&format!("\n  {:<9} ", part.name)),
+                "{} is not in the help",
+                part.name
+            );
             let before = PARTS.get(..index).unwrap_or_default();
-            assert!(part.needs.is_none_or(|needs| before.iter().any(|other| other.name == needs)), "{}", part.name);
+            assert!(
+                part.needs.is_none_or(|needs| before.iter().any(|other| other.name == needs)),
+                "{}",
+                part.name
+            );
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// openssl, which makes the certificates of the tests that need some: on PATH, or Debian's, installed now.
+/// openssl, which makes the certificates of the tests that need some: on PATH, or Debian's,
+/// installed now.
 ///
 /// # Errors
 /// Where there is none and it cannot be installed.
@@ -41,9 +42,12 @@ fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
         );
     }
     if !is_root() {
-        anyhow::bail!("{purpose} is missing: run `sudo apt-get update && sudo apt-get install -y {list}`");
+        anyhow::bail!(
+            "{purpose} is missing: run `sudo apt-get update && sudo apt-get install -y {list}`"
+        );
     }
-    let step = crate::say::Step::start(&format!("installing Debian's {list} (about 2 minutes, once)"));
+    let step =
+        crate::say::Step::start(&format!("installing Debian's {list} (about 2 minutes, once)"));
     let log = crate::files::log("apt");
     let apt = || {
         let mut apt = crate::process::command("apt-get");
@@ -52,7 +56,11 @@ fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
     };
     // A stale package list names versions that the mirrors no longer have.
     run("apt-get update", apt().arg("update"), Output::Log(&log))?;
-    run("apt-get install", apt().args(["install", "-y", "--no-install-recommends"]).args(packages), Output::Log(&log))?;
+    run(
+        "apt-get install",
+        apt().args(["install", "-y", "--no-install-recommends"]).args(packages),
+        Output::Log(&log),
+    )?;
     step.done();
     Ok(())
 }

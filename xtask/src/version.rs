@@ -36,7 +36,10 @@ mod tests {
     fn ok_found_in_what_tools_print() {
         check("v20.20.2", Some(Version(20, 20, 2)));
         check("wasm-bindgen 0.2.130\n", Some(Version(0, 2, 130)));
-        check("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)", Some(Version(1, 96, 0)));
+        check(
+            "rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)",
+            Some(Version(1, 96, 0)),
+        );
         check("24.0.0-nightly", Some(Version(24, 0, 0)));
         check("no version here 1.2", None);
     }

@@ -1,6 +1,7 @@
 //! One origin's answer to one facet, as the Worker does it, for `benches/origin.mjs`.
 //!
-//! Owns nothing but the call: reading the answer and mapping it are the Worker's own functions, compiled with its own profile.
+//! Owns nothing but the call: reading the answer and mapping it are the Worker's own functions,
+//! compiled with its own profile.
 
 use kerbside::market::{FacetName, Market, OriginName, compile};
 use kerbside::origin::{Answer, Mapped, map, read};
@@ -25,7 +26,8 @@ impl Job {
     /// What is wrong with it.
     #[wasm_bindgen(constructor)]
     pub fn new(market: &str, vin: &str) -> Result<Job, String> {
-        let told = |errors: Vec<_>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let told =
+            |errors: Vec<_>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let market = compile("market.toml", market).map_err(told)?.market;
         let (facet, description) = market.facets.iter().next().ok_or("the market has no facet")?;
         let (facet, origin) = (*facet, description.origin.clone());
@@ -57,10 +59,14 @@ impl Job {
         let origin = self.market.origins.get(&self.origin).ok_or("no such origin")?;
         let content_type = Some(content_type.to_owned());
         let response = OriginResponse { status: 200, content_type, retry_after: None, body };
-        let Answer::Tree(tree) = read(origin, &response).map_err(|failure| failure.cause.to_owned())? else {
+        let Answer::Tree(tree) =
+            read(origin, &response).map_err(|failure| failure.cause.to_owned())?
+        else {
             return Err("not found".to_owned());
         };
-        match map(&self.market, self.facet, &tree, &self.vin).map_err(|error| error.cause.to_owned())? {
+        match map(&self.market, self.facet, &tree, &self.vin)
+            .map_err(|error| error.cause.to_owned())?
+        {
             Mapped::Present(value) => Ok(value),
             Mapped::Absent => Err("absent".to_owned()),
         }

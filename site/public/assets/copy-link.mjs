@@ -1,4 +1,5 @@
-// .copy-link: appears where a link can be copied. The link is the page's own, without query or fragment.
+// .copy-link: appears where a link can be copied. The link is the page's own, without query or
+// fragment.
 const announcements = document.getElementById("announcements");
 
 async function copy(button) {

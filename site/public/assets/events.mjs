@@ -1,4 +1,5 @@
-// A stream of parts of a page. No DOM here: what opens the stream and what takes a part are passed in.
+// A stream of parts of a page. No DOM here: what opens the stream and what takes a part are passed
+// in.
 
 /** An origin has at most half a minute; a stream that says nothing for longer is broken. */
 export const QUIET_LIMIT_MS = 40_000;

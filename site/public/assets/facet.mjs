@@ -1,5 +1,6 @@
-// .facet[data-state=pending]: filled in place as soon as it is there, by one stream for all of them; what the stream does not bring is
-// asked for again by itself. Says in words that it has come, or has not.
+// .facet[data-state=pending]: filled in place as soon as it is there, by one stream for all of
+// them; what the stream does not bring is asked for again by itself. Says in words that it has
+// come, or has not.
 import { QUIET_LIMIT_MS, follow, streamAddress } from "./events.mjs";
 import { poll } from "./poll.mjs";
 

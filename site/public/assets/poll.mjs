@@ -1,4 +1,5 @@
-// When to ask again for something that is still being fetched. No DOM and no clock here: both are passed in.
+// When to ask again for something that is still being fetched. No DOM and no clock here: both are
+// passed in.
 
 /** After this long, waiting ends with words instead of another request. */
 export const GIVE_UP_MS = 30_000;

@@ -1,4 +1,5 @@
-// .vin-field: counts characters and explains I, O and Q while somebody types. Never stops the form from being sent.
+// .vin-field: counts characters and explains I, O and Q while somebody types. Never stops the form
+// from being sent.
 import { assess, countText } from "./vin.mjs";
 
 function enhance(field) {

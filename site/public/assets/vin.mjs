@@ -1,4 +1,5 @@
-// What can be said about a VIN while it is being typed. No DOM here. The server decides; this only helps.
+// What can be said about a VIN while it is being typed. No DOM here. The server decides; this only
+// helps.
 
 /** Characters of a VIN (ISO 3779). */
 export const VIN_LENGTH = 17;

@@ -1,4 +1,5 @@
-//! `POST /operator/v1/erasures`: erases a car, or what tells of persons in its record, and proves it.
+//! `POST /operator/v1/erasures`: erases a car, or what tells of persons in its record, and proves
+//! it.
 
 use super::form::Form;
 use super::object::{List, Object};
@@ -50,7 +51,8 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         reason: reason.as_deref(),
         ..entry(context, operator, "erase")
     };
-    let proof = erase::erase(&context.ports, &written, &chosen, &vehicle, what).await.map_err(not_done)?;
+    let proof =
+        erase::erase(&context.ports, &written, &chosen, &vehicle, what).await.map_err(not_done)?;
     let complete = is_complete(&proof);
     let text = wire(context, &proof, &vehicle, what);
     let digest = audit::digest(&text);
@@ -64,12 +66,15 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     // The erasure is done and audited. Where this entry fails, the proof says so by having none.
     let witnessed = audit::act(&context.ports, &evidence, &[]).await.ok();
     let mut body = Object::new();
-    body.raw("proof", &text).text("digest", &format!("sha256:{digest}")).raw("audit", &audited(witnessed.as_ref()));
+    body.raw("proof", &text)
+        .text("digest", &format!("sha256:{digest}"))
+        .raw("audit", &audited(witnessed.as_ref()));
     Ok(Answer::json(200, body.end()))
 }
 
 fn is_complete(proof: &Proof) -> bool {
-    proof.unpublished.is_empty() && proof.markets.iter().all(|erased| erased.stores.iter().all(|store| store.left == 0))
+    proof.unpublished.is_empty()
+        && proof.markets.iter().all(|erased| erased.stores.iter().all(|store| store.left == 0))
 }
 
 /// The proof. Its digest is that of this very text.
@@ -103,11 +108,18 @@ fn market(erased: &Erased) -> String {
     let (mut stores, mut purges) = (List::new(), List::new());
     for Cleared { store, found, removed, left } in &erased.stores {
         let mut object = Object::new();
-        object.text("store", store).count("found", *found).count("removed", *removed).count("left", *left);
+        object
+            .text("store", store)
+            .count("found", *found)
+            .count("removed", *removed)
+            .count("left", *left);
         stores.raw(&object.end());
     }
     erased.purges.iter().for_each(|id| purges.raw(&id.to_string()));
     let mut object = Object::new();
-    object.text("market", erased.market.as_str()).raw("stores", &stores.end()).raw("purges", &purges.end());
+    object
+        .text("market", erased.market.as_str())
+        .raw("stores", &stores.end())
+        .raw("purges", &purges.end());
     object.end()
 }

@@ -1,4 +1,5 @@
-//! The bodies of operators' requests: JSON objects of texts, read strictly, with every mistake named by its pointer.
+//! The bodies of operators' requests: JSON objects of texts, read strictly, with every mistake
+//! named by its pointer.
 
 use serde_json::{Map, Value};
 
@@ -19,14 +20,21 @@ pub(super) struct Form {
 
 impl Form {
     /// Reads a body that may have these fields.
-    pub(super) async fn read(context: &Context<'_>, known: &[&str], shape: &str) -> Result<Self, Problem> {
+    pub(super) async fn read(
+        context: &Context<'_>,
+        known: &[&str],
+        shape: &str,
+    ) -> Result<Self, Problem> {
         let body = context.body("application/json").await?;
         let Value::Object(fields) = json::read(&body, "", shape)? else {
             return Err(Problem::invalid(422, "", format!("Send JSON like {shape}.")));
         };
         let mut form = Self { fields, errors: Vec::new() };
         if form.fields.keys().any(|name| !known.contains(&name.as_str())) {
-            form.wrong("", format!("There is a field that is not known here. Known are {}.", known.join(", ")));
+            form.wrong(
+                "",
+                format!("There is a field that is not known here. Known are {}.", known.join(", ")),
+            );
         }
         Ok(form)
     }
@@ -49,7 +57,11 @@ impl Form {
     }
 
     /// One of some words. Where it is none of them, the mistake is noted.
-    pub(super) fn word(&mut self, pointer: &'static str, words: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn word(
+        &mut self,
+        pointer: &'static str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
         let text = self.text(pointer);
         let word = text.and_then(|text| words.iter().copied().find(|word| *word == text));
         self.need(pointer, word.as_ref(), &format!("Say one of {}.", words.join(", ")));
@@ -104,6 +116,8 @@ impl Form {
 fn holds_vin(text: &str) -> bool {
     let is_separator = |c: char| !c.is_ascii_alphanumeric();
     let joined: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    let is_vin = |word: &str| word.len() == 17 && Vin::parse(word).is_ok() && word.bytes().any(|b| b.is_ascii_digit());
+    let is_vin = |word: &str| {
+        word.len() == 17 && Vin::parse(word).is_ok() && word.bytes().any(|b| b.is_ascii_digit())
+    };
     text.split(is_separator).any(is_vin) || joined.split(is_separator).any(is_vin)
 }

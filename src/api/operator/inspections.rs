@@ -27,11 +27,16 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         reason: reason.as_deref(),
         ..entry(context, operator, "inspect")
     };
-    let mut done = audit::act(&context.ports, &written, &inspect::look(&market, &vehicle)).await.map_err(not_done)?;
+    let mut done = audit::act(&context.ports, &written, &inspect::look(&market, &vehicle))
+        .await
+        .map_err(not_done)?;
     let results = std::mem::take(&mut done.results);
     let found = inspect::read(&context.ports, &market, &vehicle, results).await.map_err(failed)?;
     let mut held = List::new();
-    for id in SealingRing::parse(context.ports.secrets.as_ref()).map(|ring| ring.ids()).unwrap_or_default() {
+    for id in SealingRing::parse(context.ports.secrets.as_ref())
+        .map(|ring| ring.ids())
+        .unwrap_or_default()
+    {
         held.raw(&id.to_string());
     }
     let mut body = Object::new();

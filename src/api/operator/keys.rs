@@ -1,4 +1,5 @@
-//! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and used, and the move to the newest.
+//! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and
+//! used, and the move to the newest.
 
 use super::form::Form;
 use super::object::{List, Object};
@@ -42,7 +43,8 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
     form.check()?;
     let (after, ring) = (cursor(after, 422)?, ring(context)?);
     let ports = &context.ports;
-    let results = ports.db.batch(vec![reseal::read(&after, ring.newest())]).await.map_err(failed)?;
+    let results =
+        ports.db.batch(vec![reseal::read(&after, ring.newest())]).await.map_err(failed)?;
     let chunk = reseal::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
     let mut done = None;
     if chunk.rows > 0 {
@@ -71,13 +73,16 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
 
 fn ring(context: &Context<'_>) -> Result<SealingRing, Problem> {
     // What it says names secrets, never a value.
-    SealingRing::parse(context.ports.secrets.as_ref())
-        .map_err(|error| Problem::with_detail(Slug::ServiceUnavailable, format!("Sealing does not work: {error}.")))
+    SealingRing::parse(context.ports.secrets.as_ref()).map_err(|error| {
+        Problem::with_detail(Slug::ServiceUnavailable, format!("Sealing does not work: {error}."))
+    })
 }
 
 fn cursor(text: Option<String>, status: u16) -> Result<Cursor, Problem> {
     match text {
         None => Ok(Cursor::default()),
-        Some(text) => Cursor::parse(&text).ok_or_else(|| Problem::invalid(status, "/after", WRONG_CURSOR)),
+        Some(text) => {
+            Cursor::parse(&text).ok_or_else(|| Problem::invalid(status, "/after", WRONG_CURSOR))
+        }
     }
 }

@@ -102,7 +102,12 @@ mod tests {
         list.text("a\"\n");
         list.raw("null");
         let mut object = Object::new();
-        object.text("x", "é\\").number("y", -1).flag("z", true).raw("l", &list.end()).rows("r", &Rows::new());
+        object
+            .text("x", "é\\")
+            .number("y", -1)
+            .flag("z", true)
+            .raw("l", &list.end())
+            .rows("r", &Rows::new());
         let text = object.end();
         assert_eq!(text, r#"{"x":"é\\","y":-1,"z":true,"l":["a\"\n",null],"r":[]}"#);
         assert!(serde_json::from_str::<Value>(&text).is_ok());

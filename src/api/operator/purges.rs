@@ -26,19 +26,29 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     let facet = form.text("/facet").and_then(|name| facet(&mut form, &market, &name));
     let origin = form.text("/origin").and_then(|name| origin(&mut form, &market, &name));
     if let (Some(facet), Some(origin)) = (facet, &origin)
-        && let Some(fed_by) = market.facets.get(&facet).map(|facet| &facet.origin).filter(|fed_by| *fed_by != origin)
+        && let Some(fed_by) =
+            market.facets.get(&facet).map(|facet| &facet.origin).filter(|fed_by| *fed_by != origin)
     {
         form.wrong("/origin", format!("This facet comes from {fed_by}; leave the origin out."));
     }
     let tag = form.text("/tag").and_then(|text| tag(&mut form, &market, &text));
     if vin.is_some() && tag.is_some() {
-        form.wrong("/tag", "A tag selects cars by what they are; leave it out where vin names one.");
+        form.wrong(
+            "/tag",
+            "A tag selects cars by what they are; leave it out where vin names one.",
+        );
     }
     form.check()?;
     let vehicle = vin.map(|vin| context.keys().map(|keys| keys.lookup(&vin))).transpose()?;
     let purge = if kind == Some(Purge::Hard.as_str()) { Purge::Hard } else { Purge::Soft };
-    let wish =
-        Wish { market: &market, purge, vehicle: vehicle.as_deref(), facet, origin: origin.as_ref(), tag: tag.as_ref() };
+    let wish = Wish {
+        market: &market,
+        purge,
+        vehicle: vehicle.as_deref(),
+        facet,
+        origin: origin.as_ref(),
+        tag: tag.as_ref(),
+    };
     if vehicle.is_none() {
         check_room(context, &wish).await?;
     }
@@ -50,7 +60,8 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         reason: reason.as_deref(),
         ..entry(context, operator, "purge")
     };
-    let done = audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
+    let done =
+        audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
     let declared = Declared::read(&done.results).ok_or_else(|| Problem::new(Slug::Internal))?;
     let (id, market) = (declared.rule.id, &market.code);
     tell(context, market, vehicle.as_deref()).await.map_err(|StoreError| not_told(id))?;
@@ -75,7 +86,11 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
 }
 
 /// Brings the rules to KV, and takes the entry of a car out of it.
-async fn tell(context: &Context<'_>, market: &MarketCode, vehicle: Option<&str>) -> Result<(), StoreError> {
+async fn tell(
+    context: &Context<'_>,
+    market: &MarketCode,
+    vehicle: Option<&str>,
+) -> Result<(), StoreError> {
     let ports = &context.ports;
     if let Some(vehicle) = vehicle {
         let key = crate::cache::car_key(market, vehicle);
@@ -121,8 +136,13 @@ fn origin(form: &mut Form, market: &Market, name: &str) -> Option<OriginName> {
 
 fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
     match Tag::parse(text) {
-        Ok(tag) if disclosure::field_tier(FacetName::Identity, tag.field(), market) > Tier::Public => {
-            form.wrong("/tag", "This field is not public in this market, so no public part shows it.");
+        Ok(tag)
+            if disclosure::field_tier(FacetName::Identity, tag.field(), market) > Tier::Public =>
+        {
+            form.wrong(
+                "/tag",
+                "This field is not public in this market, so no public part shows it.",
+            );
             None
         }
         Ok(tag) => Some(tag),

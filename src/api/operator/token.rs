@@ -1,6 +1,8 @@
-//! Who an operator is: a bearer token (RFC 6750) whose SHA-256 stands beside a name in the secret `OPERATOR_TOKENS`.
+//! Who an operator is: a bearer token (RFC 6750) whose SHA-256 stands beside a name in the secret
+//! `OPERATOR_TOKENS`.
 //!
-//! Tokens are 256 random bits, so a plain hash keeps them. Without the secret, or with one that does not read, nobody is let in.
+//! Tokens are 256 random bits, so a plain hash keeps them. Without the secret, or with one that
+//! does not read, nobody is let in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,15 +31,23 @@ pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
     let tokens = context.ports.secrets.get(SECRET).and_then(|secret| parse(&secret));
     let tokens = tokens.ok_or_else(|| not_configured(context))?;
     let Some(sent) = context.call.incoming.header("authorization") else {
-        return Err(unauthorised(REALM.to_owned(), "Send an operator's token: Authorization: Bearer …."));
+        return Err(unauthorised(
+            REALM.to_owned(),
+            "Send an operator's token: Authorization: Bearer ….",
+        ));
     };
     let cookies = context.call.incoming.header("cookie").unwrap_or_default();
-    if cookies.split([';', ',']).any(|cookie| cookie.trim().split('=').next() == Some(SESSION_COOKIE)) {
+    if cookies
+        .split([';', ','])
+        .any(|cookie| cookie.trim().split('=').next() == Some(SESSION_COOKIE))
+    {
         let detail = "Send a session or a token, not both.";
         return Err(Problem::with_detail(Slug::InvalidRequest, detail));
     }
-    let token =
-        sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token = sent
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token);
     let name = token
         .map(str::trim)
         .filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()))
@@ -62,11 +72,13 @@ fn find(tokens: &Tokens, hash: &[u8; 32]) -> Option<String> {
     found
 }
 
-/// `name:base64(SHA-256)`, a comma list. Nothing where it is empty or an entry does not read: a wrong one must not go unnoticed.
+/// `name:base64(SHA-256)`, a comma list. Nothing where it is empty or an entry does not read: a
+/// wrong one must not go unnoticed.
 fn parse(secret: &str) -> Option<Tokens> {
     let entries = secret.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(|entry| {
         let (name, hash) = entry.split_once(':')?;
-        let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+        let is_letter =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
         let is_name = (1..=32).contains(&name.len()) && name.chars().all(is_letter);
         let hash = STANDARD.decode(hash).ok().and_then(|hash| <[u8; 32]>::try_from(hash).ok())?;
         is_name.then(|| (name.to_owned(), hash))
@@ -109,7 +121,11 @@ mod tests {
         let tokens = parse(&format!("{}, {},", line("ada", "a"), line("ada", "b"))).expect("valid");
         let name = |token: &str| find(&tokens, &Sha256::digest(token).into());
         assert_eq!(name("a").as_deref(), Some("ada"));
-        assert_eq!(name("b").as_deref(), Some("ada"), "two tokens of one person, while the old one is replaced");
+        assert_eq!(
+            name("b").as_deref(),
+            Some("ada"),
+            "two tokens of one person, while the old one is replaced"
+        );
         assert_eq!([name("c"), name("")], [None, None]);
     }
 

@@ -46,7 +46,10 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
             context.keys().is_ok() && context.sealing().is_ok(),
             "set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`",
         ),
-        markets: verdict(served, "publish a market of this region with `cargo xtask market publish --env <region>`"),
+        markets: verdict(
+            served,
+            "publish a market of this region with `cargo xtask market publish --env <region>`",
+        ),
         operators: verdict(
             operator::is_configured(context),
             "set OPERATOR_TOKENS with `wrangler secret put --env <region>`; `cargo xtask keys new operator` makes a line of it",
@@ -60,7 +63,11 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
     let all = [checks.secrets, checks.markets, checks.operators, checks.cache, checks.database]
         .iter()
         .all(|check| *check == "ok");
-    let ready = Ready { status: if all { "ready" } else { "not_ready" }, version: env!("CARGO_PKG_VERSION"), checks };
+    let ready = Ready {
+        status: if all { "ready" } else { "not_ready" },
+        version: env!("CARGO_PKG_VERSION"),
+        checks,
+    };
     let body = serde_json::to_string(&ready).unwrap_or_default(); // OK because it holds texts only.
     Answer::json(if all { 200 } else { 503 }, body)
 }

@@ -1,4 +1,5 @@
-//! `POST /api/v1/{market}/lookups`: a VIN in, a vehicle's id out. Asks no origin, so it tells nobody which cars exist.
+//! `POST /api/v1/{market}/lookups`: a VIN in, a vehicle's id out. Asks no origin, so it tells
+//! nobody which cars exist.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,10 @@ pub(in crate::api) async fn create(context: &Context<'_>, market: &str) -> Resul
     let vin = Vin::parse(&lookup.vin).map_err(Problem::invalid_vin)?;
     let id = context.keys()?.id(&vin);
     let found = Found {
-        vehicle: Vehicle { href: format!("/api/v1/{}/vehicles/{id}", market.code), id: id.to_string() },
+        vehicle: Vehicle {
+            href: format!("/api/v1/{}/vehicles/{id}", market.code),
+            id: id.to_string(),
+        },
         hints: hints(&vin),
         links: Links { page: format!("/{}/vehicles/{id}", market.code) },
     };

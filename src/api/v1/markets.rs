@@ -1,4 +1,5 @@
-//! `GET /api/v1/markets` and `GET /api/v1/{market}`: what a market offers. No addresses of origins, no names of secrets.
+//! `GET /api/v1/markets` and `GET /api/v1/{market}`: what a market offers. No addresses of origins,
+//! no names of secrets.
 
 use serde::Serialize;
 
@@ -96,7 +97,11 @@ fn describe(market: &Market) -> One<'_> {
         features: Features { facets: market.facets.keys().copied().collect() },
         sign_in: market.sign_in.as_ref().map(|sign_in| SignIn { issuer: &sign_in.issuer }),
         ownership: Ownership {
-            methods: market.ownership.iter().flat_map(|ownership| ownership.methods.keys().copied()).collect(),
+            methods: market
+                .ownership
+                .iter()
+                .flat_map(|ownership| ownership.methods.keys().copied())
+                .collect(),
         },
         links: links(&market.code),
     }

@@ -1,4 +1,5 @@
-//! `GET /api/v1/{market}/vehicles/{id}` and its facets: the enriched document, as far as the caller's tier reaches.
+//! `GET /api/v1/{market}/vehicles/{id}` and its facets: the enriched document, as far as the
+//! caller's tier reaches.
 
 use std::rc::Rc;
 
@@ -14,7 +15,11 @@ use crate::market::{FacetName, Market};
 const VARY: &str = "Cookie, Authorization, Accept";
 
 /// The whole document, or the facets that `?facets=a,b` selects.
-pub(in crate::api) async fn document(context: &Context<'_>, market: &str, id: &str) -> Result<Answer, Problem> {
+pub(in crate::api) async fn document(
+    context: &Context<'_>,
+    market: &str,
+    id: &str,
+) -> Result<Answer, Problem> {
     let market = context.market(market).await?;
     let car = context.vehicle(id)?;
     let facets = selected(context, &market)?;
@@ -59,7 +64,9 @@ fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: S
 }
 
 fn selected(context: &Context<'_>, market: &Rc<Market>) -> Result<Vec<FacetName>, Problem> {
-    let Some(list) = context.call.parameter("facets") else { return Ok(market.facets.keys().copied().collect()) };
+    let Some(list) = context.call.parameter("facets") else {
+        return Ok(market.facets.keys().copied().collect());
+    };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let known = |name: &str| FacetName::parse(name).filter(|name| market.facets.contains_key(name));
     let facets: Option<Vec<FacetName>> = names.map(known).collect();

@@ -1,4 +1,5 @@
-//! Rules in D1, which has all of them, and the list of a market in KV, which has those that isolates must know.
+//! Rules in D1, which has all of them, and the list of a market in KV, which has those that
+//! isolates must know.
 
 use super::{COLUMNS, Purge, Purges, Rule, Tag, key};
 use crate::cache::audit::{Action, IS_AUDITED};
@@ -8,10 +9,11 @@ use crate::ports::{DbValue, Ports, Statement, StoreError};
 
 /// Rules of a market at one time. Every request of the market looks through them.
 pub const MOST_RULES: i64 = 200;
-/// How long a rule for one car stays in the market's list: longer than KV shows the entry that it removed, and than a writer that was
-/// at work at that time can be.
+/// How long a rule for one car stays in the market's list: longer than KV shows the entry that it
+/// removed, and than a writer that was at work at that time can be.
 pub const YOUNG_MS: i64 = 300_000;
-/// How long a rule for one car refuses late writers in D1. None lives longer than its origin's timeout and half a minute.
+/// How long a rule for one car refuses late writers in D1. None lives longer than its origin's
+/// timeout and half a minute.
 const VEHICLE_RULE_MS: i64 = 86_400_000;
 /// For the tenth by which lifetimes vary, and for clocks.
 const SLACK_MS: i64 = 3_600_000;
@@ -22,7 +24,8 @@ const KV_PAUSE_MS: u32 = 1_100;
 /// KV takes no shorter lifetime.
 const SHORTEST_TTL_S: i64 = 60;
 
-/// Makes a row stale from now on, with the same end: what was its time to live comes on top of the others.
+/// Makes a row stale from now on, with the same end: what was its time to live comes on top of the
+/// others.
 pub(super) const AGED: &str = "stale_s = stale_s + ttl_s, error_s = error_s + ttl_s, ttl_s = 0";
 
 /// What an operator wants purged. What is not named is every one.
@@ -54,7 +57,8 @@ pub struct Declared {
 impl Wish<'_> {
     /// Market, car, facet, origin and tag.
     fn scope(&self) -> Vec<DbValue> {
-        let text = |text: Option<&str>| text.map_or(DbValue::Null, |text| DbValue::Text(text.to_owned()));
+        let text =
+            |text: Option<&str>| text.map_or(DbValue::Null, |text| DbValue::Text(text.to_owned()));
         vec![
             DbValue::Text(self.market.code.to_string()),
             text(self.vehicle),
@@ -70,23 +74,33 @@ impl Wish<'_> {
         if self.vehicle.is_some() {
             return VEHICLE_RULE_MS;
         }
-        let named = self.market.facets.iter().filter(|(name, _)| self.facet.is_none_or(|facet| facet == **name));
-        let window =
-            |ttl_s: u32, longer_s: u32| (i64::from(ttl_s) + i64::from(ttl_s / 10) + i64::from(longer_s)) * 1_000;
-        let windows = named
-            .map(|(_, facet)| window(facet.ttl_s, facet.stale_s.max(facet.error_s)).max(window(facet.absent_s, 0)));
+        let named = self
+            .market
+            .facets
+            .iter()
+            .filter(|(name, _)| self.facet.is_none_or(|facet| facet == **name));
+        let window = |ttl_s: u32, longer_s: u32| {
+            (i64::from(ttl_s) + i64::from(ttl_s / 10) + i64::from(longer_s)) * 1_000
+        };
+        let windows = named.map(|(_, facet)| {
+            window(facet.ttl_s, facet.stale_s.max(facet.error_s)).max(window(facet.absent_s, 0))
+        });
         windows.max().unwrap_or(0) + SLACK_MS
     }
 
     /// The origin whose calls for the car are under way with what is purged.
     fn fed_by(&self) -> Option<&OriginName> {
-        self.origin.or_else(|| self.facet.and_then(|facet| self.market.facets.get(&facet)).map(|facet| &facet.origin))
+        self.origin.or_else(|| {
+            self.facet.and_then(|facet| self.market.facets.get(&facet)).map(|facet| &facet.origin)
+        })
     }
 }
 
-/// What a rule makes needless: older ones of no wider scope and no harder kind. `?1` to `?5` are the scope, `?6` whether it is hard.
+/// What a rule makes needless: older ones of no wider scope and no harder kind. `?1` to `?5` are
+/// the scope, `?6` whether it is hard.
 fn is_covered(first: usize) -> String {
-    let [market, vehicle, facet, origin, tag, hard] = [0, 1, 2, 3, 4, 5].map(|offset| first + offset);
+    let [market, vehicle, facet, origin, tag, hard] =
+        [0, 1, 2, 3, 4, 5].map(|offset| first + offset);
     format!(
         "market = ?{market} AND vehicle IS ?{vehicle} AND (?{facet} IS NULL OR facet IS ?{facet}) \
          AND (?{origin} IS NULL OR origin IS ?{origin}) AND (?{tag} IS NULL OR tag IS ?{tag}) AND hard <= ?{hard}"
@@ -104,7 +118,8 @@ pub fn room(wish: &Wish) -> Statement {
     }
 }
 
-/// The statements of a purge, for [`audit::act`](super::super::audit::act); [`declared`] reads their results.
+/// The statements of a purge, for [`audit::act`](super::super::audit::act); [`declared`] reads
+/// their results.
 pub fn declare(wish: &Wish) -> Vec<Action> {
     // Strictly later than any before: the newest rule has the highest number.
     let insert = format!(
@@ -119,7 +134,8 @@ pub fn declare(wish: &Wish) -> Vec<Action> {
         "DELETE FROM purge WHERE {} AND generation < (SELECT generation FROM purge ORDER BY id DESC LIMIT 1) AND {IS_AUDITED}",
         is_covered(2)
     );
-    let mut actions = vec![Action { sql: insert, params }, Action { sql: supersede, params: wish.scope() }];
+    let mut actions =
+        vec![Action { sql: insert, params }, Action { sql: supersede, params: wish.scope() }];
     if let Some(vehicle) = wish.vehicle {
         actions.extend(act_on(wish, vehicle));
     }
@@ -169,7 +185,8 @@ impl Declared {
     }
 }
 
-/// The rules that isolates must know, the newest first: all that name no car, and the young ones that do.
+/// The rules that isolates must know, the newest first: all that name no car, and the young ones
+/// that do.
 pub fn live(market: &MarketCode) -> Statement {
     Statement {
         sql: format!(
@@ -177,21 +194,29 @@ pub fn live(market: &MarketCode) -> Statement {
              UNION ALL SELECT {COLUMNS} FROM (SELECT * FROM purge ORDER BY id DESC LIMIT ?2) \
              WHERE market = ?1 AND vehicle IS NOT NULL AND generation > {NOW_MS} - ?3 ORDER BY generation DESC"
         ),
-        params: vec![DbValue::Text(market.to_string()), DbValue::Integer(MOST_RULES), DbValue::Integer(YOUNG_MS)],
+        params: vec![
+            DbValue::Text(market.to_string()),
+            DbValue::Integer(MOST_RULES),
+            DbValue::Integer(YOUNG_MS),
+        ],
     }
 }
 
-/// Reads the rows of [`live`]. Where there are more than fit, those of single cars stay out: they act by themselves.
+/// Reads the rows of [`live`]. Where there are more than fit, those of single cars stay out: they
+/// act by themselves.
 pub fn read_live(rows: &crate::ports::Rows) -> Vec<Rule> {
     let mut rules = Vec::new();
     for of_cars in [false, true] {
-        rules.extend(rows.iter().filter_map(Rule::read).filter(|rule| rule.vehicle.is_some() == of_cars));
+        rules.extend(
+            rows.iter().filter_map(Rule::read).filter(|rule| rule.vehicle.is_some() == of_cars),
+        );
     }
     rules.truncate(super::MOST_READ);
     rules
 }
 
-/// Makes KV say what D1 says, also where somebody else does so at the same time: after the last write D1 still said what was written.
+/// Makes KV say what D1 says, also where somebody else does so at the same time: after the last
+/// write D1 still said what was written.
 ///
 /// # Errors
 /// Where D1 or KV fails; D1 has the rules all the same, and the next purge brings them to KV.
@@ -204,7 +229,8 @@ pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<Purges, Store
         if written.as_ref() == Some(&text) {
             return Ok(Purges { rules });
         }
-        let ends = rules.iter().map(|rule| rule.expires_at.since_ms(ports.clock.now()) / 1_000).max();
+        let ends =
+            rules.iter().map(|rule| rule.expires_at.since_ms(ports.clock.now()) / 1_000).max();
         let ttl_s = ends.unwrap_or(0).max(SHORTEST_TTL_S).unsigned_abs();
         if ports.markets.put(key(market), text.clone(), ttl_s).await.is_ok() {
             written = Some(text);

@@ -49,7 +49,9 @@ impl Tag {
         {
             return Err(TagError::Form);
         }
-        let is_public = leaves(FacetName::Identity).iter().any(|leaf| leaf.names(&field) && leaf.floor == Tier::Public);
+        let is_public = leaves(FacetName::Identity)
+            .iter()
+            .any(|leaf| leaf.names(&field) && leaf.floor == Tier::Public);
         if !is_public {
             return Err(TagError::Field);
         }
@@ -78,17 +80,17 @@ impl Tag {
         match self.field().split('.').try_fold(&tree, |inner, name| inner.get(name)) {
             Some(Value::String(text)) => folded(text) == value,
             // 210 and 210.0 are one number.
-            Some(Value::Number(number)) => {
-                serde_json::from_str::<serde_json::Number>(value).is_ok_and(|tag| tag.as_f64() == number.as_f64())
-            }
+            Some(Value::Number(number)) => serde_json::from_str::<serde_json::Number>(value)
+                .is_ok_and(|tag| tag.as_f64() == number.as_f64()),
             Some(Value::Bool(flag)) => value == if *flag { "true" } else { "false" },
             _ => false,
         }
     }
 }
 
-/// Small letters without blanks around: those of the Latin, Greek and Cyrillic alphabets as cars' makes and models use them. The
-/// standard library's table of all scripts would be larger than all of this.
+/// Small letters without blanks around: those of the Latin, Greek and Cyrillic alphabets as cars'
+/// makes and models use them. The standard library's table of all scripts would be larger than all
+/// of this.
 fn folded(text: &str) -> String {
     let small = |letter: char| {
         let code = u32::from(letter);

@@ -10,7 +10,9 @@ use crate::ports::sqlite;
 const PUBLIC: &str = r#"{"make":"Porsche","model_year":1996,"power":{"value":210,"unit":"kW"}}"#;
 
 fn market() -> Market {
-    compile("market.toml", include_str!("../../../tests/fixtures/market.toml")).expect("valid").market
+    compile("market.toml", include_str!("../../../tests/fixtures/market.toml"))
+        .expect("valid")
+        .market
 }
 
 fn envelope(generation: i64, public: &str) -> Envelope {
@@ -45,7 +47,13 @@ fn rule(more: Value) -> Value {
 fn ok_what_is_not_named_is_every_one() {
     let verdict = |more: Value, generation: i64| {
         let purges = rules(&json!([rule(more)]));
-        let verdict = purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Public(PUBLIC));
+        let verdict = purges.verdict(
+            "car",
+            FacetName::Recalls,
+            "recalls",
+            generation,
+            Identity::Public(PUBLIC),
+        );
         verdict.map(|rule| rule.purge)
     };
     for scope in [
@@ -57,7 +65,11 @@ fn ok_what_is_not_named_is_every_one() {
         json!({"vehicle": "car", "facet": "recalls", "origin": "recalls", "tag": "model_year:1996"}),
     ] {
         assert_eq!(verdict(scope.clone(), 99), Some(Purge::Hard), "{scope}");
-        assert_eq!(verdict(scope.clone(), 100), Some(Purge::Hard), "in the same millisecond: {scope}");
+        assert_eq!(
+            verdict(scope.clone(), 100),
+            Some(Purge::Hard),
+            "in the same millisecond: {scope}"
+        );
         assert_eq!(verdict(scope.clone(), 101), None, "fetched since: {scope}");
     }
     for scope in [
@@ -79,7 +91,8 @@ fn ok_the_harder_rule_counts_whatever_its_age() {
         rule(json!({"id": 1, "hard": 0})),
     ]));
     let verdict = |generation: i64| {
-        let verdict = purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Absent);
+        let verdict =
+            purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Absent);
         verdict.map(|rule| (rule.purge, rule.id))
     };
     assert_eq!(verdict(50), Some((Purge::Hard, 2)));
@@ -91,16 +104,29 @@ fn ok_the_harder_rule_counts_whatever_its_age() {
 
 #[test]
 fn ok_tags_compare_without_case_and_numbers_as_numbers() {
-    let matches = |tag: &str, public: &str| Tag::parse(tag).expect("a tag").matches(Identity::Public(public));
-    for tag in ["make:porsche", "MAKE: PORSCHE ", "model_year:1996", "model_year:1996.0", "power.value:210"] {
+    let matches =
+        |tag: &str, public: &str| Tag::parse(tag).expect("a tag").matches(Identity::Public(public));
+    for tag in [
+        "make:porsche",
+        "MAKE: PORSCHE ",
+        "model_year:1996",
+        "model_year:1996.0",
+        "power.value:210",
+    ] {
         assert!(matches(tag, PUBLIC), "{tag}");
     }
-    for tag in ["make:porsch", "model:porsche", "model_year:1997", "power.value:kw", "power.unit:ps"] {
+    for tag in
+        ["make:porsch", "model:porsche", "model_year:1997", "power.value:kw", "power.unit:ps"]
+    {
         assert!(!matches(tag, PUBLIC), "{tag}");
     }
-    for (tag, make) in
-        [("škoda", "ŠKODA"), ("ŻUK", "Żuk"), ("müßiggang", "MÜßIGGANG"), ("ЛАДА", "Лада"), ("citroën", "CITROËN")]
-    {
+    for (tag, make) in [
+        ("škoda", "ŠKODA"),
+        ("ŻUK", "Żuk"),
+        ("müßiggang", "MÜßIGGANG"),
+        ("ЛАДА", "Лада"),
+        ("citroën", "CITROËN"),
+    ] {
         assert!(matches(&format!("make:{tag}"), &format!(r#"{{"make":"{make}"}}"#)), "{tag}");
     }
     let tag = Tag::parse("make:audi").expect("a tag");
@@ -143,7 +169,9 @@ fn err_what_does_not_read_is_left_out_and_never_wider() {
 #[test]
 fn ok_round_trip() {
     let text = json!([
-        rule(json!({"vehicle": "car", "facet": "recalls", "origin": "recalls", "tag": "make:porsche"})),
+        rule(
+            json!({"vehicle": "car", "facet": "recalls", "origin": "recalls", "tag": "make:porsche"})
+        ),
         rule(json!({"hard": 0})),
     ]);
     let purges = rules(&text);
@@ -177,19 +205,32 @@ fn ok_what_a_tag_hits_is_settled_in_the_record() {
     .into_iter()
     .collect();
     let hits = purges.apply("car", &mut facets);
-    assert_eq!(facets.keys().copied().collect::<Vec<_>>(), [FacetName::Equipment, FacetName::Recalls]);
+    assert_eq!(
+        facets.keys().copied().collect::<Vec<_>>(),
+        [FacetName::Equipment, FacetName::Recalls]
+    );
     assert!(facets.get(&FacetName::Equipment).is_some_and(|envelope| envelope.is_purged));
     assert_eq!(hits.len(), 2);
     world.run(world.ports().db.batch(settle(&code, "car", &hits))).expect("SQL");
-    let mut statement = database.prepare("SELECT facet || ttl_s || stale_s FROM stored_facet ORDER BY 1").expect("SQL");
-    let rows: Vec<String> =
-        statement.query_map([], |row| row.get(0)).expect("rows").map(|row| row.expect("text")).collect();
+    let mut statement = database
+        .prepare("SELECT facet || ttl_s || stale_s FROM stored_facet ORDER BY 1")
+        .expect("SQL");
+    let rows: Vec<String> = statement
+        .query_map([], |row| row.get(0))
+        .expect("rows")
+        .map(|row| row.expect("text"))
+        .collect();
     assert_eq!(rows, ["equipment030", "recalls1020"]);
 }
 
 /// Declares a purge as the route does.
 fn declare_now(ports: &Ports, world: &World, wish: &Wish) -> Declared {
-    let entry = audit::Entry { actor: "ada", action: "purge", request_id: "r-1", ..audit::Entry::default() };
+    let entry = audit::Entry {
+        actor: "ada",
+        action: "purge",
+        request_id: "r-1",
+        ..audit::Entry::default()
+    };
     let done = world.run(audit::act(ports, &entry, &declare(wish))).expect("done");
     Declared::read(&done.results).expect("a rule")
 }
@@ -201,17 +242,34 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
     let (ports, market) = (world.ports(), market());
     let tag = Tag::parse("make:porsche").expect("a tag");
     let recalls = OriginName::new("recalls").expect("a name");
-    let wish = |purge, facet, origin, tag| Wish { market: &market, purge, vehicle: None, facet, origin, tag };
-    let count = || -> i64 { database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count") };
+    let wish = |purge, facet, origin, tag| Wish {
+        market: &market,
+        purge,
+        vehicle: None,
+        facet,
+        origin,
+        tag,
+    };
+    let count = || -> i64 {
+        database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count")
+    };
     let room = |wish: &Wish| {
         let rows = world.run(ports.db.batch(vec![room(wish)])).expect("SQL");
         rows[0][0].get("rules").and_then(Value::as_i64).expect("a number")
     };
-    let first = declare_now(&ports, &world, &wish(Purge::Hard, Some(FacetName::Recalls), None, None));
+    let first =
+        declare_now(&ports, &world, &wish(Purge::Hard, Some(FacetName::Recalls), None, None));
     let second = declare_now(&ports, &world, &wish(Purge::Soft, None, Some(&recalls), None));
-    let third = declare_now(&ports, &world, &wish(Purge::Soft, Some(FacetName::Recalls), Some(&recalls), Some(&tag)));
+    let third = declare_now(
+        &ports,
+        &world,
+        &wish(Purge::Soft, Some(FacetName::Recalls), Some(&recalls), Some(&tag)),
+    );
     let generations = [&first, &second, &third].map(|declared| declared.rule.generation);
-    assert!(generations[0] < generations[1] && generations[1] < generations[2], "also in one millisecond");
+    assert!(
+        generations[0] < generations[1] && generations[1] < generations[2],
+        "also in one millisecond"
+    );
     assert_eq!(count(), 3);
     assert_eq!(room(&wish(Purge::Soft, None, None, None)), 1, "the two soft ones would go");
     assert_eq!(room(&wish(Purge::Hard, None, None, None)), 0);
@@ -221,10 +279,20 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
     let hard = declare_now(&ports, &world, &wish(Purge::Hard, None, None, None));
     assert_eq!(count(), 1);
     let windows_s = (86_400 + 8_640 + 2_592_000) + 3_600;
-    assert_eq!(hard.rule.expires_at.0 - hard.rule.generation, windows_s * 1_000, "the longest window of the market");
+    assert_eq!(
+        hard.rule.expires_at.0 - hard.rule.generation,
+        windows_s * 1_000,
+        "the longest window of the market"
+    );
     assert_eq!(second.rule.expires_at.0 - second.rule.generation, windows_s * 1_000);
-    assert_eq!(first.rule.expires_at.0 - first.rule.generation, (600 + 60 + 86_400 + 3_600) * 1_000);
-    assert_eq!(Rule { tag: None, ..third.rule.clone() }.origin.as_ref().map(OriginName::as_str), Some("recalls"));
+    assert_eq!(
+        first.rule.expires_at.0 - first.rule.generation,
+        (600 + 60 + 86_400 + 3_600) * 1_000
+    );
+    assert_eq!(
+        Rule { tag: None, ..third.rule.clone() }.origin.as_ref().map(OriginName::as_str),
+        Some("recalls")
+    );
 }
 
 #[test]
@@ -232,11 +300,20 @@ fn ok_kv_says_in_the_end_what_d1_says() {
     let world = World::new();
     let _database = sqlite::install(&world);
     let (ports, market) = (world.ports(), market());
-    let wish = |facet| Wish { market: &market, purge: Purge::Soft, vehicle: None, facet, origin: None, tag: None };
+    let wish = |facet| Wish {
+        market: &market,
+        purge: Purge::Soft,
+        vehicle: None,
+        facet,
+        origin: None,
+        tag: None,
+    };
     declare_now(&ports, &world, &wish(Some(FacetName::Recalls)));
     // Two operators at once: each writes the list and looks again.
     declare_now(&ports, &world, &wish(Some(FacetName::Identity)));
-    let both = world.run(async { futures::join!(publish(&ports, &market.code), publish(&ports, &market.code)) });
+    let both = world.run(async {
+        futures::join!(publish(&ports, &market.code), publish(&ports, &market.code))
+    });
     assert_eq!(both.0.as_ref().map(|purges| purges.rules().len()), Ok(2));
     assert_eq!(both.0, both.1);
     let text = world.markets.borrow().get("purges:de").cloned().expect("a list");
@@ -250,13 +327,21 @@ fn ok_rules_of_single_cars_leave_the_list_but_not_the_record() {
     let world = World::new();
     let database = sqlite::install(&world);
     let (ports, market) = (world.ports(), market());
-    let wish = Wish { market: &market, purge: Purge::Hard, vehicle: Some("car"), facet: None, origin: None, tag: None };
+    let wish = Wish {
+        market: &market,
+        purge: Purge::Hard,
+        vehicle: Some("car"),
+        facet: None,
+        origin: None,
+        tag: None,
+    };
     declare_now(&ports, &world, &wish);
     let rules = || world.run(publish(&ports, &market.code)).map(|purges| purges.rules().len());
     assert_eq!(rules(), Ok(1));
     world.advance_s(YOUNG_MS / 1_000);
     assert_eq!(rules(), Ok(0));
-    let left: i64 = database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count");
+    let left: i64 =
+        database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count");
     assert_eq!(left, 1);
 }
 

@@ -16,11 +16,11 @@ use crate::telemetry::{Event, Level, field};
 const LONGEST_ROW: usize = 1_900_000;
 
 /// The columns of a row but for what is sealed, which only few may read.
-const COLUMNS: &str =
-    "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
+const COLUMNS: &str = "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
 
 impl FacetStore {
-    /// All rows of the car. What is sealed comes along for those facets alone, and for callers above public.
+    /// All rows of the car. What is sealed comes along for those facets alone, and for callers
+    /// above public.
     pub(super) fn select(&self, tier: Tier, facets: &[FacetName]) -> Statement {
         let is_wanted = "facet IN (SELECT value FROM json_each(?4))";
         let sealed = match tier {
@@ -39,18 +39,24 @@ impl FacetStore {
         }
     }
 
-    /// The rows of facets that are newer than these generations; and the car's identity, where rules of the market may ask for it.
+    /// The rows of facets that are newer than these generations; and the car's identity, where
+    /// rules of the market may ask for it.
     pub(super) fn news(&self, tier: Tier, known: &[(FacetName, i64)]) -> Statement {
         let sealed = if tier == Tier::Public { "" } else { ", key_id, sealed" };
         let identity = if self.purges.is_empty() { "" } else { " OR facet = 'identity'" };
-        let known: Value = known.iter().map(|(facet, generation)| json!([facet.as_str(), generation])).collect();
+        let known: Value =
+            known.iter().map(|(facet, generation)| json!([facet.as_str(), generation])).collect();
         Statement {
             sql: format!(
                 "SELECT {COLUMNS}{sealed} FROM stored_facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3 \
                  AND (EXISTS (SELECT 1 FROM json_each(?4) AS k WHERE k.value ->> 0 = stored_facet.facet \
                    AND stored_facet.generation > k.value ->> 1){identity})"
             ),
-            params: self.place().into_iter().chain([self.now(), DbValue::Text(known.to_string())]).collect(),
+            params: self
+                .place()
+                .into_iter()
+                .chain([self.now(), DbValue::Text(known.to_string())])
+                .collect(),
         }
     }
 
@@ -64,8 +70,13 @@ impl FacetStore {
         for (facet, envelope) in facets {
             let row = row(*facet, envelope, self.ports.clock.now()).to_string();
             if row.len() > LONGEST_ROW {
-                let event = Event::new(Level::Error, "a facet is too long to be stored: its origin is asked each time");
-                self.ports.events.emit(event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
+                let event = Event::new(
+                    Level::Error,
+                    "a facet is too long to be stored: its origin is asked each time",
+                );
+                self.ports
+                    .events
+                    .emit(event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
                 continue;
             }
             match texts.last_mut().filter(|text| text.len() + row.len() < LONGEST_ROW) {
@@ -76,8 +87,8 @@ impl FacetStore {
         texts.into_iter().map(|text| self.upsert(text + "]")).collect()
     }
 
-    /// Writes rows, a JSON list, where they are not older than what is there. A generation that is not above 0 says how long ago the
-    /// fetch began.
+    /// Writes rows, a JSON list, where they are not older than what is there. A generation that is
+    /// not above 0 says how long ago the fetch began.
     fn upsert(&self, rows: String) -> Statement {
         Statement {
             sql: format!(
@@ -111,12 +122,17 @@ pub(super) fn envelopes(rows: &Rows) -> Vec<(FacetName, Envelope)> {
 /// The values of a row in the order of [`FacetStore::upsert`].
 fn row(facet: FacetName, envelope: &Envelope, now: Timestamp) -> Value {
     let (public, withheld, sealed) = match &envelope.stored {
-        Stored::Present { public, withheld, sealed } => (Some(&**public), &**withheld, sealed.as_deref()),
+        Stored::Present { public, withheld, sealed } => {
+            (Some(&**public), &**withheld, sealed.as_deref())
+        }
         Stored::Absent => (None, "", None),
     };
-    let Envelope { stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, .. } = envelope;
+    let Envelope {
+        stored_at, generation, source, policy, ttl_s, stale_s, error_s, took_ms, ..
+    } = envelope;
     // Without a lease the record's clock says when the fetch began: so long ago.
-    let generation = if envelope.is_leased { *generation } else { -now.since_ms(Timestamp(*generation)) };
+    let generation =
+        if envelope.is_leased { *generation } else { -now.since_ms(Timestamp(*generation)) };
     json!([
         facet.as_str(),
         generation,
@@ -148,7 +164,8 @@ fn envelope(row: &serde_json::Map<String, Value>) -> Option<(FacetName, Envelope
             Stored::Present {
                 public: public.into(),
                 withheld: text("withheld")?.into(),
-                sealed: sealed.map(|(key_id, text)| Rc::new(Sealed { key_id, text: text.to_owned() })),
+                sealed: sealed
+                    .map(|(key_id, text)| Rc::new(Sealed { key_id, text: text.to_owned() })),
             }
         }
     };

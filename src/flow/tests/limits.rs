@@ -1,4 +1,5 @@
-//! What holds calls back, and what sends a second one: one origin, equipment, under each of them in turn.
+//! What holds calls back, and what sends a second one: one origin, equipment, under each of them in
+//! turn.
 
 use serde_json::json;
 
@@ -10,13 +11,15 @@ fn case(keys: &str) -> Case {
     let (master, equipment, recalls) = good();
     let mut case = Case::new(&master, &equipment, &recalls);
     let marked = "url = \"https://equipment.example.com/cars/{vin}/equipment\"";
-    let text = include_str!("../../../tests/fixtures/market.toml").replace(marked, &format!("{marked}\n{keys}"));
+    let text = include_str!("../../../tests/fixtures/market.toml")
+        .replace(marked, &format!("{marked}\n{keys}"));
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
     case
 }
 
 impl Case {
-    /// Asks for the equipment of one of many cars; the state, and how many calls to its origin that made.
+    /// Asks for the equipment of one of many cars; the state, and how many calls to its origin that
+    /// made.
     fn equipment(&self, car: u32) -> (&'static str, usize) {
         let before = self.calls();
         let flow = self.world.run(self.request(car, &[FacetName::Equipment]));
@@ -41,7 +44,11 @@ impl Case {
             facets: facets.to_vec(),
             tier: Tier::Public,
             started: ports.clock.now(),
-            trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
+            trace: Trace {
+                id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
+                flags: "01",
+                state: None,
+            },
         };
         async move { run(&ports, &memory, request).await }
     }
@@ -64,7 +71,8 @@ impl Case {
         let statements = self.world.statements();
         let told = statements.iter().filter(|statement| statement.sql.contains("breaker"));
         let told = told.filter(|statement| !statement.sql.starts_with("SELECT"));
-        told.map(|statement| statement.sql.split(' ').next().unwrap_or_default().to_owned()).collect()
+        told.map(|statement| statement.sql.split(' ').next().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 
@@ -77,8 +85,11 @@ fn fine() -> Answer {
 }
 
 fn status(status: u16, retry_after: Option<&str>) -> Answer {
-    let response =
-        OriginResponse { status, retry_after: retry_after.map(ToOwned::to_owned), ..OriginResponse::default() };
+    let response = OriginResponse {
+        status,
+        retry_after: retry_after.map(ToOwned::to_owned),
+        ..OriginResponse::default()
+    };
     Answer { after_ms: 20, outcome: Ok(response) }
 }
 
@@ -100,12 +111,18 @@ fn ok_what_is_no_fault_of_the_moment_is_not_tried_again() {
     let case = case("retries = 5");
     case.script(vec![fine()]);
     assert!((0..20).all(|car| case.equipment(car) == ("fetched", 1)));
-    for (car, answer) in
-        (20..).zip([status(500, None), status(403, None), Answer::ok("application/json", "<"), fine().after(9_999)])
-    {
+    for (car, answer) in (20..).zip([
+        status(500, None),
+        status(403, None),
+        Answer::ok("application/json", "<"),
+        fine().after(9_999),
+    ]) {
         case.script(vec![answer, fine()]);
         let (state, calls) = case.equipment(car);
-        assert!((state == "unavailable" || state == "pending") && calls == 1, "{car}: {state} {calls}");
+        assert!(
+            (state == "unavailable" || state == "pending") && calls == 1,
+            "{car}: {state} {calls}"
+        );
     }
 }
 
@@ -136,7 +153,13 @@ fn ok_failures_in_a_row_open_the_breaker_one_probe_closes_it_and_others_are_told
     assert_eq!(case.equipment(6), ("fetched", 1));
     assert_eq!(case.equipment(7), ("fetched", 1));
     assert_eq!(case.told(), ["INSERT", "UPDATE", "INSERT", "UPDATE", "DELETE"]);
-    let opened = case.world.events.borrow().iter().filter(|event| event.message.contains("breaker opened")).count();
+    let opened = case
+        .world
+        .events
+        .borrow()
+        .iter()
+        .filter(|event| event.message.contains("breaker opened"))
+        .count();
     assert_eq!(opened, 2);
 }
 
@@ -148,8 +171,9 @@ fn ok_one_of_many_probes() {
     case.world.advance_s(2);
     case.script(vec![fine()]);
     let before = case.calls();
-    let flows =
-        case.world.run(futures::future::join_all((1..=20).map(|car| case.request(car, &[FacetName::Equipment]))));
+    let flows = case.world.run(futures::future::join_all(
+        (1..=20).map(|car| case.request(car, &[FacetName::Equipment])),
+    ));
     let fetched = flows.iter().filter(|flow| states(flow) == ["fetched"]).count();
     assert_eq!((case.calls() - before, fetched), (1, 1), "the others come too early");
 }
@@ -183,13 +207,24 @@ fn ok_what_another_isolate_found_out_rides_along() {
     let until = case.world.ports().clock.now().0 + 10_000;
     case.world.database(move |statement| {
         let row = json!({"origin": "equipment", "open_until_ms": until});
-        statement.sql.contains("FROM breaker").then(|| vec![row.as_object().expect("an object").clone()])
+        statement
+            .sql
+            .contains("FROM breaker")
+            .then(|| vec![row.as_object().expect("an object").clone()])
     });
     assert_eq!(case.equipment(0), ("unavailable", 0));
-    let reads = |statements: &[Statement]| statements.iter().filter(|s| s.sql.starts_with("SELECT")).count();
-    assert_eq!(reads(&case.world.statements()), 3, "with the record of facets; the third is of what was recorded");
+    let reads = |statements: &[Statement]| {
+        statements.iter().filter(|s| s.sql.starts_with("SELECT")).count()
+    };
+    assert_eq!(
+        reads(&case.world.statements()),
+        3,
+        "with the record of facets; the third is of what was recorded"
+    );
     let market = DbValue::Text("de".into());
-    assert!(case.world.statements().iter().all(|statement| statement.params.first() == Some(&market)));
+    assert!(
+        case.world.statements().iter().all(|statement| statement.params.first() == Some(&market))
+    );
 }
 
 #[test]
@@ -217,7 +252,9 @@ fn ok_a_second_call_goes_out_beside_one_that_takes_unusually_long() {
         assert_eq!(case.calls(), 20 + expect.1);
         let statements = case.world.statements();
         let has_equipment = |rows: &DbValue| matches!(rows, DbValue::Text(rows) if rows.contains(r#"["equipment","#));
-        let written = |s: &&Statement| s.sql.starts_with("INSERT INTO stored_facet") && has_equipment(&s.params[2]);
+        let written = |s: &&Statement| {
+            s.sql.starts_with("INSERT INTO stored_facet") && has_equipment(&s.params[2])
+        };
         let writes = statements.iter().filter(written).count();
         assert_eq!(writes, 21, "of two answers one is kept");
     }
@@ -248,9 +285,13 @@ fn ok_many_who_ask_for_one_car_make_one_read_and_one_call_an_origin() {
     let flows = case.world.run(futures::future::join_all((0..500).map(|_| case.request(0, &all))));
     assert!(flows.iter().all(|flow| flow.missing.is_empty() && flow.facets.len() == 3));
     assert_eq!(case.world.requests().len(), 3);
-    let selects = case.world.statements().iter().filter(|s| s.sql.starts_with("SELECT facet")).count();
+    let selects =
+        case.world.statements().iter().filter(|s| s.sql.starts_with("SELECT facet")).count();
     assert_eq!(selects, 2, "one read, and one of what was recorded");
-    let collapsed = flows.iter().filter(|flow| flow.facets.values().all(|facet| facet.via == Via::Collapsed)).count();
+    let collapsed = flows
+        .iter()
+        .filter(|flow| flow.facets.values().all(|facet| facet.via == Via::Collapsed))
+        .count();
     assert_eq!(collapsed, 499);
 }
 
@@ -258,7 +299,9 @@ fn ok_many_who_ask_for_one_car_make_one_read_and_one_call_an_origin() {
 fn ok_a_failure_is_shared_by_those_who_waited() {
     let case = case("");
     case.script(vec![status(500, None)]);
-    let flows = case.world.run(futures::future::join_all((0..50).map(|_| case.request(0, &[FacetName::Equipment]))));
+    let flows = case
+        .world
+        .run(futures::future::join_all((0..50).map(|_| case.request(0, &[FacetName::Equipment]))));
     assert_eq!(flows.iter().map(|flow| states(flow)[0]).collect::<Vec<_>>(), ["unavailable"; 50]);
     assert_eq!(case.calls(), 1);
 }
@@ -279,20 +322,26 @@ fn ok_an_origin_has_as_many_calls_as_it_may_and_the_others_wait() {
     let case = case("concurrency = 2");
     case.script(vec![fine().after(100)]);
     let started = case.world.ports().clock.now();
-    let flows =
-        case.world.run(futures::future::join_all((0..10).map(|car| case.request(car, &[FacetName::Equipment]))));
+    let flows = case.world.run(futures::future::join_all(
+        (0..10).map(|car| case.request(car, &[FacetName::Equipment])),
+    ));
     assert!(flows.iter().all(|flow| states(flow) == ["fetched"]));
     let last = flows.iter().map(|flow| flow.answered.since_ms(started)).max();
-    assert!(last.is_some_and(|last| (500..700).contains(&last)), "five pairs one after the other: {last:?}");
+    assert!(
+        last.is_some_and(|last| (500..700).contains(&last)),
+        "five pairs one after the other: {last:?}"
+    );
 }
 
 #[test]
 fn err_too_many_wait_for_an_origin() {
     let case = case("concurrency = 1");
     case.script(vec![fine().after(100)]);
-    let flows =
-        case.world.run(futures::future::join_all((0..300).map(|car| case.request(car, &[FacetName::Equipment]))));
+    let flows = case.world.run(futures::future::join_all(
+        (0..300).map(|car| case.request(car, &[FacetName::Equipment])),
+    ));
     let error = |flow: &Flow| flow.facets.values().find_map(|facet| facet.state.error());
-    let refused = flows.iter().filter(|flow| error(flow) == Some(ErrorToken::ConnectionLimitReached)).count();
+    let refused =
+        flows.iter().filter(|flow| error(flow) == Some(ErrorToken::ConnectionLimitReached)).count();
     assert!((160..=175).contains(&refused), "{refused}");
 }

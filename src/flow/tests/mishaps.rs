@@ -7,7 +7,12 @@ use super::region::calm;
 use super::*;
 use crate::ports::{Rows, Statement, StoreError};
 
-fn later(case: &Case, ms: u32, facets: &[FacetName], tier: Tier) -> impl Future<Output = Flow> + use<> {
+fn later(
+    case: &Case,
+    ms: u32,
+    facets: &[FacetName],
+    tier: Tier,
+) -> impl Future<Output = Flow> + use<> {
     let (ports, memory, request) = (case.world.ports(), case.memory.clone(), case.request_of(tier));
     let facets = facets.to_vec();
     async move {
@@ -51,15 +56,22 @@ fn ok_a_member_who_follows_gets_all_of_it() {
 #[test]
 fn ok_one_bad_facet_of_an_answer_costs_itself_alone() {
     let (master, _, recalls) = good();
-    let answer = Answer::ok("application/json", r#"{"items": [{"name": "ABS"}], "w": [{"kind": ["x"]}]}"#).after(300);
+    let answer =
+        Answer::ok("application/json", r#"{"items": [{"name": "ABS"}], "w": [{"kind": ["x"]}]}"#)
+            .after(300);
     let mut case = Case::new(&master, &answer, &recalls);
     let text = include_str!("../../../tests/fixtures/market.toml").to_owned()
         + "\n[facets.warranty]\norigin = \"equipment\"\neach = \"/w\"\n[facets.warranty.map]\nkind = { at = \"/kind\", codes = { F = \"factory\" } }\n";
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
     let isolates: Vec<Case> = (0..8).map(|_| case.isolate()).collect();
-    let flows = case.world.run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
+    let flows = case
+        .world
+        .run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
     case.world.run_background();
-    assert!(flows.iter().all(|flow| matches!(states(flow)[1], "fetched" | "stale" | "hit")), "what came is shown");
+    assert!(
+        flows.iter().all(|flow| matches!(states(flow)[1], "fetched" | "stale" | "hit")),
+        "what came is shown"
+    );
     assert_eq!(case.asked(), 3);
 }
 
@@ -102,13 +114,16 @@ impl crate::ports::Db for SlowDb {
 #[test]
 fn ok_a_record_slower_than_the_deadline_stops_no_call() {
     let mut case = calm();
-    let text = include_str!("../../../tests/fixtures/market.toml").replace("deadline_ms = 900", "deadline_ms = 300");
+    let text = include_str!("../../../tests/fixtures/market.toml")
+        .replace("deadline_ms = 900", "deadline_ms = 300");
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
     let mut asked = Vec::new();
     for _ in 0..20 {
         let base = case.world.ports();
-        let ports =
-            Ports { db: Rc::new(SlowDb { inner: base.db.clone(), timer: base.timer.clone(), ms: 400 }), ..base };
+        let ports = Ports {
+            db: Rc::new(SlowDb { inner: base.db.clone(), timer: base.timer.clone(), ms: 400 }),
+            ..base
+        };
         let memory = case.memory.clone();
         let request = case.request_of(Tier::Public);
         let flow = case.world.run(async move { run(&ports, &memory, request).await });
@@ -137,7 +152,10 @@ fn ok_without_the_record_kv_keeps_what_it_has() {
 fn ok_a_record_that_hangs_does_not_keep_kv_empty() {
     struct Hangs;
     impl crate::ports::Db for Hangs {
-        fn batch(&self, _: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+        fn batch(
+            &self,
+            _: Vec<Statement>,
+        ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
             std::future::pending().boxed_local()
         }
     }
@@ -184,7 +202,10 @@ fn ok_kv_that_is_behind_catches_up() {
 fn ok_who_lands_after_another_one_has_stored_changes_nothing() {
     let (master, _, recalls) = good();
     let items = |count: usize| {
-        Answer::ok("application/json", &format!(r#"{{"items": [{}]}}"#, vec![r#"{"name":"x"}"#; count].join(",")))
+        Answer::ok(
+            "application/json",
+            &format!(r#"{{"items": [{}]}}"#, vec![r#"{"name":"x"}"#; count].join(",")),
+        )
     };
     let case = Case::new(&master, &items(1).after(2_000), &recalls);
     let other = case.isolate();
@@ -206,6 +227,12 @@ fn ok_who_lands_after_another_one_has_stored_changes_nothing() {
     let (late, quick) = case.world.run(futures::future::join(case.visit(Tier::Public), later));
     assert_eq!((states(&late)[1], states(&quick)[1]), ("pending", "fetched"));
     case.world.run_background();
-    assert_eq!(case.rows("SELECT public FROM stored_facet WHERE facet = 'equipment'"), [r#"{"item_count":2}"#]);
-    assert_eq!(value(&case.isolate().see(Tier::Public), FacetName::Equipment), r#"{"item_count":2}"#);
+    assert_eq!(
+        case.rows("SELECT public FROM stored_facet WHERE facet = 'equipment'"),
+        [r#"{"item_count":2}"#]
+    );
+    assert_eq!(
+        value(&case.isolate().see(Tier::Public), FacetName::Equipment),
+        r#"{"item_count":2}"#
+    );
 }

@@ -1,4 +1,5 @@
-//! Two isolates and more over one record: leases, generations, what is sealed, and a week without origins.
+//! Two isolates and more over one record: leases, generations, what is sealed, and a week without
+//! origins.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,17 +10,20 @@ use super::*;
 use crate::cache::FacetStore;
 use crate::ports::{Clock, Kv, Rows, Statement, StoreError};
 
-pub(super) const ALL: [FacetName; 3] = [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
+pub(super) const ALL: [FacetName; 3] =
+    [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
 
 impl Case {
     /// The same region, another isolate.
     pub(super) fn isolate(&self) -> Self {
-        let (world, database, market) = (Rc::clone(&self.world), Rc::clone(&self.database), Rc::clone(&self.market));
+        let (world, database, market) =
+            (Rc::clone(&self.world), Rc::clone(&self.database), Rc::clone(&self.market));
         Self { world, database, memory: Memory::default(), market }
     }
 
     pub(super) fn visit(&self, tier: Tier) -> impl Future<Output = Flow> + use<> {
-        let (ports, memory, request) = (self.world.ports(), self.memory.clone(), self.request_of(tier));
+        let (ports, memory, request) =
+            (self.world.ports(), self.memory.clone(), self.request_of(tier));
         async move { run(&ports, &memory, request).await }
     }
 
@@ -33,7 +37,11 @@ impl Case {
             facets: ALL.to_vec(),
             tier,
             started: self.world.ports().clock.now(),
-            trace: Trace { id: "4bf92f3577b34da6a3ce929d0e0e4736".into(), flags: "01", state: None },
+            trace: Trace {
+                id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
+                flags: "01",
+                state: None,
+            },
         }
     }
 
@@ -69,7 +77,9 @@ fn ok_many_isolates_make_one_call_an_origin() {
     let case = Case::new(&master.after(300), &equipment.after(200), &recalls.after(100));
     case.world.stores_take_ms.set(5);
     let isolates: Vec<Case> = (0..64).map(|_| case.isolate()).collect();
-    let flows = case.world.run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
+    let flows = case
+        .world
+        .run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
     case.world.run_background();
     assert_eq!(case.asked(), 3);
     assert!(flows.iter().all(|flow| flow.missing.is_empty() && flow.facets.len() == 3));
@@ -84,9 +94,13 @@ fn ok_what_is_late_elsewhere_is_pending_here() {
     let (master, equipment, recalls) = good();
     let case = Case::new(&master, &equipment.after(1_500), &recalls);
     let other = case.isolate();
-    let flows = case.world.run(futures::future::join(case.visit(Tier::Public), other.visit(Tier::Public)));
+    let flows =
+        case.world.run(futures::future::join(case.visit(Tier::Public), other.visit(Tier::Public)));
     for flow in [&flows.0, &flows.1] {
-        assert!(matches!(flow.facets.get(&FacetName::Equipment).expect("asked for").state, State::Pending));
+        assert!(matches!(
+            flow.facets.get(&FacetName::Equipment).expect("asked for").state,
+            State::Pending
+        ));
     }
     case.world.run_background();
     assert_eq!(case.asked(), 3);
@@ -98,9 +112,13 @@ fn ok_a_failure_elsewhere_is_learned_before_the_deadline() {
     let (master, _, recalls) = good();
     let case = Case::new(&master, &Answer::status(500, "text/plain", "").after(100), &recalls);
     let other = case.isolate();
-    let (one, two) = case.world.run(futures::future::join(case.visit(Tier::Public), other.visit(Tier::Public)));
+    let (one, two) =
+        case.world.run(futures::future::join(case.visit(Tier::Public), other.visit(Tier::Public)));
     for flow in [&one, &two] {
-        assert!(matches!(flow.facets.get(&FacetName::Equipment).expect("asked for").state, State::Unavailable(_)));
+        assert!(matches!(
+            flow.facets.get(&FacetName::Equipment).expect("asked for").state,
+            State::Unavailable(_)
+        ));
         assert!(flow.answered.0 < 1_795_161_600_000 + 500);
     }
     assert_eq!(case.asked(), 3);
@@ -131,7 +149,8 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
     let late = case.isolate();
     case.change("DELETE FROM lease");
     case.world.cache.borrow_mut().clear();
-    let store = FacetStore::new(&case.world.ports(), &case.market, "car", &case.sealing(), &Rc::default());
+    let store =
+        FacetStore::new(&case.world.ports(), &case.market, "car", &case.sealing(), &Rc::default());
     let flow = late.see(Tier::Public);
     assert_eq!(value(&flow, FacetName::Equipment), r#"{"item_count":7}"#);
     let stored = case.world.run(store.read(
@@ -147,13 +166,16 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
         *public = old[0].as_str().into();
     }
     case.world.run(store.record(&[(FacetName::Equipment, envelope)], &[]));
-    assert_eq!(case.rows("SELECT public FROM stored_facet WHERE facet = 'equipment'"), [r#"{"item_count":7}"#]);
+    assert_eq!(
+        case.rows("SELECT public FROM stored_facet WHERE facet = 'equipment'"),
+        [r#"{"item_count":7}"#]
+    );
 }
 
 #[test]
 fn ok_clocks_of_isolates_that_differ_do_no_harm() {
-    // D1's clock grants and compares; an isolate's own clock only tells ages. One that is seconds ahead or behind neither gets a
-    // second lease nor hides what is there.
+    // D1's clock grants and compares; an isolate's own clock only tells ages. One that is seconds
+    // ahead or behind neither gets a second lease nor hides what is there.
     let (master, equipment, recalls) = good();
     let case = Case::new(&master.after(300), &equipment.after(300), &recalls.after(300));
     let skewed = |seconds: i64| {
@@ -168,7 +190,9 @@ fn ok_clocks_of_isolates_that_differ_do_no_harm() {
     assert_eq!(case.asked(), 3);
     assert!(flows.iter().all(|flow| flow.missing.is_empty() && flow.facets.len() == 3));
     let again = case.world.run(futures::future::join_all([-9, -4, 0, 4, 9].map(skewed)));
-    assert!(again.iter().all(|flow| flow.facets.values().all(|facet| matches!(facet.state, State::Present { .. }))));
+    assert!(again.iter().all(|flow| {
+        flow.facets.values().all(|facet| matches!(facet.state, State::Present { .. }))
+    }));
     assert_eq!(case.asked(), 3);
 }
 
@@ -186,11 +210,14 @@ impl Clock for Skewed {
 #[test]
 fn ok_origins_down_for_a_week_and_back() {
     let week = 7 * 24 * 3600;
-    let text = include_str!("../../../tests/fixtures/market.toml").replace("error_s = 86400", "error_s = 1209600");
+    let text = include_str!("../../../tests/fixtures/market.toml")
+        .replace("error_s = 86400", "error_s = 1209600");
     let mut case = calm();
     case.market = Rc::new(compile("market.toml", &text).expect("valid").market);
-    let windows = |facet: &FacetName| case.market.facets.get(facet).map_or(0, |facet| facet.error_s);
-    let kept: Vec<FacetName> = ALL.into_iter().filter(|facet| i64::from(windows(facet)) > week).collect();
+    let windows =
+        |facet: &FacetName| case.market.facets.get(facet).map_or(0, |facet| facet.error_s);
+    let kept: Vec<FacetName> =
+        ALL.into_iter().filter(|facet| i64::from(windows(facet)) > week).collect();
     assert!(!kept.is_empty(), "the fixture has a window of more than a week");
     case.see(Tier::Public);
     let down = Answer::failure(OriginHttpError::Connection);
@@ -200,13 +227,18 @@ fn ok_origins_down_for_a_week_and_back() {
         let flow = case.isolate().see(Tier::Public);
         for facet in &kept {
             let state = &flow.facets.get(facet).expect("asked for").state;
-            let State::Present { stored, .. } = state else { panic!("{facet} is {state:?} within its error window") };
+            let State::Present { stored, .. } = state else {
+                panic!("{facet} is {state:?} within its error window")
+            };
             let age = flow.answered.since_ms(Timestamp(1_795_161_600_000)) / 1000;
             assert!((stored.age_s - age).abs() <= 1 && stored.source.len() > 1);
         }
     }
     let stale = case.isolate().see(Tier::Public);
-    assert!(kept.iter().all(|facet| stale.facets.get(facet).is_some_and(|result| result.via == Via::Stale)));
+    assert!(
+        kept.iter()
+            .all(|facet| stale.facets.get(facet).is_some_and(|result| result.via == Via::Stale))
+    );
     let (master, equipment, recalls) = good();
     case.answers(&master, &equipment, &recalls);
     case.world.advance_s(120); // Breakers of the region close.
@@ -214,7 +246,9 @@ fn ok_origins_down_for_a_week_and_back() {
     let fresh = case.isolate().see(Tier::Public);
     assert!(all(&fresh, "hit"), "{:?}", states(&fresh));
     assert!(
-        fresh.facets.values().all(|result| matches!(&result.state, State::Present { stored, .. } if stored.ttl_s > 0))
+        fresh.facets.values().all(
+            |result| matches!(&result.state, State::Present { stored, .. } if stored.ttl_s > 0)
+        )
     );
 }
 
@@ -223,12 +257,16 @@ fn ok_members_see_what_is_sealed_without_asking_again() {
     let case = calm();
     case.see(Tier::Public);
     let member = case.isolate().see(Tier::Member);
-    assert_eq!(value(&member, FacetName::Equipment), r#"{"item_count":1,"items":[{"name":"ABS"}]}"#);
+    assert_eq!(
+        value(&member, FacetName::Equipment),
+        r#"{"item_count":1,"items":[{"name":"ABS"}]}"#
+    );
     assert!(all(&member, "hit"));
     let public = case.isolate().see(Tier::Public);
     assert_eq!(value(&public, FacetName::Equipment), r#"{"item_count":1}"#);
     assert_eq!(case.asked(), 3);
-    let stores = sqlite::everything(&case.database).join(" ") + &format!("{:?}", case.world.cache.borrow());
+    let stores =
+        sqlite::everything(&case.database).join(" ") + &format!("{:?}", case.world.cache.borrow());
     assert!(!stores.contains("ABS\"") && !stores.contains("R1\""), "{stores}");
 }
 
@@ -244,10 +282,16 @@ fn err_what_does_not_open_is_fetched_again() {
         case.change(damage);
         assert!(all(&case.isolate().see(Tier::Public), "hit"), "the public part needs no key");
         let member = case.isolate().see(Tier::Member);
-        assert_eq!(value(&member, FacetName::Equipment), r#"{"item_count":1,"items":[{"name":"ABS"}]}"#, "{damage}");
+        assert_eq!(
+            value(&member, FacetName::Equipment),
+            r#"{"item_count":1,"items":[{"name":"ABS"}]}"#,
+            "{damage}"
+        );
         assert_eq!(case.asked(), 4);
         let events = case.world.events.borrow();
-        assert!(events.iter().any(|event| event.message.starts_with("a sealed facet cannot be opened")));
+        assert!(
+            events.iter().any(|event| event.message.starts_with("a sealed facet cannot be opened"))
+        );
         drop(events);
         case.isolate().see(Tier::Member);
         assert_eq!(case.asked(), 4, "it is sealed anew");
@@ -275,7 +319,9 @@ fn ok_one_refreshes_what_all_are_served_stale() {
     case.world.advance_s(700); // Recalls are fresh for 600 s.
     let isolates: Vec<Case> = (0..20).map(|_| case.isolate()).collect();
     case.world.stores_take_ms.set(5);
-    let flows = case.world.run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
+    let flows = case
+        .world
+        .run(futures::future::join_all(isolates.iter().map(|isolate| isolate.visit(Tier::Public))));
     case.world.run_background();
     assert!(flows.iter().all(|flow| states(flow) == ["hit", "hit", "stale"]));
     assert_eq!(case.asked(), 4);
@@ -304,7 +350,10 @@ fn ok_a_record_that_grants_nothing_and_has_nothing_holds_up_nobody() {
 fn ok_a_record_that_hangs_costs_half_a_second_once() {
     struct Hangs;
     impl crate::ports::Db for Hangs {
-        fn batch(&self, _: Vec<Statement>) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
+        fn batch(
+            &self,
+            _: Vec<Statement>,
+        ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
             std::future::pending().boxed_local()
         }
     }
@@ -317,11 +366,16 @@ fn ok_a_record_that_hangs_costs_half_a_second_once() {
     };
     for (car, most_ms) in [("one", 600), ("two", 100)] {
         let (started, flow) = visit(car);
-        assert!(all(&flow, "fetched") && flow.answered.since_ms(started) < most_ms, "{:?}", states(&flow));
+        assert!(
+            all(&flow, "fetched") && flow.answered.since_ms(started) < most_ms,
+            "{:?}",
+            states(&flow)
+        );
     }
 }
 
-/// KV as it is: what was read, or found missing, is remembered for a minute; a key takes one write a second.
+/// KV as it is: what was read, or found missing, is remembered for a minute; a key takes one write
+/// a second.
 struct Edge {
     store: Rc<dyn Kv>,
     clock: Rc<dyn Clock>,
@@ -331,7 +385,10 @@ struct Edge {
 }
 
 impl Kv for Rc<Edge> {
-    fn get_many(&self, keys: Vec<String>) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
+    fn get_many(
+        &self,
+        keys: Vec<String>,
+    ) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
         let edge = Rc::clone(self);
         async move {
             let now = edge.clock.now();
@@ -344,13 +401,20 @@ impl Kv for Rc<Edge> {
                 edge.seen.borrow_mut().push((key.clone(), found, now));
             }
             let seen = edge.seen.borrow();
-            let of = |key| seen.iter().find(|(known, ..)| known == key).and_then(|(_, found, _)| found.clone());
+            let of = |key| {
+                seen.iter().find(|(known, ..)| known == key).and_then(|(_, found, _)| found.clone())
+            };
             Ok(keys.iter().map(of).collect())
         }
         .boxed_local()
     }
 
-    fn put(&self, key: String, value: String, ttl_s: u64) -> LocalBoxFuture<'static, Result<(), StoreError>> {
+    fn put(
+        &self,
+        key: String,
+        value: String,
+        ttl_s: u64,
+    ) -> LocalBoxFuture<'static, Result<(), StoreError>> {
         let now = self.clock.now();
         let mut written = self.written.borrow_mut();
         written.retain(|(_, at)| now.since_ms(*at) < 1_000);
@@ -384,17 +448,29 @@ fn ok_what_kv_forgets_refuses_and_shows_late_does_no_harm() {
         let memory = isolate.memory.clone();
         async move { run(&ports, &memory, request).await }
     };
-    // Three isolates want one facet each, so that all of them write the car's entry within one second.
+    // Three isolates want one facet each, so that all of them write the car's entry within one
+    // second.
     let isolates: Vec<Case> = (0..3).map(|_| case.isolate()).collect();
-    let visits = isolates.iter().zip(&ALL).map(|(isolate, facet)| visit(isolate, std::slice::from_ref(facet)));
+    let visits = isolates
+        .iter()
+        .zip(&ALL)
+        .map(|(isolate, facet)| visit(isolate, std::slice::from_ref(facet)));
     let flows = case.world.run(futures::future::join_all(visits));
     assert!(flows.iter().all(|flow| flow.missing.is_empty()));
     // The edge remembers that there was nothing; the record has it, or has it a moment later.
     let again = case.world.run(visit(&case.isolate(), &ALL));
-    assert!(again.facets.values().all(|facet| matches!(facet.via, Via::Hit | Via::Collapsed)), "{:?}", states(&again));
+    assert!(
+        again.facets.values().all(|facet| matches!(facet.via, Via::Hit | Via::Collapsed)),
+        "{:?}",
+        states(&again)
+    );
     case.world.run_background();
     assert!(edge.refused.get() > 0, "the test wants a refusal");
-    assert_eq!(sqlite::facets_in_kv(&case.world), ["equipment", "identity", "recalls"], "in the end KV has all");
+    assert_eq!(
+        sqlite::facets_in_kv(&case.world),
+        ["equipment", "identity", "recalls"],
+        "in the end KV has all"
+    );
     case.world.advance_s(61);
     let before = case.world.statements().len();
     assert!(all(&case.world.run(visit(&case.isolate(), &ALL)), "hit"));
@@ -407,7 +483,8 @@ fn ok_hot_facets_are_refreshed_before_they_end() {
     let (master, equipment, recalls) = good();
     let case = Case::new(&master, &equipment, &recalls.after(800));
     case.see(Tier::Public);
-    let lifetime = case.rows("SELECT CAST(ttl_s AS TEXT) FROM stored_facet WHERE facet = 'recalls'");
+    let lifetime =
+        case.rows("SELECT CAST(ttl_s AS TEXT) FROM stored_facet WHERE facet = 'recalls'");
     let ttl_s: i64 = lifetime[0].parse().expect("seconds");
     case.world.advance_s(ttl_s - 60);
     assert!((0..50).all(|_| all(&case.isolate().see(Tier::Public), "hit")));
@@ -425,8 +502,8 @@ fn ok_long_facets_are_stored_in_parts_and_too_long_ones_not_at_all() {
         let list: Vec<String> = (0..count).map(|_| format!(r#"{{"name": "{name}"}}"#)).collect();
         Answer::ok("application/json", &format!(r#"{{"items": [{}]}}"#, list.join(",")))
     };
-    let text =
-        include_str!("../../../tests/fixtures/market.toml").replace("timeout_ms", "max_bytes = 8000000\ntimeout_ms");
+    let text = include_str!("../../../tests/fixtures/market.toml")
+        .replace("timeout_ms", "max_bytes = 8000000\ntimeout_ms");
     for (count, stored) in [(1_350, true), (1_500, false)] {
         let (master, _, recalls) = good();
         let mut case = Case::new(&master, &items(count), &recalls);
@@ -435,10 +512,11 @@ fn ok_long_facets_are_stored_in_parts_and_too_long_ones_not_at_all() {
         let rows = case.rows("SELECT facet FROM stored_facet ORDER BY facet");
         assert_eq!(rows.contains(&"equipment".to_owned()), stored, "{rows:?}");
         assert!(rows.len() >= 2);
-        let longest = case.world.statements().into_iter().flat_map(|s| s.params).map(|param| match param {
-            crate::ports::DbValue::Text(text) => text.len(),
-            _ => 0,
-        });
+        let longest =
+            case.world.statements().into_iter().flat_map(|s| s.params).map(|param| match param {
+                crate::ports::DbValue::Text(text) => text.len(),
+                _ => 0,
+            });
         assert!(longest.max() < Some(2_000_000));
     }
 }

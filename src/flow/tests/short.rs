@@ -7,7 +7,11 @@ use crate::cache::purge::Purges;
 /// The short way by an isolate that remembers nothing; nothing where it does not lead to the end.
 fn by_short(case: &Case) -> Option<Flow> {
     let isolate = case.isolate();
-    match case.world.run(short(&case.world.ports(), &isolate.memory, &case.request_of(Tier::Public).ask())) {
+    match case.world.run(short(
+        &case.world.ports(),
+        &isolate.memory,
+        &case.request_of(Tier::Public).ask(),
+    )) {
         Way::Answered(flow) => Some(flow),
         Way::Entry(_) | Way::Long => None,
     }
@@ -15,7 +19,8 @@ fn by_short(case: &Case) -> Option<Flow> {
 
 /// The long way by such an isolate.
 fn by_long(case: &Case) -> Flow {
-    let (isolate, ports, request) = (case.isolate(), case.world.ports(), case.request_of(Tier::Public));
+    let (isolate, ports, request) =
+        (case.isolate(), case.world.ports(), case.request_of(Tier::Public));
     case.world.run(async move {
         let mut running = Running::start(&ports, &isolate.memory, request, None).await;
         running.by_deadline().await;
@@ -36,7 +41,8 @@ fn ok_what_it_answers_is_what_the_long_way_answers() {
             case.world.advance_s(60);
             let one = by_short(&case);
             let other = by_long(&case);
-            // What the long way would refresh is not refreshed here: time alone changes what is stored.
+            // What the long way would refresh is not refreshed here: time alone changes what is
+            // stored.
             case.world.cancel_background();
             case.change("DELETE FROM lease");
             match one {
@@ -59,7 +65,8 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
     assert!(by_short(&case).is_none(), "nothing is stored");
     case.see(Tier::Public);
     assert!(by_short(&case).is_some());
-    let entry = case.world.cache.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).next();
+    let entry =
+        case.world.cache.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).next();
     let (key, text) = entry.expect("an entry");
     let put = |text: String| drop(case.world.cache.borrow_mut().insert(key.clone(), text));
     let policy = |text: &str| text.split(' ').nth(4).expect("a policy").to_owned();
@@ -79,7 +86,8 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
     assert!(by_short(&case).is_some());
     let rule = format!(r#"[{{"id":1,"generation":1,"expires_at_ms":{},"hard":0}}]"#, i64::MAX);
     let go = |request: Request| {
-        let way = case.world.run(short(&case.world.ports(), &case.isolate().memory, &request.ask()));
+        let way =
+            case.world.run(short(&case.world.ports(), &case.isolate().memory, &request.ask()));
         matches!(way, Way::Answered(_))
     };
     assert!(go(case.request_of(Tier::Public)));
@@ -102,7 +110,10 @@ fn ok_what_was_read_is_remembered_for_seconds_and_what_landed_since_comes_first(
     assert!(all_hits(&isolate.see(Tier::Public)));
     let one = Request { facets: vec![FacetName::Identity], ..isolate.request_of(Tier::Public) };
     let ports = case.world.ports();
-    assert!(all_hits(&case.world.run(run(&ports, &isolate.memory, one))), "the long way knows it too");
+    assert!(
+        all_hits(&case.world.run(run(&ports, &isolate.memory, one))),
+        "the long way knows it too"
+    );
     assert!(all_hits(&isolate.see(Tier::Public)), "and then the short one by it");
     case.world.advance_s(4);
     assert!(!all_hits(&isolate.see(Tier::Public)));

@@ -1,4 +1,5 @@
-//! How a call ends: what is learned from each try, whether there is another one, and what becomes of the answer.
+//! How a call ends: what is learned from each try, whether there is another one, and what becomes
+//! of the answer.
 
 use futures::FutureExt as _;
 
@@ -102,7 +103,9 @@ impl Work {
             Change::Opened(_) => (Level::Warn, "an origin is left alone: its breaker opened"),
             Change::Closed => (Level::Info, "an origin is asked again: its breaker closed"),
         };
-        let event = Event::new(level, message).with(field::MARKET, &self.market.code).with(field::ORIGIN, &origin);
+        let event = Event::new(level, message)
+            .with(field::MARKET, &self.market.code)
+            .with(field::ORIGIN, &origin);
         self.ports.events.emit(event);
         let (ports, market) = (self.ports.clone(), self.market.code.to_string());
         let told = async move {
@@ -126,7 +129,12 @@ impl Work {
     }
 
     fn report(&self, at: usize, failure: &Failure) {
-        let event = settle::event("an origin gave no usable answer", &self.market, &self.origin_of(at), failure);
+        let event = settle::event(
+            "an origin gave no usable answer",
+            &self.market,
+            &self.origin_of(at),
+            failure,
+        );
         self.ports.events.emit(event);
     }
 
@@ -147,7 +155,8 @@ impl Work {
         for facet in facets {
             let scope = settle::Scope { store: &self.store, market: &self.market, tier: self.tier };
             let random = self.ports.random.as_ref();
-            let (result, projected) = settle::facet(scope, &mut self.question, facet, answer, fetch, random);
+            let (result, projected) =
+                settle::facet(scope, &mut self.question, facet, answer, fetch, random);
             let landed = match &result {
                 Ok(envelope) => {
                     envelopes.push((facet, envelope.clone()));
@@ -202,8 +211,10 @@ impl Work {
 
     /// Shows the answer what came of a facet.
     pub(super) fn publish(&mut self, facet: FacetName, outcome: Outcome) {
-        let is_absent = matches!(&outcome.result, Ok(envelope) if matches!(envelope.stored, Stored::Absent));
-        self.is_over |= is_absent && self.market.facets.get(&facet).is_some_and(|facet| facet.required);
+        let is_absent =
+            matches!(&outcome.result, Ok(envelope) if matches!(envelope.stored, Stored::Absent));
+        self.is_over |=
+            is_absent && self.market.facets.get(&facet).is_some_and(|facet| facet.required);
         self.settled.push(facet);
         self.board.put(facet, outcome);
     }

@@ -1,5 +1,6 @@
-//! What a call has to do with other isolates: who asks is agreed by leases in the record (D1), what came is read there, and what was
-//! stored is published to KV, which takes one write a second for each key.
+//! What a call has to do with other isolates: who asks is agreed by leases in the record (D1), what
+//! came is read there, and what was stored is published to KV, which takes one write a second for
+//! each key.
 
 use futures::FutureExt as _;
 
@@ -13,14 +14,17 @@ use crate::market::{FacetName, Market, OriginName, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::Timestamp;
 
-/// How often the record is looked at while another isolate asks: after a quarter of the time that was waited, within these.
+/// How often the record is looked at while another isolate asks: after a quarter of the time that
+/// was waited, within these.
 const WATCH_MS: (i64, i64) = (20, 250);
 /// KV takes one write a second for each key.
 const PUBLISH_MS: u32 = 1_000;
-/// KV refuses where another isolate has written within the same second; a lease where another one was quicker.
+/// KV refuses where another isolate has written within the same second; a lease where another one
+/// was quicker.
 const MOST_REFUSALS: u8 = 3;
 
-/// What somebody else's call has brought: what is stored, and what the caller sees of it beyond the public part.
+/// What somebody else's call has brought: what is stored, and what the caller sees of it beyond the
+/// public part.
 pub(super) type News = (Envelope, Option<Projected>);
 
 /// What is to be put to KV, and when.
@@ -50,7 +54,11 @@ impl Publication {
 }
 
 /// What is wanted of an origin for some facets: their policies, and the generations that are known.
-pub(in crate::flow) fn claim(market: &Market, origin: &OriginName, facets: Vec<(FacetName, u32, i64)>) -> Claim {
+pub(in crate::flow) fn claim(
+    market: &Market,
+    origin: &OriginName,
+    facets: Vec<(FacetName, u32, i64)>,
+) -> Claim {
     Claim { origin: origin.clone(), for_ms: lease_ms(market, origin), facets }
 }
 
@@ -67,15 +75,20 @@ impl Work {
         if calls.is_empty() {
             return;
         }
-        let claims: Vec<Claim> =
-            calls.iter().filter_map(|at| self.calls.get(*at)).map(|call| self.claim_of(call)).collect();
+        let claims: Vec<Claim> = calls
+            .iter()
+            .filter_map(|at| self.calls.get(*at))
+            .map(|call| self.claim_of(call))
+            .collect();
         let store = self.store.clone();
         let claimed = async move { Ended::Claimed(calls, store.claim(&claims).await.ok()) };
         self.running.push(claimed.boxed_local());
     }
 
     fn claim_of(&self, call: &crate::flow::call::Call) -> Claim {
-        let of = |(facet, known): &(FacetName, i64)| (*facet, cache::policy(*facet, &self.market), *known);
+        let of = |(facet, known): &(FacetName, i64)| {
+            (*facet, cache::policy(*facet, &self.market), *known)
+        };
         claim(&self.market, &call.origin, call.known.iter().map(of).collect())
     }
 
@@ -86,10 +99,14 @@ impl Work {
             self.memory.cars().record_failed(now);
         }
         for (place, at) in calls.iter().enumerate() {
-            let lease = leases.as_ref().map(|leases| leases.get(place).copied().unwrap_or(Claimed::Held));
-            let Some(call) = self.calls.get_mut(*at).filter(|call| call.phase == Phase::Claiming) else {
+            let lease =
+                leases.as_ref().map(|leases| leases.get(place).copied().unwrap_or(Claimed::Held));
+            let Some(call) = self.calls.get_mut(*at).filter(|call| call.phase == Phase::Claiming)
+            else {
                 // The car turned out not to exist meanwhile.
-                if let (Some(Claimed::Granted(generation)), Some(call)) = (lease, self.calls.get(*at)) {
+                if let (Some(Claimed::Granted(generation)), Some(call)) =
+                    (lease, self.calls.get(*at))
+                {
                     let origin = call.origin.clone();
                     self.release(&origin, Some(generation), None);
                 }
@@ -111,7 +128,8 @@ impl Work {
     pub(super) fn watch(&mut self, at: usize, due: Timestamp, now: Timestamp) -> bool {
         let is_unwanted = self.is_unwanted(now);
         let Some(call) = self.calls.get_mut(at) else { return false };
-        // What was served stale may have been refreshed long ago, and KV not know it: that is worth one look.
+        // What was served stale may have been refreshed long ago, and KV not know it: that is worth
+        // one look.
         let is_refresh = call.known.iter().any(|(_, known)| *known > 0);
         if is_unwanted && (call.looks > 0 || !is_refresh) {
             self.finish(at);
@@ -120,9 +138,12 @@ impl Work {
         if now >= due {
             call.phase = Phase::Looking;
             call.looks = call.looks.saturating_add(1);
-            let (store, origin, known, tier) = (self.store.clone(), call.origin.clone(), call.known.clone(), self.tier);
+            let (store, origin, known, tier) =
+                (self.store.clone(), call.origin.clone(), call.known.clone(), self.tier);
             let for_ms = lease_ms(&self.market, &origin);
-            let looked = async move { Ended::Looked(at, store.look(&origin, for_ms, &known, tier).await.ok()) };
+            let looked = async move {
+                Ended::Looked(at, store.look(&origin, for_ms, &known, tier).await.ok())
+            };
             self.running.push(looked.boxed_local());
         }
         false
@@ -131,7 +152,9 @@ impl Work {
     /// Takes what another isolate has brought, waits on, or asks itself.
     pub(super) fn looked(&mut self, at: usize, look: Option<Look>) {
         let now = self.ports.clock.now();
-        let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == Phase::Looking) else { return };
+        let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == Phase::Looking) else {
+            return;
+        };
         let Some(look) = look else {
             call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
             call.phase = Phase::Queued;
@@ -169,7 +192,11 @@ impl Work {
             }
             Standing::Failed(token) => {
                 let token = ErrorToken::parse(&token).unwrap_or(ErrorToken::DestinationUnavailable);
-                self.settle(at, &Err(Failure::new(token, "another isolate's call for it failed")), now);
+                self.settle(
+                    at,
+                    &Err(Failure::new(token, "another isolate's call for it failed")),
+                    now,
+                );
             }
             Standing::Free => {
                 // What is recorded and was no news is of no use: a newer one is wanted.
@@ -189,8 +216,15 @@ impl Work {
         }
     }
 
-    /// What somebody else's call has brought, where it is newer than what is known, can be served, and has all that the caller may see.
-    pub(super) fn news(&self, facet: FacetName, known: i64, envelope: &Envelope, now: Timestamp) -> Option<News> {
+    /// What somebody else's call has brought, where it is newer than what is known, can be served,
+    /// and has all that the caller may see.
+    pub(super) fn news(
+        &self,
+        facet: FacetName,
+        known: i64,
+        envelope: &Envelope,
+        now: Timestamp,
+    ) -> Option<News> {
         let is_good = matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
         let is_enough = self.tier == Tier::Public || envelope.is_whole();
         if !is_good || !is_enough || envelope.generation <= known {
@@ -201,7 +235,12 @@ impl Work {
     }
 
     /// Shows the answer what somebody else's call has brought.
-    pub(super) fn publish_collapsed(&mut self, facet: FacetName, result: Result<News, Failure>, took_ms: i64) {
+    pub(super) fn publish_collapsed(
+        &mut self,
+        facet: FacetName,
+        result: Result<News, Failure>,
+        took_ms: i64,
+    ) {
         let (result, projected) = match result {
             Ok((envelope, projected)) => (Ok(envelope), projected),
             Err(failure) => (Err(failure), None),
@@ -219,7 +258,12 @@ impl Work {
     }
 
     /// Gives a lease back.
-    pub(super) fn release(&mut self, origin: &OriginName, lease: Option<i64>, error: Option<&'static str>) {
+    pub(super) fn release(
+        &mut self,
+        origin: &OriginName,
+        lease: Option<i64>,
+        error: Option<&'static str>,
+    ) {
         let Some(generation) = lease else { return };
         let (store, origin) = (self.store.clone(), origin.clone());
         let released = async move {
@@ -242,7 +286,8 @@ impl Work {
         self.running.push(published.boxed_local());
     }
 
-    /// KV refuses where another isolate wrote within the second: then what the record has by now is put a second later.
+    /// KV refuses where another isolate wrote within the second: then what the record has by now is
+    /// put a second later.
     pub(super) fn published(&mut self, is_done: bool) {
         self.publication.is_running = false;
         if is_done {

@@ -1,13 +1,18 @@
-//! Checks of addresses: absolute, encrypted, without credentials and without a placeholder in the host.
+//! Checks of addresses: absolute, encrypted, without credentials and without a placeholder in the
+//! host.
 
 use url::Url;
 
 use super::Findings;
 
 pub(super) fn check_address(path: &[&str], text: &str, findings: &mut Findings) {
-    let authority = text.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let authority =
+        text.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     if authority.contains('{') {
-        findings.add(path, "has a placeholder in its host; placeholders may stand in the path and the query only");
+        findings.add(
+            path,
+            "has a placeholder in its host; placeholders may stand in the path and the query only",
+        );
         return;
     }
     match Url::parse(text) {

@@ -23,7 +23,9 @@ pub(super) fn check_csv(name: &OriginName, origin: &Origin, findings: &mut Findi
         );
     }
     let quote = csv.quote.chars().next();
-    if csv.quote.chars().count() > 1 || quote.is_some_and(|quote| !is_mark(quote) || quote.is_ascii_alphanumeric()) {
+    if csv.quote.chars().count() > 1
+        || quote.is_some_and(|quote| !is_mark(quote) || quote.is_ascii_alphanumeric())
+    {
         findings.add(
             &at("quote"),
             "must be one ASCII character that is no letter or digit, or \"\" where nothing is quoted",
@@ -35,7 +37,10 @@ pub(super) fn check_csv(name: &OriginName, origin: &Origin, findings: &mut Findi
     if let Some(comment) = csv.comment
         && (!is_mark(comment) || Some(comment) == quote || comment == csv.separator)
     {
-        findings.add(&at("comment"), "must be one ASCII character, and neither the separator nor the quote");
+        findings.add(
+            &at("comment"),
+            "must be one ASCII character, and neither the separator nor the quote",
+        );
     }
     check_columns(name, &csv.columns, csv.header, findings);
     check_request(name, origin, csv.separator, findings);
@@ -48,7 +53,8 @@ fn check_columns(name: &OriginName, columns: &[String], header: bool, findings: 
             .add(&path, "is missing, and there is no header; name the columns in order, like [\"vin\", \"read_on\"]");
     }
     if header && columns.iter().any(String::is_empty) {
-        findings.add(&path, "has an empty name; with a header it lists the columns that must be there");
+        findings
+            .add(&path, "has an empty name; with a header it lists the columns that must be there");
     }
     if columns.len() > 1000 {
         findings.add(&path, "has more than 1000 names; a file of so many columns is not read");

@@ -9,7 +9,12 @@ use crate::market::file::{Facet, Market};
 use crate::market::names::{FacetName, OriginName};
 use crate::market::vocabulary::{Kind, Shape, shape};
 
-pub(super) fn check_facet(name: FacetName, facet: &Facet, market: &Market, findings: &mut Findings) {
+pub(super) fn check_facet(
+    name: FacetName,
+    facet: &Facet,
+    market: &Market,
+    findings: &mut Findings,
+) {
     let at = |key: &'static str| ["facets", name.as_str(), key];
     if !market.origins.contains_key(&facet.origin) {
         let known = market.origins.keys().map(OriginName::as_str).collect::<Vec<_>>();
@@ -44,11 +49,13 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
         } else {
             let hint = nearest(field_name, fields.iter().map(|field| field.name));
             let of_list = matches!(shape(name), Shape::List { .. }) && facet.each.is_none();
-            let without = if of_list { " without `each`, which names the list in the answer" } else { "" };
+            let without =
+                if of_list { " without `each`, which names the list in the answer" } else { "" };
             findings.add(&path, format!("{name} has no such field{without}; {hint}"));
         }
     }
-    for field in fields.iter().filter(|field| field.required && !facet.map.contains_key(field.name)) {
+    for field in fields.iter().filter(|field| field.required && !facet.map.contains_key(field.name))
+    {
         findings.add(
             &["facets", name.as_str(), "map"],
             format!("lacks `{}`, without which {name} is refused; add its pointer", field.name),
@@ -59,7 +66,8 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
 fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut Findings) {
     let at = ["facets", name.as_str(), "needs"];
     for need in &facet.needs {
-        let known = need.split_once('.').and_then(|(facet, field)| Some((FacetName::parse(facet)?, field)));
+        let known =
+            need.split_once('.').and_then(|(facet, field)| Some((FacetName::parse(facet)?, field)));
         match known {
             Some((needed, field)) if market.facets.get(&needed).is_some_and(|f| f.map.contains_key(field)) => {
                 let kind = shape(needed).fields(false).iter().find(|known| known.name == field).map(|known| known.kind);
@@ -76,23 +84,33 @@ fn check_needs(name: FacetName, facet: &Facet, market: &Market, findings: &mut F
     let Some(origin) = market.origins.get(&facet.origin) else { return };
     for used in placeholders(origin) {
         if !facet.needs.contains(&used) {
-            findings.add(&at, format!("lacks {used:?}, which the request of origin \"{}\" uses; add it", facet.origin));
+            findings.add(
+                &at,
+                format!(
+                    "lacks {used:?}, which the request of origin \"{}\" uses; add it",
+                    facet.origin
+                ),
+            );
         }
     }
 }
 
 pub(super) fn check_needs_have_no_cycle(market: &Market, findings: &mut Findings) {
-    // An edge leads from an origin to the origins whose facets it needs: one call feeds all facets of an origin.
+    // An edge leads from an origin to the origins whose facets it needs: one call feeds all facets
+    // of an origin.
     let mut edges: BTreeMap<&OriginName, BTreeSet<&OriginName>> = BTreeMap::new();
     for facet in market.facets.values() {
-        let needed = facet.needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?));
+        let needed =
+            facet.needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?));
         let origins = needed.filter_map(|name| market.facets.get(&name)).map(|facet| &facet.origin);
         edges.entry(&facet.origin).or_default().extend(origins);
     }
     let mut done: BTreeSet<&OriginName> = BTreeSet::new();
     loop {
-        let ready = |origin: &&&OriginName| edges.get(**origin).is_none_or(|needs| needs.is_subset(&done));
-        let next: Vec<_> = edges.keys().filter(|origin| !done.contains(*origin)).filter(ready).copied().collect();
+        let ready =
+            |origin: &&&OriginName| edges.get(**origin).is_none_or(|needs| needs.is_subset(&done));
+        let next: Vec<_> =
+            edges.keys().filter(|origin| !done.contains(*origin)).filter(ready).copied().collect();
         if next.is_empty() {
             break;
         }

@@ -32,11 +32,16 @@ pub(super) fn check_layout(
             .add(path, "has no `layout`; list its fields, like layout = [ { name = \"status\", at = 0, len = 2 } ]");
     }
     if layout.len() + groups.len() > MOST_FIELDS {
-        findings.add(&of_layout, format!("has more than {MOST_FIELDS} fields; leave out those that no facet uses"));
+        findings.add(
+            &of_layout,
+            format!("has more than {MOST_FIELDS} fields; leave out those that no facet uses"),
+        );
         return;
     }
-    let names =
-        layout.iter().map(|field| (&of_layout, &field.name)).chain(groups.iter().map(|g| (&of_groups, &g.name)));
+    let names = layout
+        .iter()
+        .map(|field| (&of_layout, &field.name))
+        .chain(groups.iter().map(|g| (&of_groups, &g.name)));
     let mut seen: Vec<&str> = Vec::new();
     for (list, name) in names {
         let path = [list.as_slice(), &[name]].concat();
@@ -53,19 +58,34 @@ pub(super) fn check_layout(
         check_place(&path, field.at, field.len, field.count, around.room, findings);
         check_type(&path, field, findings);
         check_numbers(&path, field, findings);
-        check_count(&path, field.count, field.counted_by.as_deref(), &[before, around.outer].concat(), findings);
+        check_count(
+            &path,
+            field.count,
+            field.counted_by.as_deref(),
+            &[before, around.outer].concat(),
+            findings,
+        );
         check_redefines(&path, field, layout, findings);
         check_overlap(&path, field, before, findings);
     }
     check_groups(path, layout, groups, around, findings);
 }
 
-fn check_groups(path: &[&str], layout: &[LayoutField], groups: &[Group], around: Around<'_>, findings: &mut Findings) {
+fn check_groups(
+    path: &[&str],
+    layout: &[LayoutField],
+    groups: &[Group],
+    around: Around<'_>,
+    findings: &mut Findings,
+) {
     let fields: Vec<LayoutField> = [layout, around.outer].concat();
     for (at, group) in groups.iter().enumerate() {
         let path = [path, &["groups", group.name.as_str()]].concat();
         if around.depth > 1 {
-            findings.add(&path, "is a group in a group in a group; one may stand in another, no deeper");
+            findings.add(
+                &path,
+                "is a group in a group in a group; one may stand in another, no deeper",
+            );
             continue;
         }
         if group.at.is_none() && at == 0 {
@@ -77,18 +97,26 @@ fn check_groups(path: &[&str], layout: &[LayoutField], groups: &[Group], around:
         let room = if group.at.is_none() { None } else { around.room };
         check_place(&path, group.at.unwrap_or(0), group.len, Some(group.count), room, findings);
         check_count(&path, Some(group.count), group.counted_by.as_deref(), &fields, findings);
-        let inside = Around { room: Some((group.len, "its group's `len`")), outer: layout, depth: around.depth + 1 };
+        let inside = Around {
+            room: Some((group.len, "its group's `len`")),
+            outer: layout,
+            depth: around.depth + 1,
+        };
         check_layout(&path, &group.layout, &group.groups, inside, findings);
         let Some(own) = group.at.map(|at| span(at, group.len, Some(group.count))) else { continue };
-        let others = groups
+        let others = groups.iter().take(at).filter_map(|other| {
+            Some((other.name.as_str(), span(other.at?, other.len, Some(other.count))))
+        });
+        let fields = layout
             .iter()
-            .take(at)
-            .filter_map(|other| Some((other.name.as_str(), span(other.at?, other.len, Some(other.count)))));
-        let fields = layout.iter().map(|field| (field.name.as_str(), span(field.at, field.len, field.count)));
+            .map(|field| (field.name.as_str(), span(field.at, field.len, field.count)));
         for (name, other) in fields.chain(others).filter(|(_, other)| overlap(own, *other)) {
             findings.add(
                 &path,
-                format!("has bytes {} that are bytes of \"{name}\" too; correct `at`, `len` or `count`", words(other)),
+                format!(
+                    "has bytes {} that are bytes of \"{name}\" too; correct `at`, `len` or `count`",
+                    words(other)
+                ),
             );
         }
     }
@@ -126,7 +154,10 @@ fn check_place(
         Some((room, whose)) if span.1 > u64::from(room) => {
             findings.add(
                 path,
-                format!("has bytes {}, beyond {whose} of {room} bytes; correct `at`, `len` or `count`", words(span)),
+                format!(
+                    "has bytes {}, beyond {whose} of {room} bytes; correct `at`, `len` or `count`",
+                    words(span)
+                ),
             );
         }
         None if span.1 > 8_388_608 => {
@@ -156,8 +187,10 @@ fn check_type(path: &[&str], field: &LayoutField, findings: &mut Findings) {
     if field.kind == FieldType::Date {
         let format = field.format.as_deref().unwrap_or("%Y%m%d");
         if crate::calendar::Format::new(format).is_none() {
-            findings
-                .add(&[path, &["format"]].concat(), "says no day; use %Y, %y, %m, %d, %j, %H, %M, %S and literal text");
+            findings.add(
+                &[path, &["format"]].concat(),
+                "says no day; use %Y, %y, %m, %d, %j, %H, %M, %S and literal text",
+            );
         } else if let Some(digits) = digits_of(format)
             && field.len < digits
         {
@@ -193,7 +226,10 @@ fn digits_of(format: &str) -> Option<u32> {
 fn check_numbers(path: &[&str], field: &LayoutField, findings: &mut Findings) {
     let at = |key: &'static str| [path, &[key]].concat();
     if !(-9..=18).contains(&field.scale) {
-        findings.add(&at("scale"), format!("is {}; choose -9 to 18 digits behind the point", field.scale));
+        findings.add(
+            &at("scale"),
+            format!("is {}; choose -9 to 18 digits behind the point", field.scale),
+        );
     }
     if !field.kind.is_number() && (field.scale != 0 || field.signed.is_some()) {
         findings
@@ -204,7 +240,10 @@ fn check_numbers(path: &[&str], field: &LayoutField, findings: &mut Findings) {
             .add(path, "is binary and does not say its sign; add `signed = true` (PIC S9) or `signed = false` (PIC 9)");
     }
     if field.sign != SignPlace::Trailing && field.kind != FieldType::Zoned {
-        findings.add(&at("sign"), "goes with type = \"zoned\"; remove it (a number finds a sign on both sides)");
+        findings.add(
+            &at("sign"),
+            "goes with type = \"zoned\"; remove it (a number finds a sign on both sides)",
+        );
     }
     if field.endian != Endian::Big && field.kind != FieldType::Binary {
         findings.add(&at("endian"), "goes with type = \"binary\"; remove it");
@@ -219,9 +258,13 @@ fn check_count(
     findings: &mut Findings,
 ) {
     match (count, counted_by) {
-        (None, Some(_)) => findings.add(path, "has `counted_by` without `count`; add how many there are at the most"),
+        (None, Some(_)) => findings
+            .add(path, "has `counted_by` without `count`; add how many there are at the most"),
         (Some(count), _) if !(1..=MOST_OCCURRENCES).contains(&count) => {
-            findings.add(&[path, &["count"]].concat(), format!("is {count}; choose 1 to {MOST_OCCURRENCES}"));
+            findings.add(
+                &[path, &["count"]].concat(),
+                format!("is {count}; choose 1 to {MOST_OCCURRENCES}"),
+            );
         }
         _ => {}
     }
@@ -233,14 +276,23 @@ fn check_count(
             findings.add(&path, format!("{name:?} is no field before it; {hint}"));
         }
         Some(field) if !field.kind.is_number() || field.scale != 0 || field.count.is_some() => {
-            findings
-                .add(&path, format!("{name:?} is no whole number; say its `type` (number, zoned, packed or binary)"));
+            findings.add(
+                &path,
+                format!(
+                    "{name:?} is no whole number; say its `type` (number, zoned, packed or binary)"
+                ),
+            );
         }
         Some(_) => {}
     }
 }
 
-fn check_redefines(path: &[&str], field: &LayoutField, layout: &[LayoutField], findings: &mut Findings) {
+fn check_redefines(
+    path: &[&str],
+    field: &LayoutField,
+    layout: &[LayoutField],
+    findings: &mut Findings,
+) {
     let Some(name) = &field.redefines else { return };
     let path = [path, &["redefines"]].concat();
     let Some(other) = layout.iter().find(|other| other.name == *name) else {
@@ -248,16 +300,25 @@ fn check_redefines(path: &[&str], field: &LayoutField, layout: &[LayoutField], f
         findings.add(&path, format!("{name:?} is no field of this layout; {hint}"));
         return;
     };
-    let (inner, outer) = (span(field.at, field.len, field.count), span(other.at, other.len, other.count));
+    let (inner, outer) =
+        (span(field.at, field.len, field.count), span(other.at, other.len, other.count));
     if other.redefines.is_some() || other.name == field.name {
-        findings.add(&path, format!("{name:?} redefines another field itself; name the one that has the bytes"));
+        findings.add(
+            &path,
+            format!("{name:?} redefines another field itself; name the one that has the bytes"),
+        );
     } else if inner.0 < outer.0 || inner.1 > outer.1 {
         let (inner, outer) = (words(inner), words(outer));
         findings.add(&path, format!("leaves the bytes of {name:?}, which are {outer}: it has {inner}; let the longer field be the redefined one"));
     }
 }
 
-fn check_overlap(path: &[&str], field: &LayoutField, before: &[LayoutField], findings: &mut Findings) {
+fn check_overlap(
+    path: &[&str],
+    field: &LayoutField,
+    before: &[LayoutField],
+    findings: &mut Findings,
+) {
     let bytes = |field: &LayoutField| span(field.at, field.len, field.count);
     // A redefinition stands in the bytes of its field, where other redefinitions may stand too.
     let owner = |field: &LayoutField| field.redefines.clone().unwrap_or_else(|| field.name.clone());

@@ -1,4 +1,5 @@
-//! Checks of one leaf of a mapping: where it looks, and whether its field's kind can come from what it converts to.
+//! Checks of one leaf of a mapping: where it looks, and whether its field's kind can come from what
+//! it converts to.
 
 use serde_json::Value;
 
@@ -16,7 +17,9 @@ const MOST_ALTERNATIVES: usize = 16;
 
 pub(super) fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
     if depth(leaf) > DEEPEST || count(leaf) > MOST_ALTERNATIVES {
-        let most = format!("has more than {MOST_ALTERNATIVES} alternatives, or some more than {DEEPEST} deep");
+        let most = format!(
+            "has more than {MOST_ALTERNATIVES} alternatives, or some more than {DEEPEST} deep"
+        );
         findings.add(path, format!("{most}; keep those that the system really answers with"));
         return;
     }
@@ -33,13 +36,20 @@ fn count(leaf: &Leaf) -> usize {
 
 fn check_alternative(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
     if !leaf.first_of.is_empty() {
-        if leaf.at.is_some() || leaf.each.is_some() || !leaf.when.is_empty() || leaf.constant.is_some() {
+        if leaf.at.is_some()
+            || leaf.each.is_some()
+            || !leaf.when.is_empty()
+            || leaf.constant.is_some()
+        {
             findings
                 .add(path, "has `first_of` beside another place; move `at`, `each`, `when` and `const` into its list");
         }
         let constant = leaf.first_of.iter().position(|alternative| alternative.constant.is_some());
         if constant.is_some_and(|at| at + 1 < leaf.first_of.len()) {
-            findings.add(path, "has alternatives after a `const`, which never count; put the `const` last");
+            findings.add(
+                path,
+                "has alternatives after a `const`, which never count; put the `const` last",
+            );
         }
         for alternative in &leaf.first_of {
             check_alternative(path, field, alternative, findings);
@@ -75,11 +85,22 @@ pub(super) fn check_conditions(path: &[&str], conditions: &[Match], findings: &m
         let at = condition.at.as_str();
         let texts = !condition.is.is_empty() || !condition.not.is_empty();
         if !texts && condition.missing.is_none() {
-            findings.add(path, format!("has a condition on {at:?} that says nothing; add `is`, `not` or `missing`"));
+            findings.add(
+                path,
+                format!(
+                    "has a condition on {at:?} that says nothing; add `is`, `not` or `missing`"
+                ),
+            );
         }
-        if texts && condition.missing == Some(true) || !condition.is.is_empty() && !condition.not.is_empty() {
-            findings
-                .add(path, format!("has a condition on {at:?} that says two things; keep `is`, `not` or `missing`"));
+        if texts && condition.missing == Some(true)
+            || !condition.is.is_empty() && !condition.not.is_empty()
+        {
+            findings.add(
+                path,
+                format!(
+                    "has a condition on {at:?} that says two things; keep `is`, `not` or `missing`"
+                ),
+            );
         }
         check_blanks(path, "condition", condition.is.iter().chain(&condition.not), findings);
     }
@@ -96,19 +117,29 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
             let hint = nearest(word, words.iter().copied());
             findings.add(path, format!("{word:?} is not a word of this field; {hint}"));
         }
-        (Kind::Code(words), _) => findings.add(path, needs(&format!("a word; write one of {}", words.join(", ")))),
+        (Kind::Code(words), _) => {
+            findings.add(path, needs(&format!("a word; write one of {}", words.join(", "))))
+        }
         (Kind::Integer, Value::Number(number)) if number.is_i64() => {}
         (Kind::Integer, _) => findings.add(path, needs("a whole number; write it without quotes")),
         (Kind::Boolean, Value::Bool(_)) => {}
         (Kind::Boolean, _) => findings.add(path, needs("true or false; write it without quotes")),
-        (Kind::Date, Value::String(text)) if text.len() == 10 && Date::parse_iso(text).is_some() => {}
-        (Kind::Date, _) => findings.add(path, needs("a date; write it in quotes, like \"2026-11-20\"")),
-        (Kind::Quantity(_), Value::Number(number)) if number.as_f64().is_some_and(|number| number >= 0.0) => {}
+        (Kind::Date, Value::String(text))
+            if text.len() == 10 && Date::parse_iso(text).is_some() => {}
+        (Kind::Date, _) => {
+            findings.add(path, needs("a date; write it in quotes, like \"2026-11-20\""))
+        }
+        (Kind::Quantity(_), Value::Number(number))
+            if number.as_f64().is_some_and(|number| number >= 0.0) => {}
         (Kind::Quantity(unit), _) => {
             findings.add(path, needs(&format!("a number; write how many {unit}, without quotes")));
         }
-        (Kind::Money, _) => findings.add(path, "is a sum of money, which no file knows of a car; remove `const`"),
-        (Kind::Instant, _) => findings.add(path, "is an instant, which no file knows of a car; remove `const`"),
+        (Kind::Money, _) => {
+            findings.add(path, "is a sum of money, which no file knows of a car; remove `const`")
+        }
+        (Kind::Instant, _) => {
+            findings.add(path, "is an instant, which no file knows of a car; remove `const`")
+        }
     }
 }
 
@@ -136,13 +167,18 @@ fn check_kind(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
             );
         }
         Kind::Instant if !matches!(leaf.conversion, Some(Datetime | OdataDate)) => {
-            findings.add(path, "is an instant; write { at = \"…\", as = \"datetime\" } or as = \"odata_date\"");
+            findings.add(
+                path,
+                "is an instant; write { at = \"…\", as = \"datetime\" } or as = \"odata_date\"",
+            );
         }
         Kind::Money if leaf.conversion != Some(Money) => {
             findings.add(path, "is a sum of money; write { at = \"…\", as = \"money\" }");
         }
         Kind::Quantity("month") if leaf.conversion == Some(Duration) => {}
-        Kind::Quantity(_) if leaf.conversion.is_some_and(|other| !matches!(other, Integer | Number)) => {
+        Kind::Quantity(_)
+            if leaf.conversion.is_some_and(|other| !matches!(other, Integer | Number)) =>
+        {
             findings.add(path, "is a quantity; write as = \"number\"");
         }
         _ => {}
@@ -150,11 +186,15 @@ fn check_kind(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
     if leaf.codes.is_some() {
         match kind {
             Kind::Boolean => {
-                findings.add(path, "has `codes` but is true or false; write `yes` and `no` with the texts instead");
+                findings.add(
+                    path,
+                    "has `codes` but is true or false; write `yes` and `no` with the texts instead",
+                );
             }
             Kind::Text | Kind::Code(_) => {
                 if leaf.conversion.is_some_and(|conversion| conversion != Conversion::String) {
-                    findings.add(path, "has `codes`, which take the place of `as`; remove one of them");
+                    findings
+                        .add(path, "has `codes`, which take the place of `as`; remove one of them");
                 }
             }
             _ => findings.add(path, "has `codes` but is no text; remove them"),
@@ -168,10 +208,19 @@ fn check_words(path: &[&str], words: &[&str], leaf: &Leaf, findings: &mut Findin
         return;
     };
     if codes.is_empty() && leaf.default.is_none() {
-        findings.add(path, "has no `codes`, so every value would be refused; list them or add a `default`");
+        findings.add(
+            path,
+            "has no `codes`, so every value would be refused; list them or add a `default`",
+        );
     }
     for word in codes.values().chain(&leaf.default).filter(|word| !words.contains(&word.as_str())) {
-        findings.add(path, format!("{word:?} is not a word of this field; {}", nearest(word, words.iter().copied())));
+        findings.add(
+            path,
+            format!(
+                "{word:?} is not a word of this field; {}",
+                nearest(word, words.iter().copied())
+            ),
+        );
     }
 }
 
@@ -184,16 +233,26 @@ fn check_unit(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
     };
     match leaf.unit.as_deref() {
         None if leaf.conversion == Some(Conversion::Duration) => {}
-        None => findings.add(path, format!("is a quantity; add `as = \"number\"` and `unit = \"{target}\"`")),
-        Some(unit) if unit == target || family(target).is_some_and(|family| family.unit(unit).is_some()) => {}
+        None => findings
+            .add(path, format!("is a quantity; add `as = \"number\"` and `unit = \"{target}\"`")),
+        Some(unit)
+            if unit == target
+                || family(target).is_some_and(|family| family.unit(unit).is_some()) => {}
         Some("mpg") if target == "l/100km" => {
-            findings.add(path, "has `unit = \"mpg\"`, of which there are two; write \"mpg_imp\" or \"mpg_us\"");
-        }
-        Some(unit) => {
-            let known: Vec<&str> = family(target).map_or_else(|| vec![target], |family| family.words().collect());
             findings.add(
                 path,
-                format!("{unit:?} is no unit that {target} comes from; {}", nearest(unit, known.iter().copied())),
+                "has `unit = \"mpg\"`, of which there are two; write \"mpg_imp\" or \"mpg_us\"",
+            );
+        }
+        Some(unit) => {
+            let known: Vec<&str> =
+                family(target).map_or_else(|| vec![target], |family| family.words().collect());
+            findings.add(
+                path,
+                format!(
+                    "{unit:?} is no unit that {target} comes from; {}",
+                    nearest(unit, known.iter().copied())
+                ),
             );
         }
     }
@@ -205,7 +264,8 @@ fn check_times(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) 
     if leaf.format.is_some() && !matches!(leaf.conversion, Some(Date | Datetime)) {
         findings.add(path, "has a `format`, which goes with as = \"date\" or \"datetime\"");
     } else if let Some(text) = &leaf.format {
-        let is_instant = kind == Kind::Instant || kind != Kind::Date && leaf.conversion == Some(Datetime);
+        let is_instant =
+            kind == Kind::Instant || kind != Kind::Date && leaf.conversion == Some(Datetime);
         match Format::new(text) {
             None => findings.add(
                 path,
@@ -225,7 +285,10 @@ fn check_times(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) 
         if !matches!(leaf.conversion, Some(Date | Datetime | OdataDate)) {
             findings.add(path, "has a `zone`, which goes with as = \"datetime\" or \"odata_date\"");
         } else if offset_minutes(zone).is_none() {
-            findings.add(path, "has a `zone` that is no offset from UTC; write \"Z\" or one like \"+01:00\"");
+            findings.add(
+                path,
+                "has a `zone` that is no offset from UTC; write \"Z\" or one like \"+01:00\"",
+            );
         }
     }
 }
@@ -239,7 +302,9 @@ fn check_companions(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findi
     let is_number = matches!(leaf.conversion, Some(Integer | Number | Money | Duration))
         || leaf.conversion.is_none() && matches!(kind, Kind::Quantity(_));
     match leaf.decimal {
-        Some('.' | ',') if !is_number => findings.add(path, "has a `decimal`, which goes with numbers; remove it"),
+        Some('.' | ',') if !is_number => {
+            findings.add(path, "has a `decimal`, which goes with numbers; remove it")
+        }
         Some('.' | ',') | None => {}
         Some(_) => findings.add(path, "has a `decimal` that is neither \",\" nor \".\""),
     }
@@ -251,7 +316,8 @@ fn check_companions(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findi
     }
     let of_money = leaf.currency.is_some() || leaf.currency_at.is_some() || leaf.minor;
     if of_money && leaf.conversion != Some(Money) {
-        findings.add(path, "has `currency`, `currency_at` or `minor`, which go with as = \"money\"");
+        findings
+            .add(path, "has `currency`, `currency_at` or `minor`, which go with as = \"money\"");
     }
     if let Some(currency) = leaf.currency.as_ref().filter(|currency| !is_currency(currency)) {
         findings.add(
@@ -273,9 +339,19 @@ fn check_texts(path: &[&str], leaf: &Leaf, findings: &mut Findings) {
     }
 }
 
-fn check_blanks<'t>(path: &[&str], what: &str, texts: impl Iterator<Item = &'t String>, findings: &mut Findings) {
+fn check_blanks<'t>(
+    path: &[&str],
+    what: &str,
+    texts: impl Iterator<Item = &'t String>,
+    findings: &mut Findings,
+) {
     for text in texts.filter(|text| text.trim() != text.as_str()) {
-        findings.add(path, format!("has the {what} {text:?}, which no value equals: blanks around values are cut off"));
+        findings.add(
+            path,
+            format!(
+                "has the {what} {text:?}, which no value equals: blanks around values are cut off"
+            ),
+        );
     }
 }
 

@@ -11,7 +11,12 @@ use crate::market::names::OriginName;
 use crate::market::request::RequestTemplate;
 use crate::market::template::{LITERALS, Part, Template, Variable};
 
-pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
+pub(super) fn check_origin(
+    name: &OriginName,
+    origin: &Origin,
+    market: &Market,
+    findings: &mut Findings,
+) {
     let at = |key: &'static str| ["origins", name.as_str(), key];
     check_address(&at("url"), origin.url.as_str(), findings);
     findings.range(
@@ -23,7 +28,13 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
     );
     findings.range(&at("max_bytes"), origin.max_bytes, 256, 8_388_608, "bytes");
     findings.range(&at("retries"), origin.retries.into(), 0, 5, "further tries");
-    findings.range(&at("concurrency"), origin.concurrency.into(), 1, 6, "calls (the platform waits for six at a time)");
+    findings.range(
+        &at("concurrency"),
+        origin.concurrency.into(),
+        1,
+        6,
+        "calls (the platform waits for six at a time)",
+    );
     check_breaker(name, origin, findings);
     check_protocol_tables(name, origin, findings);
     super::record::check_flat(name, origin, market, findings);
@@ -44,8 +55,10 @@ pub(super) fn check_origin(name: &OriginName, origin: &Origin, market: &Market, 
                 .any(|method| method.get("origin").and_then(|v| v.as_str()) == Some(name.as_str()))
         });
         if !used_elsewhere {
-            findings
-                .add(&["origins", name.as_str()], "is used by no facet; remove it, or name it as a facet's `origin`");
+            findings.add(
+                &["origins", name.as_str()],
+                "is used by no facet; remove it, or name it as a facet's `origin`",
+            );
         }
     }
 }
@@ -77,28 +90,40 @@ fn check_protocol_tables(name: &OriginName, origin: &Origin, findings: &mut Find
             );
         }
         Protocol::Odata if origin.version.is_none() => {
-            findings.add(&at("protocol"), "is \"odata\" but `version` is missing; add `version = 2` or `version = 4`");
+            findings.add(
+                &at("protocol"),
+                "is \"odata\" but `version` is missing; add `version = 2` or `version = 4`",
+            );
         }
         _ => {}
     }
     if origin.soap.is_some() && origin.protocol != Protocol::Soap {
-        findings
-            .add(&at("soap"), "stands at an origin that does not speak SOAP; remove it or set `protocol = \"soap\"`");
+        findings.add(
+            &at("soap"),
+            "stands at an origin that does not speak SOAP; remove it or set `protocol = \"soap\"`",
+        );
     }
     if origin.rest.is_some() && origin.protocol != Protocol::Rest {
-        findings
-            .add(&at("rest"), "stands at an origin that does not speak REST; remove it or set `protocol = \"rest\"`");
+        findings.add(
+            &at("rest"),
+            "stands at an origin that does not speak REST; remove it or set `protocol = \"rest\"`",
+        );
     }
     if origin.version.is_some() && origin.protocol != Protocol::Odata {
-        findings.add(&at("version"), "is for OData only; a SOAP version belongs into the `soap` table");
+        findings
+            .add(&at("version"), "is for OData only; a SOAP version belongs into the `soap` table");
     }
     if origin.max_pages.is_some() && origin.protocol != Protocol::Odata {
-        findings.add(&at("max_pages"), "is for OData only, where lists go on in further pages; remove it");
+        findings.add(
+            &at("max_pages"),
+            "is for OData only, where lists go on in further pages; remove it",
+        );
     }
     findings.range(&at("max_pages"), origin.max_pages.unwrap_or(1).into(), 1, 20, "pages");
     if let Some(soap) = &origin.soap {
         for (key, template) in [("body", Some(&soap.body)), ("header", soap.header.as_ref())] {
-            if let Some(Err(cause)) = template.map(|template| well_formed(&render_probe(template))) {
+            if let Some(Err(cause)) = template.map(|template| well_formed(&render_probe(template)))
+            {
                 findings.add(
                     &["origins", name.as_str(), "soap", key],
                     format!("is not well-formed XML ({cause}); mend the markup"),
@@ -116,19 +141,26 @@ fn check_protocol_tables(name: &OriginName, origin: &Origin, findings: &mut Find
         && rest.method == Method::Post
         && rest.body.is_none()
     {
-        findings
-            .add(&["origins", name.as_str(), "rest"], "is a POST without `body`; add what the system is to be sent");
+        findings.add(
+            &["origins", name.as_str(), "rest"],
+            "is a POST without `body`; add what the system is to be sent",
+        );
     }
     if let Some(rest) = &origin.rest
         && let Some(body) = &rest.body
     {
         if rest.method == Method::Get {
-            findings
-                .add(&["origins", name.as_str(), "rest", "body"], "is never sent with GET; add `method = \"POST\"`");
+            findings.add(
+                &["origins", name.as_str(), "rest", "body"],
+                "is never sent with GET; add `method = \"POST\"`",
+            );
         }
         for text in texts_of(body) {
             if let Err(error) = Template::new(text) {
-                findings.add(&["origins", name.as_str(), "rest", "body"], format!("holds a bad placeholder: {error}"));
+                findings.add(
+                    &["origins", name.as_str(), "rest", "body"],
+                    format!("holds a bad placeholder: {error}"),
+                );
             }
         }
     }
@@ -147,10 +179,13 @@ const OWN_HEADERS: [&str; 8] = [
 ];
 
 fn check_headers(name: &OriginName, origin: &Origin, findings: &mut Findings) {
-    let of_auth = origin.auth.as_ref().and_then(|auth| auth.header.as_ref()).map(|header| &header.name);
+    let of_auth =
+        origin.auth.as_ref().and_then(|auth| auth.header.as_ref()).map(|header| &header.name);
     for header in origin.headers.keys().chain(of_auth) {
         let lower = header.to_ascii_lowercase();
-        if header.is_empty() || !header.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        if header.is_empty()
+            || !header.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        {
             findings.add(
                 &["origins", name.as_str(), "headers"],
                 format!("{header:?} is no header name; use letters, digits and hyphens"),
@@ -175,13 +210,21 @@ fn check_auth(name: &OriginName, auth: &Auth, findings: &mut Findings) {
         }
         [] | [_] => {}
         ways => {
-            findings.add(&at, format!("shows who Kerbside is in several ways ({}); keep one of them", ways.join(", ")));
+            findings.add(
+                &at,
+                format!(
+                    "shows who Kerbside is in several ways ({}); keep one of them",
+                    ways.join(", ")
+                ),
+            );
         }
     }
     if let Some(oauth2) = &auth.oauth2 {
         check_oauth2(name, oauth2, findings);
     }
-    if let Some(binding) = auth.certificate.as_ref().filter(|binding| OWN_BINDINGS.contains(&binding.as_str())) {
+    if let Some(binding) =
+        auth.certificate.as_ref().filter(|binding| OWN_BINDINGS.contains(&binding.as_str()))
+    {
         findings.add(
             &["origins", name.as_str(), "auth", "certificate"],
             format!("\"{binding}\" is a binding of Kerbside's own; name the mTLS binding of this origin's certificate"),
@@ -196,10 +239,14 @@ fn check_oauth2(name: &OriginName, oauth2: &OAuth2, findings: &mut Findings) {
     let at = |key: &'static str| ["origins", name.as_str(), "auth", "oauth2", key];
     check_address(&at("token_url"), &oauth2.token_url, findings);
     // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), one blank between two.
-    let is_token =
-        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+    let is_token = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
     if oauth2.scope.as_ref().is_some_and(|scope| !scope.split(' ').all(is_token)) {
-        findings.add(&at("scope"), "is no scope; write its words with one blank between two, or leave it out");
+        findings.add(
+            &at("scope"),
+            "is no scope; write its words with one blank between two, or leave it out",
+        );
     }
     for (key, value) in [("audience", &oauth2.audience), ("resource", &oauth2.resource)] {
         if value.as_ref().is_some_and(String::is_empty) {
@@ -210,7 +257,10 @@ fn check_oauth2(name: &OriginName, oauth2: &OAuth2, findings: &mut Findings) {
 
 pub(super) fn check_match(path: &[&str], condition: &Match, findings: &mut Findings) {
     if condition.is.is_empty() != (condition.missing == Some(true)) {
-        findings.add(path, "needs either `is` (the texts that mean it) or `missing = true`, and not both");
+        findings.add(
+            path,
+            "needs either `is` (the texts that mean it) or `missing = true`, and not both",
+        );
     }
     if !condition.not.is_empty() {
         findings.add(
@@ -238,7 +288,8 @@ fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
     found.extend(origin.headers.values().map(|template| ("headers", template.clone())));
     found.extend(origin.soap.as_ref().map(|soap| ("soap", soap.body.clone())));
     found.extend(origin.soap.as_ref().and_then(|soap| Some(("soap", soap.header.clone()?))));
-    let of_json = origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
+    let of_json =
+        origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
     found.extend(of_json.into_iter().filter_map(|text| Some(("rest", Template::new(text).ok()?))));
     found
 }
@@ -272,14 +323,17 @@ fn check_specs(name: &OriginName, origin: &Origin, findings: &mut Findings) {
 
 const BARE_VALUE: &str = "has a placeholder that could change the expression; put it in single quotes, or say its kind, like {identity.model_year:int}";
 
-/// Whether a value of another system stands in an `OData` expression neither between quotes nor with a kind.
+/// Whether a value of another system stands in an `OData` expression neither between quotes nor
+/// with a kind.
 fn has_bare_value(template: &Template, is_expression: impl Fn(&str) -> bool) -> bool {
     let mut before = String::new();
     for (part, is_quoted) in template.quoted_parts() {
         match part {
             Part::Literal(text) => before.push_str(text),
             // A VIN and a market's code are letters and digits.
-            Part::Placeholder { variable: Variable::Field { .. }, spec } if spec.is_empty() && !is_quoted => {
+            Part::Placeholder { variable: Variable::Field { .. }, spec }
+                if spec.is_empty() && !is_quoted =>
+            {
                 if is_expression(&before) {
                     return true;
                 }
@@ -307,7 +361,9 @@ fn well_formed(xml: &str) -> Result<(), String> {
             Ok(quick_xml::events::Event::Eof) => return Err("an element is never closed".into()),
             Ok(quick_xml::events::Event::Start(_)) => depth += 1,
             Ok(quick_xml::events::Event::End(_)) => depth = depth.saturating_sub(1),
-            Ok(quick_xml::events::Event::DocType(_)) => return Err("a DOCTYPE is not allowed".into()),
+            Ok(quick_xml::events::Event::DocType(_)) => {
+                return Err("a DOCTYPE is not allowed".into());
+            }
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
         }

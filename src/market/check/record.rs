@@ -1,4 +1,5 @@
-//! Checks of record origins: encoding, what is sent, bodies of several records. Layouts are `layout`'s.
+//! Checks of record origins: encoding, what is sent, bodies of several records. Layouts are
+//! `layout`'s.
 
 use super::layout::{Around, check_layout};
 use super::{Findings, nearest};
@@ -11,10 +12,17 @@ use crate::market::request::RequestPart;
 use crate::market::template::Variable;
 
 /// What CSV and records have in common, and what must not stand at other origins.
-pub(super) fn check_flat(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
+pub(super) fn check_flat(
+    name: &OriginName,
+    origin: &Origin,
+    market: &Market,
+    findings: &mut Findings,
+) {
     let at = |key: &'static str| ["origins", name.as_str(), key];
     let is_flat = matches!(origin.protocol, Protocol::Record | Protocol::Csv);
-    for (key, there) in [("encoding", origin.encoding.is_some()), ("request", origin.request.is_some())] {
+    for (key, there) in
+        [("encoding", origin.encoding.is_some()), ("request", origin.request.is_some())]
+    {
         if there && !is_flat {
             findings.add(&at(key), "is for the protocols record and csv only; remove it");
         }
@@ -26,7 +34,9 @@ pub(super) fn check_flat(name: &OriginName, origin: &Origin, market: &Market, fi
         ("groups", !origin.groups.is_empty()),
         ("records", origin.records.is_some()),
     ];
-    for (key, _) in of_records.iter().filter(|(_, there)| *there && origin.protocol != Protocol::Record) {
+    for (key, _) in
+        of_records.iter().filter(|(_, there)| *there && origin.protocol != Protocol::Record)
+    {
         findings.add(&at(key), "is for `protocol = \"record\"` only; remove it");
     }
     if is_flat {
@@ -47,16 +57,23 @@ fn check_record(name: &OriginName, origin: &Origin, market: &Market, findings: &
     if let Some(length) = origin.length {
         findings.range(&at("length"), length, 1, origin.max_bytes, "bytes (at most max_bytes)");
     }
-    let around = Around { room: origin.length.map(|length| (length, "the record's `length`")), outer: &[], depth: 0 };
-    let kinds = origin.records.as_ref().map(|records| &records.types).filter(|types| !types.is_empty());
+    let around = Around {
+        room: origin.length.map(|length| (length, "the record's `length`")),
+        outer: &[],
+        depth: 0,
+    };
+    let kinds =
+        origin.records.as_ref().map(|records| &records.types).filter(|types| !types.is_empty());
     if let Some(types) = kinds {
         for (kind, description) in types {
             let path = [path.as_slice(), &["records", "types", kind]].concat();
             check_layout(&path, &description.layout, &description.groups, around, findings);
         }
         if !origin.layout.is_empty() || !origin.groups.is_empty() {
-            findings
-                .add(&at("layout"), "stands beside records.types, which have layouts of their own; remove one of them");
+            findings.add(
+                &at("layout"),
+                "stands beside records.types, which have layouts of their own; remove one of them",
+            );
         }
     } else {
         check_layout(&path, &origin.layout, &origin.groups, around, findings);
@@ -73,8 +90,14 @@ fn check_records(name: &OriginName, origin: &Origin, records: &Records, findings
     let encoding = origin.encoding.unwrap_or(Encoding::Utf8);
     match &records.separator {
         Some(separator) => {
-            if separator.is_empty() || separator.chars().count() > 4 || encoding.encode(separator).is_none() {
-                findings.add(&at("separator"), "must be 1 to 4 characters of the encoding, like \"\\n\" or \"\\r\\n\"");
+            if separator.is_empty()
+                || separator.chars().count() > 4
+                || encoding.encode(separator).is_none()
+            {
+                findings.add(
+                    &at("separator"),
+                    "must be 1 to 4 characters of the encoding, like \"\\n\" or \"\\r\\n\"",
+                );
             }
             if let Some(field) = all_fields(origin).find(|field| holds_any_byte(field)) {
                 findings.add(
@@ -87,7 +110,10 @@ fn check_records(name: &OriginName, origin: &Origin, records: &Records, findings
             }
         }
         None if origin.length.is_none() && records.types.is_empty() => {
-            findings.add(&path, "does not say where a record ends; add `separator`, or the origin's `length`");
+            findings.add(
+                &path,
+                "does not say where a record ends; add `separator`, or the origin's `length`",
+            );
         }
         None => {}
     }
@@ -99,11 +125,19 @@ fn check_records(name: &OriginName, origin: &Origin, records: &Records, findings
             );
         }
         Some(_) if records.types.is_empty() => {
-            findings.add(&at("type"), "goes with `types`; describe the kinds of records, or remove it");
+            findings
+                .add(&at("type"), "goes with `types`; describe the kinds of records, or remove it");
         }
-        Some(selector) if selector.len == 0 => findings.add(&at("type"), "has no bytes; write its `len`"),
-        Some(selector) if origin.length.is_some_and(|length| selector.at.saturating_add(selector.len) > length) => {
-            findings.add(&at("type"), "stands beyond the record's `length`; correct `at` and `len`");
+        Some(selector) if selector.len == 0 => {
+            findings.add(&at("type"), "has no bytes; write its `len`")
+        }
+        Some(selector)
+            if origin
+                .length
+                .is_some_and(|length| selector.at.saturating_add(selector.len) > length) =>
+        {
+            findings
+                .add(&at("type"), "stands beyond the record's `length`; correct `at` and `len`");
         }
         _ => {}
     }
@@ -128,7 +162,10 @@ fn check_kinds(name: &OriginName, encoding: Encoding, records: &Records, finding
                     .add(&path, format!("{word:?} can never stand in the {room} bytes of `type`; correct one of them"));
             }
             if seen.contains(&word.as_str()) {
-                findings.add(&path, format!("{word:?} is another kind's too; each word means one kind"));
+                findings.add(
+                    &path,
+                    format!("{word:?} is another kind's too; each word means one kind"),
+                );
             }
             seen.push(word);
         }
@@ -140,7 +177,10 @@ fn numbers_never_read_as(origin: &Origin) -> impl Iterator<Item = (&str, &str)> 
     let condition = origin.not_found.iter();
     condition.flat_map(|condition| {
         let name = condition.at.as_str().trim_start_matches('/');
-        let field = origin.layout.iter().find(|field| field.name == name && field.kind.is_number() && field.scale == 0);
+        let field = origin
+            .layout
+            .iter()
+            .find(|field| field.name == name && field.kind.is_number() && field.scale == 0);
         let texts = condition.is.iter().filter(move |text| {
             field.is_some() && text.parse::<i64>().is_ok_and(|number| number.to_string() != **text)
         });
@@ -152,7 +192,9 @@ fn numbers_never_read_as(origin: &Origin) -> impl Iterator<Item = (&str, &str)> 
 fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
     let at = |key: &'static str| ["origins", name.as_str(), key];
     let mut known: Vec<&str> = match &origin.records {
-        Some(records) if !records.types.is_empty() => records.types.keys().map(String::as_str).collect(),
+        Some(records) if !records.types.is_empty() => {
+            records.types.keys().map(String::as_str).collect()
+        }
         Some(_) => vec!["records"],
         None => names(&origin.layout, &origin.groups).collect(),
     };
@@ -160,8 +202,12 @@ fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &
     let wrong = |pointer: &Pointer| {
         let first = pointer.as_str().split('/').nth(1)?;
         let first = first.replace("~1", "/").replace("~0", "~");
-        (!known.contains(&first.as_str()))
-            .then(|| format!("\"/{first}\" is nothing of the layout; {}", nearest(&first, known.iter().copied())))
+        (!known.contains(&first.as_str())).then(|| {
+            format!(
+                "\"/{first}\" is nothing of the layout; {}",
+                nearest(&first, known.iter().copied())
+            )
+        })
     };
     if let Some(message) = origin.not_found.as_ref().and_then(|condition| wrong(&condition.at)) {
         findings.add(&at("not_found"), message);
@@ -180,13 +226,18 @@ fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &
 }
 
 fn names<'o>(layout: &'o [LayoutField], groups: &'o [Group]) -> impl Iterator<Item = &'o str> {
-    layout.iter().map(|field| field.name.as_str()).chain(groups.iter().map(|group| group.name.as_str()))
+    layout
+        .iter()
+        .map(|field| field.name.as_str())
+        .chain(groups.iter().map(|group| group.name.as_str()))
 }
 
 fn all_fields(origin: &Origin) -> impl Iterator<Item = &LayoutField> {
     let of_kinds = origin.records.iter().flat_map(|records| records.types.values());
     let groups = of_kinds.clone().flat_map(|kind| &kind.groups).chain(&origin.groups);
-    let inner = groups.flat_map(|group| group.layout.iter().chain(group.groups.iter().flat_map(|inner| &inner.layout)));
+    let inner = groups.flat_map(|group| {
+        group.layout.iter().chain(group.groups.iter().flat_map(|inner| &inner.layout))
+    });
     of_kinds.flat_map(|kind| &kind.layout).chain(&origin.layout).chain(inner)
 }
 
@@ -202,7 +253,10 @@ fn check_request(name: &OriginName, origin: &Origin, market: &Market, findings: 
     for part in request.parts() {
         let (variable, width) = match part {
             RequestPart::Literal(text) if encoding.encode(text).is_none() => {
-                findings.add(&path, "has a character that the encoding lacks; write what the system knows");
+                findings.add(
+                    &path,
+                    "has a character that the encoding lacks; write what the system knows",
+                );
                 continue;
             }
             RequestPart::Literal(_) => continue,
@@ -227,13 +281,23 @@ fn check_request(name: &OriginName, origin: &Origin, market: &Market, findings: 
             Some(width) if width.bytes < longest => {
                 findings.add(
                     &path,
-                    format!("has {} bytes for a value of {longest}; no request could be made", width.bytes),
+                    format!(
+                        "has {} bytes for a value of {longest}; no request could be made",
+                        width.bytes
+                    ),
                 );
             }
-            Some(width) if encoding.encode(width.pad.encode_utf8(&mut [0; 4])).is_none_or(|pad| pad.len() != 1) => {
+            Some(width)
+                if encoding
+                    .encode(width.pad.encode_utf8(&mut [0; 4]))
+                    .is_none_or(|pad| pad.len() != 1) =>
+            {
                 findings.add(
                     &path,
-                    format!("fills with {:?}, which is not one byte of the encoding; choose another", width.pad),
+                    format!(
+                        "fills with {:?}, which is not one byte of the encoding; choose another",
+                        width.pad
+                    ),
                 );
             }
             _ => {}

@@ -8,20 +8,35 @@ use crate::market::condition::Match;
 use crate::market::csv::{self, Csv};
 use crate::market::encoding::Encoding;
 use crate::market::file::{
-    Breaker, Derived, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol, Rest,
-    SignIn, Soap, SoapPassword, SoapVersion, Tier, default_absent_s, default_access_token_type, default_algorithms,
-    default_concurrency, default_max_age_s, default_max_bytes, default_scopes, default_timeout_ms, default_ttl_s,
+    Breaker, Derived, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod,
+    Protocol, Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier, default_absent_s,
+    default_access_token_type, default_algorithms, default_concurrency, default_max_age_s,
+    default_max_bytes, default_scopes, default_timeout_ms, default_ttl_s,
 };
 use crate::market::map::Map;
 use crate::market::mapping::{Conversion, Leaf};
-use crate::market::names::{BindingName, FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
+use crate::market::names::{
+    BindingName, FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName,
+};
 use crate::market::pointer::Pointer;
 use crate::market::published::DirectoryEntry;
-use crate::market::record::{Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown};
+use crate::market::record::{
+    Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
+};
 use crate::market::request::RequestTemplate;
 use crate::market::template::Template;
 
-read_text!(BindingName, Locale, MarketCode, OriginName, Pointer, RegionCode, RequestTemplate, SecretName, Template);
+read_text!(
+    BindingName,
+    Locale,
+    MarketCode,
+    OriginName,
+    Pointer,
+    RegionCode,
+    RequestTemplate,
+    SecretName,
+    Template
+);
 
 impl Read for FacetName {
     fn read(tree: &Value) -> Option<Self> {
@@ -196,7 +211,10 @@ impl Read for Facet {
         // The revision stands outside: see `published`.
         let keys = Keys::of(
             tree,
-            &["origin", "required", "ttl_s", "stale_s", "error_s", "absent_s", "needs", "each", "when", "map"],
+            &[
+                "origin", "required", "ttl_s", "stale_s", "error_s", "absent_s", "needs", "each",
+                "when", "map",
+            ],
         )?;
         Some(Self {
             origin: keys.get("origin")?,

@@ -272,7 +272,11 @@ fn ok_instants() {
         &[(json!("/Date(1700000000000+0120)/"), Ok(json!("2023-11-14T22:13:20Z")))],
     );
     // A date of it is the day that its clock shows.
-    check(json!({"as": "datetime"}), Kind::Date, &[(json!("2026-11-20T00:30:00+01:00"), Ok(json!("2026-11-20")))]);
+    check(
+        json!({"as": "datetime"}),
+        Kind::Date,
+        &[(json!("2026-11-20T00:30:00+01:00"), Ok(json!("2026-11-20")))],
+    );
     check(
         json!({"as": "datetime", "format": "%Q"}),
         Kind::Instant,
@@ -316,7 +320,8 @@ fn ok_durations() {
 
 #[test]
 fn ok_money() {
-    let sum = |amount: i64, currency: &str| Ok(json!({"amount_minor": amount, "currency": currency}));
+    let sum =
+        |amount: i64, currency: &str| Ok(json!({"amount_minor": amount, "currency": currency}));
     check(
         json!({"as": "money", "decimal": ","}),
         Kind::Money,
@@ -344,7 +349,10 @@ fn ok_money() {
     check(
         json!({"as": "money", "minor": true, "currency": "KWD"}),
         Kind::Money,
-        &[(json!(1500), sum(1500, "KWD")), (json!("15.5"), Err("a sum of money with more decimals than its currency"))],
+        &[
+            (json!(1500), sum(1500, "KWD")),
+            (json!("15.5"), Err("a sum of money with more decimals than its currency")),
+        ],
     );
     check(
         json!({"as": "money", "at": "/v", "currency_at": "/c"}),

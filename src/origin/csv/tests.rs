@@ -8,7 +8,8 @@ use crate::origin::Question;
 use crate::origin::record::fill;
 
 fn origin(keys: &Value) -> Origin {
-    let mut described = json!({"protocol": "csv", "url": "https://feed.example.com/cars.csv", "timeout_ms": 2500});
+    let mut described =
+        json!({"protocol": "csv", "url": "https://feed.example.com/cars.csv", "timeout_ms": 2500});
     for (key, value) in keys.as_object().into_iter().flatten() {
         described[key] = value.clone();
     }
@@ -17,25 +18,30 @@ fn origin(keys: &Value) -> Origin {
 
 fn bytes_of(hex: &str) -> Vec<u8> {
     let digits: Vec<char> = hex.chars().collect();
-    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hexadecimal");
+    let byte = |pair: &[char]| {
+        u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hexadecimal")
+    };
     digits.chunks(2).map(byte).collect()
 }
 
-/// A case: an origin, a body as `hex`, as UTF-8 `text` or as a text that is repeated, and what it comes to.
+/// A case: an origin, a body as `hex`, as UTF-8 `text` or as a text that is repeated, and what it
+/// comes to.
 #[test]
 fn ok_and_err_by_fixture() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/csv");
     let (mut cases, mut wrong) = (0, Vec::new());
     for entry in std::fs::read_dir(folder).expect("fixtures") {
         let path = entry.expect("an entry").path();
-        let file: Value = serde_json::from_slice(&std::fs::read(&path).expect("readable")).expect("JSON");
+        let file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("readable")).expect("JSON");
         for case in file["cases"].as_array().expect("cases") {
             let body = match (case["hex"].as_str(), case["text"].as_str()) {
                 (Some(hex), _) => bytes_of(hex),
                 (None, Some(text)) => text.as_bytes().to_vec(),
                 (None, None) => {
                     let (first, again) = (case["repeat"][0].as_str(), case["repeat"][1].as_str());
-                    let times = case["repeat"][2].as_u64().and_then(|times| usize::try_from(times).ok());
+                    let times =
+                        case["repeat"][2].as_u64().and_then(|times| usize::try_from(times).ok());
                     let again = again.zip(times).map(|(again, times)| again.repeat(times));
                     [first.expect("a text"), &again.expect("a text")].concat().into_bytes()
                 }
@@ -47,11 +53,16 @@ fn ok_and_err_by_fixture() {
                     None => json!({"error": error.as_str()}),
                 },
             };
-            let keys =
-                ["rows", "error", "row"].iter().filter_map(|key| Some(((*key).to_owned(), case.get(*key)?.clone())));
+            let keys = ["rows", "error", "row"]
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), case.get(*key)?.clone())));
             let expect = Value::Object(keys.collect());
             if found != expect {
-                wrong.push(format!("{} in {}\n  found    {found}\n  expected {expect}", case["what"], path.display()));
+                wrong.push(format!(
+                    "{} in {}\n  found    {found}\n  expected {expect}",
+                    case["what"],
+                    path.display()
+                ));
             }
             cases += 1;
         }
@@ -64,7 +75,8 @@ fn sent(template: &str, csv: &Value, model: &str) -> Result<Vec<u8>, crate::orig
     let question = Question {
         vin: crate::vehicle::Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: crate::market::MarketCode::new("de").expect("a code"),
-        fields: [((crate::market::FacetName::Identity, "model".to_owned()), model.to_owned())].into(),
+        fields: [((crate::market::FacetName::Identity, "model".to_owned()), model.to_owned())]
+            .into(),
     };
     let template = crate::market::RequestTemplate::new(template).expect("a request");
     let csv: Csv = serde_json::from_value(csv.clone()).expect("a form");
@@ -74,7 +86,9 @@ fn sent(template: &str, csv: &Value, model: &str) -> Result<Vec<u8>, crate::orig
 #[test]
 fn ok_and_err_requests() {
     let text = |csv: &Value, model: &str| {
-        sent("vin;model\n{vin};{identity.model}\n", csv, model).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        sent("vin;model\n{vin};{identity.model}\n", csv, model)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
     };
     let semicolon = json!({"separator": ";"});
     let line = |field: &str| Some(format!("vin;model\nWP0ZZZ99ZTS390000;{field}\n"));
@@ -94,7 +108,9 @@ fn ok_the_rows_of_one_car_in_a_file_of_many() {
     let tree = csv_tree(origin, body, None).expect("readable");
     let items = |vin: &str| {
         let vin = crate::vehicle::Vin::parse(vin).expect("valid");
-        match crate::origin::map(&market, crate::market::FacetName::Equipment, &tree, &vin).expect("mapped") {
+        match crate::origin::map(&market, crate::market::FacetName::Equipment, &tree, &vin)
+            .expect("mapped")
+        {
             crate::origin::Mapped::Present(value) => value["items"].clone(),
             crate::origin::Mapped::Absent => Value::Null,
         }
@@ -125,8 +141,8 @@ proptest! {
         let expect: Vec<Value> = rows.iter().map(|row| json!({"a": or_null(&row[0]), "b": or_null(&row[1]), "c": or_null(&row[2])})).collect();
         let form = json!({"csv": {"separator": ";"}});
         prop_assert_eq!(csv_tree(&origin(&form), text.as_bytes(), None), Ok(json!({"rows": expect})));
-        // Whatever is cut off a quoted file, no value comes out changed: at the worst the last one is not stated, or ends at a
-        // quote that was one of two.
+        // Whatever is cut off a quoted file, no value comes out changed: at the worst the last one
+        // is not stated, or ends at a quote that was one of two.
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
             let Ok(tree) = csv_tree(&origin(&form), &text.as_bytes()[..end], None) else { continue };
             for (found, row) in tree["rows"].as_array().expect("rows").iter().zip(&expect) {

@@ -24,7 +24,9 @@ fn check(facet: FacetName, tree: &Value, expect: Result<Value, (&str, &str)>) {
 
 #[test]
 fn ok_record() {
-    let tree = vehicle(&json!({"Brand": "Porsche", "Model": "911", "ModelYear": "1996", "Fuel": "01", "KW": "210,0"}));
+    let tree = vehicle(
+        &json!({"Brand": "Porsche", "Model": "911", "ModelYear": "1996", "Fuel": "01", "KW": "210,0"}),
+    );
     let expect = json!({"make": "Porsche", "model": "911", "model_year": 1996, "fuel": "petrol",
         "power": {"value": 210, "unit": "kW"}, "vin": "WP0ZZZ99ZTS390000"});
     check(FacetName::Identity, &tree, Ok(expect));
@@ -38,7 +40,11 @@ fn ok_lists_of_none_one_and_many() {
     check(FacetName::Recalls, &tree(json!([])), Ok(json!({"open": false, "items": []})));
     check(FacetName::Recalls, &tree(json!(null)), Ok(json!({"open": false, "items": []})));
     check(FacetName::Recalls, &tree(recall.clone()), Ok(json!({"open": true, "items": [item]})));
-    check(FacetName::Recalls, &tree(json!([recall, recall])), Ok(json!({"open": true, "items": [item, item]})));
+    check(
+        FacetName::Recalls,
+        &tree(json!([recall, recall])),
+        Ok(json!({"open": true, "items": [item, item]})),
+    );
 }
 
 #[test]
@@ -53,13 +59,18 @@ fn ok_a_system_that_knows_only_what_the_list_comes_to() {
     let text = include_str!("../../../tests/fixtures/market.toml");
     let (before, _) = text.split_once("each = \"/d/results\"").expect("the recalls come last");
     let open = "map = { open = { at = \"/d/Indicator\", as = \"boolean\" } }";
-    let market = crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
-    let open = |tree: &Value| map(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause);
+    let market =
+        crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
+    let open =
+        |tree: &Value| map(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause);
     let present = |open| Ok(Mapped::Present(json!({"open": open})));
     assert_eq!(open(&json!({"d": {"Indicator": "Nein"}})), present(false));
     assert_eq!(open(&json!({"d": {"Indicator": true}})), present(true));
     assert_eq!(open(&json!({"d": {}})), Ok(Mapped::Absent));
-    assert_eq!(open(&json!({"d": {"Indicator": "perhaps"}})), Err("text that is neither true nor false"));
+    assert_eq!(
+        open(&json!({"d": {"Indicator": "perhaps"}})),
+        Err("text that is neither true nor false")
+    );
 }
 
 #[test]
@@ -85,10 +96,16 @@ fn err_wrong_kind_names_the_pointer() {
 fn err_another_cars_answer_is_refused() {
     let mut market = market();
     let at = Pointer::new("/Envelope/Body/GetVehicleResponse/Vehicle/Vin").expect("a pointer");
-    market.facets.get_mut(&FacetName::Identity).expect("described").map.insert("vin".into(), Leaf::at(at));
+    market
+        .facets
+        .get_mut(&FacetName::Identity)
+        .expect("described")
+        .map
+        .insert("vin".into(), Leaf::at(at));
     let tree = |vin: &str| vehicle(&json!({"Brand": "a", "Model": "b", "Vin": vin}));
     assert!(map(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
-    let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin()).expect_err("another car");
+    let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin())
+        .expect_err("another car");
     assert_eq!(error.cause, "the answer is about another car");
 }
 
@@ -96,7 +113,9 @@ fn err_another_cars_answer_is_refused() {
 fn every_key() -> &'static Market {
     static MARKET: std::sync::LazyLock<Market> = std::sync::LazyLock::new(|| {
         let text = include_str!("../../../tests/fixtures/mapping.toml");
-        crate::market::compile("mapping.toml", text).unwrap_or_else(|errors| panic!("{errors:?}")).market
+        crate::market::compile("mapping.toml", text)
+            .unwrap_or_else(|errors| panic!("{errors:?}"))
+            .market
     });
     &MARKET
 }
@@ -117,7 +136,10 @@ fn row(fields: Value) -> Result<Value, (String, &'static str)> {
         &json!({"rows": [{"Current": "N", "Make": "Old"}, row, {"Current": 1, "Make": "Second"}]}),
     )? {
         Mapped::Present(mut value) => {
-            value.as_object_mut().and_then(|fields| fields.remove("vin")).expect("the VIN that was asked for");
+            value
+                .as_object_mut()
+                .and_then(|fields| fields.remove("vin"))
+                .expect("the VIN that was asked for");
             Ok(value)
         }
         Mapped::Absent => Ok(Value::Null),
@@ -127,30 +149,44 @@ fn row(fields: Value) -> Result<Value, (String, &'static str)> {
 #[test]
 fn ok_a_record_is_the_first_element_that_counts() {
     assert_eq!(row(json!({"Model": "75"})), Ok(json!({"make": "Rover", "model": "75"})));
-    assert_eq!(read(FacetName::Identity, &json!({"rows": [{"Current": "N", "Make": "Old"}]})), Ok(Mapped::Absent));
+    assert_eq!(
+        read(FacetName::Identity, &json!({"rows": [{"Current": "N", "Make": "Old"}]})),
+        Ok(Mapped::Absent)
+    );
     assert_eq!(read(FacetName::Identity, &json!({"rows": []})), Ok(Mapped::Absent));
     let no_list = |pointer: &str, cause| Err((pointer.to_owned(), cause));
     assert_eq!(read(FacetName::Identity, &json!({})), no_list("/rows", "no list"));
     let more = json!({"rows": [{"Current": "N"}], "@odata.nextLink": "next"});
-    assert_eq!(read(FacetName::Identity, &more), no_list("/rows", "the list goes on in another page"));
+    assert_eq!(
+        read(FacetName::Identity, &more),
+        no_list("/rows", "the list goes on in another page")
+    );
     let found = json!({"rows": [{"Current": "Y", "Make": "A"}], "@odata.nextLink": "next"});
     assert!(matches!(read(FacetName::Identity, &found), Ok(Mapped::Present(_))));
 }
 
 #[test]
 fn ok_alternatives() {
-    let with = |fields: Value| row(fields).map(|value| (value["model"].clone(), value.get("fuel").cloned()));
+    let with = |fields: Value| {
+        row(fields).map(|value| (value["model"].clone(), value.get("fuel").cloned()))
+    };
     let unnamed = || json!("unnamed");
     assert_eq!(with(json!({"Model": "-", "Range": {"Name": "75"}})), Ok((json!("75"), None)));
     assert_eq!(
         with(json!({"Model": "", "FuelCode": null, "FuelText": "PETROL"})),
         Ok((unnamed(), Some(json!("petrol"))))
     );
-    assert_eq!(with(json!({"FuelCode": 2, "FuelText": "PETROL"})), Ok((unnamed(), Some(json!("diesel")))));
+    assert_eq!(
+        with(json!({"FuelCode": 2, "FuelText": "PETROL"})),
+        Ok((unnamed(), Some(json!("diesel"))))
+    );
     // One that is there and wrong is not passed over, and it is the one that is named.
     let wrong = ("/rows/1/FuelCode".to_owned(), "a code that is not listed");
     assert_eq!(with(json!({"FuelCode": 3, "FuelText": "PETROL"})), Err(wrong));
-    assert_eq!(with(json!({"Range": {"Name": []}})), Err(("/rows/1/Range/Name".to_owned(), "a list")));
+    assert_eq!(
+        with(json!({"Range": {"Name": []}})),
+        Err(("/rows/1/Range/Name".to_owned(), "a list"))
+    );
 }
 
 #[test]
@@ -162,13 +198,20 @@ fn ok_conditions_and_lists_in_leaves() {
     let wrong = || Err(("/rows/1/Power".to_owned(), "text that is not a number"));
     assert_eq!(power(json!({"Power": "strong"})), wrong());
     let attributes = |list: Value| {
-        row(json!({"Attributes": list})).map(|value| (value.get("colour").cloned(), value.get("doors").cloned()))
+        row(json!({"Attributes": list}))
+            .map(|value| (value.get("colour").cloned(), value.get("doors").cloned()))
     };
     let list = json!([{"Key": "DOORS", "Void": "X", "Value": 2}, {"Key": "COLOUR", "Value": " red"}, {"Key": "DOORS", "Value": "4"}]);
     assert_eq!(attributes(list), Ok((Some(json!("red")), Some(json!(4)))));
-    assert_eq!(attributes(json!({"Key": "COLOUR", "Value": "blue"})), Ok((Some(json!("blue")), None)));
+    assert_eq!(
+        attributes(json!({"Key": "COLOUR", "Value": "blue"})),
+        Ok((Some(json!("blue")), None))
+    );
     assert_eq!(attributes(json!(null)), Ok((None, None)));
-    assert_eq!(attributes(json!([{"Key": "COLOUR"}, {"Key": "COLOUR", "Value": "blue"}])), Ok((None, None)));
+    assert_eq!(
+        attributes(json!([{"Key": "COLOUR"}, {"Key": "COLOUR", "Value": "blue"}])),
+        Ok((None, None))
+    );
     assert_eq!(attributes(json!(7)), Err(("/rows/1/Attributes".to_owned(), "no list")));
     let doors = json!([{"Key": "X"}, {"Key": "DOORS", "Value": {"a": 1}}]);
     assert_eq!(attributes(doors), Err(("/rows/1/Attributes/1/Value".to_owned(), "an object")));
@@ -206,12 +249,15 @@ fn ok_only_elements_that_count() {
     let found = items(FacetName::Warranty, &tree).expect("warranties");
     // What the facet derives of its own is its own test's.
     for (index, fields) in expect.as_array().expect("a list").iter().enumerate() {
-        for (name, value) in fields.as_object().expect("an object").iter().filter(|(name, _)| *name != "ends_on") {
+        for (name, value) in
+            fields.as_object().expect("an object").iter().filter(|(name, _)| *name != "ends_on")
+        {
             assert_eq!(found[index].get(name), Some(value), "{found}");
         }
     }
     assert_eq!(found.as_array().map(Vec::len), Some(2));
-    let wrong = json!({"warranties": [{"Type": "N", "Deleted": "X"}, {"Type": "N", "From": "nonsense"}]});
+    let wrong =
+        json!({"warranties": [{"Type": "N", "Deleted": "X"}, {"Type": "N", "From": "nonsense"}]});
     let expect = ("/warranties/1/From".to_owned(), "text that is not a date of the format");
     assert_eq!(items(FacetName::Warranty, &wrong), Err(expect));
 }
@@ -236,27 +282,35 @@ fn ok_sums_and_readings() {
         Err(("/services/1".to_owned(), "a required field is missing"))
     );
     let one = json!({"services": {"Sum": 12}});
-    assert_eq!(items(FacetName::ServiceHistory, &one), Err(("/services".to_owned(), "a required field is missing")));
+    assert_eq!(
+        items(FacetName::ServiceHistory, &one),
+        Err(("/services".to_owned(), "a required field is missing"))
+    );
     let wrong = json!({"services": {"Date": "2023-11-16", "Sum": "12.345"}});
-    let expect = ("/services/Sum".to_owned(), "a sum of money with more decimals than its currency");
+    let expect =
+        ("/services/Sum".to_owned(), "a sum of money with more decimals than its currency");
     assert_eq!(items(FacetName::ServiceHistory, &wrong), Err(expect));
 }
 
 #[test]
 fn ok_elements_that_say_nothing_are_none_where_nothing_is_required() {
     let tree = json!({"damages": [null, "", {}, {"Fixed": ""}, {"Fixed": "X", "Pence": "45050"}]});
-    let expect =
-        json!([{"repaired": false}, {"repaired": true, "repair_cost": {"amount_minor": 45_050, "currency": "GBP"}}]);
+    let expect = json!([{"repaired": false}, {"repaired": true, "repair_cost": {"amount_minor": 45_050, "currency": "GBP"}}]);
     assert_eq!(items(FacetName::Damage, &tree), Ok(expect));
 }
 
 #[test]
 fn ok_nested_fields() {
     let tree = json!({"value": {"low": "9.500,00", "high": "11.200", "at": "20.11.2026 08:15", "count": "12"}});
-    let Ok(Mapped::Present(found)) = read(FacetName::Valuation, &tree) else { panic!("a valuation") };
+    let Ok(Mapped::Present(found)) = read(FacetName::Valuation, &tree) else {
+        panic!("a valuation")
+    };
     let sum = |amount: i64| json!({"amount_minor": amount, "currency": "GBP"});
     assert_eq!(found["range"], json!({"low": sum(950_000), "high": sum(1_120_000)}));
-    assert_eq!((&found["valued_at"], &found["comparable_count"]), (&json!("2026-11-20T08:15:00Z"), &json!(12)));
+    assert_eq!(
+        (&found["valued_at"], &found["comparable_count"]),
+        (&json!("2026-11-20T08:15:00Z"), &json!(12))
+    );
     assert_eq!(read(FacetName::Valuation, &json!({"value": {"low": ""}})), Ok(Mapped::Absent));
 }
 
@@ -319,10 +373,20 @@ mod properties {
         );
         let plain = plain.prop_map(|(at, each, when, conversion, currency_at, format, unit)| {
             let some = |text: String| Some(text).filter(|text| !text.is_empty());
-            Leaf { at, each, when, conversion, currency_at, format: some(format), unit: some(unit), ..Leaf::default() }
+            Leaf {
+                at,
+                each,
+                when,
+                conversion,
+                currency_at,
+                format: some(format),
+                unit: some(unit),
+                ..Leaf::default()
+            }
         });
         plain.prop_recursive(2, 6, 3, |inner| {
-            proptest::collection::vec(inner, 1..3).prop_map(|first_of| Leaf { first_of, ..Leaf::default() })
+            proptest::collection::vec(inner, 1..3)
+                .prop_map(|first_of| Leaf { first_of, ..Leaf::default() })
         })
     }
 

@@ -1,4 +1,5 @@
-//! Numbers as mainframes write them: digits with a sign, zoned, packed and binary. Always exact, never through floating point.
+//! Numbers as mainframes write them: digits with a sign, zoned, packed and binary. Always exact,
+//! never through floating point.
 
 use serde_json::Value;
 
@@ -28,7 +29,11 @@ pub(super) fn display(text: &str, field: &LayoutField) -> Result<Value, RecordCa
 }
 
 /// Digits as characters, the sign in the first or the last.
-pub(super) fn zoned(bytes: &[u8], encoding: Encoding, field: &LayoutField) -> Result<Value, RecordCause> {
+pub(super) fn zoned(
+    bytes: &[u8],
+    encoding: Encoding,
+    field: &LayoutField,
+) -> Result<Value, RecordCause> {
     let signed_at = match field.sign {
         SignPlace::Leading => 0,
         SignPlace::Trailing => bytes.len().saturating_sub(1),
@@ -36,8 +41,9 @@ pub(super) fn zoned(bytes: &[u8], encoding: Encoding, field: &LayoutField) -> Re
     let mut negative = false;
     let mut digits = String::with_capacity(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
-        let (digit, sign) = if encoding.is_ebcdic() { ebcdic_digit(*byte) } else { ascii_digit(*byte, encoding) }
-            .ok_or(RecordCause::Zoned)?;
+        let (digit, sign) =
+            if encoding.is_ebcdic() { ebcdic_digit(*byte) } else { ascii_digit(*byte, encoding) }
+                .ok_or(RecordCause::Zoned)?;
         match sign {
             None => {}
             Some(is_negative) if at == signed_at => negative = is_negative,
@@ -62,8 +68,9 @@ fn ebcdic_digit(byte: u8) -> Digit {
     Some((byte & 0xf, sign)).filter(|(digit, _)| *digit <= 9)
 }
 
-/// As gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR` for minus; from German pages `ä` and `ü` for the zeros),
-/// and as compilers on ASCII machines write them (`pqrstuvwxy` for minus).
+/// As gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR` for minus; from German pages
+/// `ä` and `ü` for the zeros), and as compilers on ASCII machines write them (`pqrstuvwxy` for
+/// minus).
 fn ascii_digit(byte: u8, encoding: Encoding) -> Digit {
     Some(match byte {
         b'0'..=b'9' => (byte - b'0', None),
@@ -129,7 +136,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// The number of these digits: a whole number where 18 digits are enough for it, decimal text otherwise.
+/// The number of these digits: a whole number where 18 digits are enough for it, decimal text
+/// otherwise.
 fn exact(negative: bool, digits: String, field: &LayoutField) -> Result<Value, RecordCause> {
     let mut digits = digits;
     digits.drain(..digits.len() - digits.trim_start_matches('0').len());
@@ -150,7 +158,9 @@ fn exact(negative: bool, digits: String, field: &LayoutField) -> Result<Value, R
         digits.insert(0, '-');
     }
     match digits.parse::<i64>() {
-        Ok(number) if behind_point == 0 && digits.len() <= 18 + usize::from(is_negative) => Ok(Value::from(number)),
+        Ok(number) if behind_point == 0 && digits.len() <= 18 + usize::from(is_negative) => {
+            Ok(Value::from(number))
+        }
         _ => Ok(Value::String(digits)),
     }
 }

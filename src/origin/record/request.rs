@@ -56,9 +56,12 @@ pub(in crate::origin) fn fill(
                 // Zeros stand between a minus and its digits.
                 let is_negative = width.right && width.pad == '0' && value.starts_with('-');
                 let (sign, rest) = value.split_at(usize::from(is_negative));
-                let (sign, rest, pad) = (encode(sign)?, encode(rest)?, encode(width.pad.encode_utf8(&mut [0; 4]))?);
-                let room = width.bytes.checked_sub(sign.len() + rest.len()).ok_or(EscapeError::Width)?;
-                let pad = pad.first().filter(|_| pad.len() == 1).copied().ok_or(EscapeError::Encoding)?;
+                let (sign, rest, pad) =
+                    (encode(sign)?, encode(rest)?, encode(width.pad.encode_utf8(&mut [0; 4]))?);
+                let room =
+                    width.bytes.checked_sub(sign.len() + rest.len()).ok_or(EscapeError::Width)?;
+                let pad =
+                    pad.first().filter(|_| pad.len() == 1).copied().ok_or(EscapeError::Encoding)?;
                 let (before, after) = if width.right { (room, 0) } else { (0, room) };
                 bytes.extend(sign);
                 bytes.resize(bytes.len() + before, pad);
@@ -72,7 +75,8 @@ pub(in crate::origin) fn fill(
 
 /// A value as a field of CSV.
 fn field(value: &str, csv: &Csv) -> Result<String, EscapeError> {
-    let quoted = value.contains(csv.separator) || csv.comment.is_some_and(|comment| value.starts_with(comment));
+    let quoted = value.contains(csv.separator)
+        || csv.comment.is_some_and(|comment| value.starts_with(comment));
     match csv.quote.as_str() {
         "" if quoted => Err(EscapeError::Encoding),
         "" => Ok(value.to_owned()),

@@ -1,4 +1,5 @@
-//! Records by case: the fixtures of `tests/fixtures/record`, and properties over random numbers, texts and bytes.
+//! Records by case: the fixtures of `tests/fixtures/record`, and properties over random numbers,
+//! texts and bytes.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -12,7 +13,8 @@ use crate::vehicle::Vin;
 
 /// An origin with these keys.
 fn origin(keys: &Value) -> Origin {
-    let mut described = json!({"protocol": "record", "url": "https://mq.example.com/q", "timeout_ms": 2500});
+    let mut described =
+        json!({"protocol": "record", "url": "https://mq.example.com/q", "timeout_ms": 2500});
     for (key, value) in keys.as_object().expect("keys") {
         described.as_object_mut().expect("an object").insert(key.clone(), value.clone());
     }
@@ -21,7 +23,9 @@ fn origin(keys: &Value) -> Origin {
 
 fn bytes_of(hex: &str) -> Vec<u8> {
     let digits: Vec<char> = hex.chars().filter(|c| !c.is_whitespace()).collect();
-    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hexadecimal");
+    let byte = |pair: &[char]| {
+        u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hexadecimal")
+    };
     digits.chunks(2).map(byte).collect()
 }
 
@@ -32,7 +36,8 @@ fn ok_and_err_by_fixture() {
     let (mut cases, mut wrong) = (0, Vec::new());
     for entry in std::fs::read_dir(folder).expect("fixtures") {
         let path = entry.expect("an entry").path();
-        let file: Value = serde_json::from_slice(&std::fs::read(&path).expect("readable")).expect("JSON");
+        let file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("readable")).expect("JSON");
         for case in file["cases"].as_array().expect("cases") {
             let mut keys = file["origin"].clone();
             for (key, value) in case["origin"].as_object().into_iter().flatten() {
@@ -41,17 +46,25 @@ fn ok_and_err_by_fixture() {
             let origin = origin(&keys);
             let body = match (case["hex"].as_str(), case["text"].as_str()) {
                 (Some(hex), _) => bytes_of(hex),
-                (None, text) => origin.encoding.and_then(|e| e.encode(text.expect("a body"))).expect("encodable"),
+                (None, text) => origin
+                    .encoding
+                    .and_then(|e| e.encode(text.expect("a body")))
+                    .expect("encodable"),
             };
             let found = match record_tree(&origin, &body) {
                 Ok(tree) => json!({"tree": tree}),
                 Err(error) => json!({"error": error.cause.as_str(), "place": error.place}),
             };
-            let keys =
-                ["tree", "error", "place"].iter().filter_map(|key| Some(((*key).to_owned(), case.get(*key)?.clone())));
+            let keys = ["tree", "error", "place"]
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), case.get(*key)?.clone())));
             let expect = Value::Object(keys.collect());
             if found != expect {
-                wrong.push(format!("{} in {}\n  found    {found}\n  expected {expect}", case["what"], path.display()));
+                wrong.push(format!(
+                    "{} in {}\n  found    {found}\n  expected {expect}",
+                    case["what"],
+                    path.display()
+                ));
             }
             cases += 1;
         }
@@ -60,8 +73,14 @@ fn ok_and_err_by_fixture() {
     assert!(cases > 150, "only {cases} cases were found");
 }
 
-/// What an origin of `flat.toml` comes to with an answer: the tree, nothing for "no such car", or the cause and the place.
-fn read(origin: &str, status: u16, content_type: &str, body: &[u8]) -> Result<Option<Value>, (&'static str, String)> {
+/// What an origin of `flat.toml` comes to with an answer: the tree, nothing for "no such car", or
+/// the cause and the place.
+fn read(
+    origin: &str,
+    status: u16,
+    content_type: &str,
+    body: &[u8],
+) -> Result<Option<Value>, (&'static str, String)> {
     let text = include_str!("../../../tests/fixtures/flat.toml");
     let market = crate::market::compile("flat.toml", text).expect("the fixture is valid").market;
     let response = crate::ports::OriginResponse {
@@ -77,7 +96,8 @@ fn read(origin: &str, status: u16, content_type: &str, body: &[u8]) -> Result<Op
     }
 }
 
-/// A record of `registry` in EBCDIC: status, plate and first registration, then kilometres and no keepers.
+/// A record of `registry` in EBCDIC: status, plate and first registration, then kilometres and no
+/// keepers.
 fn registry(text: &str) -> Vec<u8> {
     let mut body = Encoding::Cp273.encode(text).expect("encodable");
     body.extend([0x00, 0x12, 0x34, 0x5c, 0, 0]);
@@ -88,14 +108,18 @@ fn registry(text: &str) -> Vec<u8> {
 #[test]
 fn ok_answers_of_a_record_origin() {
     let bytes = "application/octet-stream";
-    let tree =
-        json!({"status": "00", "plate": "S-KB 911", "first_reg": "1996-03-15", "km": 12345, "n": 0, "keepers": []});
-    assert_eq!(read("registry", 200, bytes, &registry("00S-KB 911  19960315")), Ok(Some(tree.clone())));
+    let tree = json!({"status": "00", "plate": "S-KB 911", "first_reg": "1996-03-15", "km": 12345, "n": 0, "keepers": []});
+    assert_eq!(
+        read("registry", 200, bytes, &registry("00S-KB 911  19960315")),
+        Ok(Some(tree.clone()))
+    );
     // The market's word counts more than the answer's.
     let lies = "text/plain; charset=utf-8";
     assert_eq!(read("registry", 200, lies, &registry("00S-KB 911  19960315")), Ok(Some(tree)));
     // "No such car" in full, alone, and with a message where the fields would be.
-    for body in [registry("04                  "), vec![0xf0, 0xf4], registry("04NO SUCH VEHICLE   ")] {
+    for body in
+        [registry("04                  "), vec![0xf0, 0xf4], registry("04NO SUCH VEHICLE   ")]
+    {
         assert_eq!(read("registry", 200, bytes, &body), Ok(None));
         assert_eq!(read("registry", 404, bytes, &body), Ok(None));
     }
@@ -112,7 +136,10 @@ fn err_answers_of_a_record_origin() {
         fails("text that is not a date of the format", "/first_reg")
     );
     assert_eq!(read("registry", 200, bytes, b""), fails("an empty body", ""));
-    assert_eq!(read("registry", 200, "text/html", &registry("00S-KB 911  19960315")), fails("an HTML page", ""));
+    assert_eq!(
+        read("registry", 200, "text/html", &registry("00S-KB 911  19960315")),
+        fails("an HTML page", "")
+    );
     let found = registry("00S-KB 911  19960315");
     assert_eq!(read("registry", 500, bytes, &found), fails("a status that is no answer", ""));
     // A gateway that is not found says nothing of the car, unless its path names the car.
@@ -135,7 +162,8 @@ fn ok_and_err_answers_of_a_csv_origin() {
 }
 
 fn question(model: &str, year: &str) -> Question {
-    let field = |name: &str, value: &str| ((FacetName::Identity, name.to_owned()), value.to_owned());
+    let field =
+        |name: &str, value: &str| ((FacetName::Identity, name.to_owned()), value.to_owned());
     Question {
         vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: crate::market::MarketCode::new("de").expect("a code"),
@@ -143,21 +171,39 @@ fn question(model: &str, year: &str) -> Question {
     }
 }
 
-fn sent(template: &str, encoding: Encoding, model: &str, year: &str) -> Result<Vec<u8>, RequestError> {
-    fill(&RequestTemplate::new(template).expect("a request"), encoding, None, &question(model, year))
+fn sent(
+    template: &str,
+    encoding: Encoding,
+    model: &str,
+    year: &str,
+) -> Result<Vec<u8>, RequestError> {
+    fill(
+        &RequestTemplate::new(template).expect("a request"),
+        encoding,
+        None,
+        &question(model, year),
+    )
 }
 
 #[test]
 fn ok_requests() {
-    let ascii =
-        |template: &str| sent(template, Encoding::Latin1, "911", "1996").map(|b| String::from_utf8(b).expect("ASCII"));
+    let ascii = |template: &str| {
+        sent(template, Encoding::Latin1, "911", "1996")
+            .map(|b| String::from_utf8(b).expect("ASCII"))
+    };
     assert_eq!(ascii("REQ1{vin:17}{market:2}").as_deref(), Ok("REQ1WP0ZZZ99ZTS390000de"));
     assert_eq!(
         ascii("{identity.model:6}|{identity.model:>6}|{identity.model:>6:*}|").as_deref(),
         Ok("911   |   911|***911|")
     );
-    assert_eq!(ascii("{identity.model_year:6}|{identity.model_year:<6}|\r\n").as_deref(), Ok("001996|1996  |\r\n"));
-    assert_eq!(sent("A{identity.model_year:>5:0}", Encoding::Latin1, "x", "-12").as_deref(), Ok(b"A-0012".as_slice()));
+    assert_eq!(
+        ascii("{identity.model_year:6}|{identity.model_year:<6}|\r\n").as_deref(),
+        Ok("001996|1996  |\r\n")
+    );
+    assert_eq!(
+        sent("A{identity.model_year:>5:0}", Encoding::Latin1, "x", "-12").as_deref(),
+        Ok(b"A-0012".as_slice())
+    );
     let ebcdic = sent("REQ1{market:3}\n\u{85}", Encoding::Cp273, "x", "1");
     assert_eq!(ebcdic, Ok(vec![0xd9, 0xc5, 0xd8, 0xf1, 0x84, 0x85, 0x40, 0x25, 0x15]));
 }

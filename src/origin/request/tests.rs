@@ -5,7 +5,12 @@ use crate::market::{Market, compile};
 use crate::ports::fake::World;
 use crate::vehicle::Vin;
 
-fn request(from: &str, to: &str, origin: &str, fields: &[(&str, &str)]) -> Result<OriginRequest, RequestError> {
+fn request(
+    from: &str,
+    to: &str,
+    origin: &str,
+    fields: &[(&str, &str)],
+) -> Result<OriginRequest, RequestError> {
     let text = include_str!("../../../tests/fixtures/market.toml");
     assert!(text.contains(from), "the test replaces {from:?}, which is not in the file");
     let market: Market = compile("market.toml", &text.replace(from, to)).expect("valid").market;
@@ -16,7 +21,10 @@ fn request(from: &str, to: &str, origin: &str, fields: &[(&str, &str)]) -> Resul
     let question = Question {
         vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: market.code.clone(),
-        fields: fields.iter().map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into())).collect(),
+        fields: fields
+            .iter()
+            .map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()))
+            .collect(),
     };
     build(market.origins.get(origin).expect("described"), &question, &world.ports())
 }
@@ -28,7 +36,10 @@ fn header<'r>(request: &'r OriginRequest, name: &str) -> Option<&'r str> {
 #[test]
 fn ok_soap_1_1() {
     let request = request("", "", "master", &[]).expect("a request");
-    assert_eq!((request.method, request.url.as_str()), ("POST", "https://erp.example.com/VehicleMaster"));
+    assert_eq!(
+        (request.method, request.url.as_str()),
+        ("POST", "https://erp.example.com/VehicleMaster")
+    );
     assert_eq!(header(&request, "content-type"), Some("text/xml; charset=utf-8"));
     assert_eq!(header(&request, "soapaction"), Some("\"urn:GetVehicle\""));
     let body = String::from_utf8(request.body.unwrap_or_default()).expect("text");
@@ -41,13 +52,22 @@ fn ok_soap_1_1() {
 
 #[test]
 fn ok_soap_1_2_with_digest() {
-    let request = request("version = \"1.1\"", "version = \"1.2\"\npassword_type = \"digest\"", "master", &[])
-        .expect("a request");
+    let request = request(
+        "version = \"1.1\"",
+        "version = \"1.2\"\npassword_type = \"digest\"",
+        "master",
+        &[],
+    )
+    .expect("a request");
     let content_type = "application/soap+xml; charset=utf-8; action=\"urn:GetVehicle\"";
-    assert_eq!((header(&request, "content-type"), header(&request, "soapaction")), (Some(content_type), None));
+    assert_eq!(
+        (header(&request, "content-type"), header(&request, "soapaction")),
+        (Some(content_type), None)
+    );
     let body = String::from_utf8(request.body.unwrap_or_default()).expect("text");
     assert!(
-        body.contains("#PasswordDigest\">") && body.contains("<wsu:Created>2026-11-20T08:00:00Z</wsu:Created>"),
+        body.contains("#PasswordDigest\">")
+            && body.contains("<wsu:Created>2026-11-20T08:00:00Z</wsu:Created>"),
         "{body}"
     );
     assert!(!body.contains("p&lt;w"), "a digest must not carry the password: {body}");
@@ -81,11 +101,17 @@ fn ok_rest_post_with_json_body_and_fields_of_another_facet() {
     };
     let origin = market.origins.get("equipment").expect("described");
     let made = build(origin, &question, &world.ports()).expect("a request");
-    assert_eq!(made.body.as_deref(), Some(br#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#.as_slice()));
+    assert_eq!(
+        made.body.as_deref(),
+        Some(br#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#.as_slice())
+    );
     assert_eq!(header(&made, "x-market"), Some("de"));
     question.fields = crate::market::Map::new();
     let error = build(origin, &question, &world.ports());
-    assert_eq!(error, Err(RequestError::Field { facet: FacetName::Identity, field: "model".into() }));
+    assert_eq!(
+        error,
+        Err(RequestError::Field { facet: FacetName::Identity, field: "model".into() })
+    );
 }
 
 #[test]
@@ -101,7 +127,10 @@ fn ok_odata_v2_query() {
 #[test]
 fn err_secrets_that_are_missing_or_of_another_form() {
     let missing = request("DE_EQUIPMENT_BASIC", "OTHER", "equipment", &[]);
-    assert_eq!(missing, Err(RequestError::Secret { name: SecretName::new("OTHER").expect("a name") }));
+    assert_eq!(
+        missing,
+        Err(RequestError::Secret { name: SecretName::new("OTHER").expect("a name") })
+    );
 }
 
 /// The request of an origin of the market that has every key.
@@ -113,8 +142,10 @@ fn protocols(origin: &str, fields: &[(&str, &str)]) -> Result<OriginRequest, Req
         world.secrets.borrow_mut().insert(name.into(), "anna:p<w".into());
     }
     let given = [("model", "9'1\"1"), ("model_year", "1996"), ("trim", "a'b c")];
-    let fields =
-        given.iter().chain(fields).map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()));
+    let fields = given
+        .iter()
+        .chain(fields)
+        .map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()));
     let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
     let question = Question { vin, market: market.code.clone(), fields: fields.collect() };
     build(market.origins.get(origin).expect("described"), &question, &world.ports())
@@ -134,7 +165,8 @@ fn ok_soap_header_timestamp_and_certificate() {
 
 #[test]
 fn ok_json_numbers_are_exact() {
-    let request = protocols("equipment", &[("model", "00123456789012345.6700")]).expect("a request");
+    let request =
+        protocols("equipment", &[("model", "00123456789012345.6700")]).expect("a request");
     let expect = r#"{"list":[123456789012345.6700,"00123456789012345.6700",[],{},1.5,true],"text":"of 1996","vin":"WP0ZZZ99ZTS390000","year":1996}"#;
     assert_eq!(String::from_utf8(request.body.clone().unwrap_or_default()).as_deref(), Ok(expect));
     assert_eq!(header(&request, "x-api-key"), Some("anna:p<w"));
@@ -153,7 +185,8 @@ fn ok_odata_values_by_where_they_stand() {
     assert_eq!(error, Err(RequestError::Escape(EscapeError::Literal)));
 }
 
-/// Reads the first string literal of an `OData` expression as a service does, quotes doubled, and what comes after it.
+/// Reads the first string literal of an `OData` expression as a service does, quotes doubled, and
+/// what comes after it.
 fn read_literal(expression: &str) -> Option<(String, &str)> {
     let mut rest = expression.split_once('\'')?.1;
     let mut text = String::new();

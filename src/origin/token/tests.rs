@@ -45,14 +45,23 @@ fn ok_the_request_in_both_styles() {
     let world = world(|_| Answer::ok("application/json", GOOD));
     let asked = json!({"scope": "a b", "audience": "https://x", "resource": "urn:y"});
     assert_eq!(get(&world, &Tokens::default(), &oauth2(asked)), Ok(("t0k3n".into(), false)));
-    assert_eq!(get(&world, &Tokens::default(), &oauth2(json!({"style": "body"}))), Ok(("t0k3n".into(), false)));
+    assert_eq!(
+        get(&world, &Tokens::default(), &oauth2(json!({"style": "body"}))),
+        Ok(("t0k3n".into(), false))
+    );
     let requests = world.requests();
     let [basic, body] = requests.as_slice() else { unreachable!("two requests") };
-    assert_eq!(body_of(basic), "grant_type=client_credentials&scope=a+b&audience=https%3A%2F%2Fx&resource=urn%3Ay");
+    assert_eq!(
+        body_of(basic),
+        "grant_type=client_credentials&scope=a+b&audience=https%3A%2F%2Fx&resource=urn%3Ay"
+    );
     // RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
     let expected = format!("Basic {}", STANDARD.encode("kerb+side:s%3A%C3%BC%25%2B"));
     assert!(basic.headers.contains(&("authorization".to_owned(), expected)));
-    assert_eq!(body_of(body), "grant_type=client_credentials&client_id=kerb+side&client_secret=s%3A%C3%BC%25%2B");
+    assert_eq!(
+        body_of(body),
+        "grant_type=client_credentials&client_id=kerb+side&client_secret=s%3A%C3%BC%25%2B"
+    );
     assert!(!body.headers.iter().any(|(name, _)| name == "authorization"));
     assert_eq!((body.max_bytes, body.timeout_ms), (65_536, 2_000));
 }
@@ -77,14 +86,23 @@ fn ok_a_token_is_kept_until_shortly_before_its_end() {
 
 #[test]
 fn ok_how_long_a_token_is_good_for() {
-    for (stated, expect) in
-        [(None, 60), (Some(0), 0), (Some(5), 0), (Some(60), 54), (Some(3600), 3540), (Some(u64::MAX), 86_340)]
-    {
+    for (stated, expect) in [
+        (None, 60),
+        (Some(0), 0),
+        (Some(5), 0),
+        (Some(60), 54),
+        (Some(3600), 3540),
+        (Some(u64::MAX), 86_340),
+    ] {
         assert_eq!(good_for_s(stated), expect, "{stated:?}");
     }
-    for (stated, good_for) in [("\"600\"", 540), ("-1", 60), ("1.5", 60), ("null", 60), ("\"soon\"", 60), ("[]", 60)] {
-        let body = format!(r#"{{"access_token": "t", "token_type": "Bearer", "expires_in": {stated}}}"#);
-        let response = OriginResponse { status: 200, body: body.into_bytes(), ..OriginResponse::default() };
+    for (stated, good_for) in
+        [("\"600\"", 540), ("-1", 60), ("1.5", 60), ("null", 60), ("\"soon\"", 60), ("[]", 60)]
+    {
+        let body =
+            format!(r#"{{"access_token": "t", "token_type": "Bearer", "expires_in": {stated}}}"#);
+        let response =
+            OriginResponse { status: 200, body: body.into_bytes(), ..OriginResponse::default() };
         assert_eq!(read(&response), Ok(("t".to_owned(), good_for)), "{stated}");
     }
 }
@@ -101,7 +119,9 @@ fn ok_many_requests_ask_once() {
 
 #[test]
 fn ok_a_request_that_left_holds_nobody_up() {
-    let world = world(|asked| Answer::ok("application/json", GOOD).after(if asked == 1 { 1_900 } else { 20 }));
+    let world = world(|asked| {
+        Answer::ok("application/json", GOOD).after(if asked == 1 { 1_900 } else { 20 })
+    });
     let (ports, tokens, oauth2) = (world.ports(), Tokens::default(), oauth2(json!({})));
     let until = ports.clock.now().plus_ms(2_000);
     let mut left = tokens.get(&oauth2, &ports, until).boxed_local();
@@ -153,7 +173,11 @@ fn err_endpoints_that_lie() {
     }
     for status in [204, 302, 400, 401, 500] {
         let answer = Answer::status(status, "application/json", GOOD);
-        assert_eq!(unusable(answer), ("destination_unavailable", "the token endpoint gave no token"), "{status}");
+        assert_eq!(
+            unusable(answer),
+            ("destination_unavailable", "the token endpoint gave no token"),
+            "{status}"
+        );
     }
     let long = Answer::ok("application/json", &GOOD.replace("t0k3n", &"t".repeat(70_000)));
     assert_eq!(unusable(long), ("http_protocol_error", "the token endpoint could not be asked"));
@@ -166,6 +190,9 @@ fn err_secrets_of_another_form() {
     let world = world(|_| Answer::ok("application/json", GOOD));
     world.secrets.borrow_mut().insert("DE_CLIENT".into(), "no colon".into());
     let failure = get(&world, &Tokens::default(), &oauth2(json!({}))).expect_err("no request");
-    assert_eq!((failure.cause, failure.place.as_deref()), ("a secret is not of the form id:secret", Some("DE_CLIENT")));
+    assert_eq!(
+        (failure.cause, failure.place.as_deref()),
+        ("a secret is not of the form id:secret", Some("DE_CLIENT"))
+    );
     assert!(world.requests().is_empty());
 }

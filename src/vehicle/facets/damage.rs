@@ -10,7 +10,8 @@ use crate::market::codes::{DamageArea, Severity};
 record! {
     /// The damage that the origin knows of, newest first.
     pub struct Damage {
-        /// Whether there is any. Derived where the damage itself is known; not stated is never "no".
+        /// Whether there is any. Derived where the damage itself is known; not stated is never
+        /// "no".
         reported: Option<bool>,
         /// All of it, repaired or not, where the origin states it.
         items: Option<Vec<DamageItem>>,

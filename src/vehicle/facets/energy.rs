@@ -1,12 +1,14 @@
-//! Consumption, emissions and the legal label: of the type as it was approved (WLTP: Regulation (EU) 2017/1151), not of this
-//! car as it is driven.
+//! Consumption, emissions and the legal label: of the type as it was approved (WLTP: Regulation
+//! (EU) 2017/1151), not of this car as it is driven.
 //!
-//! Cars that are charged from outside have two sets of values. The plain fields hold the weighted combined ones, `…_discharged`
-//! those with a discharged battery, as the German labelling ordinance asks for both (Pkw-EnVKV, section 3a and annex 4).
+//! Cars that are charged from outside have two sets of values. The plain fields hold the weighted
+//! combined ones, `…_discharged` those with a discharged battery, as the German labelling ordinance
+//! asks for both (Pkw-EnVKV, section 3a and annex 4).
 
 use super::record::record;
 use super::value::{
-    GramPerKm, KilogramPer100Km, Kilometre, KilowattHour, KilowattHourPer100Km, LitrePer100Km, Quantity,
+    GramPerKm, KilogramPer100Km, Kilometre, KilowattHour, KilowattHourPer100Km, LitrePer100Km,
+    Quantity,
 };
 use crate::market::codes::{Cycle, EnergyLabel};
 

@@ -32,8 +32,9 @@ record! {
     }
 }
 
-/// Says whether the readings agree; they are in order. One that is lower than one of an earlier day does not. Of readings of one
-/// day it is not known which came first, so they are not held against each other, and readings of one day alone say nothing.
+/// Says whether the readings agree; they are in order. One that is lower than one of an earlier day
+/// does not. Of readings of one day it is not known which came first, so they are not held against
+/// each other, and readings of one day alone say nothing.
 pub(super) fn derive(object: &mut Map<String, Value>) {
     if let Some(verdict) = items(object).map(|items| verdict(items)) {
         state(object, "verdict", verdict.word().into());

@@ -1,8 +1,10 @@
-//! Facets as declared: one declaration a record gives its type, its reader and the table that mapped values are checked by.
+//! Facets as declared: one declaration a record gives its type, its reader and the table that
+//! mapped values are checked by.
 //!
-//! The check walks the table, so that the Worker holds one reader for all records rather than one for each: those of serde, and
-//! typed ones after them, were a tenth of its code. The types are for code that works with a facet's values; a test proves
-//! that both accept the same. What is wrong is named by field and cause, never by value.
+//! The check walks the table, so that the Worker holds one reader for all records rather than one
+//! for each: those of serde, and typed ones after them, were a tenth of its code. The types are for
+//! code that works with a facet's values; a test proves that both accept the same. What is wrong is
+//! named by field and cause, never by value.
 
 use serde_json::{Map, Value};
 
@@ -138,8 +140,8 @@ macro_rules! record {
 }
 pub(super) use record;
 
-/// Checks a value against a record's fields: what is there is of its kind and within its limits, what is required is there, and
-/// there is nothing else.
+/// Checks a value against a record's fields: what is there is of its kind and within its limits,
+/// what is required is there, and there is nothing else.
 pub(super) fn check(value: &Value, members: &[Member]) -> Result<(), Wrong> {
     let whole = |cause| Wrong { field: "", cause };
     let object = value.as_object().ok_or(whole("it is no object"))?;
@@ -153,7 +155,8 @@ pub(super) fn check(value: &Value, members: &[Member]) -> Result<(), Wrong> {
             continue;
         };
         known += 1;
-        let in_field = |wrong: Wrong| if wrong.field.is_empty() { of_field(wrong.cause) } else { wrong };
+        let in_field =
+            |wrong: Wrong| if wrong.field.is_empty() { of_field(wrong.cause) } else { wrong };
         match member.content {
             Content::Leaf(kind, limits) => check_leaf(value, kind, limits).map_err(of_field)?,
             Content::Record(members) => check(value, members).map_err(in_field)?,

@@ -22,7 +22,8 @@ record! {
 /// Counts the entries and says the newest day; they are in order.
 pub(super) fn derive(object: &mut Map<String, Value>) {
     let Some(items) = items(object) else { return };
-    let (count, newest) = (items.len(), items.first().and_then(|entry| entry.get("performed_on")).cloned());
+    let (count, newest) =
+        (items.len(), items.first().and_then(|entry| entry.get("performed_on")).cloned());
     state(object, "entry_count", count.into());
     if let Some(day) = newest {
         state(object, "last_performed_on", day);

@@ -45,7 +45,9 @@ fn leaves(members: &[Member], before: &str, required: bool, out: &mut Vec<Field>
             Content::Leaf(kind, _) => {
                 out.push(Field { name: name.leak(), kind, required: required && member.required });
             }
-            Content::Record(inner) => leaves(inner, &format!("{name}."), required && member.required, out),
+            Content::Record(inner) => {
+                leaves(inner, &format!("{name}."), required && member.required, out)
+            }
             Content::List(_) => {}
         }
     }
@@ -69,8 +71,11 @@ fn types_are_the_vocabulary() {
             (Shape::Record(expect), None) => assert_eq!(own, expect, "{facet}"),
             (Shape::List { element, summary }, Some(items)) => {
                 assert_eq!(items, element, "{facet}");
-                // What a list comes to is derived, so the type cannot ask for it: a mapping without `each` must state it.
-                let names = |fields: &[Field]| fields.iter().map(|field| (field.name, field.kind)).collect::<Vec<_>>();
+                // What a list comes to is derived, so the type cannot ask for it: a mapping without
+                // `each` must state it.
+                let names = |fields: &[Field]| {
+                    fields.iter().map(|field| (field.name, field.kind)).collect::<Vec<_>>()
+                };
                 assert_eq!(names(&own), names(summary), "{facet}");
             }
             _ => panic!("{facet} is a list in one and a record in the other"),
@@ -98,25 +103,47 @@ fn reads(facet: FacetName, value: &Value) -> bool {
 fn ok_what_passes_the_check_reads_as_the_type_and_nothing_else_does() {
     for facet in FacetName::ALL {
         let value = full(*facet);
-        assert_eq!(typed(*facet, value.clone()).as_ref(), Ok(&value), "{facet}: a second time changes nothing");
+        assert_eq!(
+            typed(*facet, value.clone()).as_ref(),
+            Ok(&value),
+            "{facet}: a second time changes nothing"
+        );
         assert_eq!(value.as_object().map(Map::len), Some(members(*facet).len()), "{facet}");
         assert!(reads(*facet, &value), "{facet}");
         for member in members(*facet) {
-            for odd in
-                [json!(null), json!(""), json!(-1), json!(1e9), json!([1]), json!({}), json!("9999-99-99"), json!(true)]
-            {
+            for odd in [
+                json!(null),
+                json!(""),
+                json!(-1),
+                json!(1e9),
+                json!([1]),
+                json!({}),
+                json!("9999-99-99"),
+                json!(true),
+            ] {
                 let mut changed = value.clone();
                 changed.as_object_mut().expect("an object").insert(member.name.to_owned(), odd);
-                assert_eq!(check(&changed, members(*facet)).is_ok(), reads(*facet, &changed), "{facet}: {changed}");
+                assert_eq!(
+                    check(&changed, members(*facet)).is_ok(),
+                    reads(*facet, &changed),
+                    "{facet}: {changed}"
+                );
             }
             let mut without = value.clone();
             without.as_object_mut().expect("an object").remove(member.name);
-            assert_eq!(check(&without, members(*facet)).is_ok(), reads(*facet, &without), "{facet}: {without}");
+            assert_eq!(
+                check(&without, members(*facet)).is_ok(),
+                reads(*facet, &without),
+                "{facet}: {without}"
+            );
         }
     }
     let mileage = Mileage::of(&full(FacetName::Mileage)).expect("of the type");
     let reading = mileage.items.as_ref().and_then(|items| items.first()).expect("a reading");
-    assert_eq!((reading.distance.value(), reading.read_on.to_string().as_str()), (1.0, "2026-11-20"));
+    assert_eq!(
+        (reading.distance.value(), reading.read_on.to_string().as_str()),
+        (1.0, "2026-11-20")
+    );
 }
 
 #[test]
@@ -127,15 +154,25 @@ fn err_each_missing_or_odd_field_is_named_and_no_value_is() {
             let object = value.as_object_mut().expect("an object");
             object.insert(member.name.to_owned(), json!({"secret": "secret"}));
             let error = typed(*facet, value).expect_err("of no kind that a field can be");
-            assert!(!error.field().is_empty() || matches!(member.content, Content::Record(_)), "{error}");
+            assert!(
+                !error.field().is_empty() || matches!(member.content, Content::Record(_)),
+                "{error}"
+            );
             assert!(!error.to_string().contains("secret"), "{error}");
         }
         let mut unknown = full(*facet);
         unknown.as_object_mut().expect("an object").insert("secret".into(), json!("secret"));
         let error = typed(*facet, unknown).expect_err("a field too many").to_string();
-        assert!(error.contains("a field that the type does not") && !error.contains("secret"), "{error}");
+        assert!(
+            error.contains("a field that the type does not") && !error.contains("secret"),
+            "{error}"
+        );
         for odd in [json!(null), json!([]), json!("secret"), json!(7)] {
-            assert_eq!(typed(*facet, odd).map_err(|error| error.cause()), Err("it is no object"), "{facet}");
+            assert_eq!(
+                typed(*facet, odd).map_err(|error| error.cause()),
+                Err("it is no object"),
+                "{facet}"
+            );
         }
     }
 }
@@ -145,8 +182,18 @@ fn err_names_the_field() {
     for (facet, value, field, cause) in [
         (FacetName::Identity, json!({"model": "911"}), "make", "a required field is missing"),
         (FacetName::Identity, json!({"make": "a", "model": 7}), "model", "it is no text"),
-        (FacetName::Identity, json!({"make": "a", "model_year": 1492}), "model_year", "it is out of its range"),
-        (FacetName::Recalls, json!({"items": [{"reference": "R"}]}), "status", "a required field is missing"),
+        (
+            FacetName::Identity,
+            json!({"make": "a", "model_year": 1492}),
+            "model_year",
+            "it is out of its range",
+        ),
+        (
+            FacetName::Recalls,
+            json!({"items": [{"reference": "R"}]}),
+            "status",
+            "a required field is missing",
+        ),
         (
             FacetName::Recalls,
             json!({"items": [{"reference": "R", "status": "maybe"}]}),
@@ -189,7 +236,11 @@ fn ok_what_nobody_stated_is_not_there() {
     assert_eq!(typed(FacetName::Identity, json!({"make": "a"})), Ok(json!({"make": "a"})));
     assert_eq!(typed(FacetName::Damage, json!({})), Ok(json!({})), "not stated is not no");
     let null = typed(FacetName::Identity, json!({"make": "a", "model": null}));
-    assert_eq!(null.map_err(|error| error.field()), Err("model"), "mappings leave out what is not stated");
+    assert_eq!(
+        null.map_err(|error| error.field()),
+        Err("model"),
+        "mappings leave out what is not stated"
+    );
 }
 
 /// What a facet's derived field comes to.
@@ -203,14 +254,21 @@ fn ok_lists_come_to_counts_and_whether_there_is_any() {
     let recalls = |value: Value| derived(FacetName::Recalls, value, "open");
     let recall = |status: &str| json!({"reference": "R", "status": status});
     assert_eq!(recalls(json!({"items": [recall("completed"), recall("open")]})), json!(true));
-    assert_eq!(recalls(json!({"items": [recall("completed")], "open": true})), json!(false), "the list decides");
+    assert_eq!(
+        recalls(json!({"items": [recall("completed")], "open": true})),
+        json!(false),
+        "the list decides"
+    );
     assert_eq!(recalls(json!({"items": []})), json!(false));
     assert_eq!(recalls(json!({"open": true})), json!(true));
     let damage = |value: Value| derived(FacetName::Damage, value, "reported");
     assert_eq!(damage(json!({"items": []})), json!(false));
     assert_eq!(damage(json!({"items": [{}]})), json!(true));
     assert_eq!(damage(json!({"reported": false})), json!(false));
-    assert_eq!(derived(FacetName::Equipment, json!({"items": [{"name": "ABS"}]}), "item_count"), json!(1));
+    assert_eq!(
+        derived(FacetName::Equipment, json!({"items": [{"name": "ABS"}]}), "item_count"),
+        json!(1)
+    );
     assert_eq!(derived(FacetName::Equipment, json!({"item_count": 40}), "item_count"), json!(40));
 }
 
@@ -229,7 +287,11 @@ fn ok_the_last_service_is_the_newest_in_whatever_order_they_come() {
 #[test]
 fn ok_warranties_end_on_the_latest_day() {
     let check = |items: Value, expect: Value| {
-        assert_eq!(derived(FacetName::Warranty, json!({"items": items}), "valid_until"), expect, "{items}");
+        assert_eq!(
+            derived(FacetName::Warranty, json!({"items": items}), "valid_until"),
+            expect,
+            "{items}"
+        );
     };
     let lasting = |start: &str, months: Value| json!([{"kind": "factory", "starts_on": start, "duration": {"value": months, "unit": "month"}}]);
     check(json!([]), json!(null));
@@ -249,15 +311,24 @@ fn ok_warranties_end_on_the_latest_day() {
     check(json!([run_out]), json!("2030-01-01"));
     check(json!([of("2021-01-01", "expired"), of("2022-01-01", "expired")]), json!("2022-01-01"));
     check(json!([of("2030-01-01", "void")]), json!(null));
-    assert_eq!(derived(FacetName::Warranty, json!({"valid_until": "2024-01-01"}), "valid_until"), json!("2024-01-01"));
+    assert_eq!(
+        derived(FacetName::Warranty, json!({"valid_until": "2024-01-01"}), "valid_until"),
+        json!("2024-01-01")
+    );
 }
 
 #[test]
 fn ok_a_later_reading_that_is_lower_is_inconsistent() {
     let check = |readings: &[(&str, f64)], expect: &str| {
-        let items: Vec<Value> =
-            readings.iter().map(|(day, km)| json!({"read_on": day, "distance": {"value": km, "unit": "km"}})).collect();
-        assert_eq!(derived(FacetName::Mileage, json!({"items": items}), "verdict"), json!(expect), "{readings:?}");
+        let items: Vec<Value> = readings
+            .iter()
+            .map(|(day, km)| json!({"read_on": day, "distance": {"value": km, "unit": "km"}}))
+            .collect();
+        assert_eq!(
+            derived(FacetName::Mileage, json!({"items": items}), "verdict"),
+            json!(expect),
+            "{readings:?}"
+        );
     };
     check(&[], "not_rated");
     check(&[("2020-01-01", 10.0)], "not_rated");
@@ -269,8 +340,14 @@ fn ok_a_later_reading_that_is_lower_is_inconsistent() {
     check(&[("2020-01-01", 101.0), ("2021-01-01", 100.0)], "consistent");
     check(&[("2020-01-01", 102.0), ("2021-01-01", 100.0)], "inconsistent");
     check(&[("2020-01-01", 50.0), ("2020-01-01", 10.0), ("2021-01-01", 30.0)], "inconsistent");
-    check(&[("2020-01-01", 10.0), ("2021-01-01", 90.0), ("2021-01-01", 20.0), ("2022-01-01", 95.0)], "consistent");
-    check(&[("2019-01-01", 10.0), ("2020-01-01", 900.0), ("2021-01-01", 30.0), ("2022-01-01", 40.0)], "inconsistent");
+    check(
+        &[("2020-01-01", 10.0), ("2021-01-01", 90.0), ("2021-01-01", 20.0), ("2022-01-01", 95.0)],
+        "consistent",
+    );
+    check(
+        &[("2019-01-01", 10.0), ("2020-01-01", 900.0), ("2021-01-01", 30.0), ("2022-01-01", 40.0)],
+        "inconsistent",
+    );
     // It sinks by little each time, and by much in all.
     check(&[("2019-01-01", 12.0), ("2020-01-01", 11.2), ("2021-01-01", 10.4)], "inconsistent");
 }

@@ -20,7 +20,8 @@ record! {
         basis: Option<ValuationBasis>,
         /// How many cars it was compared with.
         comparable_count: Option<Count>,
-        /// Whether there was enough to compare. Derived where the number is stated; a system's own "not rated" stands.
+        /// Whether there was enough to compare. Derived where the number is stated; a system's own
+        /// "not rated" stands.
         rating: Option<Rating>,
     }
 }

@@ -1,4 +1,5 @@
-//! The kinds of values that facets are made of, as types: units, ranges and currencies are part of the type.
+//! The kinds of values that facets are made of, as types: units, ranges and currencies are part of
+//! the type.
 
 use std::marker::PhantomData;
 
@@ -25,9 +26,10 @@ pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<()
         }
         (Kind::Text, _) => (false, "it is no text"),
         (Kind::Boolean, value) => (value.is_boolean(), "it is neither true nor false"),
-        (Kind::Code(words), value) => {
-            (value.as_str().is_some_and(|word| words.contains(&word)), "it is none of the field's words")
-        }
+        (Kind::Code(words), value) => (
+            value.as_str().is_some_and(|word| words.contains(&word)),
+            "it is none of the field's words",
+        ),
         (Kind::Date, value) => (day(value).is_some(), "it is no calendar date"),
         (Kind::Instant, value) => (instant(value).is_some(), "it is no instant in UTC"),
         (Kind::Integer, value) => return check_whole(value, limits),
@@ -39,7 +41,11 @@ pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<()
 
 fn check_whole(value: &Value, limits: Limits) -> Result<(), &'static str> {
     let number = value.as_i64().ok_or("it is no whole number")?;
-    if (limits.least..=limits.most).contains(&number) { Ok(()) } else { Err("it is out of its range") }
+    if (limits.least..=limits.most).contains(&number) {
+        Ok(())
+    } else {
+        Err("it is out of its range")
+    }
 }
 
 fn check_quantity(value: &Value, unit: &str, limits: Limits) -> Result<(), &'static str> {
@@ -54,7 +60,8 @@ fn check_quantity(value: &Value, unit: &str, limits: Limits) -> Result<(), &'sta
 }
 
 fn check_money(value: &Value, limits: Limits) -> Result<(), &'static str> {
-    let (amount, currency) = parts(value, "amount_minor", "currency").ok_or("it is no amount of money")?;
+    let (amount, currency) =
+        parts(value, "amount_minor", "currency").ok_or("it is no amount of money")?;
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err("its currency is no ISO 4217 code");
     }
@@ -72,7 +79,9 @@ fn day(value: &Value) -> Option<Date> {
 }
 
 fn instant(value: &Value) -> Option<&str> {
-    let is_utc = |text: &&str| text.ends_with('Z') && text.get(10..11) == Some("T") && Date::parse_iso(text).is_some();
+    let is_utc = |text: &&str| {
+        text.ends_with('Z') && text.get(10..11) == Some("T") && Date::parse_iso(text).is_some()
+    };
     value.as_str().filter(is_utc)
 }
 
@@ -138,7 +147,8 @@ pub struct Whole<const LEAST: i64, const MOST: i64>(i64);
 
 /// A model year. Cars are older than it by up to two years.
 pub type Year = Whole<1886, 2100>;
-/// A small number of parts of a car: cylinders (an electric motor has none), doors (a motorcycle has none), seats.
+/// A small number of parts of a car: cylinders (an electric motor has none), doors (a motorcycle
+/// has none), seats.
 pub type Parts = Whole<0, 99>;
 /// How many there are of something.
 pub type Count = Whole<0, 1_000_000>;
@@ -216,7 +226,8 @@ impl<U: Unit> Quantity<U> {
 }
 
 impl<U: Unit> Part for Quantity<U> {
-    const CONTENT: Content = Content::Leaf(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
+    const CONTENT: Content =
+        Content::Leaf(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
 
     fn of(value: &Value) -> Option<Self> {
         let number = value.get("value")?.as_number()?;
@@ -224,7 +235,8 @@ impl<U: Unit> Part for Quantity<U> {
     }
 }
 
-/// An amount of money in the smallest unit of its currency (ISO 4217). Negative where it is owed the other way: a credit note.
+/// An amount of money in the smallest unit of its currency (ISO 4217). Negative where it is owed
+/// the other way: a credit note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Money {
     /// The amount: cents of EUR, yen of JPY.
@@ -234,16 +246,18 @@ pub struct Money {
 }
 
 impl Part for Money {
-    const CONTENT: Content = Content::Leaf(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
+    const CONTENT: Content =
+        Content::Leaf(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
 
     fn of(value: &Value) -> Option<Self> {
-        let (amount, currency) = parts(value, "amount_minor", "currency").filter(|_| fits::<Self>(value))?;
+        let (amount, currency) =
+            parts(value, "amount_minor", "currency").filter(|_| fits::<Self>(value))?;
         Some(Self { amount_minor: amount.as_i64()?, currency: currency.to_owned() })
     }
 }
 
-/// Puts the elements of a list into the order of their dates; those without one stand at the end, and those of one day as they
-/// came. Dates are texts that sort like days.
+/// Puts the elements of a list into the order of their dates; those without one stand at the end,
+/// and those of one day as they came. Dates are texts that sort like days.
 pub(super) fn sort_by_date(value: &mut Value, field: &str, newest_first: bool) {
     let Some(Value::Array(elements)) = value.get_mut("items") else { return };
     elements.sort_by(|a, b| {
@@ -314,7 +328,8 @@ mod tests {
             (json!({"value": 1, "unit": "km", "note": "x"}), Err("it is no quantity")),
             (json!(12), Err("it is no quantity")),
         ]);
-        let money = |amount: Value, currency: &str| json!({"amount_minor": amount, "currency": currency});
+        let money =
+            |amount: Value, currency: &str| json!({"amount_minor": amount, "currency": currency});
         check::<Money>(&[
             same(money(json!(-5), "EUR")),
             same(money(json!(LARGEST_EXACT), "JPY")),

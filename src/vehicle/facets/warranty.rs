@@ -10,8 +10,9 @@ use crate::market::codes::{Code, WarrantyKind, WarrantyStatus};
 record! {
     /// The warranties of this car.
     pub struct Warranty {
-        /// The latest day on which any of them ends, those that are void apart. Derived where they are known. It lies in the
-        /// past where all have ended; a limit of distance may end one earlier.
+        /// The latest day on which any of them ends, those that are void apart. Derived where they
+        /// are known. It lies in the past where all have ended; a limit of distance may end one
+        /// earlier.
         valid_until: Option<Date>,
         /// All of them, ended or not, where the origin states them.
         items: Option<Vec<WarrantyItem>>,
@@ -61,21 +62,25 @@ pub(super) fn derive(object: &mut Map<String, Value>) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// The latest last day of those that are not void. One that has run out may have done so by distance, before its day: that day
-/// counts only where there is no other.
+/// The latest last day of those that are not void. One that has run out may have done so by
+/// distance, before its day: that day counts only where there is no other.
 fn valid_until(items: &[Value]) -> Option<&str> {
     let is = |item: &Value, status: WarrantyStatus| text(item, "status") == status.word();
-    let may_be_early = |item: &Value| is(item, WarrantyStatus::Expired) && item.get("mileage_limit").is_some();
+    let may_be_early =
+        |item: &Value| is(item, WarrantyStatus::Expired) && item.get("mileage_limit").is_some();
     let latest = |early: bool| {
-        let counting = items.iter().filter(|item| !is(item, WarrantyStatus::Void) && may_be_early(item) == early);
+        let counting = items
+            .iter()
+            .filter(|item| !is(item, WarrantyStatus::Void) && may_be_early(item) == early);
         // Days as texts sort like days.
         counting.map(|item| text(item, "ends_on")).max().filter(|day| !day.is_empty())
     };
     latest(false).or_else(|| latest(true))
 }
 
-/// The day of the same number, so many months on: 36 months from 15 March 2020 end on 15 March 2023, as where the day of the
-/// event does not count (section 188 (2) of the German Civil Code; Regulation (EEC, Euratom) 1182/71, article 3).
+/// The day of the same number, so many months on: 36 months from 15 March 2020 end on 15 March
+/// 2023, as where the day of the event does not count (section 188 (2) of the German Civil Code;
+/// Regulation (EEC, Euratom) 1182/71, article 3).
 fn end(item: &Value) -> Option<Date> {
     let months = item.get("duration")?.get("value")?.as_u64()?;
     Date::parse_iso(text(item, "starts_on"))?.plus_months(u32::try_from(months).ok()?)

@@ -1,4 +1,5 @@
-// Holds every answer against the contract, site/public/api/v1/openapi.json: status, headers, body. Tests do not call this; `ask` in portal.mjs does.
+// Holds every answer against the contract, site/public/api/v1/openapi.json: status, headers, body.
+// Tests do not call this; `ask` in portal.mjs does.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import Ajv from "ajv/dist/2020.js";

@@ -1,4 +1,5 @@
-// What each fault of the stand-ins makes of an answer, for an optional origin and for the required one.
+// What each fault of the stand-ins makes of an answer, for an optional origin and for the required
+// one.
 import assert from "node:assert/strict";
 
 import { slugOf, statesOf } from "./portal.mjs";

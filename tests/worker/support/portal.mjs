@@ -1,6 +1,8 @@
-// What the tests of the Worker share: one way to ask it, the stand-ins' control server, and cars that no other file uses.
+// What the tests of the Worker share: one way to ask it, the stand-ins' control server, and cars
+// that no other file uses.
 //
-// Environment, set by `cargo xtask test worker`: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the stand-ins' control server).
+// Environment, set by `cargo xtask test worker`: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the
+// stand-ins' control server).
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import http from "node:http";
@@ -170,7 +172,8 @@ export async function flood(path, times) {
 export const countsOf = async (market) => Object.fromEntries(Object.entries(await tell("GET", "/origins")).filter(([name]) => name.startsWith(`${market}.`))
   .map(([name, { requests }]) => [name, requests]));
 
-// ---- The stand-ins -----------------------------------------------------------------------------------------------------
+// ---- The stand-ins
+// -----------------------------------------------------------------------------------------------------
 
 async function tell(method, path, body) {
   const answer = await fetch(control + path, { method, body: body && JSON.stringify(body) });
@@ -199,7 +202,8 @@ export async function until(what, get, good, limit_ms = 10_000) {
   }
 }
 
-// ---- Cars ----------------------------------------------------------------------------------------------------------------
+// ---- Cars
+// ----------------------------------------------------------------------------------------------------------------
 
 const used = new Set();
 

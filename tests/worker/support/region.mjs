@@ -1,5 +1,6 @@
-// A region of its own: the built Worker in as many isolates as wanted, all over one KV and one D1 (miniflare's, in real workerd), beside
-// an origin whose answers the test makes up. Stopping is killing; what was stored is there when it starts again.
+// A region of its own: the built Worker in as many isolates as wanted, all over one KV and one D1
+// (miniflare's, in real workerd), beside an origin whose answers the test makes up. Stopping is
+// killing; what was stored is there when it starts again.
 import { createHash, createHmac, randomBytes, webcrypto } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import http from "node:http";

@@ -1,5 +1,5 @@
-//! The wasm module of a benchmark that has a crate of its own (`benches/<name>/Cargo.toml`): compiled, bound and optimised as the
-//! Worker is, so that what it measures is what is deployed.
+//! The wasm module of a benchmark that has a crate of its own (`benches/<name>/Cargo.toml`):
+//! compiled, bound and optimised as the Worker is, so that what it measures is what is deployed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use crate::files;
 use crate::process::{self, Output};
 use crate::tools::{self, Node, WasmToolchain};
 
-/// Builds the module of a benchmark; the folder with `module.js` and `module_bg.wasm`, or nothing where it has no crate.
+/// Builds the module of a benchmark; the folder with `module.js` and `module_bg.wasm`, or nothing
+/// where it has no crate.
 ///
 /// # Errors
 /// A missing tool, or what the compiler says.
@@ -48,7 +49,8 @@ pub fn build(name: &str, node: &Node) -> Result<Option<PathBuf>> {
 
 /// wasm-opt with the Worker's own options.
 fn optimise(wasm: &Path, node: &Node) -> Result<()> {
-    let manifest: toml::Table = files::read(&files::root().join("Cargo.toml"))?.parse().context("Cargo.toml")?;
+    let manifest: toml::Table =
+        files::read(&files::root().join("Cargo.toml"))?.parse().context("Cargo.toml")?;
     let path = ["package", "metadata", "wasm-pack", "profile", "release"];
     let profile = path.iter().try_fold(&manifest, |table, key| table.get(*key)?.as_table());
     let options = profile.and_then(|profile| profile.get("wasm-opt")?.as_array());

@@ -1,6 +1,8 @@
-//! Facets as they are stored: what the recorded answers of the stand-ins became (tests/fixtures/markets), projected as the Worker does it.
+//! Facets as they are stored: what the recorded answers of the stand-ins became
+//! (tests/fixtures/markets), projected as the Worker does it.
 //!
-//! For benches/storage.mjs, which makes a database of them. The recordings hold no fact about a real car's keeper.
+//! For benches/storage.mjs, which makes a database of them. The recordings hold no fact about a
+//! real car's keeper.
 
 use std::path::PathBuf;
 
@@ -15,7 +17,8 @@ use crate::market::Files;
 /// Nonce and tag of AES-256-GCM.
 const SEAL_BYTES: usize = 12 + 16;
 
-/// Writes `{"market", "facet", "origin", "ttl_s", …, "public", "withheld", "sealed_chars"}` of every recorded facet to a file.
+/// Writes `{"market", "facet", "origin", "ttl_s", …, "public", "withheld", "sealed_chars"}` of
+/// every recorded facet to a file.
 ///
 /// # Errors
 /// Where a recording or a market file does not read.
@@ -25,12 +28,17 @@ pub fn write(name: &str) -> Result<PathBuf> {
         let market = &compiled.market;
         let recording = files::root().join(format!("tests/fixtures/markets/{}.snap", market.code));
         let text = files::read(&recording)?;
-        let json =
-            text.splitn(3, "---\n").nth(2).with_context(|| format!("{} has no snapshot", files::shown(&recording)))?;
-        let cars: Map<String, Value> = serde_json::from_str(json).with_context(|| files::shown(&recording))?;
+        let json = text
+            .splitn(3, "---\n")
+            .nth(2)
+            .with_context(|| format!("{} has no snapshot", files::shown(&recording)))?;
+        let cars: Map<String, Value> =
+            serde_json::from_str(json).with_context(|| files::shown(&recording))?;
         for (facet, whole) in cars.values().filter_map(Value::as_object).flatten() {
             // A word stands for what is not there.
-            let (Some(facet), true) = (FacetName::parse(facet), whole.is_object()) else { continue };
+            let (Some(facet), true) = (FacetName::parse(facet), whole.is_object()) else {
+                continue;
+            };
             let Some(described) = market.facets.get(&facet) else { continue };
             let public = disclosure::project(facet, whole, Tier::Public, market);
             let sealed = (whole.to_string().len() + SEAL_BYTES).div_ceil(3) * 4;

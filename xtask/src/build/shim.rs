@@ -1,8 +1,10 @@
-//! Takes the class out of what worker-build wraps around the Worker. For classes that last, it makes three proxies and an object of
-//! a class for every request, a tenth of what a plain Worker takes for the whole of it (benches/README.md). Handlers
-//! need none: a module may export an object of them.
+//! Takes the class out of what worker-build wraps around the Worker. For classes that last, it
+//! makes three proxies and an object of a class for every request, a tenth of what a plain Worker
+//! takes for the whole of it (benches/README.md). Handlers need none: a module may export an object
+//! of them.
 //!
-//! Written for the worker-build that `tools` installs, and its text after esbuild; another one is an error, not a guess.
+//! Written for the worker-build that `tools` installs, and its text after esbuild; another one is
+//! an error, not a guess.
 
 use std::fmt::Write as _;
 
@@ -30,7 +32,8 @@ pub fn with_plain_handlers(module: &str) -> Result<String> {
     Ok(format!("{body}export default{{{handlers}}};\n"))
 }
 
-/// `fetch=function(e){return ce.call(this,e,this.env,this.ctx)}`: the event and the function behind it.
+/// `fetch=function(e){return ce.call(this,e,this.env,this.ctx)}`: the event and the function behind
+/// it.
 fn handler(text: &str) -> Option<(&str, &str)> {
     let (event, rest) = text.split_once("=function(")?;
     let (argument, rest) = rest.split_once("){return ")?;
@@ -76,9 +79,12 @@ mod tests {
 
     #[test]
     fn err_another_form_is_no_guess() {
-        for (is, other) in
-            [(".criticalError&&(", ".x&&("), ("\"error\",", "\"fault\","), ("prototype.fetch", "x"), ("export{", "")]
-        {
+        for (is, other) in [
+            (".criticalError&&(", ".x&&("),
+            ("\"error\",", "\"fault\","),
+            ("prototype.fetch", "x"),
+            ("export{", ""),
+        ] {
             assert!(with_plain_handlers(&MADE.replace(is, other)).is_err(), "{is}");
         }
     }

@@ -1,6 +1,8 @@
-//! Takes function names out of a WebAssembly file: they are a seventh of it, and worker-build keeps them whatever wasm-opt is told.
+//! Takes function names out of a WebAssembly file: they are a seventh of it, and worker-build keeps
+//! them whatever wasm-opt is told.
 //!
-//! WebAssembly core specification §5.5.2 and §5.5.3 (sections, custom sections), appendix 7.4.1 (the name section).
+//! WebAssembly core specification §5.5.2 and §5.5.3 (sections, custom sections), appendix 7.4.1
+//! (the name section).
 
 use anyhow::{Context, Result, bail};
 

@@ -42,7 +42,8 @@ impl Status {
         self.held = page.get("held")?.as_array()?.iter().filter_map(id).collect();
         self.newest = id(page.get("newest")?)?;
         for row in page.get("rows")?.as_array()? {
-            let key = row.get("key_id").filter(|key| !key.is_null()).map(|key| id(key).unwrap_or(0));
+            let key =
+                row.get("key_id").filter(|key| !key.is_null()).map(|key| id(key).unwrap_or(0));
             *self.rows.entry((key, row.get("market")?.as_str()?.to_owned())).or_default() +=
                 row.get("rows")?.as_u64()?;
         }
@@ -55,7 +56,11 @@ impl Status {
     }
 
     fn under(&self, counts: impl Fn(u8) -> bool) -> u64 {
-        self.rows.iter().filter(|((key, _), _)| key.is_some_and(&counts)).map(|(_, rows)| rows).sum()
+        self.rows
+            .iter()
+            .filter(|((key, _), _)| key.is_some_and(&counts))
+            .map(|(_, rows)| rows)
+            .sum()
     }
 
     /// For people.

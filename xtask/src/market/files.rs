@@ -27,7 +27,10 @@ impl Files {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         paths.sort();
         if paths.is_empty() {
-            bail!("there are no market files (*.toml) in {}; markets/de.toml shows what one has", folder.display());
+            bail!(
+                "there are no market files (*.toml) in {}; markets/de.toml shows what one has",
+                folder.display()
+            );
         }
         Self::read(&paths)
     }
@@ -45,15 +48,18 @@ impl Files {
     }
 
     fn read(paths: &[PathBuf]) -> Result<Self> {
-        let texts = paths.iter().map(|path| Ok((crate::files::shown(path), crate::files::read(path)?)));
+        let texts =
+            paths.iter().map(|path| Ok((crate::files::shown(path), crate::files::read(path)?)));
         Ok(Self(texts.collect::<Result<_>>()?))
     }
 
-    /// The same markets with breakers that hardly open, for tests that make origins fail on purpose, one test after the other.
+    /// The same markets with breakers that hardly open, for tests that make origins fail on
+    /// purpose, one test after the other.
     #[must_use]
     pub fn patient(self) -> Self {
         let is_origin = |line: &str| {
-            let name = line.trim_end().strip_prefix("[origins.").and_then(|rest| rest.strip_suffix(']'));
+            let name =
+                line.trim_end().strip_prefix("[origins.").and_then(|rest| rest.strip_suffix(']'));
             name.is_some_and(|name| !name.contains('.'))
         };
         let patient = |text: String| -> String {
@@ -96,8 +102,11 @@ impl Files {
                 }
                 Ok(one) => {
                     let misused = misused_disclosure(&one.market);
-                    errors
-                        .extend(misused.iter().map(|sentence| format!("{name}:{}{sentence}", line_of(text, sentence))));
+                    errors.extend(
+                        misused.iter().map(|sentence| {
+                            format!("{name}:{}{sentence}", line_of(text, sentence))
+                        }),
+                    );
                     compiled.push(one);
                 }
                 Err(found) => errors.extend(found.iter().map(ToString::to_string)),
@@ -111,12 +120,20 @@ impl Files {
     }
 }
 
-/// `12: ` where the key at the start of a sentence, `disclosure."facet.field": …`, stands in line 12; else only a blank.
+/// `12: ` where the key at the start of a sentence, `disclosure."facet.field": …`, stands in line
+/// 12; else only a blank.
 fn line_of(text: &str, sentence: &str) -> String {
-    let key = sentence.split_inclusive('"').take(2).last().map(|word| word.trim_end_matches('"')).unwrap_or_default();
+    let key = sentence
+        .split_inclusive('"')
+        .take(2)
+        .last()
+        .map(|word| word.trim_end_matches('"'))
+        .unwrap_or_default();
     let names = |line: &str| {
-        let line = line.trim_start().trim_start_matches("disclosure.").trim_start_matches(['"', '\'']);
-        line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
+        let line =
+            line.trim_start().trim_start_matches("disclosure.").trim_start_matches(['"', '\'']);
+        line.strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with('='))
     };
     let index = text.lines().position(|line| !key.is_empty() && names(line));
     index.map_or_else(|| " ".to_owned(), |index| format!("{}: ", index + 1))
@@ -147,7 +164,8 @@ mod tests {
 
     #[test]
     fn ok_patient_markets_are_good_and_their_breakers_hardly_open() -> Result<()> {
-        let compiled = Files::of_folder(&crate::files::root().join("markets"))?.patient().compile_plain()?;
+        let compiled =
+            Files::of_folder(&crate::files::root().join("markets"))?.patient().compile_plain()?;
         let origins = || compiled.iter().flat_map(|one| one.market.origins.values());
         assert!(origins().count() > 3 && origins().all(|origin| origin.breaker.failures == 1000));
         Ok(())

@@ -1,11 +1,15 @@
-//! What a publication writes: the compiled market, a copy kept for rollback, the history, the directory.
+//! What a publication writes: the compiled market, a copy kept for rollback, the history, the
+//! directory.
 //!
-//! Pure: from what is published and what is to be, to what to put and what to delete. The layout is `kerbside::market::published`.
+//! Pure: from what is published and what is to be, to what to put and what to delete. The layout is
+//! `kerbside::market::published`.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use kerbside::market::published::{DIRECTORY_KEY, DirectoryEntry, Version, history_key, market_key, version_key};
+use kerbside::market::published::{
+    DIRECTORY_KEY, DirectoryEntry, Version, history_key, market_key, version_key,
+};
 use kerbside::market::{Compiled, MarketCode};
 
 use super::store::Store;
@@ -40,15 +44,17 @@ pub struct Change {
 ///
 /// # Errors
 /// What the store says, or a history that does not read.
-pub fn histories<'a>(store: &Store, codes: impl IntoIterator<Item = &'a MarketCode>) -> Result<Histories> {
+pub fn histories<'a>(
+    store: &Store,
+    codes: impl IntoIterator<Item = &'a MarketCode>,
+) -> Result<Histories> {
     let codes: Vec<&MarketCode> = codes.into_iter().collect();
     let keys: Vec<String> = codes.iter().map(|code| history_key(code)).collect();
     let mut values = store.get(&keys)?;
     let parse = |code: &MarketCode, key: &str| -> Result<(MarketCode, Vec<Version>)> {
         let history = match values.remove(key) {
-            Some(json) => {
-                serde_json::from_str(&json).with_context(|| format!("the history of {code} does not read"))?
-            }
+            Some(json) => serde_json::from_str(&json)
+                .with_context(|| format!("the history of {code} does not read"))?,
             None => Vec::new(),
         };
         Ok((code.clone(), history))
@@ -67,7 +73,12 @@ pub fn histories<'a>(store: &Store, codes: impl IntoIterator<Item = &'a MarketCo
 ///
 /// # Errors
 /// Where something has no JSON form.
-pub fn publish(chosen: &[Compiled], directory: &[Compiled], histories: &Histories, now: &str) -> Result<Change> {
+pub fn publish(
+    chosen: &[Compiled],
+    directory: &[Compiled],
+    histories: &Histories,
+    now: &str,
+) -> Result<Change> {
     let mut change = Change::default();
     for one in chosen {
         let code = &one.market.code;
@@ -80,9 +91,11 @@ pub fn publish(chosen: &[Compiled], directory: &[Compiled], histories: &Historie
         let dropped = history.len().saturating_sub(KEPT);
         let gone: Vec<Version> = history.drain(..dropped).collect();
         let still = |version: &Version| history.iter().any(|kept| kept.hash == version.hash);
-        change
-            .deletes
-            .extend(gone.iter().filter(|version| !still(version)).map(|version| version_key(code, &version.hash)));
+        change.deletes.extend(
+            gone.iter()
+                .filter(|version| !still(version))
+                .map(|version| version_key(code, &version.hash)),
+        );
         change.puts.push(Entry { key: version_key(code, &one.hash), value: one.json.clone() });
         change.puts.push(Entry { key: market_key(code), value: one.json.clone() });
         change.puts.push(Entry { key: history_key(code), value: serde_json::to_string(&history)? });
@@ -91,7 +104,8 @@ pub fn publish(chosen: &[Compiled], directory: &[Compiled], histories: &Historie
     Ok(change)
 }
 
-/// What rolling back writes: `kept` is the stored text of the version before the newest of `history`.
+/// What rolling back writes: `kept` is the stored text of the version before the newest of
+/// `history`.
 ///
 /// # Errors
 /// Where something has no JSON form.
@@ -107,13 +121,19 @@ pub fn rollback(code: &MarketCode, history: &[Version], kept: String) -> Result<
 ///
 /// # Errors
 /// Where something has no JSON form.
-pub fn entries(markets: &[Compiled], served: impl Fn(&str) -> bool, now: &str) -> Result<Vec<Entry>> {
-    let chosen: Vec<Compiled> = markets.iter().filter(|one| served(one.market.region.as_str())).cloned().collect();
+pub fn entries(
+    markets: &[Compiled],
+    served: impl Fn(&str) -> bool,
+    now: &str,
+) -> Result<Vec<Entry>> {
+    let chosen: Vec<Compiled> =
+        markets.iter().filter(|one| served(one.market.region.as_str())).cloned().collect();
     Ok(publish(&chosen, markets, &Histories::new(), now)?.puts)
 }
 
 fn directory_entry(markets: &[Compiled]) -> Result<Entry> {
-    let mut directory: Vec<DirectoryEntry> = markets.iter().map(|one| DirectoryEntry::from(&one.market)).collect();
+    let mut directory: Vec<DirectoryEntry> =
+        markets.iter().map(|one| DirectoryEntry::from(&one.market)).collect();
     directory.sort_by(|a, b| a.code.cmp(&b.code));
     Ok(Entry { key: DIRECTORY_KEY.to_owned(), value: serde_json::to_string(&directory)? })
 }
@@ -133,16 +153,30 @@ mod tests {
 
     fn history_in(change: &Change) -> Vec<String> {
         let entry = change.puts.iter().find(|entry| entry.key == "market:de:history");
-        let history: Vec<Version> = entry.and_then(|entry| serde_json::from_str(&entry.value).ok()).unwrap_or_default();
+        let history: Vec<Version> =
+            entry.and_then(|entry| serde_json::from_str(&entry.value).ok()).unwrap_or_default();
         history.into_iter().map(|version| version.hash).collect()
     }
 
     #[test]
     fn ok_first_publication() -> Result<()> {
         let market = market()?;
-        let change = publish(std::slice::from_ref(&market), std::slice::from_ref(&market), &Histories::new(), "now")?;
+        let change = publish(
+            std::slice::from_ref(&market),
+            std::slice::from_ref(&market),
+            &Histories::new(),
+            "now",
+        )?;
         let keys: Vec<&str> = change.puts.iter().map(|entry| entry.key.as_str()).collect();
-        assert_eq!(keys, [&format!("market:de:version:{}", market.hash), "market:de", "market:de:history", "markets"]);
+        assert_eq!(
+            keys,
+            [
+                &format!("market:de:version:{}", market.hash),
+                "market:de",
+                "market:de:history",
+                "markets"
+            ]
+        );
         assert_eq!(history_in(&change), [market.hash]);
         assert!(change.deletes.is_empty());
         Ok(())
@@ -151,7 +185,8 @@ mod tests {
     #[test]
     fn ok_the_same_again_adds_no_version() -> Result<()> {
         let market = market()?;
-        let histories = [(market.market.code.clone(), vec![version("a"), version(&market.hash)])].into();
+        let histories =
+            [(market.market.code.clone(), vec![version("a"), version(&market.hash)])].into();
         let change = publish(std::slice::from_ref(&market), &[], &histories, "now")?;
         assert_eq!(change.unchanged, std::slice::from_ref(&market.market.code));
         assert_eq!(history_in(&change), ["a", &market.hash]);

@@ -51,8 +51,10 @@ impl Store {
     /// # Errors
     /// What wrangler says.
     pub fn put(&self, entries: &[Entry]) -> Result<()> {
-        let json: Vec<_> =
-            entries.iter().map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value })).collect();
+        let json: Vec<_> = entries
+            .iter()
+            .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))
+            .collect();
         self.bulk("put", &serde_json::to_string(&json)?, &[]).map(drop)
     }
 
@@ -101,7 +103,9 @@ fn parse(answer: &str) -> Result<BTreeMap<String, String>> {
     let values: serde_json::Value = serde_json::from_str(answer.get(start..).unwrap_or_default())
         .with_context(|| format!("wrangler answered: {answer}"))?;
     let entries = values.as_object().into_iter().flatten();
-    Ok(entries.filter_map(|(key, value)| Some((key.clone(), value.get("value")?.as_str()?.to_owned()))).collect())
+    Ok(entries
+        .filter_map(|(key, value)| Some((key.clone(), value.get("value")?.as_str()?.to_owned())))
+        .collect())
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ impl Model {
 
     /// A line of the table.
     pub fn cells(&self) -> Vec<String> {
-        let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".to_owned());
+        let stated =
+            |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".to_owned());
         let years = match (self.from_year, self.to_year) {
             (Some(from), Some(to)) if from != to => format!("{from}–{to}"),
             (Some(year), _) => year.to_string(),
@@ -107,12 +108,18 @@ impl Facet {
         for row in rows {
             let word = |name| text(row, name).unwrap_or_default();
             let (market, name, origin) = (word("market"), word("facet"), word("origin"));
-            if all.last().is_none_or(|last| (&last.market, &last.name, &last.origin) != (&market, &name, &origin)) {
+            if all.last().is_none_or(|last| {
+                (&last.market, &last.name, &last.origin) != (&market, &name, &origin)
+            }) {
                 all.push(Self { market, name, origin, states: Vec::new() });
             }
             if let Some(last) = all.last_mut() {
-                let sum =
-                    (word("state"), number(row, "answers"), number(row, "age_s_total"), number(row, "age_s_most"));
+                let sum = (
+                    word("state"),
+                    number(row, "answers"),
+                    number(row, "age_s_total"),
+                    number(row, "age_s_most"),
+                );
                 last.states.push(sum);
             }
         }
@@ -122,7 +129,9 @@ impl Facet {
     /// Answers, sum of ages and greatest age over some states.
     fn sum(&self, states: &[&str]) -> (i64, i64, i64) {
         let those = self.states.iter().filter(|(state, ..)| states.contains(&state.as_str()));
-        those.fold((0, 0, 0), |(answers, total, most), (_, a, t, m)| (answers + a, total + t, most.max(*m)))
+        those.fold((0, 0, 0), |(answers, total, most), (_, a, t, m)| {
+            (answers + a, total + t, most.max(*m))
+        })
     }
 
     fn answers(&self, states: &[&str]) -> i64 {
@@ -160,9 +169,12 @@ impl Facet {
     /// A line of the table of staleness; nothing where no facet was served.
     #[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 seconds")]
     pub fn staleness(&self) -> Option<Vec<String>> {
-        let (present, age_s, _) = self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
+        let (present, age_s, _) =
+            self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
         let (old, old_age_s, oldest_s) = self.sum(&["stale", "stale_error"]);
-        let mean = |total: i64, of: i64| if of == 0 { "–".to_owned() } else { age(total as f64 / of as f64) };
+        let mean = |total: i64, of: i64| {
+            if of == 0 { "–".to_owned() } else { age(total as f64 / of as f64) }
+        };
         (present > 0).then(|| {
             vec![
                 self.market.clone(),
@@ -185,7 +197,8 @@ impl Facet {
             shares.insert(state.clone(), share(*answers, all).into());
         }
         let (old, old_age_s, oldest_s) = self.sum(&["stale", "stale_error"]);
-        let (present, age_s, _) = self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
+        let (present, age_s, _) =
+            self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
         json!({
             "market": self.market, "facet": self.name, "origin": self.origin, "answers": all,
             "withheld": self.answers(&["withheld"]), "cached": share(self.answers(&CACHED), all), "share": shares,
@@ -220,7 +233,9 @@ impl Origin {
             let (Some(last), calls) = (all.last_mut(), number(row, "calls")) else { continue };
             if outcome == "ok" {
                 last.good.push((number(row, "up_to_ms"), calls));
-            } else if let Some((_, known)) = last.errors.iter_mut().find(|(error, _)| *error == outcome) {
+            } else if let Some((_, known)) =
+                last.errors.iter_mut().find(|(error, _)| *error == outcome)
+            {
                 *known += calls;
             } else {
                 last.errors.push((outcome, calls));
@@ -240,7 +255,8 @@ impl Origin {
         self.good.iter().map(|(_, calls)| calls).sum::<i64>() + self.failed()
     }
 
-    /// What so many of a hundred good calls did not exceed: within its bucket, calls are taken to be spread evenly.
+    /// What so many of a hundred good calls did not exceed: within its bucket, calls are taken to
+    /// be spread evenly.
     #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
     fn percentile(&self, hundredths: i64) -> Option<i64> {
         let all: i64 = self.good.iter().map(|(_, calls)| calls).sum();
@@ -260,8 +276,11 @@ impl Origin {
 
     /// A line of the table.
     pub fn cells(&self) -> Vec<String> {
-        let ms = |hundredths| self.percentile(hundredths).map_or_else(|| "–".to_owned(), |ms| ms.to_string());
-        let errors: Vec<String> = self.errors.iter().map(|(error, calls)| format!("{error} {calls}")).collect();
+        let ms = |hundredths| {
+            self.percentile(hundredths).map_or_else(|| "–".to_owned(), |ms| ms.to_string())
+        };
+        let errors: Vec<String> =
+            self.errors.iter().map(|(error, calls)| format!("{error} {calls}")).collect();
         vec![
             self.market.clone(),
             self.name.clone(),

@@ -1,6 +1,8 @@
-//! The Worker as it was at the start: a copy of what was built, and wrangler's configuration without the part that builds anew.
+//! The Worker as it was at the start: a copy of what was built, and wrangler's configuration
+//! without the part that builds anew.
 //!
-//! A test run says something about one state of the source only if the Worker does not change under it.
+//! A test run says something about one state of the source only if the Worker does not change under
+//! it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +21,8 @@ pub fn freeze(state: &State) -> Result<PathBuf> {
     let text = files::read(&files::root().join("wrangler.toml"))?;
     let config = folder.join("wrangler.toml");
     let frozen = frozen(&text, &files::root(), &folder.join("build")).context("wrangler.toml")?;
-    std::fs::write(&config, frozen).with_context(|| format!("cannot write {}", config.display()))?;
+    std::fs::write(&config, frozen)
+        .with_context(|| format!("cannot write {}", config.display()))?;
     Ok(config)
 }
 
@@ -27,14 +30,20 @@ pub fn freeze(state: &State) -> Result<PathBuf> {
 fn frozen(text: &str, root: &Path, built: &Path) -> Result<String> {
     let mut config: toml::Table = text.parse()?;
     config.remove("build");
-    let main = config.get("main").and_then(toml::Value::as_str).and_then(|main| Path::new(main).file_name());
+    let main = config
+        .get("main")
+        .and_then(toml::Value::as_str)
+        .and_then(|main| Path::new(main).file_name());
     let main = built.join(main.context("main is missing")?);
     config.insert("main".to_owned(), main.display().to_string().into());
-    if let Some(directory) = config.get_mut("assets").and_then(|assets| assets.get_mut("directory")) {
+    if let Some(directory) = config.get_mut("assets").and_then(|assets| assets.get_mut("directory"))
+    {
         absolute(directory, root);
     }
-    let environments = config.get_mut("env").and_then(toml::Value::as_table_mut).into_iter().flatten();
-    let databases = environments.filter_map(|(_, environment)| environment.get_mut("d1_databases")?.as_array_mut());
+    let environments =
+        config.get_mut("env").and_then(toml::Value::as_table_mut).into_iter().flatten();
+    let databases = environments
+        .filter_map(|(_, environment)| environment.get_mut("d1_databases")?.as_array_mut());
     for database in databases.flatten() {
         if let Some(folder) = database.get_mut("migrations_dir") {
             absolute(folder, root);
@@ -54,13 +63,16 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         std::fs::remove_dir_all(to).with_context(|| format!("cannot replace {}", to.display()))?;
     }
     std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+    for entry in
+        std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
+    {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &target)?;
         } else {
-            std::fs::copy(entry.path(), &target).with_context(|| format!("cannot copy {}", entry.path().display()))?;
+            std::fs::copy(entry.path(), &target)
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
         }
     }
     Ok(())
@@ -73,13 +85,20 @@ mod tests {
     #[test]
     fn ok_nothing_builds_and_all_paths_hold_from_elsewhere() -> Result<()> {
         let text = files::read(&files::root().join("wrangler.toml"))?;
-        let config: toml::Table = frozen(&text, Path::new("/checkout"), Path::new("/state/build"))?.parse()?;
-        let text = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        let config: toml::Table =
+            frozen(&text, Path::new("/checkout"), Path::new("/state/build"))?.parse()?;
+        let text = |value: Option<&toml::Value>| {
+            value.and_then(toml::Value::as_str).unwrap_or_default().to_owned()
+        };
         assert!(config.get("build").is_none());
         assert_eq!(text(config.get("main")), "/state/build/index.js");
-        assert_eq!(text(config.get("assets").and_then(|assets| assets.get("directory"))), "/checkout/site/public");
-        let database =
-            config.get("env").and_then(|env| env.get("eu")?.get("d1_databases")?.get(0)?.get("migrations_dir"));
+        assert_eq!(
+            text(config.get("assets").and_then(|assets| assets.get("directory"))),
+            "/checkout/site/public"
+        );
+        let database = config
+            .get("env")
+            .and_then(|env| env.get("eu")?.get("d1_databases")?.get(0)?.get("migrations_dir"));
         assert_eq!(text(database), "/checkout/migrations");
         Ok(())
     }

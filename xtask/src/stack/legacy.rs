@@ -1,4 +1,5 @@
-//! The stand-ins for the legacy systems: one Node process that says in one line of JSON when it is ready, and where.
+//! The stand-ins for the legacy systems: one Node process that says in one line of JSON when it is
+//! ready, and where.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -109,11 +110,19 @@ fn parse(line: &str) -> Result<Ready> {
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let control = value.get("control").and_then(text).context("no control address")?;
     let hosts = value.get("hosts").and_then(serde_json::Value::as_object).context("no hosts")?;
-    let hosts = hosts.iter().filter_map(|(host, address)| Some((host.clone(), text(address)?))).collect();
-    let suggestions = value.get("try").and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(|car| {
-        let field = |name: &str| car.get(name).and_then(text);
-        Some(Suggestion { market: field("market")?, vin: field("vin")?, label: field("label")? })
-    });
+    let hosts =
+        hosts.iter().filter_map(|(host, address)| Some((host.clone(), text(address)?))).collect();
+    let suggestions =
+        value.get("try").and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(
+            |car| {
+                let field = |name: &str| car.get(name).and_then(text);
+                Some(Suggestion {
+                    market: field("market")?,
+                    vin: field("vin")?,
+                    label: field("label")?,
+                })
+            },
+        );
     Ok((control, hosts, suggestions.collect()))
 }
 
@@ -126,8 +135,14 @@ mod tests {
         let line = r#"{"ready":true,"control":"http://127.0.0.1:9","hosts":{"https://a.example.com":"http://127.0.0.1:10"},"try":[{"market":"de","vin":"WVW","label":"Golf"}]}"#;
         let (control, hosts, suggestions) = parse(line)?;
         assert_eq!(control, "http://127.0.0.1:9");
-        assert_eq!(hosts.get("https://a.example.com").map(String::as_str), Some("http://127.0.0.1:10"));
-        assert_eq!(suggestions, [Suggestion { market: "de".into(), vin: "WVW".into(), label: "Golf".into() }]);
+        assert_eq!(
+            hosts.get("https://a.example.com").map(String::as_str),
+            Some("http://127.0.0.1:10")
+        );
+        assert_eq!(
+            suggestions,
+            [Suggestion { market: "de".into(), vin: "WVW".into(), label: "Golf".into() }]
+        );
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! The port that the portal listens on.
 //!
-//! Between looking for a free one and wrangler listening there pass seconds, in which another stack could choose the same and then
-//! take the other's answers for its own. So a port is reserved by a lock, for as long as the stack runs.
+//! Between looking for a free one and wrangler listening there pass seconds, in which another stack
+//! could choose the same and then take the other's answers for its own. So a port is reserved by a
+//! lock, for as long as the stack runs.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -42,7 +43,8 @@ impl Reserved {
     /// Where the one that must be is taken or not allowed, or none is free.
     pub fn take(wish: Port) -> Result<Self> {
         let folder = files::cache()?.join("ports");
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         Self::take_in(&folder, wish)
     }
 
@@ -50,7 +52,9 @@ impl Reserved {
         match wish {
             Port::Fixed(port) => match Self::attempt(folder, port)? {
                 Some(reserved) => Ok(reserved),
-                None => bail!("port {port} is taken: choose another with --port N, or any free one with --port 0"),
+                None => bail!(
+                    "port {port} is taken: choose another with --port N, or any free one with --port 0"
+                ),
             },
             Port::Preferred(port) => {
                 if let Some(reserved) = Self::attempt(folder, port)? {
@@ -78,7 +82,9 @@ impl Reserved {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 bail!("port {port} is not allowed: choose one from 1024 on with --port N")
             }
-            Err(error) => return Err(error).with_context(|| format!("cannot listen on port {port}")),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot listen on port {port}"));
+            }
         };
         let number = listener.local_addr()?.port();
         let lock = Lock::try_take(&folder.join(format!("{number}.lock")))?;
@@ -106,7 +112,9 @@ mod tests {
     fn err_something_listens() -> Result<()> {
         let folder = TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        assert!(Reserved::take_in(folder.path(), Port::Fixed(listener.local_addr()?.port())).is_err());
+        assert!(
+            Reserved::take_in(folder.path(), Port::Fixed(listener.local_addr()?.port())).is_err()
+        );
         Ok(())
     }
 }

@@ -26,8 +26,9 @@ pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 /// The token of the operator `dev`. Kept beside the secrets, and no secret of the Worker.
 pub const OPERATOR_TOKEN: &str = "KERBSIDE_OPERATOR_TOKEN";
 
-/// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at random. Made ones are written to `kept`,
-/// so that vehicle ids and what is sealed survive a restart. An operator's token is made where no operator is given.
+/// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at
+/// random. Made ones are written to `kept`, so that vehicle ids and what is sealed survive a
+/// restart. An operator's token is made where no operator is given.
 ///
 /// # Errors
 /// Where `kept` cannot be read or written.
@@ -62,7 +63,8 @@ pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<
 /// # Errors
 /// Where the file cannot be read or written, or has the secret already.
 pub fn add(path: &Path, name: &str, value: &str) -> Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     if parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))?.contains_key(name) {
         bail!("{} has {name} already", path.display());
     }
@@ -111,7 +113,8 @@ fn make(name: &str) -> Result<String> {
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
     Ok(bytes)
 }
 
@@ -137,16 +140,20 @@ pub fn hex(bytes: &[u8]) -> String {
 /// Reads a file of secrets.
 ///
 /// # Errors
-/// Where it is missing, or a line is no `NAME=value`; the message has the line's number, never its contents.
+/// Where it is missing, or a line is no `NAME=value`; the message has the line's number, never its
+/// contents.
 pub fn read_file(path: &Path) -> Result<Secrets> {
     let text = std::fs::read_to_string(path).with_context(|| {
-        format!("cannot read secrets from {}; name a file of NAME=value lines with --secrets FILE", path.display())
+        format!(
+            "cannot read secrets from {}; name a file of NAME=value lines with --secrets FILE",
+            path.display()
+        )
     })?;
     parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))
 }
 
-/// `NAME=value` lines; blank lines and comments are skipped, `export ` before the name and quotes around the value are taken off,
-/// `\n` in double quotes is a line break.
+/// `NAME=value` lines; blank lines and comments are skipped, `export ` before the name and quotes
+/// around the value are taken off, `\n` in double quotes is a line break.
 fn parse(text: &str) -> Result<Secrets> {
     let mut secrets = Secrets::new();
     for (index, line) in text.lines().enumerate() {
@@ -155,9 +162,9 @@ fn parse(text: &str) -> Result<Secrets> {
             continue;
         }
         let number = index + 1;
-        let (name, value) = line
-            .split_once('=')
-            .with_context(|| format!("{number}: not of the form NAME=value; write one secret a line"))?;
+        let (name, value) = line.split_once('=').with_context(|| {
+            format!("{number}: not of the form NAME=value; write one secret a line")
+        })?;
         let name = name.trim().trim_start_matches("export ").trim();
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             bail!("{number}: a name has only letters, digits and _");
@@ -184,7 +191,9 @@ fn dotenv(secrets: &Secrets) -> Result<String> {
     for (name, value) in secrets {
         let quote = if value.contains('\n') { '"' } else { '\'' };
         if value.contains(quote) {
-            bail!("the secret {name} has both quotes and line breaks, which no secrets file can say");
+            bail!(
+                "the secret {name} has both quotes and line breaks, which no secrets file can say"
+            );
         }
         writeln!(text, "{name}={quote}{}{quote}", value.replace('\n', "\\n"))?;
     }

@@ -30,7 +30,9 @@ impl Seed {
         let mut command = node.command()?;
         command.arg("xtask/js/seed.mjs").arg(environment).arg(state.stores());
         Node::quiet(&mut command);
-        command.env("WRANGLER_REGISTRY_PATH", state.scratch()).env("WRANGLER_LOG_PATH", state.log("seed-wrangler"));
+        command
+            .env("WRANGLER_REGISTRY_PATH", state.scratch())
+            .env("WRANGLER_LOG_PATH", state.log("seed-wrangler"));
         command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
         Ok(Self { running: Running::start("the migrations", &mut command)?, log })
     }
@@ -40,14 +42,19 @@ impl Seed {
     /// # Errors
     /// Where a migration or a write fails, with what the script said.
     pub fn finish(mut self, entries: &[Entry]) -> Result<()> {
-        let json: Vec<_> =
-            entries.iter().map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value })).collect();
+        let json: Vec<_> = entries
+            .iter()
+            .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))
+            .collect();
         let mut stdin = self.running.take_stdin().context("the script reads the markets")?;
         // Where the script has failed already, its log says why, and not the broken pipe.
         let _ = stdin.write_all(serde_json::to_string(&json)?.as_bytes());
         drop(stdin);
         if !self.running.wait()?.success() {
-            bail!("migrations and markets cannot be written to the local stores:\n{}", tail(&self.log, 20));
+            bail!(
+                "migrations and markets cannot be written to the local stores:\n{}",
+                tail(&self.log, 20)
+            );
         }
         Ok(())
     }

@@ -21,7 +21,8 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the person's folder, or makes a temporary one. Regions do not share stores, so each has a folder in it.
+    /// Opens the person's folder, or makes a temporary one. Regions do not share stores, so each
+    /// has a folder in it.
     ///
     /// # Errors
     /// Where it cannot be made, or another stack uses it.
@@ -36,14 +37,19 @@ impl State {
             (None, None) => std::env::temp_dir(),
         };
         let path = base.join(environment);
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("cannot make the folder {}; name another with --state DIR", path.display()))?;
+        std::fs::create_dir_all(&path).with_context(|| {
+            format!("cannot make the folder {}; name another with --state DIR", path.display())
+        })?;
         let Some(lock) = Lock::try_take(&path.join(LOCK))? else {
-            bail!("another `cargo xtask dev` uses {}: end it, or name another folder with --state DIR", path.display());
+            bail!(
+                "another `cargo xtask dev` uses {}: end it, or name another folder with --state DIR",
+                path.display()
+            );
         };
         let state = Self { path, _lock: lock, _temporary: temporary };
         for folder in [state.stores(), state.logs()] {
-            std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
         }
         Ok(state)
     }
@@ -73,7 +79,8 @@ impl State {
         self.scratch().join("build.txt")
     }
 
-    /// What runs but is no state. Beside the folder itself, which tests search for what may not be kept.
+    /// What runs but is no state. Beside the folder itself, which tests search for what may not be
+    /// kept.
     pub fn frozen(&self) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.path.with_file_name(format!("frozen-{name}"))
@@ -89,7 +96,8 @@ impl State {
     }
 }
 
-/// A new folder among those of other stacks. Where one was killed, its folder is still there, with its secrets: it goes now.
+/// A new folder among those of other stacks. Where one was killed, its folder is still there, with
+/// its secrets: it goes now.
 fn make_temporary(parent: &Path) -> Result<TemporaryFolder> {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -103,8 +111,10 @@ fn make_temporary(parent: &Path) -> Result<TemporaryFolder> {
 /// Whether a stack's folder has a lock that nobody holds. One without a lock is just being made.
 fn is_left_over(folder: &Path) -> bool {
     let environments = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut locks =
-        environments.map(|environment| environment.path().join(LOCK)).filter(|lock| lock.is_file()).peekable();
+    let mut locks = environments
+        .map(|environment| environment.path().join(LOCK))
+        .filter(|lock| lock.is_file())
+        .peekable();
     locks.peek().is_some() && locks.all(|lock| matches!(Lock::try_take(&lock), Ok(Some(_))))
 }
 

@@ -51,9 +51,25 @@ impl Worker {
         let log = state.log("worker");
         let file = File::create(&log)?;
         let mut command = node.wrangler(&["--import", "./xtask/js/exit-with-stdin.mjs"])?;
-        command.args(["dev", "--env", settings.environment, "--ip", "127.0.0.1", "--port", &settings.port.to_string()]);
-        command.args(settings.config.iter().flat_map(|config| [OsStr::new("--config"), config.as_os_str()]));
-        command.args(["--inspector-port", "0", "--show-interactive-dev-session=false", "--local-protocol", "http"]);
+        command.args([
+            "dev",
+            "--env",
+            settings.environment,
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            &settings.port.to_string(),
+        ]);
+        command.args(
+            settings.config.iter().flat_map(|config| [OsStr::new("--config"), config.as_os_str()]),
+        );
+        command.args([
+            "--inspector-port",
+            "0",
+            "--show-interactive-dev-session=false",
+            "--local-protocol",
+            "http",
+        ]);
         command.arg("--persist-to").arg(state.stores()).arg("--env-file").arg(&secrets_file);
         command.args(["--var", &format!("REGIONS:{}", settings.regions.join(","))]);
         command.args(["--var", &format!("REGION_HOSTS:{}", region_hosts(settings)?)]);
@@ -96,7 +112,10 @@ impl Worker {
             }
             self.check()?;
             if started.elapsed() > limit {
-                let answer = status.map_or_else(|| "does not answer".to_owned(), |status| format!("answers {status}"));
+                let answer = status.map_or_else(
+                    || "does not answer".to_owned(),
+                    |status| format!("answers {status}"),
+                );
                 bail!(
                     "the Worker is not ready after {} s: /readyz {answer}; the end of its log:\n{}",
                     limit.as_secs(),
@@ -120,15 +139,18 @@ impl Worker {
 /// The addresses of all regions: served ones are here, others where wrangler.toml says.
 fn region_hosts(settings: &Settings<'_>) -> Result<String> {
     let text = files::read(&files::root().join("wrangler.toml"))?;
-    let mut hosts =
-        configured_hosts(&text, settings.environment).context("wrangler.toml: vars.REGION_HOSTS is no JSON object")?;
+    let mut hosts = configured_hosts(&text, settings.environment)
+        .context("wrangler.toml: vars.REGION_HOSTS is no JSON object")?;
     for region in settings.regions {
         hosts.insert((*region).to_owned(), format!("http://127.0.0.1:{}", settings.port).into());
     }
     Ok(serde_json::to_string(&hosts)?)
 }
 
-fn configured_hosts(text: &str, environment: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+fn configured_hosts(
+    text: &str,
+    environment: &str,
+) -> Option<serde_json::Map<String, serde_json::Value>> {
     let config: toml::Table = text.parse().ok()?;
     let hosts = config.get("env")?.get(environment)?.get("vars")?.get("REGION_HOSTS")?;
     serde_json::from_str(hosts.as_str()?).ok()

@@ -19,17 +19,27 @@ pub fn fmt() -> Result<()> {
 
 /// Lints on both targets: most of the crate is checked natively, `platform` only for wasm32.
 pub fn clippy() -> Result<()> {
-    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], Output::Inherit)?;
+    cargo(
+        &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+        Output::Inherit,
+    )?;
     let toolchain = WasmToolchain::ensure()?;
     let mut command = process::command("cargo");
     match toolchain {
-        WasmToolchain::Default => {
-            command.args(["clippy", "--lib", "--quiet", "--target", tools::WASM_TARGET, "--", "-D", "warnings"])
-        }
+        WasmToolchain::Default => command.args([
+            "clippy",
+            "--lib",
+            "--quiet",
+            "--target",
+            tools::WASM_TARGET,
+            "--",
+            "-D",
+            "warnings",
+        ]),
         // Debian's compiler comes without clippy; its own warnings are the better part.
-        WasmToolchain::Debian => {
-            command.args(["check", "--lib", "--quiet", "--target", tools::WASM_TARGET]).env("RUSTFLAGS", "-D warnings")
-        }
+        WasmToolchain::Debian => command
+            .args(["check", "--lib", "--quiet", "--target", tools::WASM_TARGET])
+            .env("RUSTFLAGS", "-D warnings"),
     };
     toolchain.prepare(&mut command);
     process::run("lints for wasm32", &mut command, Output::Inherit)
@@ -99,7 +109,8 @@ fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
 fn with_stack(part: &str, env: &[(&str, &OsStr)]) -> Result<()> {
     let stack = Stack::start(&Options::for_tests())?;
     let variables = stack.variables();
-    let mut all: Vec<(&str, &OsStr)> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
+    let mut all: Vec<(&str, &OsStr)> =
+        variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
     all.extend_from_slice(env);
     let result = node_tests(part, &stack.node, &all);
     if result.is_err() {
@@ -108,7 +119,8 @@ fn with_stack(part: &str, env: &[(&str, &OsStr)]) -> Result<()> {
     result
 }
 
-/// Runs `tests/<folder>/*.test.mjs` one after another: they share the stand-ins, whose faults they switch.
+/// Runs `tests/<folder>/*.test.mjs` one after another: they share the stand-ins, whose faults they
+/// switch.
 fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
     let files = test_files(&files::root().join("tests").join(folder))?;
     let mut command = node.command()?;
@@ -116,12 +128,17 @@ fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
     command.envs(env.iter().copied());
     // Tests that start a stack of their own run this same program.
     command.env("KERBSIDE_XTASK", std::env::current_exe()?);
-    process::run(&format!("node --test tests/{folder}"), &mut command, Output::Tee(&files::log(folder)))
+    process::run(
+        &format!("node --test tests/{folder}"),
+        &mut command,
+        Output::Tee(&files::log(folder)),
+    )
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let shown = files::shown(folder);
-    let entries = std::fs::read_dir(folder).with_context(|| format!("there is no {shown}: its tests are missing"))?;
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("there is no {shown}: its tests are missing"))?;
     let mut tests: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
     tests.sort();

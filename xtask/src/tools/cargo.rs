@@ -24,7 +24,8 @@ struct Tool<'a> {
 /// Where Cargo.lock has none, or the install fails.
 pub fn wasm_bindgen() -> Result<PathBuf> {
     let lock = files::read(&files::root().join("Cargo.lock"))?;
-    let version = locked_version(&lock, "wasm-bindgen").context("Cargo.lock has no wasm-bindgen")?;
+    let version =
+        locked_version(&lock, "wasm-bindgen").context("Cargo.lock has no wasm-bindgen")?;
     let tool = Tool {
         krate: "wasm-bindgen-cli",
         program: "wasm-bindgen",
@@ -109,7 +110,11 @@ fn ensure(tool: &Tool<'_>) -> Result<PathBuf> {
                 .env_remove("RUSTFLAGS")
                 .env_remove("CARGO_BUILD_TARGET")
                 .current_dir(folder);
-            process::run(&format!("cargo install {krate}"), &mut cargo, Output::Log(&files::log(krate)))
+            process::run(
+                &format!("cargo install {krate}"),
+                &mut cargo,
+                Output::Log(&files::log(krate)),
+            )
         },
     )?;
     step.done();
@@ -126,7 +131,9 @@ fn on_path(program: &str, version: &str) -> Result<Option<PathBuf>> {
 fn locked_version(lock: &str, package: &str) -> Option<String> {
     let lock: toml::Table = lock.parse().ok()?;
     let packages = lock.get("package")?.as_array()?;
-    let named = packages.iter().filter(|entry| entry.get("name").and_then(toml::Value::as_str) == Some(package));
+    let named = packages
+        .iter()
+        .filter(|entry| entry.get("name").and_then(toml::Value::as_str) == Some(package));
     let versions = named.filter_map(|entry| entry.get("version").and_then(toml::Value::as_str));
     versions.max_by_key(|version| Version::find(version)).map(str::to_owned)
 }

@@ -1,7 +1,8 @@
 //! Debian's Rust compiler for wasm32, where rustup's servers are out of reach.
 //!
-//! Debian ships the compiler (`rustc-web`), its library's source (`rust-web-src`) and a linker (`lld-22`), but no compiled
-//! library for wasm32. That is built once with `-Zbuild-std`, with bitcode for LTO, and laid where the compiler looks.
+//! Debian ships the compiler (`rustc-web`), its library's source (`rust-web-src`) and a linker
+//! (`lld-22`), but no compiled library for wasm32. That is built once with `-Zbuild-std`, with
+//! bitcode for LTO, and laid where the compiler looks.
 
 use std::path::{Path, PathBuf};
 
@@ -64,14 +65,18 @@ fn is_linked() -> Result<bool> {
     if process::on_path("rustup").is_none() {
         return Ok(true);
     }
-    let toolchains = process::read("rustup", process::command("rustup").args(["toolchain", "list"]));
+    let toolchains =
+        process::read("rustup", process::command("rustup").args(["toolchain", "list"]));
     let toolchains = process::attempt(toolchains)?.unwrap_or_default();
     Ok(toolchains.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN)))
 }
 
 fn link() -> Result<()> {
-    process::read("rustup toolchain link", process::command("rustup").args(["toolchain", "link", TOOLCHAIN, "/usr"]))
-        .map(drop)
+    process::read(
+        "rustup toolchain link",
+        process::command("rustup").args(["toolchain", "link", TOOLCHAIN, "/usr"]),
+    )
+    .map(drop)
 }
 
 fn check_version() -> Result<()> {
@@ -94,7 +99,9 @@ fn library_source() -> Option<PathBuf> {
 
 /// Compiles an empty crate with `-Zbuild-std` and keeps the library that comes with it.
 fn build_library() -> Result<()> {
-    let step = Step::start("compiling Rust's library for wasm32 with Debian's compiler (about a minute, once)");
+    let step = Step::start(
+        "compiling Rust's library for wasm32 with Debian's compiler (about a minute, once)",
+    );
     let folder = files::TemporaryFolder::make(&std::env::temp_dir(), "kerbside-std")?;
     std::fs::create_dir_all(folder.path().join("src"))?;
     std::fs::write(
@@ -116,9 +123,14 @@ fn build_library() -> Result<()> {
 
 fn keep(built: &Path) -> Result<()> {
     files::make_folder(Path::new(LIBRARY), has_std, |folder| {
-        for entry in std::fs::read_dir(built).with_context(|| format!("cannot read {}", built.display()))? {
+        for entry in
+            std::fs::read_dir(built).with_context(|| format!("cannot read {}", built.display()))?
+        {
             let path = entry?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             if Path::new(&name).extension().is_some_and(|extension| extension == "rlib")
                 && !name.starts_with("libempty-")
             {
@@ -127,5 +139,7 @@ fn keep(built: &Path) -> Result<()> {
         }
         Ok(())
     })
-    .context("cannot put Rust's library for wasm32 where Debian's compiler looks; run this once as root")
+    .context(
+        "cannot put Rust's library for wasm32 where Debian's compiler looks; run this once as root",
+    )
 }

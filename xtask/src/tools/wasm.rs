@@ -1,4 +1,5 @@
-//! The compiler for `wasm32-unknown-unknown`: rustup's target, or Debian's compiler where rustup cannot download.
+//! The compiler for `wasm32-unknown-unknown`: rustup's target, or Debian's compiler where rustup
+//! cannot download.
 
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +52,8 @@ impl WasmToolchain {
         if self == Self::Debian {
             command.env("RUSTUP_TOOLCHAIN", super::debian::TOOLCHAIN);
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", super::debian::LINKER);
-            // Another compiler version in the same folder would rebuild everything each time the two alternate.
+            // Another compiler version in the same folder would rebuild everything each time the
+            // two alternate.
             command.env("CARGO_TARGET_DIR", self.target());
         }
     }
@@ -65,11 +67,13 @@ impl WasmToolchain {
     }
 }
 
-/// Flags of the Worker's compiler. Hashes and ciphers take their compact form: they see tens of bytes a request.
+/// Flags of the Worker's compiler. Hashes and ciphers take their compact form: they see tens of
+/// bytes a request.
 fn rust_flags() -> String {
-    let mut flags = r#"--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact""#.to_owned();
-    // Panic messages name files of crates: by crate, not by where this machine keeps them. Flags are parted at blanks, so a
-    // path with one stays as it is.
+    let mut flags =
+        r#"--cfg sha2_backend_soft="compact" --cfg aes_backend_soft="compact""#.to_owned();
+    // Panic messages name files of crates: by crate, not by where this machine keeps them. Flags
+    // are parted at blanks, so a path with one stays as it is.
     if let Some(sources) = crate_sources().filter(|path| !path.contains(' ')) {
         flags.push_str(" --remap-path-prefix=");
         flags.push_str(&sources);
@@ -81,13 +85,15 @@ fn rust_flags() -> String {
 /// Where cargo keeps the sources of crates.
 fn crate_sources() -> Option<String> {
     let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
+    let home =
+        home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
     Some(home.join("registry").join("src").to_str()?.to_owned())
 }
 
 fn has_target() -> Result<bool> {
     let mut rustc = process::command("rustc");
-    let libdir = process::read("rustc", rustc.args(["--print", "target-libdir", "--target", TARGET]));
+    let libdir =
+        process::read("rustc", rustc.args(["--print", "target-libdir", "--target", TARGET]));
     Ok(process::attempt(libdir)?.is_some_and(|libdir| has_std(Path::new(libdir.trim()))))
 }
 

@@ -10,7 +10,8 @@ const MONTH: Kind = Kind::Quantity("month");
 
 /// Reads a leaf as a market file writes it.
 fn leaf(text: &str) -> Leaf {
-    let file = toml::from_str::<std::collections::BTreeMap<String, Leaf>>(&format!("leaf = {text}"));
+    let file =
+        toml::from_str::<std::collections::BTreeMap<String, Leaf>>(&format!("leaf = {text}"));
     file.unwrap_or_else(|error| panic!("{text}: {error}")).remove("leaf").expect("a leaf")
 }
 
@@ -22,7 +23,10 @@ fn found(kind: Kind, leaf: &Leaf) -> Vec<String> {
 
 fn check(kind: Kind, text: &str, expect: &str) {
     let messages = found(kind, &leaf(text));
-    assert!(messages.iter().any(|message| message == expect), "{text}\nwanted {expect}\n   got {messages:?}");
+    assert!(
+        messages.iter().any(|message| message == expect),
+        "{text}\nwanted {expect}\n   got {messages:?}"
+    );
 }
 
 #[test]
@@ -33,8 +37,14 @@ fn ok_every_kind_in_its_ways() {
         (Kind::Text, r#"{ at = "/a", as = "date", format = "%Y%m%d" }"#),
         (Kind::Text, r#"{ at = "/a", trim_start = "0", empty = ["", "N/A"] }"#),
         (Kind::Text, r#"{ first_of = ["/a", { at = "/b", trim = "*" }, { const = "x" }] }"#),
-        (Kind::Text, r#"{ each = "/list", when = { field = "key", is = ["A", "B"] }, at = "/value" }"#),
-        (Kind::Text, r#"{ each = "/list", when = [{ field = "k", not = "A" }, { at = "/n", missing = false }] }"#),
+        (
+            Kind::Text,
+            r#"{ each = "/list", when = { field = "key", is = ["A", "B"] }, at = "/value" }"#,
+        ),
+        (
+            Kind::Text,
+            r#"{ each = "/list", when = [{ field = "k", not = "A" }, { at = "/n", missing = false }] }"#,
+        ),
         (CODE, r#"{ at = "/a", codes = { "1" = "petrol" } }"#),
         (CODE, r#"{ const = "diesel" }"#),
         (Kind::Integer, r#"{ at = "/a", as = "integer", decimal = "," }"#),
@@ -51,7 +61,10 @@ fn ok_every_kind_in_its_ways() {
         (Kind::Instant, r#"{ at = "/a", as = "odata_date" }"#),
         (KM, r#"{ at = "/a", as = "integer", unit = "km" }"#),
         (KM, r#"{ at = "/a", unit = "mi", decimal = "." }"#),
-        (KM, r#"{ first_of = [{ at = "/km", unit = "km" }, { at = "/mi", unit = "mi" }], as = "integer" }"#),
+        (
+            KM,
+            r#"{ first_of = [{ at = "/km", unit = "km" }, { at = "/mi", unit = "mi" }], as = "integer" }"#,
+        ),
         (KM, "{ const = 100000 }"),
         (MONTH, r#"{ at = "/a", as = "duration" }"#),
         (MONTH, r#"{ at = "/a", as = "duration", unit = "year" }"#),
@@ -71,7 +84,8 @@ fn err_by_key_and_kind() {
     check(Kind::Text, "{ }", place);
     check(Kind::Text, "{ first_of = [] }", place);
     check(Kind::Text, r#"{ when = { field = "a", is = "b" } }"#, place);
-    let beside = "has `first_of` beside another place; move `at`, `each`, `when` and `const` into its list";
+    let beside =
+        "has `first_of` beside another place; move `at`, `each`, `when` and `const` into its list";
     check(Kind::Text, r#"{ at = "/a", first_of = ["/b"] }"#, beside);
     check(Kind::Text, r#"{ const = "a", first_of = ["/b"] }"#, beside);
     check(
@@ -89,8 +103,16 @@ fn err_by_key_and_kind() {
     let two = "has a condition on \"/a\" that says two things; keep `is`, `not` or `missing`";
     check(Kind::Text, r#"{ at = "/b", when = { field = "a", is = "x", missing = true } }"#, two);
     check(Kind::Text, r#"{ at = "/b", when = [{ field = "a", is = "x", not = "y" }] }"#, two);
-    check(Kind::Text, r#"{ at = "/a", as = "integer" }"#, "is a text; remove `as`: numbers are written out");
-    check(Kind::Text, r#"{ at = "/a", as = "money" }"#, "is a text; remove `as`: the text is taken over as it is");
+    check(
+        Kind::Text,
+        r#"{ at = "/a", as = "integer" }"#,
+        "is a text; remove `as`: numbers are written out",
+    );
+    check(
+        Kind::Text,
+        r#"{ at = "/a", as = "money" }"#,
+        "is a text; remove `as`: the text is taken over as it is",
+    );
     check(CODE, r#""/a""#, "needs `codes` that lead to one of petrol, diesel, other");
     check(
         CODE,
@@ -124,7 +146,11 @@ fn err_by_key_and_kind() {
         r#"{ at = "/a", as = "boolean", yes = ["J", "1"], no = ["N", "1"] }"#,
         "has \"1\" in `yes` and in `no`; remove one of them",
     );
-    check(Kind::Text, r#"{ at = "/a", yes = "X" }"#, "has `yes` or `no`, which go with as = \"boolean\"");
+    check(
+        Kind::Text,
+        r#"{ at = "/a", yes = "X" }"#,
+        "has `yes` or `no`, which go with as = \"boolean\"",
+    );
     check(
         Kind::Date,
         r#""/a""#,
@@ -146,13 +172,21 @@ fn err_by_key_and_kind() {
         r#"{ at = "/a", as = "integer", minor = true }"#,
         "has `currency`, `currency_at` or `minor`, which go with as = \"money\"",
     );
-    check(Kind::Text, r#"{ at = "/a", decimal = "," }"#, "has a `decimal`, which goes with numbers; remove it");
+    check(
+        Kind::Text,
+        r#"{ at = "/a", decimal = "," }"#,
+        "has a `decimal`, which goes with numbers; remove it",
+    );
     check(
         Kind::Integer,
         r#"{ at = "/a", as = "integer", decimal = ";" }"#,
         "has a `decimal` that is neither \",\" nor \".\"",
     );
-    check(Kind::Text, r#"{ at = "/a", default = "x" }"#, "has a `default`, which goes with `codes`");
+    check(
+        Kind::Text,
+        r#"{ at = "/a", default = "x" }"#,
+        "has a `default`, which goes with `codes`",
+    );
     check(
         Kind::Text,
         r#"{ at = "/a", trim = "" }"#,
@@ -164,7 +198,11 @@ fn err_by_key_and_kind() {
 fn err_units() {
     check(KM, r#""/a""#, "is a quantity; add `as = \"number\"` and `unit = \"km\"`");
     check(KM, r#"{ at = "/a", as = "date", unit = "km" }"#, "is a quantity; write as = \"number\"");
-    check(KM, r#"{ at = "/a", as = "duration", unit = "km" }"#, "is a quantity; write as = \"number\"");
+    check(
+        KM,
+        r#"{ at = "/a", as = "duration", unit = "km" }"#,
+        "is a quantity; write as = \"number\"",
+    );
     check(
         KM,
         r#"{ at = "/a", unit = "miles" }"#,
@@ -175,7 +213,11 @@ fn err_units() {
         r#"{ at = "/a", unit = "mpg" }"#,
         "has `unit = \"mpg\"`, of which there are two; write \"mpg_imp\" or \"mpg_us\"",
     );
-    check(Kind::Integer, r#"{ at = "/a", as = "integer", unit = "km" }"#, "has a `unit` but is no quantity; remove it");
+    check(
+        Kind::Integer,
+        r#"{ at = "/a", as = "integer", unit = "km" }"#,
+        "has a `unit` but is no quantity; remove it",
+    );
 }
 
 #[test]
@@ -209,31 +251,51 @@ fn err_times() {
 
 #[test]
 fn err_constants() {
-    let is_not = |kind, text: &str, what: &str| check(kind, text, &format!("has a `const` that is not {what}"));
+    let is_not = |kind, text: &str, what: &str| {
+        check(kind, text, &format!("has a `const` that is not {what}"))
+    };
     is_not(Kind::Text, "{ const = 7 }", "a text; write it in quotes");
     is_not(Kind::Text, "{ const = \" \" }", "a text; write it in quotes");
     is_not(CODE, "{ const = 1 }", "a word; write one of petrol, diesel, other");
     is_not(Kind::Integer, "{ const = \"4\" }", "a whole number; write it without quotes");
     is_not(Kind::Integer, "{ const = 4.5 }", "a whole number; write it without quotes");
     is_not(Kind::Boolean, "{ const = \"yes\" }", "true or false; write it without quotes");
-    is_not(Kind::Date, "{ const = \"20.11.2026\" }", "a date; write it in quotes, like \"2026-11-20\"");
+    is_not(
+        Kind::Date,
+        "{ const = \"20.11.2026\" }",
+        "a date; write it in quotes, like \"2026-11-20\"",
+    );
     is_not(Kind::Date, "{ const = 2026-11-20 }", "a date; write it in quotes, like \"2026-11-20\"");
     is_not(KM, "{ const = -1 }", "a number; write how many km, without quotes");
-    check(CODE, "{ const = \"petroll\" }", "\"petroll\" is not a word of this field; did you mean \"petrol\"?");
-    check(Kind::Money, "{ const = 1 }", "is a sum of money, which no file knows of a car; remove `const`");
-    check(Kind::Instant, "{ const = 1 }", "is an instant, which no file knows of a car; remove `const`");
+    check(
+        CODE,
+        "{ const = \"petroll\" }",
+        "\"petroll\" is not a word of this field; did you mean \"petrol\"?",
+    );
+    check(
+        Kind::Money,
+        "{ const = 1 }",
+        "is a sum of money, which no file knows of a car; remove `const`",
+    );
+    check(
+        Kind::Instant,
+        "{ const = 1 }",
+        "is an instant, which no file knows of a car; remove `const`",
+    );
 }
 
 #[test]
 fn err_alternatives_without_end() {
-    let most =
-        "has more than 16 alternatives, or some more than 4 deep; keep those that the system really answers with";
+    let most = "has more than 16 alternatives, or some more than 4 deep; keep those that the system really answers with";
     let a = Leaf::at(Pointer::new("/a").expect("a pointer"));
     let wide = Leaf { first_of: vec![a.clone(); 17], ..Leaf::default() };
     assert_eq!(found(Kind::Text, &wide), [most]);
     let deep = (0..5).fold(a, |inner, _| Leaf { first_of: vec![inner], ..Leaf::default() });
     assert_eq!(found(Kind::Text, &deep), [most]);
-    assert_eq!(found(Kind::Text, deep.first_of.first().expect("an alternative")), Vec::<String>::new());
+    assert_eq!(
+        found(Kind::Text, deep.first_of.first().expect("an alternative")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -252,7 +314,8 @@ fn ok_the_alternatives_take_over_what_stands_beside_them() {
 
 #[test]
 fn err_keys_and_words_that_are_not_known_name_the_nearest() {
-    let error = |text: &str| toml::from_str::<Market>(text).expect_err("not a market").message().to_owned();
+    let error =
+        |text: &str| toml::from_str::<Market>(text).expect_err("not a market").message().to_owned();
     for (leaf, expect) in [
         ("{ at = \"/a\", untit = \"km\" }", "unknown field `untit`"),
         ("{ at = \"/a\", as = \"interger\" }", "unknown variant `interger`"),

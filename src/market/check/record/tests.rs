@@ -17,7 +17,8 @@ fn ok_the_market_is_good_and_every_key_changes_the_revision() {
     use crate::market::FacetName;
     assert_eq!(errors(MARKET), "");
     let revision = |text: &str, facet| {
-        compile("m.toml", text).map(|compiled| compiled.market.facets.get(&facet).map(|facet| facet.revision))
+        compile("m.toml", text)
+            .map(|compiled| compiled.market.facets.get(&facet).map(|facet| facet.revision))
     };
     for (from, to, facet) in [
         ("cp273", "cp500", FacetName::Identity),
@@ -171,7 +172,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "counted_by = \"m\"",
         "m.toml:24: origins.registry.groups.keepers.counted_by: \"m\" is no field before it; known are: status, plate, first_reg, km, n",
     ),
-    ("count = 3", "count = 0", "m.toml:24: origins.registry.groups.keepers.count: is 0; choose 1 to 10000"),
+    (
+        "count = 3",
+        "count = 0",
+        "m.toml:24: origins.registry.groups.keepers.count: is 0; choose 1 to 10000",
+    ),
     (
         "\"keepers\", at = 26",
         "\"keepers\", at = 25",
