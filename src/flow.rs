@@ -34,7 +34,7 @@ use crate::cache::purge::Purges;
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
-use crate::text::Part;
+use crate::text::SharedStr;
 use crate::vehicle::Vin;
 use collapse::CarKey;
 pub use count::count;
@@ -44,7 +44,7 @@ pub use short::{Ask, Way, short};
 pub use trace::{Trace, written};
 
 /// What is asked about which car, and by whom.
-pub struct Request {
+pub struct FlowRequest {
     /// The market.
     pub market: Rc<Market>,
     /// The car.
@@ -106,9 +106,9 @@ pub enum State {
     /// The facet, projected for the caller.
     Present {
         /// A JSON object on one line.
-        value: Part,
+        value: SharedStr,
         /// Names of fields above the caller's tier, with commas between them.
-        withheld: Part,
+        withheld: SharedStr,
         /// Where it comes from and how old it is.
         stored: Provenance,
         /// Why it is an old one: its origin failed.
@@ -131,7 +131,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The origin's name.
-    pub source: Part,
+    pub source: SharedStr,
     /// When it was fetched.
     pub as_of: Timestamp,
     /// Which fetch it comes from: another one has another number.
@@ -168,7 +168,7 @@ pub const RETRY_AFTER_S: u32 = 2;
 
 /// Does the work of one request, by the short way where it leads. Ends at the market's deadline at
 /// the latest; late answers are stored all the same.
-pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
+pub async fn run(ports: &Ports, memory: &Memory, request: FlowRequest) -> Flow {
     match short(ports, memory, &request.ask()).await {
         Way::Answered(flow) => flow,
         Way::Entry(entry) => long(ports, memory, request, Some(entry)).await,
@@ -177,13 +177,18 @@ pub async fn run(ports: &Ports, memory: &Memory, request: Request) -> Flow {
 }
 
 /// The same by the long way; `entry` is the car's in KV, where that was read.
-pub async fn long(ports: &Ports, memory: &Memory, request: Request, entry: Option<Part>) -> Flow {
+pub async fn long(
+    ports: &Ports,
+    memory: &Memory,
+    request: FlowRequest,
+    entry: Option<SharedStr>,
+) -> Flow {
     let mut running = Running::start(ports, memory, request, entry).await;
     running.by_deadline().await;
     running.answer()
 }
 
-impl Request {
+impl FlowRequest {
     fn ask(&self) -> Ask<'_> {
         let Self { market, lookup, purges, facets, tier, started, .. } = self;
         Ask { market, lookup, purges, facets, tier: *tier, started: *started }

@@ -7,17 +7,22 @@
 #[cfg(test)]
 extern crate self as kerbside;
 
-pub mod api;
+pub mod audit;
 pub mod cache;
 pub mod calendar;
 pub mod disclosure;
 pub mod flow;
+pub mod http;
+pub mod jobs;
 pub mod market;
 pub mod origin;
 pub mod pages;
 #[cfg(target_arch = "wasm32")]
 mod platform;
 pub mod ports;
+pub mod privacy;
+pub mod registry;
 pub mod telemetry;
 pub mod text;
+pub mod usage;
 pub mod vehicle;

@@ -28,7 +28,7 @@ mod xml;
 
 use serde_json::Value;
 
-pub use answer::{Answer, read};
+pub use answer::{ParsedResponse, read};
 pub use csv::{CsvError, csv_tree};
 pub use escape::EscapeError;
 pub use failure::{ErrorToken, Failure};
@@ -71,7 +71,7 @@ pub async fn ask(
     question: &Question,
     trace: &[(String, String)],
     left_ms: u32,
-) -> Result<Answer, Failure> {
+) -> Result<ParsedResponse, Failure> {
     let origin = market
         .origins
         .get(name)
@@ -83,7 +83,7 @@ pub async fn ask(
     let call = Call { ports, tokens, origin, until };
     let response = call.send(&request).await?;
     let mut answer = call.read(&response)?;
-    if let (Protocol::Odata, Answer::Tree(tree)) = (origin.protocol, &mut answer) {
+    if let (Protocol::Odata, ParsedResponse::Tree(tree)) = (origin.protocol, &mut answer) {
         call.pages(request, response.body.len(), tree).await?;
     }
     Ok(answer)
@@ -136,7 +136,7 @@ impl Call<'_> {
         self.ports.origins.send(request).await.map_err(Failure::of_http)
     }
 
-    fn read(&self, response: &OriginResponse) -> Result<Answer, Failure> {
+    fn read(&self, response: &OriginResponse) -> Result<ParsedResponse, Failure> {
         let now = self.ports.clock.now();
         read(self.origin, response)
             .map_err(|failure| failure.with_date(response.retry_after.as_deref(), now))
@@ -149,7 +149,7 @@ impl Call<'_> {
         first_bytes: usize,
         tree: &mut Value,
     ) -> Result<(), Failure> {
-        let most = self.origin.max_pages.unwrap_or(odata::MOST_PAGES);
+        let most = self.origin.max_pages.unwrap_or(odata::MAX_PAGES);
         request.max_bytes = request.max_bytes.saturating_sub(first_bytes);
         let mut next = odata::take_next(tree);
         let mut pages = 1;
@@ -167,7 +167,7 @@ impl Call<'_> {
             let response = self.send(&request).await?;
             request.max_bytes = request.max_bytes.saturating_sub(response.body.len());
             let no_page = Failure::protocol("a next page that is none", response.status);
-            let Answer::Tree(mut page) = self.read(&response)? else { return Err(no_page) };
+            let ParsedResponse::Tree(mut page) = self.read(&response)? else { return Err(no_page) };
             next = odata::take_next(&mut page);
             odata::append(tree, &mut page).ok_or(no_page)?;
         }

@@ -3,6 +3,7 @@
 //! Futures are `'static` and not `Send`: an isolate has one thread, and work that outlives the
 //! answer moves to [`Background`]. [`fake`] holds deterministic stand-ins for native tests.
 
+pub mod db_clock;
 pub mod fake;
 mod format;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// A part of a text that many parts share: what is read from a store is cut, not copied. The whole
 /// stays as long as a part does.
 #[derive(Clone)]
-pub struct Part {
+pub struct SharedStr {
     #[expect(
         clippy::rc_buffer,
         reason = "the text comes as a String, which would have to be copied"
@@ -18,7 +18,7 @@ pub struct Part {
     range: Range<usize>,
 }
 
-impl Part {
+impl SharedStr {
     /// A part of this part; nothing where the range has no such text.
     pub fn part(&self, range: Range<usize>) -> Option<Self> {
         self.get(range.clone())?;
@@ -27,7 +27,7 @@ impl Part {
     }
 }
 
-impl Deref for Part {
+impl Deref for SharedStr {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -36,28 +36,28 @@ impl Deref for Part {
     }
 }
 
-impl From<String> for Part {
+impl From<String> for SharedStr {
     fn from(text: String) -> Self {
         let range = 0..text.len();
         Self { whole: Rc::new(text), range }
     }
 }
 
-impl From<&str> for Part {
+impl From<&str> for SharedStr {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-impl PartialEq for Part {
+impl PartialEq for SharedStr {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl Eq for Part {}
+impl Eq for SharedStr {}
 
-impl fmt::Debug for Part {
+impl fmt::Debug for SharedStr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
     }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn ok_parts_are_cut_on_borders_of_characters() {
-        let whole = Part::from("aä€ b");
+        let whole = SharedStr::from("aä€ b");
         let part = whole.part(1..6).expect("a part");
         assert_eq!(
             (&*part, part.part(2..5).as_deref(), part.part(5..5).as_deref()),
@@ -150,7 +150,10 @@ mod tests {
             [whole.part(2..3), whole.part(0..9), part.part(3..6), part.part(0..6)],
             [None, None, None, None]
         );
-        assert_eq!((part.clone(), format!("{part:?}")), (Part::from("ä€"), r#""ä€""#.to_owned()));
+        assert_eq!(
+            (part.clone(), format!("{part:?}")),
+            (SharedStr::from("ä€"), r#""ä€""#.to_owned())
+        );
     }
 
     #[test]

@@ -20,14 +20,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &["market", "vehicle", "text"]),
     ("ports", &["market", "vehicle", "telemetry", "calendar"]),
     ("origin", &["market", "vehicle", "disclosure", "telemetry", "ports", "calendar"]),
-    ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports", "text"]),
-    ("flow", &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "text"]),
+    ("audit", &["ports"]),
+    ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports", "text", "audit"]),
+    ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
+    ("usage", &["market", "telemetry", "ports", "text"]),
     (
-        "pages",
-        &["market", "vehicle", "disclosure", "telemetry", "ports", "origin", "cache", "flow"],
-    ),
-    (
-        "api",
+        "flow",
         &[
             "market",
             "vehicle",
@@ -36,12 +34,37 @@ const TABLE: &[(&str, &[&str])] = &[
             "ports",
             "origin",
             "cache",
+            "usage",
+            "text",
+        ],
+    ),
+    (
+        "privacy",
+        &["market", "vehicle", "disclosure", "telemetry", "ports", "audit", "cache", "text"],
+    ),
+    ("jobs", &["market", "telemetry", "ports", "audit", "cache", "usage", "privacy"]),
+    ("pages", &["market", "vehicle", "disclosure", "origin", "ports"]),
+    (
+        "http",
+        &[
+            "market",
+            "vehicle",
+            "disclosure",
+            "telemetry",
+            "ports",
+            "origin",
+            "audit",
+            "cache",
+            "registry",
+            "usage",
             "flow",
+            "privacy",
+            "jobs",
             "pages",
             "text",
         ],
     ),
-    ("platform", &["market", "vehicle", "telemetry", "ports", "api", "cache", "flow"]),
+    ("platform", &["market", "vehicle", "telemetry", "ports", "registry", "jobs", "flow", "http"]),
 ];
 
 struct Source {

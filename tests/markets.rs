@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use common::{CARS, answers, folder, read_market};
 use kerbside::market::{FacetName, Market};
-use kerbside::origin::{self, Answer, Mapped};
+use kerbside::origin::{self, Mapped, ParsedResponse};
 use kerbside::ports::fake::World;
 use kerbside::vehicle::Vin;
 use serde_json::{Map, Value, json};
@@ -28,8 +28,8 @@ fn facets(world: &Rc<World>, market: &Market, vin: &str) -> Map<String, Value> {
     let mapped = FacetName::ALL.iter().filter_map(|facet| {
         let tree = answers.get(&market.facets.get(facet)?.origin)?;
         let value = match tree {
-            Answer::NotFound => json!("not found"),
-            Answer::Tree(tree) => match origin::map(market, *facet, tree, &vin) {
+            ParsedResponse::NotFound => json!("not found"),
+            ParsedResponse::Tree(tree) => match origin::map(market, *facet, tree, &vin) {
                 Ok(Mapped::Present(value)) => value,
                 Ok(Mapped::Absent) => json!("absent"),
                 Err(error) => panic!("{} {error}", market.code),

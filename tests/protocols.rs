@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use kerbside::market::compile;
-use kerbside::origin::{Answer, read};
+use kerbside::origin::{ParsedResponse, read};
 use kerbside::ports::OriginResponse;
 
 #[test]
@@ -27,8 +27,8 @@ fn answers_are_read_as_their_files_say() {
             let (expect, response) =
                 fixture(&bytes).expect("three lines, an empty one, and the body");
             let found = match read(origin, &response) {
-                Ok(Answer::Tree(tree)) => format!("tree {tree}"),
-                Ok(Answer::NotFound) => "not_found".to_owned(),
+                Ok(ParsedResponse::Tree(tree)) => format!("tree {tree}"),
+                Ok(ParsedResponse::NotFound) => "not_found".to_owned(),
                 Err(failure) => format!("{} {}", failure.token.as_str(), failure.cause),
             };
             if found != sorted(&expect) {

@@ -13,14 +13,14 @@ use serde_json::Value;
 use super::envelope::{Envelope, Stored};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{Rows, Timestamp};
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// The layout that this code writes and reads. Another one counts as nothing stored.
 const LAYOUT: &str = "kerbside-car 2";
 /// Stands where a facet withholds nothing.
 const NOTHING: &str = "-";
 /// KV takes no shorter lifetime.
-const SHORTEST_TTL_S: u64 = 60;
+const MIN_TTL_S: u64 = 60;
 
 /// The key of a car's entry.
 pub fn key(market: &MarketCode, vehicle: &str) -> String {
@@ -60,11 +60,11 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
         ttl_s =
             ttl_s.max(u64::try_from(envelope.expires_at().since_ms(now) / 1000).unwrap_or(0) + 1);
     }
-    (text, ttl_s.max(SHORTEST_TTL_S))
+    (text, ttl_s.max(MIN_TTL_S))
 }
 
 /// The facets of an entry; nothing of what is damaged or of another layout.
-pub fn decode(text: &Part) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
+pub fn decode(text: &SharedStr) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
     let is_known = text.starts_with(LAYOUT);
     let mut end = LAYOUT.len();
     std::iter::from_fn(move || {
@@ -121,7 +121,7 @@ fn line_length(text: &str) -> usize {
 }
 
 /// The facet whose facts are in that line, and where its value ends, which follows.
-fn facet(text: &Part, line: Range<usize>) -> Option<(FacetName, Envelope, usize)> {
+fn facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelope, usize)> {
     let mut from = line.start;
     let mut word = || {
         let rest = text.get(from..line.end)?;

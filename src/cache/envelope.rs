@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::sealing::Sealed;
 use crate::ports::{Random, Timestamp};
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// A stored facet.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Envelope {
     /// replaces a newer one.
     pub generation: i64,
     /// The origin's name.
-    pub source: Part,
+    pub source: SharedStr,
     /// The disclosure policy that the projection was made under; under another one it must not be
     /// served.
     pub policy: u32,
@@ -44,9 +44,9 @@ pub enum Stored {
     /// The facet.
     Present {
         /// The public projection: a JSON object on one line, sent as it stands.
-        public: Part,
+        public: SharedStr,
         /// Names of fields above the public tier, with commas between them.
-        withheld: Part,
+        withheld: SharedStr,
         /// The whole facet. Nothing where nothing is above public, or where this came from KV,
         /// which has public parts only.
         sealed: Option<Rc<Sealed>>,

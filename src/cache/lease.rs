@@ -6,12 +6,10 @@
 
 use serde_json::{Value, json};
 
-use super::store::{Brought, FacetStore, MOST_SKEW_MS};
+use super::store::{Brought, FacetStore};
 use crate::market::{FacetName, OriginName};
+use crate::ports::db_clock::{MAX_SKEW_MS, NOW_MS};
 use crate::ports::{DbValue, Rows, Statement, StoreError};
-
-/// D1's clock, milliseconds since 1970 UTC, as SQL.
-pub const NOW_MS: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 /// What is wanted of an origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +101,7 @@ impl FacetStore {
                 "INSERT INTO lease (market, vehicle, origin, generation, until_ms, error) \
                  SELECT ?1, ?2, c.value ->> 0, max(clock.now, 1 + coalesce((SELECT max(s.generation) \
                    FROM json_each(c.value, '$[2]') AS f JOIN stored_facet AS s ON s.market = ?1 AND s.vehicle = ?2 \
-                   AND s.facet = f.value ->> 0 AND s.generation <= clock.now + {MOST_SKEW_MS}), 0)), \
+                   AND s.facet = f.value ->> 0 AND s.generation <= clock.now + {MAX_SKEW_MS}), 0)), \
                    clock.now + (c.value ->> 1), NULL \
                  FROM json_each(?3) AS c, (SELECT {NOW_MS} AS now) AS clock \
                  WHERE (SELECT count(*) FROM json_each(c.value, '$[2]') AS f JOIN stored_facet AS s \

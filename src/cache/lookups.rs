@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 const BUCKETS: usize = 64;
-const MOST_OF_A_BUCKET: usize = 32;
+const MAX_OF_A_BUCKET: usize = 32;
 
 /// The latest, at most 2048.
 #[derive(Default)]
@@ -33,7 +33,7 @@ impl Lookups {
         self.buckets.resize_with(BUCKETS, Vec::new);
         let mark = mark(id);
         let Some(bucket) = self.buckets.get_mut(bucket(mark)) else { return };
-        if bucket.len() >= MOST_OF_A_BUCKET {
+        if bucket.len() >= MAX_OF_A_BUCKET {
             bucket.remove(0);
         }
         bucket.push(Known { mark, id: id.into(), lookup });
@@ -67,7 +67,7 @@ mod tests {
         let known = (0..10_000)
             .filter(|number| lookups.get(&id(*number)).as_deref() == Some(&*number.to_string()))
             .count();
-        assert!((1_500..=BUCKETS * MOST_OF_A_BUCKET).contains(&known), "{known}");
+        assert!((1_500..=BUCKETS * MAX_OF_A_BUCKET).contains(&known), "{known}");
         lookups.put("one-12345678", "1".into());
         assert_eq!(lookups.get("two-12345678"), None, "the same end is not the same id");
     }

@@ -15,16 +15,16 @@ use serde_json::{Map, Value, json};
 use super::envelope::{Envelope, Stored};
 use crate::market::{self, FacetName, MarketCode, OriginName};
 use crate::ports::{DbValue, Statement, Timestamp};
-pub use record::{Declared, MOST_RULES, Wish, YOUNG_MS, declare, live, publish, read_live, room};
+pub use record::{Declared, MAX_RULES, Wish, YOUNG_MS, declare, live, publish, read_live, room};
 pub use tag::{Tag, TagError};
 
 /// Seconds after which a purge is effective everywhere: KV shows a new list of rules within 60, an
 /// isolate looks for it every 10 and remembers a car for 3; the rest is for clocks and the write.
 pub const EFFECTIVE_WITHIN_S: u32 = 90;
 /// More than the route lets in: what two operators added at the same time is there all the same.
-const MOST_READ: usize = 256;
+const MAX_READ: usize = 256;
 /// The columns of a rule, in D1, in KV and in answers to operators.
-pub(super) const COLUMNS: &str = "id, generation, expires_at_ms, hard, vehicle, facet, origin, tag";
+pub(crate) const COLUMNS: &str = "id, generation, expires_at_ms, hard, vehicle, facet, origin, tag";
 
 /// What becomes of what a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +97,7 @@ impl Purges {
         Some(Self {
             rules: list
                 .iter()
-                .take(MOST_READ)
+                .take(MAX_READ)
                 .filter_map(|rule| Rule::read(rule.as_object()?))
                 .collect(),
         })
@@ -120,7 +120,7 @@ impl Purges {
 
     /// What lies in KV.
     pub fn encode(rules: &[Rule]) -> String {
-        rules.iter().take(MOST_READ).map(Rule::write).collect::<Value>().to_string()
+        rules.iter().take(MAX_READ).map(Rule::write).collect::<Value>().to_string()
     }
 
     /// Whether there is none: the usual case.
@@ -237,7 +237,7 @@ impl Rule {
     }
 
     /// A row of D1, or an element of the list in KV, which has the same names.
-    pub(super) fn read(row: &Map<String, Value>) -> Option<Self> {
+    pub(crate) fn read(row: &Map<String, Value>) -> Option<Self> {
         let number = |name: &str| row.get(name).and_then(Value::as_i64);
         // A scope that does not read must not become "every one".
         let scope = |name: &str| match row.get(name) {

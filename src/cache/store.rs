@@ -18,13 +18,12 @@ use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
+use crate::ports::db_clock::MAX_SKEW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
-use crate::text::Part;
+use crate::text::SharedStr;
 use rows::envelopes;
 
-/// Clocks of isolates differ by seconds. What claims to be from later than this is damaged.
-pub(super) const MOST_SKEW_MS: i64 = 60_000;
 /// A record that takes longer to say what it has counts as one that fails: the origins are asked
 /// meanwhile.
 const PATIENCE_MS: u32 = 500;
@@ -109,7 +108,7 @@ impl FacetStore {
         &self,
         facets: &[FacetName],
         tier: Tier,
-        entry: Option<Part>,
+        entry: Option<SharedStr>,
         claims: impl FnOnce(&Map<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
         rider: impl FnOnce() -> Statement,
     ) -> Read {
@@ -326,7 +325,11 @@ impl FacetStore {
         [DbValue::Text(self.market.code.to_string()), DbValue::Text(self.vehicle.to_string())]
     }
 
-    async fn read_kv(&self, facets: &[FacetName], entry: Option<Part>) -> Map<FacetName, Envelope> {
+    async fn read_kv(
+        &self,
+        facets: &[FacetName],
+        entry: Option<SharedStr>,
+    ) -> Map<FacetName, Envelope> {
         let all = match entry {
             Some(entry) => self.usable(&entry),
             None => self.entry_in_kv().await,
@@ -345,7 +348,7 @@ impl FacetStore {
         self.usable(&text.unwrap_or_default().into())
     }
 
-    fn usable(&self, entry: &Part) -> Vec<(FacetName, Envelope)> {
+    fn usable(&self, entry: &SharedStr) -> Vec<(FacetName, Envelope)> {
         entry::decode(entry).filter(|(facet, envelope)| self.is_usable(*facet, envelope)).collect()
     }
 
@@ -383,7 +386,7 @@ impl FacetStore {
 
 /// Whether it can have been stored by now, by any isolate's clock.
 pub fn is_possible(envelope: &Envelope, now: Timestamp) -> bool {
-    envelope.stored_at.0 <= now.0 + MOST_SKEW_MS
+    envelope.stored_at.0 <= now.0 + MAX_SKEW_MS
 }
 
 /// A number that changes with how a facet is described and with who sees what of it. What was

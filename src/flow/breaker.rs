@@ -6,7 +6,7 @@ use crate::ports::Timestamp;
 
 /// Nobody is believed who asks to be left alone for longer, neither an origin nor another isolate:
 /// clocks differ and rows age.
-const LONGEST_OPEN_MS: i64 = 300_000;
+const MAX_OPEN_MS: i64 = 300_000;
 
 /// The breaker of one origin, as this isolate knows it.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ impl Breaker {
                 self.failures = 0;
                 return self.open_until.take().map(|_| Change::Closed);
             }
-            Verdict::LeaveAlone(milliseconds) => milliseconds.clamp(0, LONGEST_OPEN_MS),
+            Verdict::LeaveAlone(milliseconds) => milliseconds.clamp(0, MAX_OPEN_MS),
             Verdict::Bad => {
                 self.failures = self.failures.saturating_add(1);
                 if !is_probe && self.failures < policy.failures {
@@ -101,7 +101,7 @@ impl Breaker {
 
     /// Another isolate opened its breaker. Advisory: it can only make this one open for longer.
     pub(super) fn learn(&mut self, until: Timestamp, now: Timestamp) {
-        let until = until.min(Timestamp(now.0.saturating_add(LONGEST_OPEN_MS)));
+        let until = until.min(Timestamp(now.0.saturating_add(MAX_OPEN_MS)));
         if until > now && self.open_until.is_none_or(|known| known < until) {
             self.open_until = Some(until);
         }

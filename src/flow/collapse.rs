@@ -12,7 +12,7 @@ use crate::cache::{self, Envelope, Lease};
 use crate::market::{FacetName, FacetSet, Map, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// What landed is served for so long without asking the stores, which may not show it yet.
 const RECENT_MS: i64 = 3_000;
@@ -21,8 +21,8 @@ const READ_MS: u32 = 300;
 /// A record that failed is not asked for so long by whoever an answer waits for.
 const RECORD_REST_MS: u32 = 5_000;
 const BUCKETS: usize = 32;
-const MOST_CARS_OF_A_BUCKET: usize = 32;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_CARS_OF_A_BUCKET: usize = 32;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A car in a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl CarKey {
 #[derive(Debug)]
 pub(super) enum Glance {
     /// The entry itself.
-    Entry(Part),
+    Entry(SharedStr),
     /// Something else landed, or another request reads it.
     More,
     /// Nothing; the caller is the one that reads.
@@ -88,7 +88,7 @@ struct Car {
     number: Sequence,
     /// The entry that was read a moment ago, whole and fresh, when, and its number among what
     /// landed.
-    entry: Option<(Part, Timestamp, Sequence)>,
+    entry: Option<(SharedStr, Timestamp, Sequence)>,
     reading: Option<(FacetSet, Timestamp)>,
     flights: Vec<(OriginName, Timestamp)>,
     leases: Vec<(OriginName, Lease, Timestamp)>,
@@ -140,7 +140,12 @@ impl Cars {
     /// The entry was read: it, where it is all that is wanted. `false` where something landed
     /// meanwhile, which the entry may not show yet: it is not remembered then, and should not be
     /// the answer.
-    pub(super) fn glanced(&mut self, key: &CarKey, text: Option<Part>, now: Timestamp) -> bool {
+    pub(super) fn glanced(
+        &mut self,
+        key: &CarKey,
+        text: Option<SharedStr>,
+        now: Timestamp,
+    ) -> bool {
         self.sweep(now);
         self.sequence += 1;
         let (sequence, mut bytes) = (self.sequence, self.bytes);
@@ -315,7 +320,7 @@ impl Cars {
     }
 
     fn shrink(&mut self) {
-        while self.bytes > MOST_BYTES && self.cars().nth(1).is_some() {
+        while self.bytes > MAX_BYTES && self.cars().nth(1).is_some() {
             self.forget_oldest();
         }
     }
@@ -360,7 +365,7 @@ impl Cars {
             self.sweep(now);
             self.sequence += 1;
             let number = self.sequence;
-            if self.bucket(key).len() >= MOST_CARS_OF_A_BUCKET {
+            if self.bucket(key).len() >= MAX_CARS_OF_A_BUCKET {
                 let oldest = self.bucket(key).remove(0);
                 self.bytes = self.bytes.saturating_sub(oldest.bytes());
             }
@@ -564,7 +569,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let text = |now: i64| {
-            Part::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0)
+            SharedStr::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0)
         };
         let generation = |cars: &mut Cars, now| {
             let recent =
@@ -643,7 +648,7 @@ mod tests {
             );
         }
         assert!(
-            (900..=BUCKETS * MOST_CARS_OF_A_BUCKET).contains(&cars.cars().count()),
+            (900..=BUCKETS * MAX_CARS_OF_A_BUCKET).contains(&cars.cars().count()),
             "{}",
             cars.cars().count()
         );
@@ -654,7 +659,7 @@ mod tests {
                 envelope(0, 200_000),
                 Timestamp(1),
             );
-            assert!(cars.bytes <= MOST_BYTES, "{}", cars.bytes);
+            assert!(cars.bytes <= MAX_BYTES, "{}", cars.bytes);
         }
         cars.land(&key("last"), FacetName::Identity, envelope(0, 1), Timestamp(10_000));
         assert_eq!(cars.cars().count(), 1, "what is over is swept");

@@ -1,11 +1,11 @@
-//! What an answer means for the counts of `cache::Usage`.
+//! What an answer means for the counts of `usage::Usage`.
 
 use std::rc::Rc;
 
 use super::{FacetResult, Flow, Memory, State, Via};
-use crate::cache::Answered;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
+use crate::usage::Answered;
 
 /// Counts an answer about a car, and that the car was looked at where the answer holds its
 /// identity. `vehicle` is the keyed hash that stands for the car in stores.

@@ -11,9 +11,9 @@ use super::latency::Latency;
 use super::short::{self, Steps};
 use super::slots::{Slots, Ticket};
 use super::throttle::Throttle;
-use crate::cache::Usage;
 use crate::market::{Market, MarketCode, OriginName};
 use crate::origin::Tokens;
+use crate::usage::Usage;
 
 /// A handle on what the isolate remembers; cloning it is cheap and gives the same memory.
 #[derive(Clone, Default)]

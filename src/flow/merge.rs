@@ -1,14 +1,14 @@
 //! From what is stored and what has come to the answer of a flow.
 
 use super::settle::{Outcome, Projected};
-use super::{FacetResult, Flow, Missing, Provenance, Request, State, Via};
+use super::{FacetResult, Flow, FlowRequest, Missing, Provenance, State, Via};
 use crate::cache::{Envelope, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Tier};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
-pub(super) fn withheld(request: &Request, facet: FacetName) -> FacetResult {
+pub(super) fn withheld(request: &FlowRequest, facet: FacetName) -> FacetResult {
     above(disclosure::least_tier(facet, &request.market))
 }
 
@@ -23,7 +23,7 @@ pub(super) fn fresh(envelope: &Envelope, now: Timestamp, read_ms: i64) -> FacetR
 
 /// The state of a facet: what has come of it, else what is stored.
 pub(super) fn result(
-    request: &Request,
+    request: &FlowRequest,
     fetched: Option<&Outcome>,
     cached: Option<(&Envelope, Option<&Projected>)>,
     now: Timestamp,
@@ -100,7 +100,7 @@ fn from_envelope(
 
 /// Whether the required facets are there; leaves out what was fetched for them but not asked for.
 pub(super) fn verdict(
-    request: &Request,
+    request: &FlowRequest,
     mut facets: Map<FacetName, FacetResult>,
     answered: Timestamp,
     mut unknown_vehicle: bool,

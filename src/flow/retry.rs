@@ -6,7 +6,7 @@ use super::breaker::Verdict;
 
 /// The pause before the first further try is random below this; each later one doubles it.
 const BASE_MS: u32 = 100;
-const LONGEST_MS: u32 = 2_000;
+const MAX_MS: u32 = 2_000;
 
 /// Whether a read may be tried again: no connection, or a status that says "not now". What took the
 /// whole timeout is not among these: nothing is left for another try.
@@ -19,10 +19,8 @@ pub(super) fn is_worth_another_try(failure: &Failure) -> bool {
 /// `chance` is random, 0 to
 /// 65535. An origin that says when (`Retry-After`) is not asked earlier.
 pub(super) fn pause_ms(tries: u8, failure: &Failure, chance: u16) -> u32 {
-    let most = BASE_MS
-        .checked_shl(u32::from(tries.saturating_sub(1)))
-        .unwrap_or(LONGEST_MS)
-        .min(LONGEST_MS);
+    let most =
+        BASE_MS.checked_shl(u32::from(tries.saturating_sub(1))).unwrap_or(MAX_MS).min(MAX_MS);
     let jitter = most * u32::from(chance) / 65_536;
     failure.retry_after_s.unwrap_or(0).saturating_mul(1000).saturating_add(jitter)
 }

@@ -7,11 +7,11 @@ use super::collapse::{CarKey, Landed};
 use super::deadline::Deadline;
 use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
-use super::{Flow, Memory, Request, advice, merge, plan};
+use super::{Flow, FlowRequest, Memory, advice, merge, plan};
 use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
 use crate::market::{FacetName, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// How often a request looks whether another one has read the stores.
 const LOOK_MS: u32 = 5;
@@ -20,7 +20,7 @@ const LOOK_MS: u32 = 5;
 pub struct Running {
     ports: Ports,
     memory: Memory,
-    request: Request,
+    request: FlowRequest,
     plan: plan::Plan,
     store: FacetStore,
     cached: Map<FacetName, Envelope>,
@@ -44,8 +44,8 @@ impl Running {
     pub async fn start(
         ports: &Ports,
         memory: &Memory,
-        request: Request,
-        entry: Option<Part>,
+        request: FlowRequest,
+        entry: Option<SharedStr>,
     ) -> Self {
         let plan = plan::plan(&request.market, &request.facets, request.tier);
         let store = FacetStore::new(
@@ -84,7 +84,7 @@ impl Running {
     /// Opens what the caller may see beyond the public part. What does not open is not there: it is
     /// fetched again.
     fn open(&mut self) {
-        let Request { market, tier, .. } = &self.request;
+        let FlowRequest { market, tier, .. } = &self.request;
         if *tier == Tier::Public {
             return;
         }
@@ -153,7 +153,7 @@ impl Running {
 
     /// What is stored; or what landed a moment ago in this isolate, or is just being read by
     /// another request of it.
-    async fn read(&mut self, entry: Option<Part>) -> Map<FacetName, Envelope> {
+    async fn read(&mut self, entry: Option<SharedStr>) -> Map<FacetName, Envelope> {
         let car = self.request.car();
         let joined = self.memory.cars().sequence();
         if let Some(recent) = self.recent(&car) {
@@ -172,7 +172,7 @@ impl Running {
             }
         }
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
-        let Request { market, tier, .. } = request;
+        let FlowRequest { market, tier, .. } = request;
         let has_failed = self.memory.cars().is_record_failing(clock.now());
         let claims = |found: &Map<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
             let is_enough = has_failed || is_known_absent(request, found, clock.now());
@@ -322,7 +322,11 @@ impl Drop for Running {
 }
 
 /// Whether it is known that there is no such car.
-fn is_known_absent(request: &Request, found: &Map<FacetName, Envelope>, now: Timestamp) -> bool {
+fn is_known_absent(
+    request: &FlowRequest,
+    found: &Map<FacetName, Envelope>,
+    now: Timestamp,
+) -> bool {
     request.required().any(|facet| {
         let envelope =
             found.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));

@@ -6,13 +6,13 @@ use super::Via;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
-use crate::origin::{self, Answer, ErrorToken, Failure, Mapped, Question};
+use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, Question};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// What the caller sees of a facet, and the names of what they do not, with commas between them.
-pub(super) type Projected = (Part, Part);
+pub(super) type Projected = (SharedStr, SharedStr);
 
 /// What became of one facet.
 #[derive(Debug, Clone)]
@@ -51,15 +51,15 @@ pub(super) fn facet(
     scope: Scope<'_>,
     question: &mut Question,
     facet: FacetName,
-    answer: &Result<Answer, Failure>,
+    answer: &Result<ParsedResponse, Failure>,
     fetch: Fetch,
     random: &dyn Random,
 ) -> (Result<Envelope, Failure>, Option<Projected>) {
     let Scope { store, market, tier } = scope;
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
-        Ok(Answer::NotFound) => Ok(Mapped::Absent),
-        Ok(Answer::Tree(tree)) => {
+        Ok(ParsedResponse::NotFound) => Ok(Mapped::Absent),
+        Ok(ParsedResponse::Tree(tree)) => {
             origin::map(market, facet, tree, &question.vin).map_err(|error| Failure {
                 place: Some(error.pointer),
                 ..Failure::new(ErrorToken::HttpProtocolError, error.cause)

@@ -11,7 +11,7 @@ use crate::cache::{self, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, FacetSet, Map, Market, Tier};
 use crate::ports::{Ports, Timestamp};
-use crate::text::Part;
+use crate::text::SharedStr;
 
 /// What the short way needs to know.
 pub struct Ask<'a> {
@@ -34,7 +34,7 @@ pub enum Way {
     /// To the end.
     Answered(Flow),
     /// It is not enough: the car's entry in KV, empty where there is none.
-    Entry(Part),
+    Entry(SharedStr),
     /// Nowhere: nothing was read.
     Long,
 }
@@ -84,13 +84,13 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
             let left_ms = deadline::left_ms(ports, ask.market, ask.started);
             let read = ports.cache.get_within(key, left_ms, ports.timer.as_ref()).await;
             match read {
-                Some(Ok(text)) => (Part::from(text.unwrap_or_default()), false),
+                Some(Ok(text)) => (SharedStr::from(text.unwrap_or_default()), false),
                 // An operator learns of it on the long way.
                 Some(Err(_)) => {
                     memory.cars().glanced(&car, None, ports.clock.now());
                     return Way::Long;
                 }
-                None => (Part::from(String::new()), false),
+                None => (SharedStr::from(String::new()), false),
             }
         }
     };
@@ -110,7 +110,7 @@ fn wanted(steps: &[Step]) -> FacetSet {
 }
 
 /// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
-fn flow(steps: &[Step], text: &Part, now: Timestamp, read_ms: i64) -> Option<Flow> {
+fn flow(steps: &[Step], text: &SharedStr, now: Timestamp, read_ms: i64) -> Option<Flow> {
     let mut facets: Map<FacetName, FacetResult> = Map::with_capacity(steps.len());
     let mut lacking = wanted(steps);
     for (facet, envelope) in cache::entries(text) {

@@ -7,7 +7,7 @@
 use crate::ports::Timestamp;
 
 /// More do not wait for one origin: they would not be served in time.
-const LONGEST_QUEUE: usize = 128;
+const MAX_QUEUE: usize = 128;
 /// Who has not looked for so long has gone.
 const GONE_MS: i64 = 1_000;
 
@@ -52,7 +52,7 @@ impl Slots {
         self.forget(now);
         let place = match self.queue.iter().position(|waiting| waiting.ticket == ticket) {
             Some(place) => place,
-            None if self.queue.len() >= LONGEST_QUEUE => return Place::Full,
+            None if self.queue.len() >= MAX_QUEUE => return Place::Full,
             None => {
                 let behind =
                     self.queue.iter().position(|waiting| is_required && !waiting.is_required);

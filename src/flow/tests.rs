@@ -9,7 +9,7 @@ use crate::disclosure;
 use crate::market::compile;
 use crate::origin::ErrorToken;
 use crate::ports::OriginHttpError;
-use crate::ports::fake::{Answer, World};
+use crate::ports::fake::{ScriptedResponse, World};
 use crate::ports::sqlite;
 
 const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand><Model>911</Model>\
@@ -25,7 +25,11 @@ struct Case {
 
 impl Case {
     /// A world where each origin answers as said.
-    fn new(master: &Answer, equipment: &Answer, recalls: &Answer) -> Self {
+    fn new(
+        master: &ScriptedResponse,
+        equipment: &ScriptedResponse,
+        recalls: &ScriptedResponse,
+    ) -> Self {
         let text = include_str!("../../tests/fixtures/market.toml");
         let world = World::new();
         for name in ["DE_MASTER_TOKEN", "DE_EQUIPMENT_BASIC"] {
@@ -44,7 +48,12 @@ impl Case {
         case
     }
 
-    fn answers(&self, master: &Answer, equipment: &Answer, recalls: &Answer) {
+    fn answers(
+        &self,
+        master: &ScriptedResponse,
+        equipment: &ScriptedResponse,
+        recalls: &ScriptedResponse,
+    ) {
         let (master, equipment, recalls) = (master.clone(), equipment.clone(), recalls.clone());
         self.world.origins(move |request| {
             let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
@@ -69,7 +78,7 @@ impl Case {
 
     fn run_for(&self, facets: &[FacetName]) -> Flow {
         let ports = self.world.ports();
-        let request = Request {
+        let request = FlowRequest {
             market: Rc::clone(&self.market),
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
@@ -100,12 +109,12 @@ impl Case {
     }
 }
 
-fn good() -> (Answer, Answer, Answer) {
+fn good() -> (ScriptedResponse, ScriptedResponse, ScriptedResponse) {
     let json = "application/json";
     (
-        Answer::ok("text/xml", MASTER),
-        Answer::ok(json, r#"{"items": [{"name": "ABS"}]}"#),
-        Answer::ok(json, r#"{"d": {"results": [{"Campaign": "R1", "Status": "O"}]}}"#),
+        ScriptedResponse::ok("text/xml", MASTER),
+        ScriptedResponse::ok(json, r#"{"items": [{"name": "ABS"}]}"#),
+        ScriptedResponse::ok(json, r#"{"d": {"results": [{"Campaign": "R1", "Status": "O"}]}}"#),
     )
 }
 
@@ -165,8 +174,9 @@ fn ok_the_document_comes_at_the_deadline_and_late_answers_are_kept() {
 #[test]
 fn ok_optional_origins_down_cost_their_own_facets() {
     let (master, ..) = good();
-    let down = Answer::failure(OriginHttpError::Connection);
-    let case = Case::new(&master, &down, &Answer::status(500, "text/html", "<h1>oops</h1>"));
+    let down = ScriptedResponse::failure(OriginHttpError::Connection);
+    let case =
+        Case::new(&master, &down, &ScriptedResponse::status(500, "text/html", "<h1>oops</h1>"));
     let flow = case.run();
     assert_eq!(states(&flow), ["fetched", "unavailable", "unavailable"]);
     let error = |facet| flow.facets.get(&facet).and_then(|result| result.state.error());
@@ -182,7 +192,7 @@ fn ok_optional_origins_down_cost_their_own_facets() {
 fn err_required_origin_down_answers_at_once() {
     let (_, equipment, recalls) = good();
     let case = Case::new(
-        &Answer::failure(OriginHttpError::Connection),
+        &ScriptedResponse::failure(OriginHttpError::Connection),
         &equipment.after(800),
         &recalls.after(800),
     );
@@ -211,7 +221,7 @@ fn err_required_origin_slow_is_pending() {
 fn ok_unknown_car_is_remembered_and_nothing_else_about_it() {
     let (_, equipment, recalls) = good();
     let case = Case::new(
-        &Answer::status(500, "text/xml", UNKNOWN),
+        &ScriptedResponse::status(500, "text/xml", UNKNOWN),
         &equipment.after(300),
         &recalls.after(300),
     );
@@ -244,7 +254,7 @@ fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
     case.run();
     case.world.run_background();
     case.world.advance_s(80_000); // Recalls may be served stale for 3600 s, and for 86400 s while their origin fails.
-    case.answers(&master, &equipment, &Answer::failure(OriginHttpError::Connection));
+    case.answers(&master, &equipment, &ScriptedResponse::failure(OriginHttpError::Connection));
     let flow = case.run();
     assert_eq!(states(&flow), ["hit", "stale", "stale"]);
     let error = |facet| flow.facets.get(&facet).and_then(|result| result.state.error());
@@ -255,7 +265,7 @@ fn ok_stale_stands_in_while_the_origin_fails_or_hangs() {
     case.answers(&master, &equipment, &recalls.clone().after(5000));
     assert_eq!(states(&case.run()), ["hit", "stale", "stale"], "the deadline passes");
     case.world.advance_s(10_000);
-    case.answers(&master, &equipment, &Answer::failure(OriginHttpError::Connection));
+    case.answers(&master, &equipment, &ScriptedResponse::failure(OriginHttpError::Connection));
     assert_eq!(states(&case.run()).last(), Some(&"unavailable"), "past the error window");
 }
 
@@ -292,7 +302,7 @@ fn ok_an_old_value_serves_what_needs_it_while_its_origin_fails() {
     case.run();
     case.world.run_background();
     case.world.advance_s(1_000_000); // Identity is in its error window, all else is gone.
-    case.answers(&Answer::failure(OriginHttpError::Connection), &equipment, &recalls);
+    case.answers(&ScriptedResponse::failure(OriginHttpError::Connection), &equipment, &recalls);
     assert_eq!(states(&case.run()), ["stale", "fetched", "fetched"]);
 }
 
@@ -340,8 +350,10 @@ fn ok_stores_that_fail_cost_speed_only() {
 #[test]
 fn ok_no_event_holds_the_vin() {
     let (master, ..) = good();
-    let bad = Answer::ok("application/json", r#"{"items": [{"name": ["WP0ZZZ99ZTS390000"]}]}"#);
-    let case = Case::new(&master, &bad, &Answer::status(500, "text/plain", "WP0ZZZ99ZTS390000"));
+    let bad =
+        ScriptedResponse::ok("application/json", r#"{"items": [{"name": ["WP0ZZZ99ZTS390000"]}]}"#);
+    let case =
+        Case::new(&master, &bad, &ScriptedResponse::status(500, "text/plain", "WP0ZZZ99ZTS390000"));
     case.run();
     let lines: Vec<String> =
         case.world.events.borrow().iter().map(crate::telemetry::Event::to_json).collect();

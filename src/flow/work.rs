@@ -26,16 +26,16 @@ use super::collapse::{CarKey, Landed, Sequence};
 use super::memory::Memory;
 use super::settle;
 use super::slots::{Place, Ticket};
-use super::{Request, plan};
+use super::{FlowRequest, plan};
 use crate::cache::{
     self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look,
 };
 use crate::market::{FacetName, Map, Market, OriginName, Tier};
-use crate::origin::{self, Answer, ErrorToken, Failure, Question};
+use crate::origin::{self, ErrorToken, Failure, ParsedResponse, Question};
 use crate::ports::{Ports, Timestamp};
 
 /// The platform lets six connections wait for their answers; the seventh would queue unseen.
-const MOST_CALLS: usize = 6;
+const MAX_CALLS: usize = 6;
 /// After the answer the platform lets work go on for 30 s; what is late must be stored in that time
 /// too.
 const AFTER_ANSWER_MS: u32 = 29_000;
@@ -77,7 +77,7 @@ pub(super) struct Work {
 /// Something that the loop waited for.
 enum Ended {
     /// A try, and what came of it.
-    Try(Try, Result<Answer, Failure>),
+    Try(Try, Result<ParsedResponse, Failure>),
     /// The answer of D1 to who may probe.
     Lease { call: usize, lease: Lease },
     /// Who asks each of these origins.
@@ -108,7 +108,7 @@ impl Work {
     pub(super) fn new(
         ports: &Ports,
         memory: &Memory,
-        request: &Request,
+        request: &FlowRequest,
         store: &FacetStore,
         cached: &Map<FacetName, Envelope>,
         board: &Board,
@@ -375,7 +375,7 @@ impl Work {
                 Failure::new(ErrorToken::ConnectionLimitReached, "there is no time left for it"),
             );
         }
-        if self.running.len() >= MOST_CALLS {
+        if self.running.len() >= MAX_CALLS {
             return false;
         }
         let until = now.plus_ms(timeout_ms).plus_ms(GRACE_MS);
@@ -456,7 +456,7 @@ impl Work {
         let Some(origin) = self.market.origins.get(&call.origin) else { return };
         let mut known = self.memory.origin(&self.market, &call.origin);
         let until = call.give_up_at.plus_ms(GRACE_MS);
-        let is_open = known.breaker.gate(now) == Gate::Closed && self.running.len() < MOST_CALLS;
+        let is_open = known.breaker.gate(now) == Gate::Closed && self.running.len() < MAX_CALLS;
         if !is_open
             || known.slots.enter(ticket, false, origin.concurrency, until, now) != Place::Held
         {

@@ -10,7 +10,7 @@ use crate::ports::OriginResponse;
 
 /// What an origin said.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum ParsedResponse {
     /// Its answer, the same kind of tree for all protocols.
     Tree(Value),
     /// Authoritatively: no such car, or nothing about it.
@@ -18,16 +18,16 @@ pub enum Answer {
 }
 
 /// Longest `Retry-After` that is believed.
-pub(super) const LONGEST_RETRY_S: u32 = 3600;
+pub(super) const MAX_RETRY_S: u32 = 3600;
 
 /// Reads an answer.
 ///
 /// # Errors
 /// [`Failure`] for statuses and bodies that say nothing about the car.
-pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failure> {
+pub fn read(origin: &Origin, response: &OriginResponse) -> Result<ParsedResponse, Failure> {
     let status = response.status;
     match status {
-        404 | 410 if names_the_car(origin) => return Ok(Answer::NotFound),
+        404 | 410 if names_the_car(origin) => return Ok(ParsedResponse::NotFound),
         429 | 503 => {
             let retry_after_s =
                 response.retry_after.as_deref().and_then(|text| text.trim().parse::<u64>().ok());
@@ -36,7 +36,7 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
                 "the origin asks to be left alone",
             );
             let retry_after_s =
-                retry_after_s.map(|s| u32::try_from(s).unwrap_or(u32::MAX).min(LONGEST_RETRY_S));
+                retry_after_s.map(|s| u32::try_from(s).unwrap_or(u32::MAX).min(MAX_RETRY_S));
             return Err(Failure { status: Some(status), retry_after_s, ..failure });
         }
         // A SOAP fault comes with 500, and some systems say "not found" in the body of another
@@ -70,7 +70,7 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
         origin.protocol == Protocol::Odata && tree.get("error").is_some_and(Value::is_object);
     let is_error = status >= 300 || is_fault || is_odata_error;
     if origin.not_found.as_ref().is_some_and(|condition| holds(condition, &tree, is_error)) {
-        return Ok(Answer::NotFound);
+        return Ok(ParsedResponse::NotFound);
     }
     if speaks_xml(origin) {
         let body = tree
@@ -89,7 +89,7 @@ pub fn read(origin: &Origin, response: &OriginResponse) -> Result<Answer, Failur
     if status >= 300 {
         Err(Failure::protocol(of_status(status), status))
     } else {
-        Ok(Answer::Tree(tree))
+        Ok(ParsedResponse::Tree(tree))
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
         crate::market::compile("market.toml", text).expect("the fixture is valid").market
     }
 
-    fn check(origin: &str, status: u16, body: &str, expect: Result<Answer, (&str, &str)>) {
+    fn check(origin: &str, status: u16, body: &str, expect: Result<ParsedResponse, (&str, &str)>) {
         let market = market();
         let origin = market.origins.get(origin).expect("described");
         let response =
@@ -234,32 +234,32 @@ mod tests {
 
     #[test]
     fn ok_trees() {
-        check("equipment", 200, r#"{"items": []}"#, Ok(Answer::Tree(json!({"items": []}))));
+        check("equipment", 200, r#"{"items": []}"#, Ok(ParsedResponse::Tree(json!({"items": []}))));
         check(
             "master",
             200,
             &soap("<r>1</r>"),
-            Ok(Answer::Tree(json!({"Envelope": {"Body": {"r": "1"}}}))),
+            Ok(ParsedResponse::Tree(json!({"Envelope": {"Body": {"r": "1"}}}))),
         );
     }
 
     #[test]
     fn ok_not_found_by_status_and_by_body() {
-        check("equipment", 404, "<html>", Ok(Answer::NotFound));
-        check("equipment", 410, "", Ok(Answer::NotFound));
+        check("equipment", 404, "<html>", Ok(ParsedResponse::NotFound));
+        check("equipment", 410, "", Ok(ParsedResponse::NotFound));
         let down = Err(("http_protocol_error", "a status that is no answer"));
         check("recalls", 404, r#"{"error": "no such service"}"#, down);
         check(
             "master",
             500,
             &soap("<e:Fault><faultcode>v:NotFound</faultcode></e:Fault>"),
-            Ok(Answer::NotFound),
+            Ok(ParsedResponse::NotFound),
         );
         check(
             "master",
             200,
             &soap("<e:Fault><faultcode>NotFound</faultcode></e:Fault>"),
-            Ok(Answer::NotFound),
+            Ok(ParsedResponse::NotFound),
         );
     }
 
@@ -280,7 +280,7 @@ mod tests {
             )
             .ok()
         };
-        assert_eq!(answer(200, "{}"), Some(Answer::NotFound));
+        assert_eq!(answer(200, "{}"), Some(ParsedResponse::NotFound));
         assert_eq!(answer(500, r#"{"error": "db down"}"#), None);
         assert_eq!(answer(401, r#"{"error": "token expired"}"#), None);
     }

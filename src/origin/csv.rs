@@ -12,11 +12,11 @@ use super::text::{self, TextError, is_stray_control};
 use crate::market::{Csv, Encoding, Origin};
 
 /// Fields of one file.
-const MOST_NODES: usize = 100_000;
+const MAX_NODES: usize = 100_000;
 /// Columns of one file.
-const MOST_COLUMNS: usize = 1000;
+const MAX_COLUMNS: usize = 1000;
 /// Bytes of one field.
-const LONGEST_FIELD: usize = 65_536;
+const MAX_FIELD: usize = 65_536;
 
 /// Why bytes are no rows. Lines count from 1, without those inside of quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -187,7 +187,7 @@ impl<'t> Rows<'t> {
         Self {
             reader,
             rest: text.as_bytes(),
-            field: vec![0; LONGEST_FIELD.min(text.len() + 1)],
+            field: vec![0; MAX_FIELD.min(text.len() + 1)],
             nodes: 0,
         }
     }
@@ -213,7 +213,7 @@ impl<'t> Rows<'t> {
                     fields.push(std::str::from_utf8(bytes).map_err(|_| CsvError::Text)?.to_owned());
                     written = 0;
                     self.nodes += 1;
-                    if self.nodes > MOST_NODES || fields.len() > MOST_COLUMNS {
+                    if self.nodes > MAX_NODES || fields.len() > MAX_COLUMNS {
                         return Err(CsvError::Size);
                     }
                     if record_end {

@@ -21,7 +21,7 @@ pub(super) struct Decimal {
 /// The first number that is too long.
 const TOO_LONG: u64 = 1_000_000_000_000_000_000;
 /// Most decimals.
-const MOST_DECIMALS: u32 = 18;
+const MAX_DECIMALS: u32 = 18;
 /// The first number with more digits than every binary64 number keeps apart.
 const NOT_KEPT: u64 = 1_000_000_000_000_000;
 /// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
@@ -69,7 +69,7 @@ impl Decimal {
         for c in fraction.chars() {
             let digit = u64::from(c.to_digit(10)?);
             any = true;
-            if number.scale < MOST_DECIMALS && number.digits < TOO_LONG / 10 {
+            if number.scale < MAX_DECIMALS && number.digits < TOO_LONG / 10 {
                 number.digits = number.digits * 10 + digit;
                 number.scale += 1;
             } else {
@@ -91,8 +91,8 @@ impl Decimal {
         let is_plain =
             !size.is_empty() && size.len() <= 3 && size.bytes().all(|byte| byte.is_ascii_digit());
         let size: u32 = size.parse().ok().filter(|_| is_plain)?;
-        for _ in 0..size.min(2 * MOST_DECIMALS) {
-            if is_negative && self.scale < MOST_DECIMALS {
+        for _ in 0..size.min(2 * MAX_DECIMALS) {
+            if is_negative && self.scale < MAX_DECIMALS {
                 self.scale += 1;
             } else if is_negative {
                 self.is_cut |= !self.digits.is_multiple_of(10);

@@ -86,13 +86,13 @@ pub(super) fn value_of<'q>(
             let value = question.fields.get(&(*facet, field.clone())).map(String::as_str);
             let value =
                 value.ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })?;
-            if value.len() > LONGEST_VALUE { Err(EscapeError::Long.into()) } else { Ok(value) }
+            if value.len() > MAX_VALUE { Err(EscapeError::Long.into()) } else { Ok(value) }
         }
     }
 }
 
 /// Bytes of a value that an origin stated and another is asked about.
-const LONGEST_VALUE: usize = 200;
+const MAX_VALUE: usize = 200;
 
 /// For XML text and attribute values in either kind of quotes.
 pub(super) fn xml(value: &str) -> Result<String, EscapeError> {

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// Values of one answer: each takes some 30 bytes and more, and an isolate has 128 MB.
-const MOST_VALUES: u32 = 200_000;
+const MAX_VALUES: u32 = 200_000;
 
 /// Why a text is no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`] by what is wrong with it.
 pub fn tree(text: &str) -> Result<Value, JsonError> {
-    let state = State { left: Cell::new(MOST_VALUES), twice: Cell::new(false) };
+    let state = State { left: Cell::new(MAX_VALUES), twice: Cell::new(false) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = Seed(&state).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| match error.classify() {

@@ -11,7 +11,7 @@ use crate::calendar::{Date, Moment};
 use crate::market::OData;
 
 /// Digits of a decimal at the most: those of `Edm.Decimal` in version 2.
-const MOST_DIGITS: usize = 29;
+const MAX_DIGITS: usize = 29;
 
 /// Whether a kind is a number, which JSON writes without quotes.
 pub(super) fn is_number(kind: &str) -> bool {
@@ -55,7 +55,7 @@ fn decimal(value: &str) -> Option<String> {
         digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let are_digits =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !are_digits(whole) || !fraction.is_none_or(are_digits) || digits.len() > MOST_DIGITS {
+    if !are_digits(whole) || !fraction.is_none_or(are_digits) || digits.len() > MAX_DIGITS {
         return None;
     }
     let whole = match whole.trim_start_matches('0') {

@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 /// Pages that are asked for, unless the market says otherwise.
-pub(super) const MOST_PAGES: u8 = 5;
+pub(super) const MAX_PAGES: u8 = 5;
 
 /// Where a list stands in an answer, and the link to its next page.
 const PLACES: [(&str, &str, &str); 3] = [

@@ -20,7 +20,7 @@ pub(super) use request::fill;
 pub(super) use request::request;
 
 /// Values, occurrences and records of one answer.
-const MOST_NODES: u32 = 100_000;
+const MAX_NODES: u32 = 100_000;
 
 /// Why bytes are no tree of the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -460,7 +460,7 @@ impl Reader {
 
     fn count(&mut self) -> Result<(), RecordError> {
         self.nodes += 1;
-        if self.nodes > MOST_NODES { Err(RecordError::whole(RecordCause::Nodes)) } else { Ok(()) }
+        if self.nodes > MAX_NODES { Err(RecordError::whole(RecordCause::Nodes)) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Retry-After` as a date: RFC 9110 §5.6.7, all three forms that a recipient must accept.
 
-use super::answer::LONGEST_RETRY_S;
+use super::answer::MAX_RETRY_S;
 use crate::calendar::Date;
 use crate::ports::Timestamp;
 
@@ -10,7 +10,7 @@ const MONTHS: [&str; 12] =
 /// Seconds until an HTTP date, 0 where it has passed; nothing where it is none.
 pub(super) fn seconds_until(text: &str, now: Timestamp) -> Option<u32> {
     let left_ms = milliseconds(text)?.saturating_sub(now.0).max(0);
-    Some(u32::try_from(left_ms.saturating_add(999) / 1000).unwrap_or(u32::MAX).min(LONGEST_RETRY_S))
+    Some(u32::try_from(left_ms.saturating_add(999) / 1000).unwrap_or(u32::MAX).min(MAX_RETRY_S))
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`:

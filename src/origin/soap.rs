@@ -210,7 +210,7 @@ mod tests {
         check("detail/Error/Code", &["Detail/Error/Code"]);
         check("Detail", &["detail"]);
         check("Node", &[]);
-        assert_eq!(other_version("/Envelope/Body/Answer/detail"), Vec::<String>::new());
+        assert_eq!(other_version("/Envelope/Body/ParsedResponse/detail"), Vec::<String>::new());
     }
 
     #[test]

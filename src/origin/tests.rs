@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::market::compile;
-use crate::ports::fake::{Answer as Scripted, World};
+use crate::ports::fake::{ScriptedResponse as Scripted, World};
 
 const TOKEN: &str = r#"{"access_token": "t1", "token_type": "Bearer", "expires_in": 3600}"#;
 
@@ -46,8 +46,8 @@ impl Case {
             u32::MAX,
         ));
         match answer {
-            Ok(Answer::Tree(tree)) => Ok(tree),
-            Ok(Answer::NotFound) => Ok(Value::Null),
+            Ok(ParsedResponse::Tree(tree)) => Ok(tree),
+            Ok(ParsedResponse::NotFound) => Ok(Value::Null),
             Err(failure) => Err((failure.token.as_str(), failure.cause)),
         }
     }

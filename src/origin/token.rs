@@ -20,11 +20,11 @@ use crate::market::{ClientStyle, OAuth2};
 use crate::ports::{OriginRequest, OriginResponse, Ports, Timestamp};
 
 /// Bytes of a token endpoint's answer at the most.
-const MOST_BYTES: usize = 65_536;
+const MAX_BYTES: usize = 65_536;
 /// Seconds that a token is kept whose end is not stated.
 const UNSTATED_S: u32 = 60;
 /// Seconds that any token is kept at the most.
-const LONGEST_S: u32 = 86_400;
+const MAX_S: u32 = 86_400;
 /// Milliseconds between two looks at whether another request has got the token.
 const LOOK_AGAIN_MS: u32 = 20;
 /// Milliseconds after which a request that asks for a token is taken for ended: a visitor may have
@@ -34,7 +34,7 @@ const ASKING_MS: u32 = 5_000;
 /// request in turn.
 const FAILURE_MS: u32 = 1_000;
 /// Clients that are remembered.
-const MOST_CLIENTS: usize = 64;
+const MAX_CLIENTS: usize = 64;
 
 /// The tokens of an isolate; cloning gives the same ones.
 #[derive(Clone, Default)]
@@ -137,7 +137,7 @@ impl Tokens {
     fn with<T>(&self, key: &str, work: impl FnOnce(&mut Client) -> T) -> T {
         let mut clients = self.0.borrow_mut();
         let at = clients.iter().position(|client| client.key == key).unwrap_or_else(|| {
-            if clients.len() >= MOST_CLIENTS {
+            if clients.len() >= MAX_CLIENTS {
                 clients.remove(0);
             }
             clients.push(Client { key: key.to_owned(), token: None, asking: None, failure: None });
@@ -224,7 +224,7 @@ fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequ
         body: Some(form.finish().into_bytes()),
         certificate: None,
         timeout_ms,
-        max_bytes: MOST_BYTES,
+        max_bytes: MAX_BYTES,
     })
 }
 
@@ -259,7 +259,7 @@ fn read(response: &OriginResponse) -> Result<(String, u32), Failure> {
 /// Ends a tenth early, 5 to 60 seconds, so that none ends on its way.
 fn good_for_s(stated: Option<u64>) -> u32 {
     let Some(stated) = stated else { return UNSTATED_S };
-    let stated = u32::try_from(stated).unwrap_or(LONGEST_S).min(LONGEST_S);
+    let stated = u32::try_from(stated).unwrap_or(MAX_S).min(MAX_S);
     stated.saturating_sub((stated / 10).clamp(5, 60))
 }
 

@@ -16,9 +16,9 @@ use super::text::{self, TextError};
 /// Elements inside elements.
 const DEEPEST: usize = 64;
 /// Attributes of one element.
-const MOST_ATTRIBUTES: usize = 256;
+const MAX_ATTRIBUTES: usize = 256;
 /// Elements and attributes of one answer.
-const MOST_NODES: usize = 100_000;
+const MAX_NODES: usize = 100_000;
 
 /// Why a body is no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +115,7 @@ impl Builder {
         };
         for (index, attribute) in start.attributes().enumerate() {
             // Each is compared with those before it.
-            if index >= MOST_ATTRIBUTES {
+            if index >= MAX_ATTRIBUTES {
                 return Err(XmlError::Nodes);
             }
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
@@ -170,7 +170,7 @@ impl Builder {
 
     fn count(&mut self) -> Result<(), XmlError> {
         self.nodes += 1;
-        if self.nodes > MOST_NODES { Err(XmlError::Nodes) } else { Ok(()) }
+        if self.nodes > MAX_NODES { Err(XmlError::Nodes) } else { Ok(()) }
     }
 
     fn finish(self) -> Result<Value, XmlError> {

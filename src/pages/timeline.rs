@@ -14,7 +14,7 @@ const WIDTH: i64 = 600;
 const HEIGHT: i64 = 96;
 const MARGIN: i64 = 8;
 /// Points of the line at the most.
-const MOST_POINTS: usize = 200;
+const MAX_POINTS: usize = 200;
 /// As in the verdict: what rounding alone can take away.
 const ROUNDING_KM: f64 = 1.0;
 
@@ -60,7 +60,7 @@ fn reading(item: &Map<String, Value>) -> Option<(i64, f64)> {
 /// The readings as a line from left to right, from no distance at the foot. Nothing where there is
 /// no way to draw one.
 fn line(items: &[Value]) -> Option<Line> {
-    let step = items.len() / MOST_POINTS + 1;
+    let step = items.len() / MAX_POINTS + 1;
     let points: Vec<(i64, f64)> =
         items.iter().step_by(step).filter_map(|item| reading(item.as_object()?)).collect();
     let (first, last) = (points.first()?.0, points.last()?.0);
@@ -111,6 +111,6 @@ mod tests {
         check(&[("yesterday", 0), ("2021-01-01", 10)], None);
         let many: Vec<Value> =
             (0..5000).flat_map(|n| items(&[("2020-01-01", n), ("2021-01-01", n)])).collect();
-        assert!(line(&many).is_none_or(|line| line.points.len() <= MOST_POINTS + 1));
+        assert!(line(&many).is_none_or(|line| line.points.len() <= MAX_POINTS + 1));
     }
 }

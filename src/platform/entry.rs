@@ -15,12 +15,12 @@ use worker::Env;
 use super::fetch::read_capped;
 use super::log;
 use super::turn::{self, Promised};
-use crate::api::{
-    Answer, App, BodyError, Call, Config, Events, HEAD_BYTES, Header, Incoming, handle,
-};
-use crate::cache::Memory;
 use crate::flow;
+use crate::http::{
+    App, BodyError, Config, EventStream, HEAD_BYTES, Header, Incoming, Request, Response, handle,
+};
 use crate::ports::Ports;
+use crate::registry::Memory;
 
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
@@ -59,7 +59,7 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
     turn::answer(answer(app, call).boxed_local())
 }
 
-async fn answer(app: App, call: Call) -> JsValue {
+async fn answer(app: App, call: Request) -> JsValue {
     let is_head = call.method == "HEAD";
     let mut answer = handle(&app, call).await;
     let parts = answer
@@ -101,7 +101,7 @@ fn config(env: &Env) -> Option<Rc<Config>> {
     }
 }
 
-fn call(request: web_sys::Request) -> Call {
+fn call(request: web_sys::Request) -> Request {
     let head = head(&request);
     let mut lines = head.split('\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -115,7 +115,7 @@ fn call(request: web_sys::Request) -> Call {
     let (place, query) = place.split_once('?').unwrap_or((place, ""));
     let path = place.find('/').and_then(|start| place.get(start..)).unwrap_or("/");
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Call { method, path, query, incoming: Box::new(Received { request, read }) }
+    Request { method, path, query, incoming: Box::new(Received { request, read }) }
 }
 
 /// A request, and its headers that were read with its first line.
@@ -151,7 +151,7 @@ impl Incoming for Received {
 
 /// A readable stream that gets each part as it comes. Where nobody reads any more the parts are
 /// dropped, and with them the last that holds on to them; what runs in the background goes on.
-fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> {
+fn stream(mut events: EventStream, ports: &Ports) -> Result<ReadableStream, JsValue> {
     let pipe = web_sys::TransformStream::new()?;
     let writer = pipe.writable().get_writer()?;
     let pump = async move {
@@ -169,7 +169,7 @@ fn stream(mut events: Events, ports: &Ports) -> Result<ReadableStream, JsValue> 
 }
 
 fn response(
-    answer: &mut Answer,
+    answer: &mut Response,
     parts: Option<&ReadableStream>,
     is_head: bool,
 ) -> Result<JsValue, JsValue> {

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
 use super::turn;
-use crate::cache::retention;
+use crate::jobs::retention;
 
 /// Removes what is past its time. Where it fails the platform counts the run as failed.
 #[wasm_bindgen]

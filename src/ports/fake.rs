@@ -24,14 +24,14 @@ use crate::telemetry::Event;
 
 /// How a scripted origin answers: after how many milliseconds, and with what.
 #[derive(Clone)]
-pub struct Answer {
+pub struct ScriptedResponse {
     /// Milliseconds until the answer.
     pub after_ms: u32,
     /// The answer.
     pub outcome: Result<OriginResponse, OriginHttpError>,
 }
 
-impl Answer {
+impl ScriptedResponse {
     /// A 200 with a body.
     pub fn ok(content_type: &str, body: &str) -> Self {
         Self::status(200, content_type, body)
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-type Script = dyn Fn(&OriginRequest) -> Answer;
+type Script = dyn Fn(&OriginRequest) -> ScriptedResponse;
 type Table = dyn Fn(&Statement) -> Option<Rows>;
 type Database = dyn Fn(&[Statement]) -> Result<Vec<Rows>, StoreError>;
 
@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Says how origins answer.
-    pub fn origins(&self, script: impl Fn(&OriginRequest) -> Answer + 'static) {
+    pub fn origins(&self, script: impl Fn(&OriginRequest) -> ScriptedResponse + 'static) {
         *self.script.borrow_mut() = Some(Box::new(script));
     }
 
@@ -328,7 +328,7 @@ impl OriginHttp for Handle {
     ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
         let answer = match self.0.script.borrow().as_ref() {
             Some(script) => script(&request),
-            None => Answer::failure(OriginHttpError::Connection),
+            None => ScriptedResponse::failure(OriginHttpError::Connection),
         };
         let timeout = request.timeout_ms;
         let max_bytes = request.max_bytes;

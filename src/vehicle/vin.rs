@@ -56,7 +56,7 @@ pub enum CheckDigit {
 }
 
 /// Longer texts are not searched for the character that is wrong: nobody mistypes a VIN into them.
-const LONGEST_SEARCHED: usize = 40;
+const MAX_SEARCHED: usize = 40;
 
 impl Vin {
     /// Reads a VIN as people type it: lower case, blanks and hyphens are accepted.
@@ -68,7 +68,7 @@ impl Vin {
         if characters.is_empty() {
             return Err(VinError::Empty);
         }
-        if characters.len() <= LONGEST_SEARCHED
+        if characters.len() <= MAX_SEARCHED
             && let Some(error) = first_bad(&characters)
         {
             return Err(error);

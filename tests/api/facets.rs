@@ -10,7 +10,7 @@ use kerbside::disclosure;
 use kerbside::flow::{self, State};
 use kerbside::market::{FacetName, Market, Tier, compile};
 use kerbside::pages;
-use kerbside::ports::fake::Answer;
+use kerbside::ports::fake::ScriptedResponse;
 use kerbside::vehicle::Vin;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ const OF_OWNERS: [&str; 7] =
 fn app() -> TestApp {
     let app = TestApp::new();
     app.publish(MARKET);
-    app.world.origins(|_| Answer::ok("application/json", ANSWER));
+    app.world.origins(|_| ScriptedResponse::ok("application/json", ANSWER));
     app
 }
 
@@ -44,7 +44,7 @@ fn seen_by(tier: Tier) -> Value {
     let market: Rc<Market> =
         Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
     let ports = app.world.ports();
-    let request = flow::Request {
+    let request = flow::FlowRequest {
         market: Rc::clone(&market),
         vin: Vin::parse(CAR).expect("valid"),
         lookup: "x".into(),

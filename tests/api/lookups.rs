@@ -3,7 +3,7 @@
 use crate::support::{CAR, TestApp, body, header, problem};
 use serde_json::{Value, json};
 
-fn post(app: &TestApp, content_type: &str, body: &[u8]) -> kerbside::api::Answer {
+fn post(app: &TestApp, content_type: &str, body: &[u8]) -> kerbside::http::Response {
     app.send("POST", "/api/v1/de/lookups", &[("content-type", content_type)], body)
 }
 

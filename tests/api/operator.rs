@@ -2,13 +2,13 @@
 
 use crate::support::sqlite::everything;
 use crate::support::{CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, problem};
-use kerbside::api::Answer;
+use kerbside::http::Response;
 use kerbside::ports::fake;
 use serde_json::{Value, json};
 
 const OTHER_CAR: &str = "WP0ZZZ99ZTS390001";
 
-fn send(app: &TestApp, method: &str, path: &str, sent: &Value) -> Answer {
+fn send(app: &TestApp, method: &str, path: &str, sent: &Value) -> Response {
     let token = format!("Bearer {OPERATOR_TOKEN}");
     let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
     let sent = if sent.is_null() { String::new() } else { sent.to_string() };
@@ -59,7 +59,7 @@ fn count(app: &TestApp, sql: &str) -> i64 {
 
 /// Origins that fail from now on.
 fn fail(app: &TestApp) {
-    let broken = || fake::Answer::status(500, "text/plain", "no");
+    let broken = || fake::ScriptedResponse::status(500, "text/plain", "no");
     app.answers(broken(), broken(), broken());
 }
 
@@ -300,8 +300,8 @@ fn ok_a_car_that_was_purged_by_its_tag_stays_purged_when_its_make_changes() {
         post(&app, "purges", &json!({"market": "de", "kind": kind, "tag": "make:porsche"}));
         // The make is put right; the recalls cannot be had.
         let master = Box::leak(MASTER.replace("Porsche", "Porsche AG").into_boxed_str());
-        let broken = fake::Answer::status(500, "text/plain", "no");
-        app.answers(fake::Answer::ok("text/xml", master), broken.clone(), broken);
+        let broken = fake::ScriptedResponse::status(500, "text/plain", "no");
+        app.answers(fake::ScriptedResponse::ok("text/xml", master), broken.clone(), broken);
         states(&app, CAR);
         app.world.advance_s(70);
         let document = body(&app.get(&app.href(CAR)));
@@ -326,9 +326,9 @@ fn ok_a_slow_origin_does_not_bring_back_what_was_purged() {
                 stored(&app, CAR);
                 app.world.advance_s(2 * 600);
             }
-            let ok = |text: &'static str| fake::Answer::ok("application/json", text);
+            let ok = |text: &'static str| fake::ScriptedResponse::ok("application/json", text);
             app.answers(
-                fake::Answer::ok("text/xml", MASTER),
+                fake::ScriptedResponse::ok("text/xml", MASTER),
                 ok(crate::support::EQUIPMENT),
                 ok(RECALLS).after(2_000),
             );
@@ -432,7 +432,7 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
         .expect("a proof")
         .0;
     let done = body(&answer);
-    let digest = format!("sha256:{}", kerbside::cache::audit::digest(text));
+    let digest = format!("sha256:{}", kerbside::audit::digest(text));
     assert_eq!(done["digest"], digest.as_str());
     let evidence: String = app
         .database
@@ -470,8 +470,8 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
 fn ok_a_late_writer_does_not_bring_back_what_was_erased() {
     for what in ["vehicle", "person"] {
         let app = TestApp::new();
-        let ok = |text: &'static str| fake::Answer::ok("application/json", text);
-        let slow = fake::Answer::ok("text/xml", MASTER).after(2_000);
+        let ok = |text: &'static str| fake::ScriptedResponse::ok("application/json", text);
+        let slow = fake::ScriptedResponse::ok("text/xml", MASTER).after(2_000);
         app.answers(slow, ok(crate::support::EQUIPMENT), ok(RECALLS));
         let href = app.href(CAR);
         app.world.run(app.answer(&href, &[]));
@@ -666,7 +666,7 @@ fn ok_every_action_stands_in_one_chain() {
     let entries = page["entries"].as_array().expect("entries");
     let actions: Vec<&str> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
     assert_eq!(actions, ["purge", "inspect", "erase", "erasure proof"]);
-    let mut chain = kerbside::cache::audit::Chain::default();
+    let mut chain = kerbside::audit::Chain::default();
     for entry in entries {
         assert_eq!(entry["actor"], "ada");
         chain.follow(entry.as_object().expect("an entry")).expect("unbroken");

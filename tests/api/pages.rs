@@ -1,11 +1,11 @@
 //! The handlers of pages.
 
 use crate::support::{CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, header};
-use kerbside::api::Answer;
+use kerbside::http::Response;
 use kerbside::ports::OriginHttpError;
 use kerbside::ports::fake;
 
-fn post(app: &TestApp, target: &str, form: &str) -> Answer {
+fn post(app: &TestApp, target: &str, form: &str) -> Response {
     app.send(
         "POST",
         target,
@@ -85,9 +85,9 @@ fn ok_one_facet_alone_for_the_script() {
 fn err_problems_are_pages_for_people_and_documents_for_programs() {
     let app = TestApp::new();
     app.answers(
-        fake::Answer::failure(OriginHttpError::Connection),
-        fake::Answer::ok("application/json", EQUIPMENT),
-        fake::Answer::ok("application/json", RECALLS),
+        fake::ScriptedResponse::failure(OriginHttpError::Connection),
+        fake::ScriptedResponse::ok("application/json", EQUIPMENT),
+        fake::ScriptedResponse::ok("application/json", RECALLS),
     );
     let car = app.href(CAR).replace("/api/v1", "");
     for (target, status) in [

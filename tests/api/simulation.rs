@@ -142,7 +142,7 @@ fn check_answer(
     seed: u64,
     market: &Market,
     visit: &Visit,
-    answer: &kerbside::api::Answer,
+    answer: &kerbside::http::Response,
     took_ms: i64,
     seen: &mut Seen,
 ) {
@@ -444,7 +444,7 @@ impl Visit {
         format!("{:032x}", self.number + 1)
     }
 
-    async fn make(&self, app: &TestApp, watch: &Watch) -> Option<(kerbside::api::Answer, i64)> {
+    async fn make(&self, app: &TestApp, watch: &Watch) -> Option<(kerbside::http::Response, i64)> {
         let ports = app.world.ports();
         ports.timer.sleep(self.at_ms).await;
         let started = ports.clock.now();

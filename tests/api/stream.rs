@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use kerbside::ports::OriginHttpError;
-use kerbside::ports::fake::Answer;
+use kerbside::ports::fake::ScriptedResponse;
 use serde_json::{Value, json};
 
 use crate::support::sqlite::facets_in_kv;
@@ -49,9 +49,9 @@ fn names(events: &[(i64, String, Value)]) -> Vec<(i64, String)> {
 fn app() -> TestApp {
     let app = TestApp::new();
     app.answers(
-        Answer::ok("text/xml", MASTER),
-        Answer::ok("application/json", EQUIPMENT).after(1_500),
-        Answer::failure(OriginHttpError::Connection).after(300),
+        ScriptedResponse::ok("text/xml", MASTER),
+        ScriptedResponse::ok("application/json", EQUIPMENT).after(1_500),
+        ScriptedResponse::failure(OriginHttpError::Connection).after(300),
     );
     app
 }
@@ -101,8 +101,8 @@ fn ok_a_quiet_stream_says_that_it_lives() {
     let slow =
         include_str!("../fixtures/market.toml").replace("timeout_ms = 2500", "timeout_ms = 12000");
     app.publish(&slow);
-    let hang = Answer::ok("application/json", RECALLS).after(60_000);
-    app.answers(Answer::ok("text/xml", MASTER), hang.clone(), hang);
+    let hang = ScriptedResponse::ok("application/json", RECALLS).after(60_000);
+    app.answers(ScriptedResponse::ok("text/xml", MASTER), hang.clone(), hang);
     let times: Vec<i64> = events(&app, &app.href(CAR))
         .iter()
         .filter(|(_, name, _)| name.is_empty())

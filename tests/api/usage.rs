@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
-use kerbside::ports::fake::Answer;
+use kerbside::ports::fake::ScriptedResponse;
 use kerbside::ports::{DbValue, OriginHttpError};
 use serde_json::{Value, json};
 
@@ -83,9 +83,9 @@ fn ok_every_state_is_counted_and_nothing_goes_to_the_database_before() {
 #[test]
 fn ok_failures_lateness_and_what_is_not_there() {
     let app = TestApp::new();
-    let slow = Answer::ok("application/json", EQUIPMENT).after(1_500);
-    let refused = Answer::failure(OriginHttpError::Connection).after(300);
-    app.answers(Answer::ok("text/xml", MASTER), slow, refused);
+    let slow = ScriptedResponse::ok("application/json", EQUIPMENT).after(1_500);
+    let refused = ScriptedResponse::failure(OriginHttpError::Connection).after(300);
+    app.answers(ScriptedResponse::ok("text/xml", MASTER), slow, refused);
     app.get(&app.href(CAR));
     let none = app.href(UNKNOWN_CAR);
     assert_eq!([app.get(&none).status, app.get(&none).status], [404, 404]);
@@ -112,8 +112,8 @@ fn ok_an_old_one_that_stands_in_is_told_apart() {
     let href = app.href(CAR);
     app.get(&href);
     let json = "application/json";
-    let down = || Answer::failure(OriginHttpError::Connection);
-    app.answers(down(), Answer::ok(json, EQUIPMENT), Answer::ok(json, RECALLS));
+    let down = || ScriptedResponse::failure(OriginHttpError::Connection);
+    app.answers(down(), ScriptedResponse::ok(json, EQUIPMENT), ScriptedResponse::ok(json, RECALLS));
     // Beyond what may be stale, within what may stand in.
     app.world.advance_s(86_400 + 604_800 + 200_000);
     assert_eq!(body(&app.get(&href)).pointer("/meta/facets/identity/state"), Some(&json!("stale")));

@@ -5,7 +5,7 @@ use crate::support::{
     CAR, EQUIPMENT, MASTER, RECALLS, TestApp, UNKNOWN_CAR, body, header, problem,
 };
 use kerbside::ports::OriginHttpError;
-use kerbside::ports::fake::Answer;
+use kerbside::ports::fake::ScriptedResponse;
 use serde_json::{Value, json};
 
 fn states(document: &Value) -> Vec<String> {
@@ -105,7 +105,7 @@ fn ok_headers_follow_from_the_facets() {
     let app = TestApp::new();
     let href = app.href(CAR);
     let first = app.get(&href);
-    let of = |answer: &kerbside::api::Answer| {
+    let of = |answer: &kerbside::http::Response| {
         ["cache-control", "cache-status", "age", "server-timing", "proxy-status"]
             .map(|n| header(answer, n).to_owned())
     };
@@ -181,9 +181,9 @@ fn ok_selected_facets_and_one_alone() {
 fn ok_a_slow_facet_is_pending_then_there() {
     let app = TestApp::new();
     app.answers(
-        Answer::ok("text/xml", MASTER),
-        Answer::ok("application/json", EQUIPMENT).after(2000),
-        Answer::ok("application/json", RECALLS),
+        ScriptedResponse::ok("text/xml", MASTER),
+        ScriptedResponse::ok("application/json", EQUIPMENT).after(2000),
+        ScriptedResponse::ok("application/json", RECALLS),
     );
     let href = app.href(CAR);
     let first = app.get(&href);
@@ -202,9 +202,9 @@ fn ok_a_slow_facet_is_pending_then_there() {
 fn ok_optional_origins_down() {
     let app = TestApp::new();
     app.answers(
-        Answer::ok("text/xml", MASTER),
-        Answer::failure(OriginHttpError::Connection),
-        Answer::ok("application/json", "<html>"),
+        ScriptedResponse::ok("text/xml", MASTER),
+        ScriptedResponse::failure(OriginHttpError::Connection),
+        ScriptedResponse::ok("application/json", "<html>"),
     );
     let answer = app.get(&app.href(CAR));
     assert_eq!(
@@ -221,26 +221,26 @@ fn ok_optional_origins_down() {
 #[test]
 fn err_required_origin_down() {
     let limited = || {
-        let mut answer = Answer::status(429, "text/plain", "");
+        let mut answer = ScriptedResponse::status(429, "text/plain", "");
         if let Ok(response) = &mut answer.outcome {
             response.retry_after = Some("7".into());
         }
         answer
     };
     for (master, status, slug, retry_after) in [
-        (Answer::ok("text/xml", MASTER).after(1500), 504, "origin-timeout", "2"),
-        (Answer::failure(OriginHttpError::Timeout), 504, "origin-timeout", "2"),
-        (Answer::failure(OriginHttpError::Connection), 502, "origin-failed", ""),
-        (Answer::failure(OriginHttpError::TooLarge), 502, "origin-failed", ""),
-        (Answer::status(500, "text/html", "<h1>"), 502, "origin-failed", ""),
-        (Answer::ok("text/xml", "<a/>"), 502, "origin-failed", ""),
+        (ScriptedResponse::ok("text/xml", MASTER).after(1500), 504, "origin-timeout", "2"),
+        (ScriptedResponse::failure(OriginHttpError::Timeout), 504, "origin-timeout", "2"),
+        (ScriptedResponse::failure(OriginHttpError::Connection), 502, "origin-failed", ""),
+        (ScriptedResponse::failure(OriginHttpError::TooLarge), 502, "origin-failed", ""),
+        (ScriptedResponse::status(500, "text/html", "<h1>"), 502, "origin-failed", ""),
+        (ScriptedResponse::ok("text/xml", "<a/>"), 502, "origin-failed", ""),
         (limited(), 503, "origin-unavailable", "7"),
     ] {
         let app = TestApp::new();
         app.answers(
             master,
-            Answer::ok("application/json", EQUIPMENT),
-            Answer::ok("application/json", RECALLS),
+            ScriptedResponse::ok("application/json", EQUIPMENT),
+            ScriptedResponse::ok("application/json", RECALLS),
         );
         let answer = app.get(&app.href(CAR));
         assert_eq!(problem(&answer), (status, slug.to_owned()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use kerbside::market::{self, Market, OriginName};
-use kerbside::origin::{self, Answer, Question, Tokens};
+use kerbside::origin::{self, ParsedResponse, Question, Tokens};
 use kerbside::ports::fake::World;
 use kerbside::vehicle::Vin;
 
@@ -45,7 +45,7 @@ pub fn answers<'m>(
     world: &Rc<World>,
     market: &'m Market,
     vin: &Vin,
-) -> BTreeMap<&'m OriginName, Answer> {
+) -> BTreeMap<&'m OriginName, ParsedResponse> {
     let question =
         Question { vin: vin.clone(), market: market.code.clone(), fields: market::Map::new() };
     let (ports, tokens) = (world.ports(), Tokens::default());

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use kerbside::market::Market;
-use kerbside::ports::fake::{Answer, World};
+use kerbside::ports::fake::{ScriptedResponse, World};
 use kerbside::ports::{OriginRequest, OriginResponse};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ pub fn replay(code: &str, market: &Market) -> Rc<World> {
             retry_after: None,
             body,
         };
-        Answer { after_ms: 1, outcome: Ok(response) }
+        ScriptedResponse { after_ms: 1, outcome: Ok(response) }
     });
     world
 }

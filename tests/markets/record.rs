@@ -14,7 +14,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::rc::Rc;
 
-use kerbside::ports::fake::{Answer, World};
+use kerbside::ports::fake::{ScriptedResponse, World};
 use kerbside::ports::{OriginRequest, OriginResponse};
 use kerbside::vehicle::Vin;
 
@@ -42,7 +42,7 @@ fn main() {
         world.origins(move |request| {
             let response = send(&hosts, request);
             keep(&into, &mut kept.borrow_mut(), request, &response);
-            Answer { after_ms: 1, outcome: Ok(response) }
+            ScriptedResponse { after_ms: 1, outcome: Ok(response) }
         });
         let market = common::read_market(code);
         for vin in *cars {

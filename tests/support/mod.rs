@@ -18,11 +18,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use kerbside::api::{Answer, App, BodyError, Call, Config, Incoming, handle};
-use kerbside::cache::Memory;
+use kerbside::http::{App, BodyError, Config, Incoming, Request, Response, handle};
 use kerbside::market::published::{self, DirectoryEntry};
 use kerbside::ports::Ports;
 use kerbside::ports::fake::{self, World};
+use kerbside::registry::Memory;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -121,12 +121,12 @@ impl TestApp {
     }
 
     /// Answers a GET as the Worker does; what is left to the background stays there.
-    pub async fn answer(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub async fn answer(&self, target: &str, headers: &[(&str, &str)]) -> Response {
         handle(&self.app, call("GET", target, headers, &[])).await
     }
 
     /// Answers a POST as the Worker does; what is left to the background stays there.
-    pub async fn post(&self, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn post(&self, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         handle(&self.app, call("POST", target, headers, body)).await
     }
 
@@ -158,14 +158,19 @@ impl TestApp {
     pub fn origins(&self, master: &'static str, equipment: &'static str, recalls: &'static str) {
         let json = "application/json";
         self.answers(
-            fake::Answer::ok("text/xml", master),
-            fake::Answer::ok(json, equipment),
-            fake::Answer::ok(json, recalls),
+            fake::ScriptedResponse::ok("text/xml", master),
+            fake::ScriptedResponse::ok(json, equipment),
+            fake::ScriptedResponse::ok(json, recalls),
         );
     }
 
     /// Says how the origins answer.
-    pub fn answers(&self, master: fake::Answer, equipment: fake::Answer, recalls: fake::Answer) {
+    pub fn answers(
+        &self,
+        master: fake::ScriptedResponse,
+        equipment: fake::ScriptedResponse,
+        recalls: fake::ScriptedResponse,
+    ) {
         self.world.origins(move |request| {
             let of = |host: &str| request.url.starts_with(&format!("https://{host}."));
             match () {
@@ -174,7 +179,7 @@ impl TestApp {
                         String::from_utf8_lossy(body).contains(UNKNOWN_CAR)
                     }) =>
                 {
-                    fake::Answer::status(500, "text/xml", FAULT)
+                    fake::ScriptedResponse::status(500, "text/xml", FAULT)
                 }
                 () if of("erp") => master.clone(),
                 () if of("equipment") => equipment.clone(),
@@ -190,7 +195,7 @@ impl TestApp {
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
+    ) -> Response {
         let answer = self.world.run(handle(&self.app, call(method, target, headers, body)));
         // Whatever an answer leaves to do is done by then; counts are saved later.
         self.world.run_background_for(10_000);
@@ -198,12 +203,12 @@ impl TestApp {
     }
 
     /// A GET without headers.
-    pub fn get(&self, target: &str) -> Answer {
+    pub fn get(&self, target: &str) -> Response {
         self.send("GET", target, &[], &[])
     }
 
     /// Looks a VIN up by the API.
-    pub fn look_up(&self, vin: &str) -> Answer {
+    pub fn look_up(&self, vin: &str) -> Response {
         let body = json!({"vin": vin}).to_string();
         self.send(
             "POST",
@@ -220,11 +225,11 @@ impl TestApp {
     }
 }
 
-fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Call {
+fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Call {
+    Request {
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
@@ -238,17 +243,17 @@ pub fn operator_hash() -> String {
 }
 
 /// An answer's body as JSON.
-pub fn body(answer: &Answer) -> Value {
+pub fn body(answer: &Response) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
 }
 
 /// An answer's header, or an empty text.
-pub fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+pub fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
     answer.headers.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
 }
 
 /// Status and slug of a problem.
-pub fn problem(answer: &Answer) -> (u16, String) {
+pub fn problem(answer: &Response) -> (u16, String) {
     let kind = body(answer).get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     (answer.status, kind.trim_start_matches("/problems/").to_owned())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use kerbside::cache::audit::{COLUMNS, Chain};
+use kerbside::audit::{COLUMNS, Chain};
 use kerbside::ports::Timestamp;
 use serde_json::Value;
 
@@ -144,7 +144,7 @@ fn entries(list: Option<&Value>) -> Option<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kerbside::cache::audit;
+    use kerbside::audit;
 
     fn chain(length: i64) -> Vec<Entry> {
         let mut previous = String::new();

@@ -157,8 +157,7 @@ fn erase(args: &Args) -> Result<()> {
 /// The digest is that of the proof's very text.
 fn check_digest(text: &str, said: &str) -> Result<()> {
     let proof = text.strip_prefix("{\"proof\":").and_then(|rest| rest.rsplit_once(",\"digest\":"));
-    let computed =
-        proof.map(|(proof, _)| format!("sha256:{}", kerbside::cache::audit::digest(proof)));
+    let computed = proof.map(|(proof, _)| format!("sha256:{}", kerbside::audit::digest(proof)));
     if computed.as_deref() != Some(said) {
         bail!("the proof's digest is not that of its text: it was changed on the way");
     }
@@ -423,7 +422,7 @@ mod tests {
     #[test]
     fn ok_the_digest_is_that_of_the_proof() {
         let proof = r#"{"a":1,"digest":"x"}"#;
-        let digest = format!("sha256:{}", kerbside::cache::audit::digest(proof));
+        let digest = format!("sha256:{}", kerbside::audit::digest(proof));
         let text = format!(r#"{{"proof":{proof},"digest":"{digest}","audit":null}}"#);
         assert!(check_digest(&text, &digest).is_ok());
         assert!(check_digest(&text.replace("\"a\":1", "\"a\":2"), &digest).is_err());

@@ -22,10 +22,10 @@ const SECONDS: u32 = 60;
 /// An input that takes longer is a finding.
 const SLOWEST_S: u32 = 10;
 /// An input that takes more memory is a finding: an isolate has 128 MB.
-const MOST_MEMORY_MB: u32 = 512;
+const MAX_MEMORY_MB: u32 = 512;
 /// Inputs are no longer than this: origins' answers are cut at `max_bytes`, and long inputs find
 /// little.
-const LONGEST_INPUT: u32 = 8192;
+const MAX_INPUT: u32 = 8192;
 
 /// `cargo xtask fuzz`.
 ///
@@ -95,7 +95,7 @@ fn one(target: &str, seconds: u32) -> Result<()> {
         .arg(&seeds);
     cargo.arg("--");
     cargo.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={SLOWEST_S}"));
-    cargo.arg(format!("-rss_limit_mb={MOST_MEMORY_MB}")).arg(format!("-max_len={LONGEST_INPUT}"));
+    cargo.arg(format!("-rss_limit_mb={MAX_MEMORY_MB}")).arg(format!("-max_len={MAX_INPUT}"));
     cargo.arg("-print_final_stats=0");
     // The instrumentation is an unstable option of a stable compiler; the product itself is never
     // built this way.

@@ -28,7 +28,7 @@ const ACCEPTS: Accepts = Accepts {
 const WAIT: Duration = Duration::from_mins(5);
 /// How often the record is gone through: an isolate that did not know the new key may have written
 /// meanwhile.
-const MOST_PASSES: usize = 4;
+const MAX_PASSES: usize = 4;
 
 /// `cargo xtask keys …`.
 ///
@@ -186,7 +186,7 @@ fn rotate(args: &Args) -> Result<()> {
         say::line(target.advice());
         wait_for(&portal, number)?;
     }
-    for _ in 0..MOST_PASSES {
+    for _ in 0..MAX_PASSES {
         let failed = pass(&portal)?;
         let status = Status::of(&portal)?;
         if status.older() == 0 || failed > 0 {

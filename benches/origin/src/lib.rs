@@ -4,7 +4,7 @@
 //! compiled with its own profile.
 
 use kerbside::market::{FacetName, Market, OriginName, compile};
-use kerbside::origin::{Answer, Mapped, map, read};
+use kerbside::origin::{Mapped, ParsedResponse, map, read};
 use kerbside::ports::OriginResponse;
 use kerbside::vehicle::Vin;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -59,7 +59,7 @@ impl Job {
         let origin = self.market.origins.get(&self.origin).ok_or("no such origin")?;
         let content_type = Some(content_type.to_owned());
         let response = OriginResponse { status: 200, content_type, retry_after: None, body };
-        let Answer::Tree(tree) =
+        let ParsedResponse::Tree(tree) =
             read(origin, &response).map_err(|failure| failure.cause.to_owned())?
         else {
             return Err("not found".to_owned());

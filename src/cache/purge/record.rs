@@ -2,13 +2,13 @@
 //! isolates must know.
 
 use super::{COLUMNS, Purge, Purges, Rule, Tag, key};
-use crate::cache::audit::{Action, IS_AUDITED};
-use crate::cache::lease::NOW_MS;
+use crate::audit::{Action, IS_AUDITED};
 use crate::market::{FacetName, Market, MarketCode, OriginName};
+use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Statement, StoreError};
 
 /// Rules of a market at one time. Every request of the market looks through them.
-pub const MOST_RULES: i64 = 200;
+pub const MAX_RULES: i64 = 200;
 /// How long a rule for one car stays in the market's list: longer than KV shows the entry that it
 /// removed, and than a writer that was at work at that time can be.
 pub const YOUNG_MS: i64 = 300_000;
@@ -18,11 +18,11 @@ const VEHICLE_RULE_MS: i64 = 86_400_000;
 /// For the tenth by which lifetimes vary, and for clocks.
 const SLACK_MS: i64 = 3_600_000;
 /// How often the list is written until KV has what D1 has.
-const MOST_WRITES: u32 = 6;
+const MAX_WRITES: u32 = 6;
 /// KV takes one write a second for a key.
 const KV_PAUSE_MS: u32 = 1_100;
 /// KV takes no shorter lifetime.
-const SHORTEST_TTL_S: i64 = 60;
+const MIN_TTL_S: i64 = 60;
 
 /// Makes a row stale from now on, with the same end: what was its time to live comes on top of the
 /// others.
@@ -107,7 +107,7 @@ fn is_covered(first: usize) -> String {
     )
 }
 
-/// How many rules the market would have beside this one: below [`MOST_RULES`] there is room for it.
+/// How many rules the market would have beside this one: below [`MAX_RULES`] there is room for it.
 pub fn room(wish: &Wish) -> Statement {
     Statement {
         sql: format!(
@@ -196,7 +196,7 @@ pub fn live(market: &MarketCode) -> Statement {
         ),
         params: vec![
             DbValue::Text(market.to_string()),
-            DbValue::Integer(MOST_RULES),
+            DbValue::Integer(MAX_RULES),
             DbValue::Integer(YOUNG_MS),
         ],
     }
@@ -211,7 +211,7 @@ pub fn read_live(rows: &crate::ports::Rows) -> Vec<Rule> {
             rows.iter().filter_map(Rule::read).filter(|rule| rule.vehicle.is_some() == of_cars),
         );
     }
-    rules.truncate(super::MOST_READ);
+    rules.truncate(super::MAX_READ);
     rules
 }
 
@@ -222,7 +222,7 @@ pub fn read_live(rows: &crate::ports::Rows) -> Vec<Rule> {
 /// Where D1 or KV fails; D1 has the rules all the same, and the next purge brings them to KV.
 pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<Purges, StoreError> {
     let mut written = None;
-    for _ in 0..MOST_WRITES {
+    for _ in 0..MAX_WRITES {
         let results = ports.db.batch(vec![live(market)]).await?;
         let rules = results.first().map(read_live).unwrap_or_default();
         let text = Purges::encode(&rules);
@@ -231,7 +231,7 @@ pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<Purges, Store
         }
         let ends =
             rules.iter().map(|rule| rule.expires_at.since_ms(ports.clock.now()) / 1_000).max();
-        let ttl_s = ends.unwrap_or(0).max(SHORTEST_TTL_S).unsigned_abs();
+        let ttl_s = ends.unwrap_or(0).max(MIN_TTL_S).unsigned_abs();
         if ports.markets.put(key(market), text.clone(), ttl_s).await.is_ok() {
             written = Some(text);
         } else {

@@ -9,7 +9,7 @@ use crate::disclosure::leaves;
 use crate::market::{FacetName, Tier};
 
 /// Characters of a value at the most.
-const LONGEST_VALUE: usize = 80;
+const MAX_VALUE: usize = 80;
 
 /// A field of identity and its value, in small letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Tag {
 pub enum TagError {
     /// No colon, or nothing on one side of it, or too much.
     #[error(
-        "A tag is a field of identity and its value, like make:porsche; a value has at most {LONGEST_VALUE} characters."
+        "A tag is a field of identity and its value, like make:porsche; a value has at most {MAX_VALUE} characters."
     )]
     Form,
     /// Not a field that everybody may see: who may not see it must not find out by a purge.
@@ -44,7 +44,7 @@ impl Tag {
         let (field, value) = (folded(field), folded(value));
         if field.is_empty()
             || value.is_empty()
-            || value.chars().count() > LONGEST_VALUE
+            || value.chars().count() > MAX_VALUE
             || value.chars().any(char::is_control)
         {
             return Err(TagError::Form);

@@ -1,7 +1,7 @@
 //! Tests of rules: reading them, what they match, and what lasts in D1.
 
 use super::*;
-use crate::cache::audit;
+use crate::audit;
 use crate::market::{Market, compile};
 use crate::ports::Ports;
 use crate::ports::fake::World;
@@ -163,7 +163,7 @@ fn err_what_does_not_read_is_left_out_and_never_wider() {
     ];
     assert!(rules(&json!(wrong)).is_empty());
     let many: Vec<Value> = (0..1_000).map(|_| rule(json!({}))).collect();
-    assert_eq!(rules(&json!(many)).rules().len(), MOST_READ);
+    assert_eq!(rules(&json!(many)).rules().len(), MAX_READ);
 }
 
 #[test]
@@ -357,7 +357,7 @@ proptest::proptest! {
         let _ = Purges::parse(&text);
         let purges = rules(&json!([rule(json!({"generation": generation, "tag": format!("make:{text}"), "origin": public}))]));
         purges.verdict("car", FacetName::Recalls, &text, 0, Identity::Public(&public));
-        let _ = crate::cache::reseal::Cursor::parse(&text);
+        let _ = crate::privacy::resealing::Cursor::parse(&text);
         let _ = crate::cache::entry::facts(&format!("kerbside-car 2\n{text}\n{public}"));
     }
 }

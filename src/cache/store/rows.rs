@@ -4,16 +4,16 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::{FacetStore, MOST_SKEW_MS};
+use super::FacetStore;
 use crate::cache::envelope::{Envelope, Stored};
-use crate::cache::lease::NOW_MS;
 use crate::cache::sealing::Sealed;
 use crate::market::{FacetName, Tier};
+use crate::ports::db_clock::{MAX_SKEW_MS, NOW_MS};
 use crate::ports::{DbValue, Rows, Statement, Timestamp};
 use crate::telemetry::{Event, Level, field};
 
 /// D1 takes parameters and rows of 2 000 000 bytes; a row is a little shorter than its JSON.
-const LONGEST_ROW: usize = 1_900_000;
+const MAX_ROW: usize = 1_900_000;
 
 /// The columns of a row but for what is sealed, which only few may read.
 const COLUMNS: &str = "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
@@ -69,7 +69,7 @@ impl FacetStore {
         let mut texts: Vec<String> = Vec::new();
         for (facet, envelope) in facets {
             let row = row(*facet, envelope, self.ports.clock.now()).to_string();
-            if row.len() > LONGEST_ROW {
+            if row.len() > MAX_ROW {
                 let event = Event::new(
                     Level::Error,
                     "a facet is too long to be stored: its origin is asked each time",
@@ -79,7 +79,7 @@ impl FacetStore {
                     .emit(event.with(field::MARKET, &self.market.code).with(field::FACET, *facet));
                 continue;
             }
-            match texts.last_mut().filter(|text| text.len() + row.len() < LONGEST_ROW) {
+            match texts.last_mut().filter(|text| text.len() + row.len() < MAX_ROW) {
                 Some(text) => text.extend([",", &row]),
                 None => texts.push(format!("[{row}")),
             }
@@ -108,7 +108,7 @@ impl FacetStore {
                    public = excluded.public, withheld = excluded.withheld, expires_at_ms = excluded.expires_at_ms, \
                    key_id = excluded.key_id, sealed = excluded.sealed \
                  WHERE excluded.generation >= stored_facet.generation \
-                   OR stored_facet.generation > {NOW_MS} + {MOST_SKEW_MS}"
+                   OR stored_facet.generation > {NOW_MS} + {MAX_SKEW_MS}"
             ),
             params: self.place().into_iter().chain([DbValue::Text(rows)]).collect(),
         }

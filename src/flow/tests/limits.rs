@@ -35,7 +35,7 @@ impl Case {
     fn request(&self, car: u32, facets: &[FacetName]) -> impl Future<Output = Flow> + use<> {
         let ports = self.world.ports();
         let memory = self.memory.clone();
-        let request = Request {
+        let request = FlowRequest {
             market: Rc::clone(&self.market),
             vin: Vin::parse(&format!("WP0ZZZ99ZTS{:06}", 390_000 + car)).expect("valid"),
             lookup: format!("car {car}").into(),
@@ -54,7 +54,7 @@ impl Case {
     }
 
     /// The equipment's answers, in order; the last one stays.
-    fn script(&self, answers: Vec<Answer>) {
+    fn script(&self, answers: Vec<ScriptedResponse>) {
         let (master, _, recalls) = good();
         let left = std::cell::RefCell::new(std::collections::VecDeque::from(answers));
         self.world.origins(move |request| {
@@ -80,17 +80,17 @@ fn is_equipment(request: &OriginRequest) -> bool {
     request.url.contains("equipment.example.com")
 }
 
-fn fine() -> Answer {
+fn fine() -> ScriptedResponse {
     good().1
 }
 
-fn status(status: u16, retry_after: Option<&str>) -> Answer {
+fn status(status: u16, retry_after: Option<&str>) -> ScriptedResponse {
     let response = OriginResponse {
         status,
         retry_after: retry_after.map(ToOwned::to_owned),
         ..OriginResponse::default()
     };
-    Answer { after_ms: 20, outcome: Ok(response) }
+    ScriptedResponse { after_ms: 20, outcome: Ok(response) }
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn ok_what_is_no_fault_of_the_moment_is_not_tried_again() {
     for (car, answer) in (20..).zip([
         status(500, None),
         status(403, None),
-        Answer::ok("application/json", "<"),
+        ScriptedResponse::ok("application/json", "<"),
         fine().after(9_999),
     ]) {
         case.script(vec![answer, fine()]);

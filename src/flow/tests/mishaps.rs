@@ -17,7 +17,7 @@ fn later(
     let facets = facets.to_vec();
     async move {
         ports.timer.sleep(ms).await;
-        let request = Request { facets, started: ports.clock.now(), ..request };
+        let request = FlowRequest { facets, started: ports.clock.now(), ..request };
         run(&ports, &memory, request).await
     }
 }
@@ -56,9 +56,11 @@ fn ok_a_member_who_follows_gets_all_of_it() {
 #[test]
 fn ok_one_bad_facet_of_an_answer_costs_itself_alone() {
     let (master, _, recalls) = good();
-    let answer =
-        Answer::ok("application/json", r#"{"items": [{"name": "ABS"}], "w": [{"kind": ["x"]}]}"#)
-            .after(300);
+    let answer = ScriptedResponse::ok(
+        "application/json",
+        r#"{"items": [{"name": "ABS"}], "w": [{"kind": ["x"]}]}"#,
+    )
+    .after(300);
     let mut case = Case::new(&master, &answer, &recalls);
     let text = include_str!("../../../tests/fixtures/market.toml").to_owned()
         + "\n[facets.warranty]\norigin = \"equipment\"\neach = \"/w\"\n[facets.warranty.map]\nkind = { at = \"/kind\", codes = { F = \"factory\" } }\n";
@@ -202,7 +204,7 @@ fn ok_kv_that_is_behind_catches_up() {
 fn ok_who_lands_after_another_one_has_stored_changes_nothing() {
     let (master, _, recalls) = good();
     let items = |count: usize| {
-        Answer::ok(
+        ScriptedResponse::ok(
             "application/json",
             &format!(r#"{{"items": [{}]}}"#, vec![r#"{"name":"x"}"#; count].join(",")),
         )
@@ -221,7 +223,7 @@ fn ok_who_lands_after_another_one_has_stored_changes_nothing() {
             url if url.contains("equipment") => quicker.clone(),
             _ => recalls.clone(),
         });
-        let request = Request { started: ports.clock.now(), ..other.request_of(Tier::Public) };
+        let request = FlowRequest { started: ports.clock.now(), ..other.request_of(Tier::Public) };
         run(&ports, &other.memory, request).await
     };
     let (late, quick) = case.world.run(futures::future::join(case.visit(Tier::Public), later));

@@ -27,8 +27,8 @@ impl Case {
         async move { run(&ports, &memory, request).await }
     }
 
-    pub(super) fn request_of(&self, tier: Tier) -> Request {
-        Request {
+    pub(super) fn request_of(&self, tier: Tier) -> FlowRequest {
+        FlowRequest {
             market: Rc::clone(&self.market),
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
@@ -110,7 +110,8 @@ fn ok_what_is_late_elsewhere_is_pending_here() {
 #[test]
 fn ok_a_failure_elsewhere_is_learned_before_the_deadline() {
     let (master, _, recalls) = good();
-    let case = Case::new(&master, &Answer::status(500, "text/plain", "").after(100), &recalls);
+    let case =
+        Case::new(&master, &ScriptedResponse::status(500, "text/plain", "").after(100), &recalls);
     let other = case.isolate();
     let (one, two) =
         case.world.run(futures::future::join(case.visit(Tier::Public), other.visit(Tier::Public)));
@@ -182,7 +183,7 @@ fn ok_clocks_of_isolates_that_differ_do_no_harm() {
         let isolate = case.isolate();
         let clock = Rc::new(Skewed { world: case.world.clock(), seconds });
         let ports = Ports { clock, ..case.world.ports() };
-        let request = Request { started: ports.clock.now(), ..case.request_of(Tier::Public) };
+        let request = FlowRequest { started: ports.clock.now(), ..case.request_of(Tier::Public) };
         async move { run(&ports, &isolate.memory, request).await }
     };
     let flows = case.world.run(futures::future::join_all([-9, -4, 0, 4, 9].map(skewed)));
@@ -220,7 +221,7 @@ fn ok_origins_down_for_a_week_and_back() {
         ALL.into_iter().filter(|facet| i64::from(windows(facet)) > week).collect();
     assert!(!kept.is_empty(), "the fixture has a window of more than a week");
     case.see(Tier::Public);
-    let down = Answer::failure(OriginHttpError::Connection);
+    let down = ScriptedResponse::failure(OriginHttpError::Connection);
     case.answers(&down, &down, &down);
     for _hour in 0..7 * 24 {
         case.world.advance_s(3600);
@@ -360,7 +361,7 @@ fn ok_a_record_that_hangs_costs_half_a_second_once() {
     let case = calm();
     let visit = |car: &str| {
         let ports = Ports { db: Rc::new(Hangs), ..case.world.ports() };
-        let request = Request { lookup: car.into(), ..case.request_of(Tier::Public) };
+        let request = FlowRequest { lookup: car.into(), ..case.request_of(Tier::Public) };
         let memory = case.memory.clone();
         case.world.run(async move { (ports.clock.now(), run(&ports, &memory, request).await) })
     };
@@ -444,7 +445,7 @@ fn ok_what_kv_forgets_refuses_and_shows_late_does_no_harm() {
     });
     let visit = |isolate: &Case, facets: &[FacetName]| {
         let ports = Ports { cache: Rc::new(Rc::clone(&edge)), ..case.world.ports() };
-        let request = Request { facets: facets.to_vec(), ..case.request_of(Tier::Public) };
+        let request = FlowRequest { facets: facets.to_vec(), ..case.request_of(Tier::Public) };
         let memory = isolate.memory.clone();
         async move { run(&ports, &memory, request).await }
     };
@@ -500,7 +501,7 @@ fn ok_long_facets_are_stored_in_parts_and_too_long_ones_not_at_all() {
     let items = |count: usize| {
         let name = "x".repeat(1_000);
         let list: Vec<String> = (0..count).map(|_| format!(r#"{{"name": "{name}"}}"#)).collect();
-        Answer::ok("application/json", &format!(r#"{{"items": [{}]}}"#, list.join(",")))
+        ScriptedResponse::ok("application/json", &format!(r#"{{"items": [{}]}}"#, list.join(",")))
     };
     let text = include_str!("../../../tests/fixtures/market.toml")
         .replace("timeout_ms", "max_bytes = 8000000\ntimeout_ms");

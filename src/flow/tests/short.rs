@@ -31,7 +31,7 @@ fn by_long(case: &Case) -> Flow {
 #[test]
 fn ok_what_it_answers_is_what_the_long_way_answers() {
     let (_, equipment, recalls) = good();
-    let missing = Answer::status(404, "application/json", "{}");
+    let missing = ScriptedResponse::status(404, "application/json", "{}");
     for equipment in [&equipment, &missing] {
         let case = calm();
         case.answers(&good().0, equipment, &recalls);
@@ -85,7 +85,7 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
     put(text);
     assert!(by_short(&case).is_some());
     let rule = format!(r#"[{{"id":1,"generation":1,"expires_at_ms":{},"hard":0}}]"#, i64::MAX);
-    let go = |request: Request| {
+    let go = |request: FlowRequest| {
         let way =
             case.world.run(short(&case.world.ports(), &case.isolate().memory, &request.ask()));
         matches!(way, Way::Answered(_))
@@ -93,9 +93,9 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
     assert!(go(case.request_of(Tier::Public)));
     assert!(!go(case.request_of(Tier::Owner)));
     let purges = Rc::new(Purges::parse(&rule).expect("a list"));
-    assert!(!go(Request { purges, ..case.request_of(Tier::Public) }));
+    assert!(!go(FlowRequest { purges, ..case.request_of(Tier::Public) }));
     for facets in [ALL[..2].to_vec(), [ALL[0], ALL[1], ALL[1]].to_vec()] {
-        assert!(!go(Request { facets, ..case.request_of(Tier::Public) }));
+        assert!(!go(FlowRequest { facets, ..case.request_of(Tier::Public) }));
     }
 }
 
@@ -108,7 +108,7 @@ fn ok_what_was_read_is_remembered_for_seconds_and_what_landed_since_comes_first(
     // Neither way reads again.
     case.world.stores_fail.set(true);
     assert!(all_hits(&isolate.see(Tier::Public)));
-    let one = Request { facets: vec![FacetName::Identity], ..isolate.request_of(Tier::Public) };
+    let one = FlowRequest { facets: vec![FacetName::Identity], ..isolate.request_of(Tier::Public) };
     let ports = case.world.ports();
     assert!(
         all_hits(&case.world.run(run(&ports, &isolate.memory, one))),

@@ -13,13 +13,13 @@ use crate::flow::collapse::Landed;
 use crate::flow::retry;
 use crate::flow::settle::{self, Fetch, Outcome};
 use crate::market::{FacetName, OriginName};
-use crate::origin::{Answer, Failure};
+use crate::origin::{Failure, ParsedResponse};
 use crate::ports::Timestamp;
 use crate::telemetry::{Event, Level, field};
 
 impl Work {
     /// Takes the end of one try.
-    pub(super) fn tried(&mut self, attempt: Try, result: Result<Answer, Failure>) {
+    pub(super) fn tried(&mut self, attempt: Try, result: Result<ParsedResponse, Failure>) {
         let (now, at) = (self.ports.clock.now(), attempt.call);
         self.learn(attempt, &result, now);
         let Some(call) = self.calls.get_mut(at) else { return };
@@ -59,7 +59,7 @@ impl Work {
     }
 
     /// Remembers what a try says about its origin, and tells others what changed.
-    fn learn(&mut self, attempt: Try, result: &Result<Answer, Failure>, now: Timestamp) {
+    fn learn(&mut self, attempt: Try, result: &Result<ParsedResponse, Failure>, now: Timestamp) {
         let name = self.origin_of(attempt.call);
         let Some(origin) = self.market.origins.get(&name) else { return };
         let took_ms = now.since_ms(attempt.sent);
@@ -139,7 +139,12 @@ impl Work {
     }
 
     /// Turns the end of a call into facets and stores them.
-    pub(super) fn settle(&mut self, at: usize, answer: &Result<Answer, Failure>, now: Timestamp) {
+    pub(super) fn settle(
+        &mut self,
+        at: usize,
+        answer: &Result<ParsedResponse, Failure>,
+        now: Timestamp,
+    ) {
         let Some(call) = self.calls.get_mut(at) else { return };
         let (origin, took_ms) = (call.origin.clone(), now.since_ms(call.ready_at));
         // Some may have come from another isolate already: they do not fail with the rest.

@@ -21,7 +21,7 @@ const WATCH_MS: (i64, i64) = (20, 250);
 const PUBLISH_MS: u32 = 1_000;
 /// KV refuses where another isolate has written within the same second; a lease where another one
 /// was quicker.
-const MOST_REFUSALS: u8 = 3;
+const MAX_REFUSALS: u8 = 3;
 
 /// What somebody else's call has brought: what is stored, and what the caller sees of it beyond the
 /// public part.
@@ -204,7 +204,7 @@ impl Work {
                     *known = look.generations.get(facet).copied().unwrap_or(0).max(*known);
                 }
                 call.refusals += 1;
-                if call.refusals > MOST_REFUSALS {
+                if call.refusals > MAX_REFUSALS {
                     // A record that neither grants nor has anything: nobody must wait for it.
                     call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
                     call.phase = Phase::Queued;
@@ -295,7 +295,7 @@ impl Work {
             return;
         }
         self.publication.refusals += 1;
-        if self.publication.refusals > MOST_REFUSALS {
+        if self.publication.refusals > MAX_REFUSALS {
             self.store.refused();
             return;
         }

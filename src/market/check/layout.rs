@@ -4,8 +4,8 @@ use super::Findings;
 use crate::market::record::{Endian, FieldType, Group, LayoutField, SignPlace};
 
 /// Fields and groups of one layout, and occurrences of one field or group.
-const MOST_FIELDS: usize = 1000;
-const MOST_OCCURRENCES: u32 = 10_000;
+const MAX_FIELDS: usize = 1000;
+const MAX_OCCURRENCES: u32 = 10_000;
 
 /// What stands around a layout.
 #[derive(Clone, Copy)]
@@ -31,10 +31,10 @@ pub(super) fn check_layout(
         findings
             .add(path, "has no `layout`; list its fields, like layout = [ { name = \"status\", at = 0, len = 2 } ]");
     }
-    if layout.len() + groups.len() > MOST_FIELDS {
+    if layout.len() + groups.len() > MAX_FIELDS {
         findings.add(
             &of_layout,
-            format!("has more than {MOST_FIELDS} fields; leave out those that no facet uses"),
+            format!("has more than {MAX_FIELDS} fields; leave out those that no facet uses"),
         );
         return;
     }
@@ -260,10 +260,10 @@ fn check_count(
     match (count, counted_by) {
         (None, Some(_)) => findings
             .add(path, "has `counted_by` without `count`; add how many there are at the most"),
-        (Some(count), _) if !(1..=MOST_OCCURRENCES).contains(&count) => {
+        (Some(count), _) if !(1..=MAX_OCCURRENCES).contains(&count) => {
             findings.add(
                 &[path, &["count"]].concat(),
-                format!("is {count}; choose 1 to {MOST_OCCURRENCES}"),
+                format!("is {count}; choose 1 to {MAX_OCCURRENCES}"),
             );
         }
         _ => {}

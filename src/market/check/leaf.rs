@@ -13,12 +13,12 @@ use crate::market::vocabulary::{Field, Kind};
 
 /// How deep alternatives may stand in alternatives, and how many a field may have.
 const DEEPEST: usize = 4;
-const MOST_ALTERNATIVES: usize = 16;
+const MAX_ALTERNATIVES: usize = 16;
 
 pub(super) fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
-    if depth(leaf) > DEEPEST || count(leaf) > MOST_ALTERNATIVES {
+    if depth(leaf) > DEEPEST || count(leaf) > MAX_ALTERNATIVES {
         let most = format!(
-            "has more than {MOST_ALTERNATIVES} alternatives, or some more than {DEEPEST} deep"
+            "has more than {MAX_ALTERNATIVES} alternatives, or some more than {DEEPEST} deep"
         );
         findings.add(path, format!("{most}; keep those that the system really answers with"));
         return;

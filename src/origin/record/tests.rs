@@ -90,8 +90,8 @@ fn read(
         ..crate::ports::OriginResponse::default()
     };
     match crate::origin::read(market.origins.get(origin).expect("described"), &response) {
-        Ok(crate::origin::Answer::Tree(tree)) => Ok(Some(tree)),
-        Ok(crate::origin::Answer::NotFound) => Ok(None),
+        Ok(crate::origin::ParsedResponse::Tree(tree)) => Ok(Some(tree)),
+        Ok(crate::origin::ParsedResponse::NotFound) => Ok(None),
         Err(failure) => Err((failure.cause, failure.place.unwrap_or_default())),
     }
 }

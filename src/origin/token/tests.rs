@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::*;
 use crate::ports::OriginHttpError;
-use crate::ports::fake::{Answer, World};
+use crate::ports::fake::{ScriptedResponse, World};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn oauth2(change: Value) -> OAuth2 {
     serde_json::from_value(tree).expect("a description")
 }
 
-fn world(answer: impl Fn(usize) -> Answer + 'static) -> Rc<World> {
+fn world(answer: impl Fn(usize) -> ScriptedResponse + 'static) -> Rc<World> {
     let world = World::new();
     world.secrets.borrow_mut().insert("DE_CLIENT".into(), "kerb side:s:ü%+".into());
     let asked = Cell::new(0);
@@ -42,7 +42,7 @@ fn body_of(request: &OriginRequest) -> String {
 
 #[test]
 fn ok_the_request_in_both_styles() {
-    let world = world(|_| Answer::ok("application/json", GOOD));
+    let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
     let asked = json!({"scope": "a b", "audience": "https://x", "resource": "urn:y"});
     assert_eq!(get(&world, &Tokens::default(), &oauth2(asked)), Ok(("t0k3n".into(), false)));
     assert_eq!(
@@ -68,7 +68,7 @@ fn ok_the_request_in_both_styles() {
 
 #[test]
 fn ok_a_token_is_kept_until_shortly_before_its_end() {
-    let world = world(|_| Answer::ok("application/json", GOOD));
+    let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
     let tokens = Tokens::default();
     let of = |change| oauth2(change);
     assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), false)));
@@ -109,7 +109,7 @@ fn ok_how_long_a_token_is_good_for() {
 
 #[test]
 fn ok_many_requests_ask_once() {
-    let world = world(|_| Answer::ok("application/json", GOOD).after(300));
+    let world = world(|_| ScriptedResponse::ok("application/json", GOOD).after(300));
     let (ports, tokens, oauth2) = (world.ports(), Tokens::default(), oauth2(json!({})));
     let until = ports.clock.now().plus_ms(2_000);
     let got = world.run(join_all((0..20).map(|_| tokens.get(&oauth2, &ports, until))));
@@ -120,7 +120,7 @@ fn ok_many_requests_ask_once() {
 #[test]
 fn ok_a_request_that_left_holds_nobody_up() {
     let world = world(|asked| {
-        Answer::ok("application/json", GOOD).after(if asked == 1 { 1_900 } else { 20 })
+        ScriptedResponse::ok("application/json", GOOD).after(if asked == 1 { 1_900 } else { 20 })
     });
     let (ports, tokens, oauth2) = (world.ports(), Tokens::default(), oauth2(json!({})));
     let until = ports.clock.now().plus_ms(2_000);
@@ -134,8 +134,8 @@ fn ok_a_request_that_left_holds_nobody_up() {
 #[test]
 fn err_a_failure_counts_for_a_second() {
     let world = world(|asked| match asked {
-        1 => Answer::failure(OriginHttpError::Connection),
-        _ => Answer::ok("application/json", GOOD),
+        1 => ScriptedResponse::failure(OriginHttpError::Connection),
+        _ => ScriptedResponse::ok("application/json", GOOD),
     });
     let (tokens, oauth2) = (Tokens::default(), oauth2(json!({})));
     let refused = get(&world, &tokens, &oauth2).map_err(|failure| (failure.token, failure.cause));
@@ -149,7 +149,7 @@ fn err_a_failure_counts_for_a_second() {
 
 #[test]
 fn err_endpoints_that_lie() {
-    let unusable = |answer: Answer| {
+    let unusable = |answer: ScriptedResponse| {
         let world = world(move |_| answer.clone());
         let failure = get(&world, &Tokens::default(), &oauth2(json!({}))).expect_err("no token");
         (failure.token.as_str(), failure.cause)
@@ -169,25 +169,26 @@ fn err_endpoints_that_lie() {
         r#"{"access_token": "a b", "token_type": "bearer"}"#,
         r#"{"access_token": "a", "access_token": "b", "token_type": "bearer"}"#,
     ] {
-        assert_eq!(unusable(Answer::ok("application/json", body)), no_token, "{body}");
+        assert_eq!(unusable(ScriptedResponse::ok("application/json", body)), no_token, "{body}");
     }
     for status in [204, 302, 400, 401, 500] {
-        let answer = Answer::status(status, "application/json", GOOD);
+        let answer = ScriptedResponse::status(status, "application/json", GOOD);
         assert_eq!(
             unusable(answer),
             ("destination_unavailable", "the token endpoint gave no token"),
             "{status}"
         );
     }
-    let long = Answer::ok("application/json", &GOOD.replace("t0k3n", &"t".repeat(70_000)));
+    let long =
+        ScriptedResponse::ok("application/json", &GOOD.replace("t0k3n", &"t".repeat(70_000)));
     assert_eq!(unusable(long), ("http_protocol_error", "the token endpoint could not be asked"));
-    let slow = Answer::ok("application/json", GOOD).after(60_000);
+    let slow = ScriptedResponse::ok("application/json", GOOD).after(60_000);
     assert_eq!(unusable(slow), ("http_response_timeout", "the token endpoint could not be asked"));
 }
 
 #[test]
 fn err_secrets_of_another_form() {
-    let world = world(|_| Answer::ok("application/json", GOOD));
+    let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
     world.secrets.borrow_mut().insert("DE_CLIENT".into(), "no colon".into());
     let failure = get(&world, &Tokens::default(), &oauth2(json!({}))).expect_err("no request");
     assert_eq!(

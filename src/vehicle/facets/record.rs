@@ -12,7 +12,7 @@ use super::value::check_leaf;
 use crate::market::Kind;
 
 /// Elements that a list can have.
-const MOST_ELEMENTS: usize = 5000;
+const MAX_ELEMENTS: usize = 5000;
 
 /// What is wrong, and with which field; the field is empty for the facet as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,7 @@ pub(super) fn check(value: &Value, members: &[Member]) -> Result<(), Wrong> {
             Content::Record(members) => check(value, members).map_err(in_field)?,
             Content::List(members) => {
                 let elements = value.as_array().ok_or(of_field("it is no list"))?;
-                if elements.len() > MOST_ELEMENTS {
+                if elements.len() > MAX_ELEMENTS {
                     return Err(of_field("it has more than 5000 elements"));
                 }
                 for element in elements {

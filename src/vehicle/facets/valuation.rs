@@ -7,7 +7,7 @@ use super::value::{Count, Instant, Money};
 use crate::market::codes::{Code, Rating, ValuationBasis};
 
 /// Comparable cars without which a price says nothing.
-const LEAST_COMPARABLE: i64 = 3;
+const MIN_COMPARABLE: i64 = 3;
 
 record! {
     /// A range of prices and what it rests on.
@@ -55,7 +55,7 @@ pub(super) fn derive(object: &mut Map<String, Value>) -> Result<(), Wrong> {
     let has_price = end("low").or_else(|| end("high")).is_some();
     let Some(count) = object.get("comparable_count").and_then(Value::as_i64) else { return Ok(()) };
     // A system's own "not rated" stands.
-    if count < LEAST_COMPARABLE || !has_price {
+    if count < MIN_COMPARABLE || !has_price {
         state(object, "rating", Rating::NotRated.word().into());
     } else if !object.contains_key("rating") {
         state(object, "rating", Rating::Rated.word().into());

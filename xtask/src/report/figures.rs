@@ -1,6 +1,6 @@
 //! From rows of the database to what a report says of models, facets and origins.
 
-use kerbside::cache::CALL_UP_TO_MS;
+use kerbside::usage::CALL_UP_TO_MS;
 use serde_json::{Map, Value, json};
 
 use crate::database::Row;

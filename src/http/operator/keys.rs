@@ -4,11 +4,12 @@
 use super::form::Form;
 use super::object::{List, Object};
 use super::{Operator, audited, entry, failed, not_done};
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::problem::{Problem, Slug};
-use crate::cache::reseal::{self, Cursor};
-use crate::cache::{SealingRing, audit};
+use crate::audit;
+use crate::cache::SealingRing;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::problem::{Problem, Slug};
+use crate::privacy::resealing::{self, Cursor};
 use crate::telemetry::{Event, Level, field};
 
 const FIELDS: [&str; 1] = ["after"];
@@ -16,16 +17,16 @@ const SHAPE: &str = r#"{"after": "de/9W5cnpqDBdh5y7L2Wg6y2g/recalls"}"#;
 const WRONG_CURSOR: &str = "Give `next` of the answer before, or leave it out to begin.";
 
 /// The keys that are held, and the next rows by key and market.
-pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
+pub(super) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let ring = ring(context)?;
-    let after = cursor(context.call.parameter("after"), 400)?;
-    let results = context.ports.db.batch(vec![reseal::count(&after)]).await.map_err(failed)?;
-    let (counts, next) = reseal::counted(results.into_iter().next().unwrap_or_default());
+    let after = cursor(context.request.parameter("after"), 400)?;
+    let results = context.ports.db.batch(vec![resealing::count(&after)]).await.map_err(failed)?;
+    let (counts, next) = resealing::counted(results.into_iter().next().unwrap_or_default());
     let mut held = List::new();
     ring.ids().iter().for_each(|id| held.raw(&id.to_string()));
     let mut body = Object::new();
     body.raw("held", &held.end()).number("newest", ring.newest().into()).rows("rows", &counts);
-    Ok(Answer::json(200, with_next(&mut body, next.as_ref())))
+    Ok(Response::json(200, with_next(&mut body, next.as_ref())))
 }
 
 fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {
@@ -37,15 +38,18 @@ fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {
 }
 
 /// Seals the next rows under the newest key.
-pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+pub(super) async fn reseal(
+    context: &Context<'_>,
+    operator: &Operator,
+) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let after = form.text("/after");
     form.check()?;
     let (after, ring) = (cursor(after, 422)?, ring(context)?);
     let ports = &context.ports;
     let results =
-        ports.db.batch(vec![reseal::read(&after, ring.newest())]).await.map_err(failed)?;
-    let chunk = reseal::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
+        ports.db.batch(vec![resealing::read(&after, ring.newest())]).await.map_err(failed)?;
+    let chunk = resealing::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
     let mut done = None;
     if chunk.rows > 0 {
         let written = audit::Entry {
@@ -68,7 +72,7 @@ pub(super) async fn reseal(context: &Context<'_>, operator: &Operator) -> Result
         .count("not_held", chunk.not_held)
         .count("damaged", chunk.damaged)
         .raw("audit", &audited(done.as_ref()));
-    Ok(Answer::json(200, with_next(&mut body, chunk.next.as_ref())))
+    Ok(Response::json(200, with_next(&mut body, chunk.next.as_ref())))
 }
 
 fn ring(context: &Context<'_>) -> Result<SealingRing, Problem> {

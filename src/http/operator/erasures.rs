@@ -4,12 +4,12 @@
 use super::form::Form;
 use super::object::{List, Object};
 use super::{Operator, audited, entry, markets, not_done};
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::problem::{Problem, Slug};
-use crate::cache::audit;
-use crate::cache::erase::{self, Cleared, Erased, Proof, What};
+use crate::audit;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::problem::{Problem, Slug};
 use crate::market::{FacetName, MarketCode};
+use crate::privacy::erasure::{self, Cleared, Erased, Proof, What};
 
 const FIELDS: [&str; 4] = ["market", "vin", "what", "reason"];
 const SHAPE: &str = r#"{"vin": "…", "what": "vehicle"}"#;
@@ -26,7 +26,10 @@ const LATER: [&str; 5] = [
 ];
 
 /// Erases.
-pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+pub(super) async fn create(
+    context: &Context<'_>,
+    operator: &Operator,
+) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let what = form.word("/what", &[What::Vehicle.as_str(), What::Person.as_str()]);
@@ -51,8 +54,9 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         reason: reason.as_deref(),
         ..entry(context, operator, "erase")
     };
-    let proof =
-        erase::erase(&context.ports, &written, &chosen, &vehicle, what).await.map_err(not_done)?;
+    let proof = erasure::erase(&context.ports, &written, &chosen, &vehicle, what)
+        .await
+        .map_err(not_done)?;
     let complete = is_complete(&proof);
     let text = wire(context, &proof, &vehicle, what);
     let digest = audit::digest(&text);
@@ -69,7 +73,7 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
     body.raw("proof", &text)
         .text("digest", &format!("sha256:{digest}"))
         .raw("audit", &audited(witnessed.as_ref()));
-    Ok(Answer::json(200, body.end()))
+    Ok(Response::json(200, body.end()))
 }
 
 fn is_complete(proof: &Proof) -> bool {

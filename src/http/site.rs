@@ -2,18 +2,18 @@
 
 use std::rc::Rc;
 
-use super::call::Answer;
+use super::call::Response;
 use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
 use super::stream::{self, Part};
-use crate::api::context::Car;
-use crate::cache;
 use crate::disclosure;
 use crate::flow::Flow;
+use crate::http::context::Car;
 use crate::market::{FacetName, Locale, Market, Tier};
 use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
 use crate::ports::Format;
+use crate::registry;
 use crate::vehicle::{Vin, VinError};
 
 /// Pages differ by language, and will by who looks at them.
@@ -24,9 +24,9 @@ const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
 const CACHE_CONTROL: &str = "public, max-age=30";
 
 /// `GET /`
-pub(super) async fn home(context: &Context<'_>) -> Answer {
+pub(super) async fn home(context: &Context<'_>) -> Response {
     let mut view = HomeView::new(frame(context, "/", &[]));
-    let directory = cache::directory(&context.ports, &context.app.memory).await;
+    let directory = registry::directory(&context.ports, &context.app.memory).await;
     for entry in directory.iter() {
         if context.serves(entry) {
             view.add_market(entry.code.as_str(), &entry.name);
@@ -38,25 +38,25 @@ pub(super) async fn home(context: &Context<'_>) -> Answer {
 }
 
 /// `GET /{market}`
-pub(super) fn with_slash(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+pub(super) fn with_slash(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let code = crate::market::MarketCode::new(market).map_err(|_| Problem::new(Slug::NotFound))?;
-    let query = if context.call.query.is_empty() {
+    let query = if context.request.query.is_empty() {
         String::new()
     } else {
-        format!("?{}", context.call.query)
+        format!("?{}", context.request.query)
     };
-    Ok(Answer::see_other(format!("/{code}/{query}")))
+    Ok(Response::see_other(format!("/{code}/{query}")))
 }
 
 /// `GET /{market}/`
-pub(super) async fn market(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+pub(super) async fn market(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     Ok(page(200, pages::render_market(&MarketView::new(market_frame(context, &market, "")))))
 }
 
 /// `POST /{market}/`: the look-up form. Answers 303 to the vehicle's page, or 422 with the form and
 /// what is wrong.
-pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let body = context.body("application/x-www-form-urlencoded").await?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
@@ -69,7 +69,7 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Answe
             let id = context.keys()?.id(&vin);
             let lang =
                 chosen.map(|language| format!("?lang={}", language.code())).unwrap_or_default();
-            Ok(Answer::see_other(format!("/{}/vehicles/{id}{lang}", market.code)))
+            Ok(Response::see_other(format!("/{}/vehicles/{id}{lang}", market.code)))
         }
         Err(error) => {
             let mut frame = market_frame(context, &market, "");
@@ -94,10 +94,10 @@ pub(super) async fn vehicle(
     context: &Context<'_>,
     market: &str,
     id: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let car = context.vehicle(id)?;
-    let fragment = context.call.parameter("fragment");
+    let fragment = context.request.parameter("fragment");
     let facets = match &fragment {
         Some(names) => {
             let known =
@@ -132,7 +132,7 @@ async fn vehicle_events(
     car: Car<'_>,
     facets: Vec<FacetName>,
     frame: Frame,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let (market_here, id, format) =
         (Rc::clone(market), id.to_owned(), Rc::clone(&context.ports.format));
     let write = move |part: &Part, flow: &Flow| match part {
@@ -171,12 +171,12 @@ fn vehicle_view(
 }
 
 /// `GET /problems/`
-pub(super) fn problems(context: &Context<'_>) -> Answer {
+pub(super) fn problems(context: &Context<'_>) -> Response {
     page(200, pages::render_problem_index(&frame(context, "/problems/", &[])))
 }
 
 /// `GET /problems/{slug}`
-pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Answer, Problem> {
+pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Response, Problem> {
     let known = pages::SLUGS
         .iter()
         .find(|(known, _)| *known == slug)
@@ -194,11 +194,11 @@ pub(super) async fn problem(
     context: &Context<'_>,
     market: Option<&str>,
     problem: &Problem,
-) -> Answer {
+) -> Response {
     let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
-    let may_reload = problem.status >= 500 && context.call.path.chars().all(own);
-    let path = if may_reload { &context.call.path } else { "/" };
-    let directory = cache::directory(&context.ports, &context.app.memory).await;
+    let may_reload = problem.status >= 500 && context.request.path.chars().all(own);
+    let path = if may_reload { &context.request.path } else { "/" };
+    let directory = registry::directory(&context.ports, &context.app.memory).await;
     let entry =
         directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry));
     let frame = match entry {
@@ -218,8 +218,8 @@ pub(super) async fn problem(
     problem.dress(page(problem.status, pages::render_problem(&view)))
 }
 
-fn page(status: u16, html: String) -> Answer {
-    Answer::html(status, html).with("vary", VARY).with("cache-control", CACHE_CONTROL)
+fn page(status: u16, html: String) -> Response {
+    Response::html(status, html).with("vary", VARY).with("cache-control", CACHE_CONTROL)
 }
 
 /// The frame of a page in the best of its languages: the market's, or all where it belongs to none.
@@ -228,8 +228,8 @@ fn frame(context: &Context<'_>, path: &str, locales: &[Locale]) -> Frame {
         [] => Language::all(),
         locales => Language::offered(locales.iter().map(Locale::as_str)),
     };
-    let chosen = context.call.parameter("lang");
-    let accept = context.call.incoming.header("accept-language");
+    let chosen = context.request.parameter("lang");
+    let accept = context.request.incoming.header("accept-language");
     let language = Language::choose(chosen.as_deref(), accept.as_deref(), &offered);
     let is_chosen = chosen.as_deref().and_then(Language::from_code) == Some(language);
     Frame::new(language, path).with_chosen_language(is_chosen).with_languages(offered)

@@ -3,23 +3,23 @@
 
 use std::rc::Rc;
 
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::document;
-use crate::api::problem::{Problem, Slug};
-use crate::api::stream;
 use crate::flow::Flow;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::document;
+use crate::http::problem::{Problem, Slug};
+use crate::http::stream;
 use crate::market::{FacetName, Market};
 
 /// Where answers differ by more than their address.
 const VARY: &str = "Cookie, Authorization, Accept";
 
 /// The whole document, or the facets that `?facets=a,b` selects.
-pub(in crate::api) async fn document(
+pub(in crate::http) async fn document(
     context: &Context<'_>,
     market: &str,
     id: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let car = context.vehicle(id)?;
     let facets = selected(context, &market)?;
@@ -33,12 +33,12 @@ pub(in crate::api) async fn document(
 }
 
 /// One facet.
-pub(in crate::api) async fn facet(
+pub(in crate::http) async fn facet(
     context: &Context<'_>,
     market: &str,
     id: &str,
     facet: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let car = context.vehicle(id)?;
     let name = FacetName::parse(facet).filter(|name| market.facets.contains_key(name));
@@ -50,13 +50,13 @@ pub(in crate::api) async fn facet(
 }
 
 /// The answer of a flow: 304 where the caller has what a complete one says already.
-fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: String) -> Answer {
-    let mut answer = Answer::json(200, body);
+fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: String) -> Response {
+    let mut answer = Response::json(200, body);
     if document::is_complete(flow) {
         let tag = document::entity_tag(flow, id);
-        let asked = context.call.incoming.header("if-none-match");
+        let asked = context.request.incoming.header("if-none-match");
         if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
-            answer = Answer::without_body(304);
+            answer = Response::without_body(304);
         }
         answer.header("etag", tag);
     }
@@ -64,7 +64,7 @@ fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: S
 }
 
 fn selected(context: &Context<'_>, market: &Rc<Market>) -> Result<Vec<FacetName>, Problem> {
-    let Some(list) = context.call.parameter("facets") else {
+    let Some(list) = context.request.parameter("facets") else {
         return Ok(market.facets.keys().copied().collect());
     };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value};
 
-use super::audit::{Action, IS_AUDITED};
-use super::entry;
-use super::lease::NOW_MS;
-use super::purge::{COLUMNS, Identity, Purges, Rule};
-use super::store::policy;
+use crate::audit::{Action, IS_AUDITED};
+use crate::cache::entry;
+use crate::cache::policy;
+use crate::cache::purge::{COLUMNS, Identity, Purges, Rule};
 use crate::market::{FacetName, Market};
+use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Rows, StoreError};
 
 /// What the stores hold about a car. Rows have the names of the columns.
@@ -26,7 +26,7 @@ pub struct Inspection {
     pub rules: Rows,
 }
 
-/// The statements of an inspection, for [`audit::act`](super::audit::act); [`read`] reads their
+/// The statements of an inspection, for [`audit::act`](crate::audit::act); [`read`] reads their
 /// results.
 pub fn look(market: &Market, vehicle: &str) -> Vec<Action> {
     let of_car = |what: &str| Action {

@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::audit::{Action, IS_AUDITED};
-use super::sealing::{OpenError, Place, Sealed, SealingRing};
+use crate::audit::{Action, IS_AUDITED};
+use crate::cache::{OpenError, Place, Sealed, SealingRing};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{DbValue, Ports, Rows, Statement};
 
@@ -16,7 +16,7 @@ pub const ROWS_A_CHUNK: i64 = 400;
 /// Rows that one chunk counts.
 pub const ROWS_A_COUNT: i64 = 20_000;
 /// Characters of one statement's rows; D1 takes two million bytes.
-const MOST_TEXT: usize = 600_000;
+const MAX_TEXT: usize = 600_000;
 
 /// A place in the record: what comes after it is still to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,7 +121,7 @@ impl Chunk {
     /// Adds a row to the last list, or to a new one.
     fn add(&mut self, row: &str) {
         self.rows += 1;
-        match self.lists.last_mut().filter(|list| list.len() + row.len() < MOST_TEXT) {
+        match self.lists.last_mut().filter(|list| list.len() + row.len() < MAX_TEXT) {
             Some(list) => {
                 list.push(',');
                 list.push_str(row);

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::operator;
-use crate::cache;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::operator;
 use crate::ports::Statement;
+use crate::registry;
 
 #[derive(Serialize)]
 struct Ready {
@@ -26,14 +26,14 @@ struct Checks {
 }
 
 /// Touches nothing outside the isolate.
-pub(in crate::api) fn healthz() -> Answer {
-    Answer::json(200, r#"{"status":"ok"}"#.to_owned())
+pub(in crate::http) fn healthz() -> Response {
+    Response::json(200, r#"{"status":"ok"}"#.to_owned())
 }
 
 /// 200 where everything that a look-up needs is there, else 503 with what is not.
-pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
+pub(in crate::http) async fn readyz(context: &Context<'_>) -> Response {
     let ports = &context.ports;
-    let directory = cache::directory(ports, &context.app.memory).await;
+    let directory = registry::directory(ports, &context.app.memory).await;
     let served = directory.iter().any(|entry| context.serves(entry));
     let cache_reads = ports.cache.get("readyz".to_owned()).await.is_ok();
     // One of each table: the newest migration is there.
@@ -69,5 +69,5 @@ pub(in crate::api) async fn readyz(context: &Context<'_>) -> Answer {
         checks,
     };
     let body = serde_json::to_string(&ready).unwrap_or_default(); // OK because it holds texts only.
-    Answer::json(if all { 200 } else { 503 }, body)
+    Response::json(if all { 200 } else { 503 }, body)
 }

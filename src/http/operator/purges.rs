@@ -3,20 +3,24 @@
 use super::form::Form;
 use super::object::Object;
 use super::{Operator, audited, entry, failed, not_done};
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::problem::{Problem, Slug};
-use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MOST_RULES, Purge, Tag, Wish};
-use crate::cache::{audit, erase};
+use crate::audit;
+use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MAX_RULES, Purge, Tag, Wish};
 use crate::disclosure;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::problem::{Problem, Slug};
 use crate::market::{FacetName, Market, MarketCode, OriginName, Tier};
 use crate::ports::{Statement, StoreError};
+use crate::privacy::erasure;
 
 const FIELDS: [&str; 7] = ["market", "kind", "vin", "facet", "origin", "tag", "reason"];
 const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
 
 /// Purges.
-pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+pub(super) async fn create(
+    context: &Context<'_>,
+    operator: &Operator,
+) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
@@ -70,19 +74,19 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         .count("rows", declared.rows)
         .number("effective_within_s", EFFECTIVE_WITHIN_S.into())
         .raw("audit", &audited(Some(&done)));
-    Ok(Answer::json(201, body.end()))
+    Ok(Response::json(201, body.end()))
 }
 
 /// The rules of a market that count now.
-pub(super) async fn list(context: &Context<'_>) -> Result<Answer, Problem> {
-    let code = context.call.parameter("market").unwrap_or_default();
+pub(super) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
+    let code = context.request.parameter("market").unwrap_or_default();
     let market = context.market(&code).await?;
     let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;
     let mut body = Object::new();
     body.text("market", market.code.as_str())
         .rows("purges", results.first().unwrap_or(&Vec::new()))
-        .number("most", MOST_RULES);
-    Ok(Answer::json(200, body.end()))
+        .number("most", MAX_RULES);
+    Ok(Response::json(200, body.end()))
 }
 
 /// Brings the rules to KV, and takes the entry of a car out of it.
@@ -95,7 +99,7 @@ async fn tell(
     if let Some(vehicle) = vehicle {
         let key = crate::cache::car_key(market, vehicle);
         ports.cache.delete(key.clone()).await?;
-        erase::again_later(ports, vec![key]);
+        erasure::again_later(ports, vec![key]);
     }
     let purges = purge::publish(ports, market).await?;
     context.app.memory.learn(market, purges);
@@ -106,7 +110,7 @@ async fn check_room(context: &Context<'_>, wish: &Wish<'_>) -> Result<(), Proble
     let question: Statement = purge::room(wish);
     let results = context.ports.db.batch(vec![question]).await.map_err(failed)?;
     let rules = results.first().and_then(|rows| rows.first()?.get("rules")?.as_i64()).unwrap_or(0);
-    if rules < MOST_RULES {
+    if rules < MAX_RULES {
         return Ok(());
     }
     let detail = format!(

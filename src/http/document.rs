@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::call::{Answer, HEAD_BYTES};
+use super::call::{HEAD_BYTES, Response};
 use super::problem::{Problem, Slug};
 use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Map, Market, Tier};
@@ -152,7 +152,7 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 }
 
 /// Adds what follows from a flow: caching, provenance, timing.
-pub(super) fn headers(mut answer: Answer, market: &Market, flow: &Flow) -> Answer {
+pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Response {
     answer.is_ordinary = flow.is_short;
     answer.header("cache-control", cache_control(flow));
     answer.header("cache-status", cache_status(flow));

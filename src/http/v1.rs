@@ -5,7 +5,7 @@ pub(super) mod lookups;
 pub(super) mod markets;
 pub(super) mod vehicles;
 
-use super::call::Answer;
+use super::call::Response;
 use super::context::Context;
 use super::problem::{Problem, Slug};
 
@@ -14,8 +14,8 @@ use super::problem::{Problem, Slug};
 const CONTRACT: &str = "/api/v1/openapi.json";
 
 /// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.
-pub(super) async fn openapi(context: &Context<'_>) -> Result<Answer, Problem> {
+pub(super) async fn openapi(context: &Context<'_>) -> Result<Response, Problem> {
     let text =
         context.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
-    Ok(Answer::json(200, text).with("cache-control", "public, max-age=3600"))
+    Ok(Response::json(200, text).with("cache-control", "public, max-age=3600"))
 }

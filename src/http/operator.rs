@@ -4,7 +4,7 @@
 //! Owns the order: who is it (`token`), is the request well formed (`form`), then the action, whose
 //! entry in the audit is part of it. No part of the public contract; docs/operator.openapi.json
 //! describes it. VINs come in bodies only. Leaves to others: what a purge does (`cache::purge`),
-//! what erasure removes (`cache::erase`), the chain (`cache::audit`).
+//! what erasure removes (`privacy::erasure`), the chain (`audit`).
 
 mod erasures;
 mod form;
@@ -19,14 +19,15 @@ use serde_json::Value;
 
 pub(super) use token::is_configured;
 
-use super::call::Answer;
+use super::call::Response;
 use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::router::OperatorRoute;
-use crate::cache::audit::{self, AuditError, Audited};
-use crate::cache::{self, erase};
+use crate::audit::{self, AuditError, Audited};
 use crate::market::MarketCode;
 use crate::ports::StoreError;
+use crate::privacy::erasure;
+use crate::registry;
 
 /// Entries of one page of the audit.
 const ENTRIES_A_PAGE: i64 = 200;
@@ -42,7 +43,7 @@ pub(super) async fn answer(
     context: &Context<'_>,
     route: OperatorRoute,
     method: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let operator = token::authenticate(context)?;
     let answer = match route {
         OperatorRoute::Purges if method == "POST" => purges::create(context, &operator).await,
@@ -58,8 +59,8 @@ pub(super) async fn answer(
 
 /// `GET /operator/v1/audit?after=`: entries as they are hashed, for who verifies the chain.
 /// Operators verify it, nobody else may see it.
-async fn audit_page(context: &Context<'_>) -> Result<Answer, Problem> {
-    let after = match context.call.parameter("after") {
+async fn audit_page(context: &Context<'_>) -> Result<Response, Problem> {
+    let after = match context.request.parameter("after") {
         None => 0,
         Some(text) => text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| {
             Problem::invalid(
@@ -77,7 +78,7 @@ async fn audit_page(context: &Context<'_>) -> Result<Answer, Problem> {
     let mut body = Object::new();
     body.rows("entries", &entries)
         .raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));
-    Ok(Answer::json(200, body.end()))
+    Ok(Response::json(200, body.end()))
 }
 
 /// The entry of an action that is about to be done.
@@ -104,10 +105,10 @@ fn audited(audited: Option<&Audited>) -> String {
 
 /// The markets of this region by the directory and by what is stored.
 async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
-    let mut codes = erase::markets_in_use(&context.ports).await.map_err(failed)?;
-    let directory = cache::directory(&context.ports, &context.app.memory).await;
+    let mut codes = erasure::markets_in_use(&context.ports).await.map_err(failed)?;
+    let directory = registry::directory(&context.ports, &context.app.memory).await;
     for entry in directory.iter() {
-        erase::add(&mut codes, context.serves(entry).then(|| entry.code.clone()));
+        erasure::add(&mut codes, context.serves(entry).then(|| entry.code.clone()));
     }
     Ok(codes)
 }

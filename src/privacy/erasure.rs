@@ -8,11 +8,11 @@
 
 use serde_json::Value;
 
-use super::audit::{self, Action, AuditError, Audited, IS_AUDITED};
-use super::lease::NOW_MS;
-use super::{entry, purge};
+use crate::audit::{self, Action, AuditError, Audited, IS_AUDITED};
+use crate::cache::{entry, purge};
 use crate::disclosure::{Class, leaves};
 use crate::market::{FacetName, MarketCode};
+use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level};
 
@@ -23,7 +23,7 @@ const PURGE_MS: i64 = 86_400_000;
 /// write to KV.
 const AGAIN_MS: u32 = 20_000;
 /// Keys that KV reads in one call.
-const MOST_KEYS: usize = 100;
+const MAX_KEYS: usize = 100;
 /// The entry, and a key for each facet as the Workers before this layout had them.
 const KEYS_A_MARKET: usize = 1 + FacetName::ALL.len();
 
@@ -291,7 +291,7 @@ fn keys(market: &MarketCode, vehicle: &str) -> Vec<String> {
 /// Which keys there are.
 async fn read_keys(ports: &Ports, keys: &[String]) -> Result<Vec<bool>, StoreError> {
     let mut there = Vec::new();
-    for some in keys.chunks(MOST_KEYS) {
+    for some in keys.chunks(MAX_KEYS) {
         for value in ports.cache.get_many(some.to_vec()).await? {
             there.push(value.is_some());
         }

@@ -20,12 +20,12 @@ mod v1;
 
 use std::rc::Rc;
 
-pub use call::{Answer, BodyError, Call, Events, HEAD_BYTES, Header, Incoming};
+pub use call::{BodyError, EventStream, HEAD_BYTES, Header, Incoming, Request, Response};
 pub use config::{Config, ConfigError};
 pub use router::{Route, route};
 
-use crate::cache::Memory;
 use crate::ports::Ports;
+use crate::registry::Memory;
 use crate::telemetry::{Event, Level, field};
 use context::Context;
 use problem::{Problem, Slug};
@@ -43,9 +43,9 @@ pub struct App {
 }
 
 /// Answers a call. Never fails: what goes wrong is an answer too.
-pub async fn handle(app: &App, call: Call) -> Answer {
-    let context = Context::new(app, call);
-    let matched = route(&context.call.path);
+pub async fn handle(app: &App, request: Request) -> Response {
+    let context = Context::new(app, request);
+    let matched = route(&context.request.path);
     let result = match &matched {
         Some(route) => dispatch(&context, *route).await,
         None => Err(Problem::new(Slug::NotFound)),
@@ -61,9 +61,10 @@ pub async fn handle(app: &App, call: Call) -> Answer {
     answer
 }
 
-async fn dispatch(context: &Context<'_>, route: Route<'_>) -> Result<Answer, Problem> {
+async fn dispatch(context: &Context<'_>, route: Route<'_>) -> Result<Response, Problem> {
     let allowed = route.methods();
-    let method = if context.call.method == "HEAD" { "GET" } else { context.call.method.as_str() };
+    let method =
+        if context.request.method == "HEAD" { "GET" } else { context.request.method.as_str() };
     if !allowed.contains(&method) {
         return Err(Problem::method_not_allowed(allowed));
     }
@@ -88,8 +89,8 @@ async fn dispatch(context: &Context<'_>, route: Route<'_>) -> Result<Answer, Pro
 }
 
 /// The API answers with problem documents, pages with pages.
-async fn refuse(context: &Context<'_>, route: Option<&Route<'_>>, problem: Problem) -> Answer {
-    let path = context.call.path.as_str();
+async fn refuse(context: &Context<'_>, route: Option<&Route<'_>>, problem: Problem) -> Response {
+    let path = context.request.path.as_str();
     let is_api = path.starts_with("/api/")
         || path.starts_with("/operator/")
         || matches!(route, Some(Route::Healthz | Route::Readyz));
@@ -106,7 +107,7 @@ const ORDINARY_A_LINE: i64 = 16;
 
 /// Every answer has a line, but for the ordinary ones: of these those that the caller traces, and
 /// those whose request id ends in 0.
-fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Answer) {
+fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Response) {
     let stands_for =
         if answer.is_ordinary && !context.trace.is_recorded() { ORDINARY_A_LINE } else { 1 };
     if stands_for > 1 && !context.request_id.ends_with('0') {

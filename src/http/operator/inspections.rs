@@ -3,16 +3,21 @@
 use super::form::Form;
 use super::object::{List, Object};
 use super::{Operator, audited, entry, failed, not_done};
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::problem::{Problem, Slug};
-use crate::cache::{SealingRing, audit, inspect};
+use crate::audit;
+use crate::cache::SealingRing;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::problem::{Problem, Slug};
+use crate::privacy::inspection;
 
 const FIELDS: [&str; 3] = ["market", "vin", "reason"];
 const SHAPE: &str = r#"{"market": "de", "vin": "…"}"#;
 
 /// Inspects.
-pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result<Answer, Problem> {
+pub(super) async fn create(
+    context: &Context<'_>,
+    operator: &Operator,
+) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     form.need("/market", code.as_ref(), "Say which market.");
@@ -27,11 +32,12 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         reason: reason.as_deref(),
         ..entry(context, operator, "inspect")
     };
-    let mut done = audit::act(&context.ports, &written, &inspect::look(&market, &vehicle))
+    let mut done = audit::act(&context.ports, &written, &inspection::look(&market, &vehicle))
         .await
         .map_err(not_done)?;
     let results = std::mem::take(&mut done.results);
-    let found = inspect::read(&context.ports, &market, &vehicle, results).await.map_err(failed)?;
+    let found =
+        inspection::read(&context.ports, &market, &vehicle, results).await.map_err(failed)?;
     let mut held = List::new();
     for id in SealingRing::parse(context.ports.secrets.as_ref())
         .map(|ring| ring.ids())
@@ -53,5 +59,5 @@ pub(super) async fn create(context: &Context<'_>, operator: &Operator) -> Result
         Some(rows) => body.rows("cache", rows),
         None => body.raw("cache", "null"),
     };
-    Ok(Answer::json(200, body.end()))
+    Ok(Response::json(200, body.end()))
 }

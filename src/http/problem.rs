@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::call::{Answer, Header};
+use super::call::{Header, Response};
 use crate::flow::Missing;
 use crate::origin::ErrorToken;
 use crate::vehicle::VinError;
@@ -258,7 +258,7 @@ impl Problem {
     }
 
     /// The problem document.
-    pub fn to_json(&self, request_id: &str) -> Answer {
+    pub fn to_json(&self, request_id: &str) -> Response {
         let (slug, _, title) = self.slug.row();
         let errors =
             self.errors.iter().map(|(pointer, detail)| WireError { pointer, detail }).collect();
@@ -273,11 +273,11 @@ impl Problem {
             links: self.home.as_deref().map(|home| Links { home }),
         };
         let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
-        self.dress(Answer::new(self.status, "application/problem+json", body))
+        self.dress(Response::new(self.status, "application/problem+json", body))
     }
 
     /// Adds the problem's headers to an answer.
-    pub fn dress(&self, mut answer: Answer) -> Answer {
+    pub fn dress(&self, mut answer: Response) -> Response {
         answer.headers.extend(self.headers.iter().cloned());
         answer.header("cache-control", "no-store");
         answer.problem = Some(self.slug.as_str());

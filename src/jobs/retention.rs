@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
-use super::lease::NOW_MS;
+use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Statement, StoreError};
 use crate::telemetry::{Event, Level, field};
 

@@ -26,11 +26,11 @@ const OVERDUE_WAIT_MS: u32 = 3_000;
 /// views.
 const SETTLED_MS: u32 = 2_000;
 /// So many of each are kept. Where there are as many, they are saved at once.
-const MOST_TALLIES: usize = 64;
+const MAX_TALLIES: usize = 64;
 /// What one save takes of them: D1 takes parameters of 2 MB.
 const SAVED_TALLIES: usize = 16;
-const MOST_CARS: usize = 512;
-const MOST_CALLS: usize = 512;
+const MAX_CARS: usize = 512;
+const MAX_CALLS: usize = 512;
 
 const HOUR_MS: i64 = 3_600_000;
 const FACETS: usize = FacetName::ALL.len();
@@ -176,7 +176,7 @@ impl Usage {
         if let Some(car) = counts.car(market, vehicle) {
             car.views = car.views.saturating_add(1);
             car.last = car.last.max(now);
-        } else if counts.cars.len() < MOST_CARS {
+        } else if counts.cars.len() < MAX_CARS {
             let (market, vehicle) = (Rc::clone(market), Rc::clone(vehicle));
             counts.cars.push(Car {
                 mark: mark(&vehicle),
@@ -193,7 +193,7 @@ impl Usage {
     /// overdue.
     pub fn keep(self: &Rc<Self>, ports: &Ports, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
-        let is_full = counts.cars.len() >= MOST_CARS || counts.tallies.len() >= MOST_TALLIES;
+        let is_full = counts.cars.len() >= MAX_CARS || counts.tallies.len() >= MAX_TALLIES;
         let is_full = is_full && now >= counts.quiet_until;
         let wait_ms = match counts.due {
             Some(due) if !is_full && now.since_ms(due) < OVERDUE_MS => return,
@@ -257,7 +257,7 @@ impl Counts {
         let place =
             self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_of(market));
         let place = place.unwrap_or_else(|| {
-            if self.tallies.len() >= MOST_TALLIES {
+            if self.tallies.len() >= MAX_TALLIES {
                 self.tallies.remove(0);
             }
             let answers = [[Sum::default(); Answered::WORDS.len()]; FACETS];
@@ -289,7 +289,7 @@ impl Counts {
     /// the next time.
     fn take(&mut self, now: Timestamp) -> (Vec<Tally>, Vec<Car>) {
         self.due = None;
-        let is_full = self.cars.len() >= MOST_CARS;
+        let is_full = self.cars.len() >= MAX_CARS;
         let cars = std::mem::take(&mut self.cars);
         let (cars, young) = cars
             .into_iter()
@@ -310,7 +310,7 @@ impl Counts {
                 sum.add(*old);
             }
             old.calls.into_iter().for_each(|calls| tally.call(calls));
-        } else if self.tallies.len() < MOST_TALLIES {
+        } else if self.tallies.len() < MAX_TALLIES {
             self.tallies.insert(0, old);
         }
     }
@@ -319,7 +319,7 @@ impl Counts {
         if let Some(car) = self.car(&old.market, &old.vehicle) {
             car.views = car.views.saturating_add(old.views);
             car.first = car.first.min(old.first);
-        } else if self.cars.len() < MOST_CARS {
+        } else if self.cars.len() < MAX_CARS {
             self.cars.push(old);
         }
     }
@@ -341,7 +341,7 @@ impl Tally {
         };
         if let Some(old) = self.calls.iter_mut().find(is_it) {
             old.number = old.number.saturating_add(new.number);
-        } else if self.calls.len() < MOST_CALLS {
+        } else if self.calls.len() < MAX_CALLS {
             self.calls.push(new);
         }
     }
@@ -433,7 +433,7 @@ mod tests {
     }
 
     fn de() -> Rc<Market> {
-        market(include_str!("../../tests/fixtures/market.toml"))
+        market(include_str!("../tests/fixtures/market.toml"))
     }
 
     fn hit(usage: &Usage, market: &Rc<Market>, now: Timestamp) {
@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn ok_hours_and_other_origins_are_told_apart_and_the_same_market_is_not() {
         let (usage, now) = (Usage::default(), Timestamp(1_795_161_600_000));
-        let text = include_str!("../../tests/fixtures/market.toml");
+        let text = include_str!("../tests/fixtures/market.toml");
         let other = market(
             &text
                 .replace("origins.recalls]", "origins.recalls2]")
@@ -559,15 +559,15 @@ mod tests {
         }
         {
             let counts = usage.0.borrow();
-            assert_eq!((counts.cars.len(), counts.tallies.len()), (MOST_CARS, MOST_TALLIES));
-            assert!(counts.tallies.iter().all(|tally| tally.calls.len() <= MOST_CALLS));
+            assert_eq!((counts.cars.len(), counts.tallies.len()), (MAX_CARS, MAX_TALLIES));
+            assert!(counts.tallies.iter().all(|tally| tally.calls.len() <= MAX_CALLS));
         }
         usage.keep(&ports, ports.clock.now());
         world.run_background_for(0);
         assert_eq!(ports.clock.now(), now, "nobody waited");
         assert_eq!(
             sent(&world).last().map(|(_, rows)| rows.matches("car").count()),
-            Some(MOST_CARS)
+            Some(MAX_CARS)
         );
     }
 

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::json;
-use crate::api::problem::Problem;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::json;
+use crate::http::problem::Problem;
 use crate::vehicle::{CheckDigit, Vin};
 
 #[derive(Deserialize)]
@@ -41,7 +41,10 @@ struct Links {
 }
 
 /// Validates a VIN and answers with the car's id.
-pub(in crate::api) async fn create(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+pub(in crate::http) async fn create(
+    context: &Context<'_>,
+    market: &str,
+) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let body = context.body("application/json").await?;
     let lookup: Lookup = json::read(&body, "/vin", r#"{"vin": "…"}"#)?;
@@ -56,7 +59,7 @@ pub(in crate::api) async fn create(context: &Context<'_>, market: &str) -> Resul
         links: Links { page: format!("/{}/vehicles/{id}", market.code) },
     };
     let body = serde_json::to_string(&found).unwrap_or_default(); // OK because it holds texts only.
-    Ok(Answer::json(200, body))
+    Ok(Response::json(200, body))
 }
 
 /// A European VIN has no check digit, so only a North American one can fail it.

@@ -9,7 +9,7 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::lease::NOW_MS;
+use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 
 /// The columns that the hash covers, in the order of its text.
@@ -37,7 +37,7 @@ const CONTEXT: &str = "kerbside audit 1\n";
 /// `LOOKUP_KEY`, behind the keyed hashes of cars, is one secret and never rotates.
 const LOOKUP_KEY_ID: i64 = 1;
 /// How often an action tries to be the next in the chain.
-const MOST_TRIES: u32 = 24;
+const MAX_TRIES: u32 = 24;
 
 /// A condition for every statement of an action: its entry is in. `?1` is the entry's hash.
 pub const IS_AUDITED: &str = "EXISTS (SELECT 1 FROM audit WHERE hash = ?1)";
@@ -123,7 +123,7 @@ pub async fn act(
 ) -> Result<Audited, AuditError> {
     let first = ports.db.batch(vec![read_tail()]).await?;
     let mut tail = tail(first.first());
-    for attempt in 1..=MOST_TRIES {
+    for attempt in 1..=MAX_TRIES {
         let row = row(entry, &tail);
         let hash = hash(&row);
         let mut statements = vec![append(&row, &hash)];

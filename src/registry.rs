@@ -4,9 +4,9 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
-use super::lookups::Lookups;
-use super::purge::{self, Purges};
-use super::sealing::{SealingRing, SealingRingError};
+use crate::cache::Lookups;
+use crate::cache::purge::{self, Purges};
+use crate::cache::{SealingRing, SealingRingError};
 use crate::market::published::{self, DirectoryEntry};
 use crate::market::{Map, Market, MarketCode};
 use crate::ports::{Ports, StoreError, Timestamp};
@@ -217,7 +217,7 @@ mod tests {
     use crate::ports::fake::World;
 
     fn publish(world: &World, name: &str) {
-        let text = include_str!("../../tests/fixtures/market.toml").replace("Deutschland", name);
+        let text = include_str!("../tests/fixtures/market.toml").replace("Deutschland", name);
         let json = crate::market::compile("market.toml", &text).expect("valid").json;
         world.markets.borrow_mut().insert("market:de".into(), json);
     }

@@ -31,7 +31,7 @@ pub enum BodyError {
 }
 
 /// A call.
-pub struct Call {
+pub struct Request {
     /// As sent: upper case for every verb that is known.
     pub method: String,
     /// Percent-encoded, without the query.
@@ -42,7 +42,7 @@ pub struct Call {
     pub incoming: Box<dyn Incoming>,
 }
 
-impl Call {
+impl Request {
     /// The first value of a query parameter, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes())
@@ -52,11 +52,11 @@ impl Call {
 }
 
 /// A body that comes in parts: server-sent events.
-pub struct Events(pub LocalBoxStream<'static, String>);
+pub struct EventStream(pub LocalBoxStream<'static, String>);
 
-impl fmt::Debug for Events {
+impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
+        f.write_str("EventStream")
     }
 }
 
@@ -68,11 +68,11 @@ pub type Header = (&'static str, Cow<'static, str>);
 pub const HEAD_BYTES: usize = 2_048;
 
 /// Room for those that nearly every answer has.
-const MOST_HEADERS: usize = 16;
+const MAX_HEADERS: usize = 16;
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Each name once.
@@ -80,14 +80,14 @@ pub struct Answer {
     /// UTF-8. Sent for every verb but `HEAD`.
     pub body: String,
     /// What follows the body as it comes. Where it is dropped, work that others can use goes on.
-    pub events: Option<Events>,
+    pub events: Option<EventStream>,
     /// The problem's slug, for telemetry.
     pub problem: Option<&'static str>,
     /// One of the many of which not each is worth a line of the log.
     pub is_ordinary: bool,
 }
 
-impl Answer {
+impl Response {
     /// An answer with a body.
     pub fn new(status: u16, content_type: &'static str, body: String) -> Self {
         let mut answer = Self { body, ..Self::without_body(status) };
@@ -97,7 +97,7 @@ impl Answer {
 
     /// An answer that is its head.
     pub fn without_body(status: u16) -> Self {
-        let headers = Vec::with_capacity(MOST_HEADERS);
+        let headers = Vec::with_capacity(MAX_HEADERS);
         Self {
             status,
             headers,
@@ -111,7 +111,7 @@ impl Answer {
     /// Server-sent events.
     pub fn events(events: LocalBoxStream<'static, String>) -> Self {
         let mut answer = Self::new(200, "text/event-stream", String::new());
-        answer.events = Some(Events(events));
+        answer.events = Some(EventStream(events));
         answer.with("cache-control", "private, no-store")
     }
 

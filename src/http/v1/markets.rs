@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 
-use crate::api::call::Answer;
-use crate::api::context::Context;
-use crate::api::problem::Problem;
-use crate::cache;
+use crate::http::call::Response;
+use crate::http::context::Context;
+use crate::http::problem::Problem;
 use crate::market::{FacetName, Market, MarketCode, OwnershipMethod, RegionCode};
+use crate::registry;
 
 /// How long browsers and caches may keep it: a new market shows within a minute.
 const CACHE_CONTROL: &str = "public, max-age=30";
@@ -68,8 +68,8 @@ struct Ownership {
 }
 
 /// The markets of this region.
-pub(in crate::api) async fn list(context: &Context<'_>) -> Answer {
-    let directory = cache::directory(&context.ports, &context.app.memory).await;
+pub(in crate::http) async fn list(context: &Context<'_>) -> Response {
+    let directory = registry::directory(&context.ports, &context.app.memory).await;
     let served = directory.iter().filter(|entry| context.serves(entry));
     let markets = served.map(|entry| Entry {
         code: &entry.code,
@@ -81,7 +81,7 @@ pub(in crate::api) async fn list(context: &Context<'_>) -> Answer {
 }
 
 /// One market.
-pub(in crate::api) async fn one(context: &Context<'_>, market: &str) -> Result<Answer, Problem> {
+pub(in crate::http) async fn one(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     Ok(json(&describe(&market)))
 }
@@ -111,7 +111,7 @@ fn links(code: &MarketCode) -> Links {
     Links { this: format!("/api/v1/{code}"), page: format!("/{code}/") }
 }
 
-fn json(wire: &impl Serialize) -> Answer {
+fn json(wire: &impl Serialize) -> Response {
     let body = serde_json::to_string(wire).unwrap_or_default(); // OK because it holds texts only.
-    Answer::json(200, body).with("cache-control", CACHE_CONTROL)
+    Response::json(200, body).with("cache-control", CACHE_CONTROL)
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::App;
-use super::call::{BodyError, Call};
+use super::call::{BodyError, Request};
 use super::problem::{Problem, Slug};
 use super::trace::{self, Trace};
 use crate::cache;
@@ -13,19 +13,20 @@ use crate::flow;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
 use crate::ports::{Events, Ports, Timestamp};
+use crate::registry;
 use crate::telemetry::{Event, Field, Level, field};
 use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
 
 /// Bytes of a request body at the most: a VIN with much around it.
-const LONGEST_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 16 * 1024;
 
 /// One call at work.
 pub(super) struct Context<'a> {
     pub(super) app: &'a App,
     /// The application's ports; what is emitted through them carries this call's ids.
     pub(super) ports: Ports,
-    pub(super) call: Call,
+    pub(super) request: Request,
     /// A UUID, version 4.
     pub(super) request_id: Arc<str>,
     pub(super) trace: Trace,
@@ -33,14 +34,16 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(app: &'a App, call: Call) -> Self {
+    pub(super) fn new(app: &'a App, request: Request) -> Self {
         // All at once: randomness has its price by the call.
         let mut random = [0; trace::RANDOM + 16];
         app.ports.random.fill(&mut random);
         let (for_trace, for_request) = random.split_at(trace::RANDOM);
-        let parent = call.incoming.header("traceparent");
-        let state =
-            parent.as_ref().and_then(|_| call.incoming.header("tracestate")).map(Cow::into_owned);
+        let parent = request.incoming.header("traceparent");
+        let state = parent
+            .as_ref()
+            .and_then(|_| request.incoming.header("tracestate"))
+            .map(Cow::into_owned);
         let trace = Trace::new(parent.as_deref(), state, for_trace);
         let request_id: Arc<str> = uuid(for_request).into();
         let tagged = Tagged {
@@ -51,24 +54,24 @@ impl<'a> Context<'a> {
             ],
         };
         let ports = Ports { events: Rc::new(tagged), ..app.ports.clone() };
-        Self { app, ports, call, request_id, trace, started: app.ports.clock.now() }
+        Self { app, ports, request, request_id, trace, started: app.ports.clock.now() }
     }
 
     /// The verb, or `other` for one that is in no table: callers can send any word.
     pub(super) fn known_method(&self) -> &'static str {
         const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        KNOWN.into_iter().find(|known| *known == self.call.method).unwrap_or("other")
+        KNOWN.into_iter().find(|known| *known == self.request.method).unwrap_or("other")
     }
 
     /// Whether the caller asks for JSON rather than a page.
     pub(super) fn wants_json(&self) -> bool {
-        let accept = self.call.incoming.header("accept").unwrap_or_default();
+        let accept = self.request.incoming.header("accept").unwrap_or_default();
         accept.contains("json") && !accept.contains("text/html")
     }
 
     /// Whether the caller asks for server-sent events.
     pub(super) fn wants_events(&self) -> bool {
-        let accept = self.call.incoming.header("accept").unwrap_or_default();
+        let accept = self.request.incoming.header("accept").unwrap_or_default();
         accept.split(',').any(|range| {
             let mut parts = range.split(';').map(str::trim);
             let is_refused =
@@ -84,7 +87,7 @@ impl<'a> Context<'a> {
         if !MarketCode::is_one(segment) {
             return Err(Problem::new(Slug::UnknownMarket));
         }
-        let directory = cache::directory(&self.ports, &self.app.memory).await;
+        let directory = registry::directory(&self.ports, &self.app.memory).await;
         let entry = directory.iter().find(|entry| entry.code.as_str() == segment);
         let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));
         let code = code.map_err(|_| Problem::new(Slug::UnknownMarket))?;
@@ -95,13 +98,13 @@ impl<'a> Context<'a> {
             None if !directory.is_empty() => return Err(Problem::new(Slug::UnknownMarket)),
             _ => {}
         }
-        let market = cache::market(&self.ports, &self.app.memory, &code).await;
+        let market = registry::market(&self.ports, &self.app.memory, &code).await;
         match market {
             Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
             Ok(market) => {
                 Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref()))))
             }
-            Err(cache::MarketError::Unknown) if entry.is_none() => {
+            Err(registry::MarketError::Unknown) if entry.is_none() => {
                 Err(Problem::new(Slug::UnknownMarket))
             }
             Err(_) => Err(Problem::new(Slug::MarketUnavailable)),
@@ -206,9 +209,9 @@ impl<'a> Context<'a> {
         car: Car<'_>,
         facets: Vec<FacetName>,
         sealing: Rc<cache::SealingRing>,
-    ) -> Result<flow::Request, Problem> {
+    ) -> Result<flow::FlowRequest, Problem> {
         let vin = car.vin.map_or_else(|| self.vin(car.id), Ok)?;
-        Ok(flow::Request {
+        Ok(flow::FlowRequest {
             market: Rc::clone(market),
             vin,
             lookup: car.lookup,
@@ -223,7 +226,7 @@ impl<'a> Context<'a> {
 
     /// The body, where it is of the media type and not too long.
     pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
-        let sent = self.call.incoming.header("content-type").unwrap_or_default();
+        let sent = self.request.incoming.header("content-type").unwrap_or_default();
         let essence = sent.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case(media_type) {
             return Err(Problem::with_detail(
@@ -231,16 +234,19 @@ impl<'a> Context<'a> {
                 format!("Send {media_type}."),
             ));
         }
-        let length =
-            self.call.incoming.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        let length = self
+            .request
+            .incoming
+            .header("content-length")
+            .and_then(|text| text.parse::<usize>().ok());
         let too_large = Problem::with_detail(
             Slug::PayloadTooLarge,
-            format!("At most {LONGEST_BODY} bytes are read."),
+            format!("At most {MAX_BODY} bytes are read."),
         );
-        if length.is_some_and(|length| length > LONGEST_BODY) {
+        if length.is_some_and(|length| length > MAX_BODY) {
             return Err(too_large);
         }
-        self.call.incoming.body(LONGEST_BODY).await.map_err(|error| match error {
+        self.request.incoming.body(MAX_BODY).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large,
             BodyError::Broken => {
                 Problem::with_detail(Slug::InvalidRequest, "The request body broke off.")

@@ -9,13 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::Operator;
-use crate::api::context::Context;
-use crate::api::problem::{Problem, Slug};
+use crate::http::context::Context;
+use crate::http::problem::{Problem, Slug};
 use crate::telemetry::{Event, Level, field};
 
 const SECRET: &str = "OPERATOR_TOKENS";
 /// Longer ones are not hashed.
-const LONGEST_TOKEN: usize = 512;
+const MAX_TOKEN: usize = 512;
 /// A visitor's session (RFC 10017).
 const SESSION_COOKIE: &str = "__Host-Http-session";
 const REALM: &str = "Bearer realm=\"kerbside operators\"";
@@ -30,13 +30,13 @@ type Tokens = Vec<(String, [u8; 32])>;
 pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
     let tokens = context.ports.secrets.get(SECRET).and_then(|secret| parse(&secret));
     let tokens = tokens.ok_or_else(|| not_configured(context))?;
-    let Some(sent) = context.call.incoming.header("authorization") else {
+    let Some(sent) = context.request.incoming.header("authorization") else {
         return Err(unauthorised(
             REALM.to_owned(),
             "Send an operator's token: Authorization: Bearer ….",
         ));
     };
-    let cookies = context.call.incoming.header("cookie").unwrap_or_default();
+    let cookies = context.request.incoming.header("cookie").unwrap_or_default();
     if cookies
         .split([';', ','])
         .any(|cookie| cookie.trim().split('=').next() == Some(SESSION_COOKIE))
@@ -50,7 +50,7 @@ pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
         .map(|(_, token)| token);
     let name = token
         .map(str::trim)
-        .filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()))
+        .filter(|token| (1..=MAX_TOKEN).contains(&token.len()))
         .and_then(|token| find(&tokens, &Sha256::digest(token).into()));
     name.map(|name| Operator { name }).ok_or_else(|| {
         let failures = context.app.memory.count_failure(context.started);
@@ -87,7 +87,7 @@ fn parse(secret: &str) -> Option<Tokens> {
 }
 
 /// Whether operators are configured, for `/readyz`.
-pub(in crate::api) fn is_configured(context: &Context<'_>) -> bool {
+pub(in crate::http) fn is_configured(context: &Context<'_>) -> bool {
     context.ports.secrets.get(SECRET).and_then(|secret| parse(&secret)).is_some()
 }
 

@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::context::Context;
-use crate::api::json;
-use crate::api::problem::{Problem, Slug};
+use crate::http::context::Context;
+use crate::http::json;
+use crate::http::problem::{Problem, Slug};
 use crate::market::MarketCode;
 use crate::vehicle::Vin;
 
 /// Characters of a reason at the most.
-const LONGEST_REASON: usize = 200;
+const MAX_REASON: usize = 200;
 
 /// A body that is being read.
 pub(super) struct Form {
@@ -86,8 +86,8 @@ impl Form {
     /// Why it is done, for the audit. A VIN has no place in it.
     pub(super) fn reason(&mut self) -> Option<String> {
         let reason = self.text("/reason")?;
-        if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
-            self.wrong("/reason", format!("At most {LONGEST_REASON} characters on one line."));
+        if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
+            self.wrong("/reason", format!("At most {MAX_REASON} characters on one line."));
         } else if holds_vin(&reason) {
             self.wrong(
                 "/reason",

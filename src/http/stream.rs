@@ -12,12 +12,12 @@ use futures::StreamExt as _;
 use futures::future::{Either, select};
 use futures::stream;
 
-use super::call::Answer;
+use super::call::Response;
 use super::context::{Context, Counter};
 use super::document;
 use super::problem::{Problem, Slug};
-use crate::api::context::Car;
 use crate::flow::{Flow, Running, State};
+use crate::http::context::Car;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
 
@@ -63,7 +63,7 @@ pub(super) async fn document(
     id: &str,
     car: Car<'_>,
     facets: Vec<FacetName>,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
     let write = move |part: &Part, flow: &Flow| match part {
         Part::Document => Some(("document", document::document(&market_here, &id, flow))),
@@ -83,7 +83,7 @@ pub(super) async fn answer(
     facets: Vec<FacetName>,
     write: Box<Write>,
     says_all: bool,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let (running, counter) = context.start_flow(market, car, facets).await?;
     let flow = running.answer();
     if flow.unknown_vehicle {
@@ -98,7 +98,7 @@ pub(super) async fn answer(
         let text = source.next().await?;
         Some((text, source))
     });
-    Ok(Answer::events(events.boxed_local()))
+    Ok(Response::events(events.boxed_local()))
 }
 
 impl Drop for Source {

@@ -1,0 +1,5 @@
+//! What the operators' privacy tools do with stored data: erasure, inspection, re-sealing.
+
+pub mod erasure;
+pub mod inspection;
+pub mod resealing;
