@@ -100,7 +100,7 @@ pub enum AuditError {
 }
 
 impl From<StoreError> for AuditError {
-    fn from(StoreError: StoreError) -> Self {
+    fn from(_: StoreError) -> Self {
         Self::Store
     }
 }

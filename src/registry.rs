@@ -235,10 +235,10 @@ mod tests {
         assert_eq!(name().as_deref(), Ok("Eins"), "for ten seconds");
         world.advance_s(10);
         assert_eq!(name().as_deref(), Ok("Zwei"));
-        world.stores_fail.set(true);
+        world.stores_fail.set(Some(StoreError::Unavailable));
         world.advance_s(3600);
         assert_eq!(name().as_deref(), Ok("Zwei"), "KV fails");
-        world.stores_fail.set(false);
+        world.stores_fail.set(None);
         world.advance_s(10);
         world.markets.borrow_mut().insert("market:de".into(), "{}".into());
         assert_eq!(name().as_deref(), Ok("Zwei"), "what lies in KV is damaged");
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn err_unavailable_is_not_unknown() {
         let world = World::new();
-        world.stores_fail.set(true);
+        world.stores_fail.set(Some(StoreError::Unavailable));
         let code = MarketCode::new("de").expect("a code");
         let found = world.run(market(&world.ports(), &Memory::default(), &code));
         assert_eq!(found.map(|_| ()), Err(MarketError::Unavailable));

@@ -426,6 +426,7 @@ const ADD_VIEWS: &str = "UPDATE vehicle SET views = views + (seen.value ->> 2), 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::StoreError;
     use crate::ports::fake::World;
 
     fn market(text: &str) -> Rc<Market> {
@@ -495,13 +496,13 @@ mod tests {
     fn ok_what_fails_is_kept_and_who_was_ended_is_replaced() {
         let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
         let ports = world.ports();
-        world.stores_fail.set(true);
+        world.stores_fail.set(Some(StoreError::Unavailable));
         hit(&usage, &market, ports.clock.now());
         usage.viewed(&market, &"abc".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
         world.run_background();
         assert_eq!(world.events.borrow().len(), 1);
-        world.stores_fail.set(false);
+        world.stores_fail.set(None);
         hit(&usage, &market, ports.clock.now());
         usage.viewed(&market, &"abc".into(), ports.clock.now());
         usage.keep(&ports, ports.clock.now());
@@ -575,14 +576,14 @@ mod tests {
     fn ok_after_a_long_failure_everything_is_saved_in_parts() {
         let (world, usage, market) = (World::new(), Rc::new(Usage::default()), de());
         let ports = world.ports();
-        world.stores_fail.set(true);
+        world.stores_fail.set(Some(StoreError::Unavailable));
         for _ in 0..40 {
             hit(&usage, &market, ports.clock.now());
             usage.keep(&ports, ports.clock.now());
             world.run_background();
             world.advance_s(3_600);
         }
-        world.stores_fail.set(false);
+        world.stores_fail.set(None);
         let failed = world.statements().len();
         for _ in 0..3 {
             usage.keep(&ports, ports.clock.now());

@@ -165,7 +165,7 @@ impl FacetStore {
         tier: Tier,
     ) -> Result<Look, StoreError> {
         let results = self.ask(vec![self.news(tier, known), self.standing(origin, for_ms)]).await?;
-        let [rows, standing] = results.as_slice() else { return Err(StoreError) };
+        let [rows, standing] = results.as_slice() else { return Err(StoreError::Rejected) };
         let rows = envelopes(rows);
         let generations =
             rows.iter().map(|(facet, envelope)| (*facet, envelope.generation)).collect();
@@ -309,7 +309,7 @@ impl FacetStore {
         self.ports
             .within(PATIENCE_MS, self.ports.db.batch(statements))
             .await
-            .unwrap_or(Err(StoreError))
+            .unwrap_or(Err(StoreError::Timeout))
     }
 
     /// Has the record do something that no answer waits for.
@@ -317,7 +317,7 @@ impl FacetStore {
         self.ports
             .within(WRITE_PATIENCE_MS, self.ports.db.batch(statements))
             .await
-            .unwrap_or(Err(StoreError))
+            .unwrap_or(Err(StoreError::Timeout))
     }
 
     /// Market and car, the first two parameters of every statement.

@@ -8,9 +8,9 @@ use super::*;
 use crate::disclosure;
 use crate::market::compile;
 use crate::origin::ErrorToken;
-use crate::ports::OriginHttpError;
 use crate::ports::fake::{ScriptedResponse, World};
 use crate::ports::sqlite;
+use crate::ports::{OriginHttpError, StoreError};
 
 const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand><Model>911</Model>\
     <ModelYear>1996</ModelYear></Vehicle></GetVehicleResponse></e:Body></e:Envelope>";
@@ -339,7 +339,7 @@ fn ok_a_mapping_that_was_corrected_is_not_met_in_the_cache() {
 fn ok_stores_that_fail_cost_speed_only() {
     let (master, equipment, recalls) = good();
     let case = Case::new(&master, &equipment, &recalls);
-    case.world.stores_fail.set(true);
+    case.world.stores_fail.set(Some(StoreError::Unavailable));
     assert_eq!(states(&case.run()), ["fetched", "fetched", "fetched"]);
     case.world.run_background();
     assert_eq!(states(&case.run()), ["hit", "hit", "hit"], "the isolate remembers for seconds");

@@ -113,7 +113,7 @@ async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
     Ok(codes)
 }
 
-fn failed(StoreError: StoreError) -> Problem {
+fn failed(_: StoreError) -> Problem {
     Problem::with_detail(
         Slug::ServiceUnavailable,
         "A store (D1 or KV) did not answer. Nothing was changed; try again.",

@@ -110,9 +110,7 @@ pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
                 report.removed.iter().fold(event, |event, (table, rows)| event.with(table, *rows));
             event.with(field::MORE, report.more).with(field::DURATION_MS, report.took_ms)
         }
-        Err(StoreError) => {
-            Event::new(Level::Error, "retention could not go on: the database failed")
-        }
+        Err(_) => Event::new(Level::Error, "retention could not go on: the database failed"),
     };
     ports.events.emit(event);
     result
@@ -383,8 +381,8 @@ mod tests {
     #[test]
     fn err_a_database_that_fails_is_said() {
         let world = World::new();
-        world.stores_fail.set(true);
-        assert_eq!(world.run(run(&world.ports())), Err(StoreError));
+        world.stores_fail.set(Some(StoreError::Unavailable));
+        assert_eq!(world.run(run(&world.ports())), Err(StoreError::Unavailable));
         assert_eq!(world.events.borrow().len(), 1);
     }
 }

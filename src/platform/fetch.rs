@@ -68,13 +68,14 @@ impl Assets for StaticFiles {
         let files = self.0.clone();
         async move {
             // The host is not looked at: the binding serves by path.
-            let answer =
-                files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError)?;
-            let answer = Promised::new(&answer).await.map_err(|_| StoreError)?;
-            let answer: Response = answer.dyn_into().map_err(|_| StoreError)?;
-            let text = answer.text().map_err(|_| StoreError)?;
-            let text = Promised::new(&text).await.map_err(|_| StoreError)?.as_string();
-            text.filter(|_| answer.ok()).ok_or(StoreError)
+            let answer = files
+                .fetch(&format!("https://assets.local{path}"))
+                .map_err(|_| StoreError::Unavailable)?;
+            let answer = Promised::new(&answer).await.map_err(|_| StoreError::Unavailable)?;
+            let answer: Response = answer.dyn_into().map_err(|_| StoreError::Unavailable)?;
+            let text = answer.text().map_err(|_| StoreError::Unavailable)?;
+            let text = Promised::new(&text).await.map_err(|_| StoreError::Unavailable)?.as_string();
+            text.filter(|_| answer.ok()).ok_or(StoreError::Unavailable)
         }
         .boxed_local()
     }

@@ -179,7 +179,7 @@ fn values(params: &[DbValue]) -> Array {
 fn rows(result: &JsValue) -> Result<Rows, StoreError> {
     let rows = Reflect::get(result, &"results".into()).map_err(logged)?;
     let text = js_sys::JSON::stringify(&rows).map_err(logged)?;
-    serde_json::from_str(&String::from(text)).map_err(|_| StoreError)
+    serde_json::from_str(&String::from(text)).map_err(|_| StoreError::Rejected)
 }
 
 /// The runtime's own words go to the log; they name bindings and limits, never a stored value.
@@ -194,5 +194,23 @@ fn logged(error: JsValue) -> StoreError {
         "{}",
         serde_json::json!({"level": "error", "message": "a store refused", "cause": text})
     );
-    StoreError
+    store_error(&text)
+}
+
+/// SQLite's result codes for what fails each time.
+const REJECTIONS: [&str; 5] =
+    ["SQLITE_ERROR", "SQLITE_TOOBIG", "SQLITE_RANGE", "SQLITE_MISMATCH", "SQLITE_AUTH"];
+
+/// Maps D1's error text to its cause. The text ends in SQLite's result code.
+fn store_error(text: &str) -> StoreError {
+    let has = |word: &str| text.contains(word);
+    if has("SQLITE_CONSTRAINT") {
+        StoreError::Conflict
+    } else if REJECTIONS.into_iter().any(has) {
+        StoreError::Rejected
+    } else if has("timeout") || has("timed out") {
+        StoreError::Timeout
+    } else {
+        StoreError::Unavailable
+    }
 }

@@ -86,8 +86,8 @@ pub struct World {
     pub secrets: RefCell<BTreeMap<String, String>>,
     /// What was emitted.
     pub events: RefCell<Vec<Event>>,
-    /// With `true`, stores fail.
-    pub stores_fail: Cell<bool>,
+    /// The error that every store operation ends with, if any.
+    pub stores_fail: Cell<Option<StoreError>>,
     /// Milliseconds that a read of KV and a batch of the database take.
     pub stores_take_ms: Cell<u32>,
     random: Cell<u64>,
@@ -353,7 +353,7 @@ impl Kv for Store {
     ) -> LocalBoxFuture<'static, Result<Vec<Option<String>>, StoreError>> {
         let values = (self.of)(&self.world).borrow();
         let found = keys.iter().map(|key| values.get(key).cloned()).collect();
-        let result = if self.world.stores_fail.get() { Err(StoreError) } else { Ok(found) };
+        let result = self.world.stores_fail.get().map_or(Ok(found), Err);
         self.world.later(result)
     }
 
@@ -363,22 +363,18 @@ impl Kv for Store {
         value: String,
         _ttl_s: u64,
     ) -> LocalBoxFuture<'static, Result<(), StoreError>> {
-        let result = if self.world.stores_fail.get() {
-            Err(StoreError)
-        } else {
+        let result = self.world.stores_fail.get().map_or(Ok(()), Err);
+        if result.is_ok() {
             (self.of)(&self.world).borrow_mut().insert(key, value);
-            Ok(())
-        };
+        }
         std::future::ready(result).boxed_local()
     }
 
     fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>> {
-        let result = if self.world.stores_fail.get() {
-            Err(StoreError)
-        } else {
+        let result = self.world.stores_fail.get().map_or(Ok(()), Err);
+        if result.is_ok() {
             (self.of)(&self.world).borrow_mut().remove(&key);
-            Ok(())
-        };
+        }
         std::future::ready(result).boxed_local()
     }
 }
@@ -391,8 +387,8 @@ impl Db for Handle {
         statements: Vec<Statement>,
     ) -> LocalBoxFuture<'static, Result<Vec<Rows>, StoreError>> {
         self.0.statements.borrow_mut().extend(statements.iter().cloned());
-        if self.0.stores_fail.get() {
-            return self.0.later(Err(StoreError));
+        if let Some(error) = self.0.stores_fail.get() {
+            return self.0.later(Err(error));
         }
         let table = self.0.table.borrow();
         let scripted = |statement: &Statement| table.as_ref().and_then(|table| table(statement));

@@ -395,10 +395,10 @@ fn err_more_purges_than_requests_can_look_through() {
 fn err_a_purge_that_kv_does_not_take_is_told() {
     let app = TestApp::new();
     stored(&app, CAR);
-    app.world.stores_fail.set(true);
+    app.world.stores_fail.set(Some(kerbside::ports::StoreError::Unavailable));
     let answer = send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft"}));
     assert_eq!(problem(&answer), (503, "service-unavailable".into()));
-    app.world.stores_fail.set(false);
+    app.world.stores_fail.set(None);
     post(&app, "purges", &json!({"market": "de", "kind": "soft"}));
 }
 

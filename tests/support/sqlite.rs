@@ -49,10 +49,18 @@ pub fn install(world: &Rc<World>) -> Rc<Connection> {
         clock.store(time.now().0, Ordering::Relaxed);
         batch(&database, statements).map_err(|error| {
             eprintln!("SQLite: {error}");
-            StoreError
+            store_error(&error)
         })
     });
     connection
+}
+
+/// The cause that D1 would report.
+fn store_error(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::Conflict,
+        _ => StoreError::Rejected,
+    }
 }
 
 /// Every cell of every table as text.

@@ -239,5 +239,5 @@ pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<Purges, Store
         }
     }
     // Others change the rules all the time, and each of them writes what there is.
-    written.and_then(|text| Purges::parse(&text)).ok_or(StoreError)
+    written.and_then(|text| Purges::parse(&text)).ok_or(StoreError::Unavailable)
 }

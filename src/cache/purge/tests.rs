@@ -3,9 +3,9 @@
 use super::*;
 use crate::audit;
 use crate::market::{Market, compile};
-use crate::ports::Ports;
 use crate::ports::fake::World;
 use crate::ports::sqlite;
+use crate::ports::{Ports, StoreError};
 
 const PUBLIC: &str = r#"{"make":"Porsche","model_year":1996,"power":{"value":210,"unit":"kW"}}"#;
 
@@ -318,7 +318,7 @@ fn ok_kv_says_in_the_end_what_d1_says() {
     assert_eq!(both.0, both.1);
     let text = world.markets.borrow().get("purges:de").cloned().expect("a list");
     assert_eq!(Purges::parse(&text), both.0.ok());
-    world.stores_fail.set(true);
+    world.stores_fail.set(Some(StoreError::Unavailable));
     assert!(world.run(publish(&ports, &market.code)).is_err());
 }
 

@@ -141,7 +141,7 @@ fn ok_without_the_record_kv_keeps_what_it_has() {
     let case = calm();
     case.see(Tier::Public);
     case.world.advance_s(700);
-    case.world.use_database(|_| Err(StoreError));
+    case.world.use_database(|_| Err(StoreError::Unavailable));
     let other = case.isolate();
     case.world.run(later(&other, 0, &[FacetName::Recalls], Tier::Public));
     case.world.run_background();

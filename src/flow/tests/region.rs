@@ -332,7 +332,7 @@ fn ok_one_refreshes_what_all_are_served_stale() {
 #[test]
 fn ok_without_the_record_answers_and_the_cache_go_on() {
     let case = calm();
-    case.world.use_database(|_| Err(StoreError));
+    case.world.use_database(|_| Err(StoreError::Unavailable));
     assert!(all(&case.see(Tier::Public), "fetched"));
     assert!(all(&case.isolate().see(Tier::Public), "hit"));
     assert_eq!(case.asked(), 3);
@@ -421,7 +421,7 @@ impl Kv for Rc<Edge> {
         written.retain(|(_, at)| now.since_ms(*at) < 1_000);
         if written.iter().any(|(known, _)| *known == key) {
             self.refused.set(self.refused.get() + 1);
-            return std::future::ready(Err(StoreError)).boxed_local();
+            return std::future::ready(Err(StoreError::Unavailable)).boxed_local();
         }
         written.push((key.clone(), now));
         self.store.put(key, value, ttl_s)

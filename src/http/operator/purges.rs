@@ -68,7 +68,7 @@ pub(super) async fn create(
         audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
     let declared = Declared::read(&done.results).ok_or_else(|| Problem::new(Slug::Internal))?;
     let (id, market) = (declared.rule.id, &market.code);
-    tell(context, market, vehicle.as_deref()).await.map_err(|StoreError| not_told(id))?;
+    tell(context, market, vehicle.as_deref()).await.map_err(|_| not_told(id))?;
     let mut body = Object::new();
     body.rows("purges", done.results.first().unwrap_or(&Vec::new()))
         .count("rows", declared.rows)
