@@ -5,11 +5,13 @@
 
 mod table;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 pub use table::{Class, Leaf, leaves};
 
-use crate::market::{FacetName, Map, Market, Tier};
+use crate::market::{FacetName, Market, Tier};
 
 /// A facet as far as a tier sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +24,7 @@ pub struct Projection {
 
 /// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for
 /// what no tier sees.
-fn tier_of(facet: FacetName, leaf: &Leaf, raised: &Map<String, Tier>) -> Option<Tier> {
+fn tier_of(facet: FacetName, leaf: &Leaf, raised: &BTreeMap<String, Tier>) -> Option<Tier> {
     if leaf.class == Class::Secret {
         return None;
     }
@@ -134,7 +136,7 @@ fn walk(
     path: &str,
     value: &Value,
     tier: Tier,
-    raised: &Map<String, Tier>,
+    raised: &BTreeMap<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
     match value {
@@ -173,7 +175,7 @@ fn walk_list(
     path: &str,
     elements: &[Value],
     tier: Tier,
-    raised: &Map<String, Tier>,
+    raised: &BTreeMap<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
     // A list is seen where any leaf below it is: an empty list would otherwise tell what its

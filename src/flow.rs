@@ -27,11 +27,12 @@ mod throttle;
 mod trace;
 mod work;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::cache::SealingRing;
 use crate::cache::purge::Purges;
-use crate::market::{FacetName, Map, Market, Tier};
+use crate::market::{FacetName, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
@@ -69,7 +70,7 @@ pub struct FlowRequest {
 #[derive(Debug)]
 pub struct Flow {
     /// The facets that were asked for.
-    pub facets: Map<FacetName, FacetResult>,
+    pub facets: BTreeMap<FacetName, FacetResult>,
     /// The required facets of the market that are not there, and why. Empty for a document.
     pub missing: Vec<(FacetName, Missing)>,
     /// Whether the origin of a required facet says that there is no such car.

@@ -12,7 +12,6 @@ mod condition;
 mod csv;
 mod encoding;
 mod file;
-mod map;
 mod mapping;
 mod names;
 mod pointer;
@@ -33,7 +32,6 @@ pub use file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol,
     Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
 };
-pub use map::Map;
 pub use mapping::{Conversion, Leaf};
 pub use names::{
     BindingName, FacetName, FacetSet, Locale, MarketCode, NameError, OriginName, RegionCode,

@@ -26,6 +26,8 @@ mod text;
 mod token;
 mod xml;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 pub use answer::{ParsedResponse, read};
@@ -41,7 +43,7 @@ pub use text::TextError;
 pub use token::Tokens;
 pub use xml::{XmlError, tree as xml_tree};
 
-use crate::market::{FacetName, Map, Market, MarketCode, Origin, OriginName, Protocol};
+use crate::market::{FacetName, Market, MarketCode, Origin, OriginName, Protocol};
 use crate::ports::{OriginHttpError, OriginRequest, OriginResponse, Ports, Timestamp};
 use crate::vehicle::Vin;
 
@@ -53,7 +55,7 @@ pub struct Question {
     /// `{market}`.
     pub market: MarketCode,
     /// `{facet.field}`, for what the origin needs. A field that is not stated is not there.
-    pub fields: Map<(FacetName, String), String>,
+    pub fields: BTreeMap<(FacetName, String), String>,
 }
 
 /// Asks one origin and reads its answer, all pages of it, in `left_ms` and the origin's timeout at

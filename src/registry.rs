@@ -2,13 +2,14 @@
 //! last good copy for as long as KV fails.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::cache::Lookups;
 use crate::cache::purge::{self, Purges};
 use crate::cache::{SealingRing, SealingRingError};
 use crate::market::published::{self, DirectoryEntry};
-use crate::market::{Map, Market, MarketCode};
+use crate::market::{Market, MarketCode};
 use crate::ports::{Ports, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
 use crate::vehicle::{KeyRing, KeyRingError};
@@ -21,7 +22,7 @@ const FAILURES_MS: i64 = 60_000;
 /// What an isolate remembers between requests: plain data with an age, never a future or a lock.
 #[derive(Default)]
 pub struct Memory {
-    markets: RefCell<Map<MarketCode, Remembered<Served>>>,
+    markets: RefCell<BTreeMap<MarketCode, Remembered<Served>>>,
     directory: RefCell<Option<Remembered<Rc<Vec<DirectoryEntry>>>>>,
     keys: RefCell<Option<Rc<KeyRing>>>,
     sealing: RefCell<Option<Rc<SealingRing>>>,

@@ -10,10 +10,12 @@
 mod record;
 mod tag;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::envelope::{Envelope, Stored};
-use crate::market::{self, FacetName, MarketCode, OriginName};
+use crate::market::{FacetName, MarketCode, OriginName};
 use crate::ports::{DbValue, Statement, Timestamp};
 pub use record::{Declared, MAX_RULES, Wish, YOUNG_MS, declare, live, publish, read_live, room};
 pub use tag::{Tag, TagError};
@@ -166,7 +168,7 @@ impl Purges {
 
     /// Applies the rules to the facets of a car: takes out what is purged hard, marks what is
     /// purged soft, and gives what a rule with a tag has hit: pass it to [`settle`].
-    pub fn apply(&self, vehicle: &str, facets: &mut market::Map<FacetName, Envelope>) -> Vec<Hit> {
+    pub fn apply(&self, vehicle: &str, facets: &mut BTreeMap<FacetName, Envelope>) -> Vec<Hit> {
         if self.rules.is_empty() || facets.is_empty() {
             return Vec::new();
         }

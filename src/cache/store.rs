@@ -6,6 +6,7 @@
 
 mod rows;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
@@ -17,7 +18,7 @@ use super::lease::{self, Claim, Lease, Standing};
 use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
 use crate::disclosure;
-use crate::market::{FacetName, Map, Market, OriginName, Tier};
+use crate::market::{FacetName, Market, OriginName, Tier};
 use crate::ports::db_clock::MAX_SKEW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -47,7 +48,7 @@ pub struct FacetStore {
 #[derive(Default)]
 pub struct Read {
     /// The facets, whatever their age.
-    pub found: Map<FacetName, Envelope>,
+    pub found: BTreeMap<FacetName, Envelope>,
     /// What came of the claims; empty where the record was not read.
     pub leases: Vec<(OriginName, Lease)>,
     /// The rows of the statement that went along; none where the record was not read.
@@ -62,9 +63,9 @@ pub struct Read {
 #[derive(Debug)]
 pub struct Look {
     /// What can be served.
-    pub facets: Map<FacetName, Envelope>,
+    pub facets: BTreeMap<FacetName, Envelope>,
     /// The generation of each row, also of what cannot be served.
-    pub generations: Map<FacetName, i64>,
+    pub generations: BTreeMap<FacetName, i64>,
     /// How the call stands.
     pub standing: Standing,
 }
@@ -109,7 +110,7 @@ impl FacetStore {
         facets: &[FacetName],
         tier: Tier,
         entry: Option<SharedStr>,
-        claims: impl FnOnce(&Map<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
+        claims: impl FnOnce(&BTreeMap<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
         rider: impl FnOnce() -> Statement,
     ) -> Read {
         let mut read = Read::default();
@@ -209,7 +210,7 @@ impl FacetStore {
     /// What KV should have while the record fails: what it has, and what has come. What is purged
     /// does not come back.
     pub async fn without_record(&self, facets: &[(FacetName, Envelope)]) -> Entry {
-        let mut all: Map<FacetName, Envelope> = self.entry_in_kv().await.into_iter().collect();
+        let mut all: BTreeMap<FacetName, Envelope> = self.entry_in_kv().await.into_iter().collect();
         for (facet, envelope) in facets {
             if all.get(facet).is_none_or(|old| old.generation <= envelope.generation) {
                 all.insert(*facet, envelope.clone());
@@ -231,7 +232,7 @@ impl FacetStore {
         if self.purges.is_empty() {
             return facets;
         }
-        let mut facets: Map<FacetName, Envelope> = facets.into_iter().collect();
+        let mut facets: BTreeMap<FacetName, Envelope> = facets.into_iter().collect();
         let hits = self.purges.apply(&self.vehicle, &mut facets);
         let statements = purge::settle(&self.market.code, &self.vehicle, &hits);
         if !statements.is_empty() {
@@ -329,7 +330,7 @@ impl FacetStore {
         &self,
         facets: &[FacetName],
         entry: Option<SharedStr>,
-    ) -> Map<FacetName, Envelope> {
+    ) -> BTreeMap<FacetName, Envelope> {
         let all = match entry {
             Some(entry) => self.usable(&entry),
             None => self.entry_in_kv().await,

@@ -102,7 +102,7 @@ fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
         all().filter(|leaf| leaf.class == Class::Personal).all(|leaf| leaf.floor == Tier::Owner)
     );
     let secret = Leaf { path: "code", parts: &[], floor: Tier::Public, class: Class::Secret };
-    assert_eq!(tier_of(FacetName::Identity, &secret, &Map::new()), None);
+    assert_eq!(tier_of(FacetName::Identity, &secret, &BTreeMap::new()), None);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 //! leaves takes nothing with them.
 
 use std::cell::{Ref, RefCell};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::settle::Outcome;
-use crate::market::{FacetName, Map};
+use crate::market::FacetName;
 
 /// A handle on the board of one request.
 #[derive(Clone, Default)]
@@ -16,7 +17,7 @@ pub(super) struct Board(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    outcomes: Map<FacetName, Outcome>,
+    outcomes: BTreeMap<FacetName, Outcome>,
     /// Counts outcomes.
     version: u32,
     /// Every call has ended.
@@ -31,7 +32,7 @@ struct State {
 
 impl Board {
     /// What has come so far.
-    pub(super) fn outcomes(&self) -> Ref<'_, Map<FacetName, Outcome>> {
+    pub(super) fn outcomes(&self) -> Ref<'_, BTreeMap<FacetName, Outcome>> {
         Ref::map(self.0.borrow(), |state| &state.outcomes)
     }
 

@@ -6,10 +6,11 @@
 //! other's marks: between them leases count (`cache`), and what a read was granted waits here for
 //! the call that needs it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::cache::{self, Envelope, Lease};
-use crate::market::{FacetName, FacetSet, Map, MarketCode, OriginName};
+use crate::market::{FacetName, FacetSet, MarketCode, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 use crate::text::SharedStr;
@@ -167,10 +168,10 @@ impl Cars {
         facets: impl Iterator<Item = (FacetName, u32)>,
         is_enough: impl Fn(&Envelope) -> bool,
         now: Timestamp,
-    ) -> Option<Map<FacetName, Envelope>> {
+    ) -> Option<BTreeMap<FacetName, Envelope>> {
         self.unfold(key);
         let car = self.find(key)?;
-        let mut recent = Map::new();
+        let mut recent = BTreeMap::new();
         for (facet, policy) in facets {
             recent.insert(
                 facet,
@@ -216,12 +217,12 @@ impl Cars {
         found: impl Iterator<Item = (FacetName, u32, Option<Envelope>)>,
         is_enough: impl Fn(&Envelope) -> bool,
         now: Timestamp,
-    ) -> Map<FacetName, Envelope> {
+    ) -> BTreeMap<FacetName, Envelope> {
         self.sweep(now);
         let (mut sequence, mut bytes) = (self.sequence, self.bytes);
         let car = self.car(key, now);
         car.reading = None;
-        let mut newest = Map::new();
+        let mut newest = BTreeMap::new();
         for (facet, policy, stored) in found {
             let is_newer = |recent: &Envelope| {
                 stored.as_ref().is_none_or(|old| old.generation < recent.generation)

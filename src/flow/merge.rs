@@ -1,10 +1,12 @@
 //! From what is stored and what has come to the answer of a flow.
 
+use std::collections::BTreeMap;
+
 use super::settle::{Outcome, Projected};
 use super::{FacetResult, Flow, FlowRequest, Missing, Provenance, State, Via};
 use crate::cache::{Envelope, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Map, Tier};
+use crate::market::{FacetName, Tier};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
@@ -101,7 +103,7 @@ fn from_envelope(
 /// Whether the required facets are there; leaves out what was fetched for them but not asked for.
 pub(super) fn verdict(
     request: &FlowRequest,
-    mut facets: Map<FacetName, FacetResult>,
+    mut facets: BTreeMap<FacetName, FacetResult>,
     answered: Timestamp,
     mut unknown_vehicle: bool,
 ) -> Flow {
@@ -117,7 +119,7 @@ pub(super) fn verdict(
             _ => {}
         }
     }
-    facets.retain(|facet| request.facets.contains(facet));
+    facets.retain(|facet, _| request.facets.contains(facet));
     // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing
     // of it.
     for facet in &request.facets {

@@ -1,5 +1,7 @@
 //! A flow at work: read what is stored, start what must be asked, look at what has come.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt as _;
 
 use super::board::Board;
@@ -9,7 +11,7 @@ use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
 use super::{Flow, FlowRequest, Memory, advice, merge, plan};
 use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
-use crate::market::{FacetName, Map, Market, Tier};
+use crate::market::{FacetName, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
 
@@ -23,9 +25,9 @@ pub struct Running {
     request: FlowRequest,
     plan: plan::Plan,
     store: FacetStore,
-    cached: Map<FacetName, Envelope>,
+    cached: BTreeMap<FacetName, Envelope>,
     /// What the caller sees of these beyond their public part.
-    projected: Map<FacetName, Projected>,
+    projected: BTreeMap<FacetName, Projected>,
     /// Served stale, or soon to be: refreshed after the answer.
     stale: Vec<FacetName>,
     /// What the calls bring; nothing where none was needed.
@@ -63,8 +65,8 @@ impl Running {
             request,
             plan,
             store,
-            cached: Map::new(),
-            projected: Map::new(),
+            cached: BTreeMap::new(),
+            projected: BTreeMap::new(),
             stale: Vec::new(),
             board: None,
             seen: 0,
@@ -89,7 +91,7 @@ impl Running {
             return;
         }
         let scope = settle::Scope { store: &self.store, market, tier: *tier };
-        let mut opened = Map::new();
+        let mut opened = BTreeMap::new();
         for (facet, envelope) in std::mem::take(&mut self.cached) {
             let Ok(projected) = settle::stored(scope, facet, &envelope) else {
                 continue;
@@ -153,7 +155,7 @@ impl Running {
 
     /// What is stored; or what landed a moment ago in this isolate, or is just being read by
     /// another request of it.
-    async fn read(&mut self, entry: Option<SharedStr>) -> Map<FacetName, Envelope> {
+    async fn read(&mut self, entry: Option<SharedStr>) -> BTreeMap<FacetName, Envelope> {
         let car = self.request.car();
         let joined = self.memory.cars().sequence();
         if let Some(recent) = self.recent(&car) {
@@ -165,7 +167,7 @@ impl Running {
         while may_join && self.memory.cars().read(&car, wanted, self.ports.clock.now()) {
             let pause = self.ports.timer.sleep(LOOK_MS);
             if self.deadline.bound(pause).await.is_none() {
-                return Map::new();
+                return BTreeMap::new();
             }
             if let Some(read) = self.read_by_another(joined) {
                 return read;
@@ -174,7 +176,7 @@ impl Running {
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
         let FlowRequest { market, tier, .. } = request;
         let has_failed = self.memory.cars().is_record_failing(clock.now());
-        let claims = |found: &Map<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
+        let claims = |found: &BTreeMap<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
             let is_enough = has_failed || is_known_absent(request, found, clock.now());
             (!is_enough).then(|| claims(market, lacking))
         };
@@ -216,7 +218,7 @@ impl Running {
     }
 
     /// What landed a moment ago, where that is all that is wanted.
-    fn recent(&self, car: &CarKey) -> Option<Map<FacetName, Envelope>> {
+    fn recent(&self, car: &CarKey) -> Option<BTreeMap<FacetName, Envelope>> {
         let facets = self
             .plan
             .wanted
@@ -227,10 +229,10 @@ impl Running {
     }
 
     /// What another request has read since, where that is all that is wanted.
-    fn read_by_another(&self, joined: u64) -> Option<Map<FacetName, Envelope>> {
+    fn read_by_another(&self, joined: u64) -> Option<BTreeMap<FacetName, Envelope>> {
         let car = self.request.car();
         let mut cars = self.memory.cars();
-        let mut read = Map::new();
+        let mut read = BTreeMap::new();
         for facet in &self.plan.wanted {
             let policy = cache::policy(*facet, &self.request.market);
             if let Landed::Envelope(envelope) = cars.since(&car, *facet, policy, joined)? {
@@ -283,13 +285,13 @@ impl Running {
     pub fn answer(&self) -> Flow {
         let now = self.ports.clock.now();
         if self.is_unknown {
-            return merge::verdict(&self.request, Map::new(), now, true);
+            return merge::verdict(&self.request, BTreeMap::new(), now, true);
         }
-        let none = Map::new();
+        let none = BTreeMap::new();
         let outcomes = self.board.as_ref().map(Board::outcomes);
-        let outcomes: &Map<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
+        let outcomes: &BTreeMap<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
         let read_ms = self.read_at.since_ms(self.request.started);
-        let mut facets = Map::new();
+        let mut facets = BTreeMap::new();
         for facet in &self.plan.wanted {
             let (outcome, projected) = (outcomes.get(facet), self.projected.get(facet));
             let cached = self.cached.get(facet).map(|envelope| (envelope, projected));
@@ -324,7 +326,7 @@ impl Drop for Running {
 /// Whether it is known that there is no such car.
 fn is_known_absent(
     request: &FlowRequest,
-    found: &Map<FacetName, Envelope>,
+    found: &BTreeMap<FacetName, Envelope>,
     now: Timestamp,
 ) -> bool {
     request.required().any(|facet| {

@@ -1,11 +1,12 @@
 //! From an origin's answer to facets: mapped, projected, wrapped for the stores.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Via;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, Map, Market, OriginName, Tier};
+use crate::market::{FacetName, Market, OriginName, Tier};
 use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, Question};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -100,13 +101,13 @@ pub(super) fn stored(
 pub(super) fn stored_fields(
     facet: FacetName,
     envelope: &Envelope,
-) -> Map<(FacetName, String), String> {
+) -> BTreeMap<(FacetName, String), String> {
     match &envelope.stored {
         Stored::Present { public, .. } => {
             let value = serde_json::from_str(public).unwrap_or_default();
             origin::usable_fields(facet, &value).collect()
         }
-        Stored::Absent => Map::new(),
+        Stored::Absent => BTreeMap::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! request is one, so it takes no more steps than that needs; whatever else it is goes the long way
 //! ([`super::Running`]), with what was read. Both come to the same answer.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::collapse::{CarKey, Glance};
@@ -9,7 +10,7 @@ use super::{FacetResult, Flow, Memory, deadline, merge, plan};
 use crate::cache::purge::Purges;
 use crate::cache::{self, Freshness, Stored};
 use crate::disclosure;
-use crate::market::{FacetName, FacetSet, Map, Market, Tier};
+use crate::market::{FacetName, FacetSet, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
 
@@ -111,7 +112,7 @@ fn wanted(steps: &[Step]) -> FacetSet {
 
 /// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
 fn flow(steps: &[Step], text: &SharedStr, now: Timestamp, read_ms: i64) -> Option<Flow> {
-    let mut facets: Map<FacetName, FacetResult> = Map::with_capacity(steps.len());
+    let mut facets: BTreeMap<FacetName, FacetResult> = BTreeMap::new();
     let mut lacking = wanted(steps);
     for (facet, envelope) in cache::entries(text) {
         let Some(step) = steps.iter().find(|step| step.facet == facet && step.is_wanted) else {

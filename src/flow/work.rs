@@ -10,6 +10,7 @@ mod region;
 
 pub(super) use region::claim;
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -30,7 +31,7 @@ use super::{FlowRequest, plan};
 use crate::cache::{
     self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look,
 };
-use crate::market::{FacetName, Map, Market, OriginName, Tier};
+use crate::market::{FacetName, Market, OriginName, Tier};
 use crate::origin::{self, ErrorToken, Failure, ParsedResponse, Question};
 use crate::ports::{Ports, Timestamp};
 
@@ -62,7 +63,7 @@ pub(super) struct Work {
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     board: Board,
     /// What was stored before: what is no newer is no news.
-    cached: Map<FacetName, Envelope>,
+    cached: BTreeMap<FacetName, Envelope>,
     /// Calls for which a lease must be had.
     unclaimed: Vec<usize>,
     /// What has come and is not stored yet, and since when; and the leases that brought it.
@@ -110,15 +111,18 @@ impl Work {
         memory: &Memory,
         request: &FlowRequest,
         store: &FacetStore,
-        cached: &Map<FacetName, Envelope>,
+        cached: &BTreeMap<FacetName, Envelope>,
         board: &Board,
     ) -> Self {
         let now = ports.clock.now();
         let market = &request.market;
         let needed: Vec<FacetName> =
             market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
-        let mut question =
-            Question { vin: request.vin.clone(), market: market.code.clone(), fields: Map::new() };
+        let mut question = Question {
+            vin: request.vin.clone(),
+            market: market.code.clone(),
+            fields: BTreeMap::new(),
+        };
         let mut settled = Vec::new();
         for (facet, envelope) in cached {
             let freshness = envelope.freshness(now);

@@ -1,6 +1,8 @@
 //! What a deployment says in `[env.<region>.vars]` of `wrangler.toml`.
 
-use crate::market::{Map, RegionCode};
+use std::collections::BTreeMap;
+
+use crate::market::RegionCode;
 
 /// The deployment's part of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +10,7 @@ pub struct Config {
     /// The regions that it serves; more than one in local development.
     pub regions: Vec<RegionCode>,
     /// Where each region is served, without a slash at the end.
-    pub hosts: Map<RegionCode, String>,
+    pub hosts: BTreeMap<RegionCode, String>,
 }
 
 /// Why the variables do not read.
@@ -35,7 +37,7 @@ impl Config {
         if regions.is_empty() {
             return Err(ConfigError::Regions);
         }
-        let mut hosts: Map<RegionCode, String> =
+        let mut hosts: BTreeMap<RegionCode, String> =
             serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
         hosts.values_mut().for_each(|host| host.truncate(host.trim_end_matches('/').len()));
         Ok(Self { regions, hosts })

@@ -1,11 +1,12 @@
 //! A flow as the vehicle document of the contract, and the headers that follow from it.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::call::{HEAD_BYTES, Response};
 use super::problem::{Problem, Slug};
 use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
-use crate::market::{FacetName, Map, Market, Tier};
+use crate::market::{FacetName, Market, Tier};
 use crate::text::{push_hex, push_json, push_number};
 
 /// Bytes that a document has beside the facets' values, by the facet, at the most.
@@ -169,7 +170,7 @@ pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Res
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
     let late = late.map(|(name, _)| (*name, "http_response_timeout"));
     // One member an origin, however many facets it feeds.
-    let members: Map<String, String> = failures
+    let members: BTreeMap<String, String> = failures
         .chain(late)
         .filter_map(|(name, token)| {
             let origin = market.facets.get(&name)?.origin.to_string();

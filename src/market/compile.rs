@@ -11,7 +11,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
 use super::file::{Facet, Market, Origin};
-use super::map::Map;
 use super::names::FacetName;
 use super::published;
 use super::template::Template;
@@ -105,7 +104,7 @@ fn rewritten(url: &str, rewrites: &BTreeMap<String, String>) -> Option<String> {
 }
 
 fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
-    let mut revisions: Map<FacetName, u32> = Map::new();
+    let mut revisions: BTreeMap<FacetName, u32> = BTreeMap::new();
     for (name, facet) in &market.facets {
         // How long a facet is good is no part of what it says.
         let asked = market.origins.get(&facet.origin).map(|origin| {

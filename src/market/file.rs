@@ -3,7 +3,7 @@
 //! Unknown keys are refused in both: a Worker that does not know a key (a disclosure raised by a
 //! newer release, say) must not serve the market as if it were not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,6 @@ use super::auth::Auth;
 use super::condition::{Match, one_or_many_matches};
 use super::csv::Csv;
 use super::encoding::Encoding;
-use super::map::Map;
 use super::mapping::Leaf;
 use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
 use super::pointer::Pointer;
@@ -47,12 +46,12 @@ pub struct Market {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
     /// The legacy systems.
-    pub origins: Map<OriginName, Origin>,
+    pub origins: BTreeMap<OriginName, Origin>,
     /// The facets that this market offers.
-    pub facets: Map<FacetName, Facet>,
+    pub facets: BTreeMap<FacetName, Facet>,
     /// Fields (`facet.field`) whose tier this market raises above the code's floor.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub disclosure: Map<String, Tier>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub disclosure: BTreeMap<String, Tier>,
 }
 
 /// The unit of lengths of road.
@@ -135,7 +134,7 @@ pub struct Ownership {
     /// Days that a grant lasts.
     pub grant_days: u32,
     /// The methods that this market offers.
-    pub methods: Map<OwnershipMethod, Map<String, Value>>,
+    pub methods: BTreeMap<OwnershipMethod, BTreeMap<String, Value>>,
 }
 
 /// A way to prove ownership.
@@ -187,11 +186,11 @@ pub struct Origin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Query parameters (`rest`, `odata`).
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub query: Map<String, Template>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Template>,
     /// Request headers.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub headers: Map<String, Template>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Template>,
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<OData>,
@@ -411,7 +410,7 @@ pub struct Facet {
     )]
     pub when: Vec<Match>,
     /// The facet's fields.
-    pub map: Map<String, Leaf>,
+    pub map: BTreeMap<String, Leaf>,
     /// A number that changes with this description and its origin's. Not in the file: computed when
     /// it is compiled.
     #[serde(skip)]

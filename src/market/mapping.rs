@@ -1,5 +1,6 @@
 //! One leaf of a mapping: where a facet's field stands in an origin's answer and how it is read.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -7,7 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::condition::{Match, one_or_many, one_or_many_matches};
-use super::map::Map;
 use super::pointer::Pointer;
 
 /// How one field of a facet is read. In the file either a JSON Pointer or a table.
@@ -56,7 +56,7 @@ pub struct Leaf {
     /// The origin's codes and what they mean. A code that is not listed is an error, unless there
     /// is a `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub codes: Option<Map<String, String>>,
+    pub codes: Option<BTreeMap<String, String>>,
     /// What a code means that `codes` does not list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,

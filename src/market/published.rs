@@ -1,10 +1,11 @@
 //! What lies in KV of a market: the keys and the JSON around the compiled file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::file::Market;
-use super::map::Map;
 use super::names::{FacetName, Locale, MarketCode, RegionCode};
 use super::read::{Keys, Read as _};
 
@@ -99,7 +100,7 @@ pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
         return Err(PublishedError::Schema { found });
     }
     let mut market: Market = keys.get("market").ok_or(PublishedError::Shape)?;
-    let revisions: Map<FacetName, u32> = keys.get("revisions").ok_or(PublishedError::Shape)?;
+    let revisions: BTreeMap<FacetName, u32> = keys.get("revisions").ok_or(PublishedError::Shape)?;
     for (name, revision) in &revisions {
         if let Some(facet) = market.facets.get_mut(name) {
             facet.revision = *revision;

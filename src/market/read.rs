@@ -6,9 +6,9 @@
 //! the code between is shared. As strict as serde is told to be for files: unknown keys and wrong
 //! kinds are errors. A test holds both readers against each other.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use super::map::Map;
+use serde_json::Value;
 
 /// What can be read from a JSON tree.
 pub(super) trait Read: Sized {
@@ -144,7 +144,7 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-impl<K: Read + Ord, V: Read> Read for Map<K, V> {
+impl<K: Read + Ord, V: Read> Read for BTreeMap<K, V> {
     fn read(tree: &Value) -> Option<Self> {
         let mut map = Self::new();
         for (key, value) in tree.as_object()? {

@@ -1,10 +1,11 @@
 //! Layouts of fixed-width records: what stands at which byte, in the words of a COBOL copybook
 //! where it has one.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::condition::one_or_many;
-use super::map::Map;
 
 /// One field of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,8 +136,8 @@ pub struct Records {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
     /// The kinds of records, by their name in the tree.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub types: Map<String, RecordType>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, RecordType>,
     /// What becomes of a record whose kind is not described.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unknown: Unknown,

@@ -1,5 +1,6 @@
 //! From an answer's tree to a facet, by the market's mapping.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::leaf::{self, Misfit, Read, Surroundings, elements, object, place};
 use super::scalar::{about, hold};
 use super::speaks_xml;
-use crate::market::{FacetName, Field, Leaf, Map, Market, Pointer, Shape, shape};
+use crate::market::{FacetName, Field, Leaf, Market, Pointer, Shape, shape};
 use crate::vehicle::{Vin, typed};
 
 /// What a mapping came to.
@@ -152,7 +153,7 @@ fn goes_on(each: &Pointer, tree: &Value) -> bool {
 
 /// The fields that a market maps, each with its leaf.
 fn leaves<'m>(
-    map: &'m Map<String, Leaf>,
+    map: &'m BTreeMap<String, Leaf>,
     fields: &'static [Field],
 ) -> Vec<(&'static Field, &'m Leaf)> {
     fields.iter().filter_map(|field| map.get(field.name).map(|leaf| (field, leaf))).collect()

@@ -47,7 +47,7 @@ pub fn answers<'m>(
     vin: &Vin,
 ) -> BTreeMap<&'m OriginName, ParsedResponse> {
     let question =
-        Question { vin: vin.clone(), market: market.code.clone(), fields: market::Map::new() };
+        Question { vin: vin.clone(), market: market.code.clone(), fields: BTreeMap::new() };
     let (ports, tokens) = (world.ports(), Tokens::default());
     let ask = |name| {
         let ask = origin::ask(&ports, &tokens, market, name, &question, &[], 30_000);

@@ -1,5 +1,7 @@
 //! Tests of rules: reading them, what they match, and what lasts in D1.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::audit;
 use crate::market::{Market, compile};
@@ -197,7 +199,7 @@ fn ok_what_a_tag_hits_is_settled_in_the_record() {
         rule(json!({"tag": "make:porsche", "facet": "identity"})),
         rule(json!({"id": 2, "tag": "make:porsche", "facet": "equipment", "hard": 0})),
     ]));
-    let mut facets: market::Map<FacetName, Envelope> = [
+    let mut facets: BTreeMap<FacetName, Envelope> = [
         (FacetName::Identity, envelope(50, PUBLIC)),
         (FacetName::Recalls, envelope(150, "{}")),
         (FacetName::Equipment, envelope(60, "{}")),

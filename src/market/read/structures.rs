@@ -1,5 +1,7 @@
 //! The keys of every structure of a compiled market, as `file` and `mapping` declare them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Keys, Read};
@@ -13,7 +15,6 @@ use crate::market::file::{
     default_access_token_type, default_algorithms, default_concurrency, default_max_age_s,
     default_max_bytes, default_scopes, default_timeout_ms, default_ttl_s,
 };
-use crate::market::map::Map;
 use crate::market::mapping::{Conversion, Leaf};
 use crate::market::names::{
     BindingName, FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName,
@@ -56,7 +57,7 @@ read_structure!(Market {
     ownership = None,
     origins,
     facets,
-    disclosure = Map::new(),
+    disclosure = BTreeMap::new(),
 });
 
 read_structure!(DirectoryEntry { code, name, region, locales });
@@ -94,8 +95,8 @@ read_structure!(Origin {
     breaker = Breaker::default(),
     hedge = false,
     auth = None,
-    query = Map::new(),
-    headers = Map::new(),
+    query = BTreeMap::new(),
+    headers = BTreeMap::new(),
     version = None,
     max_pages = None,
     rest = None,
@@ -187,7 +188,7 @@ read_structure!(Group { name, at = None, len, count, counted_by = None, layout, 
 read_structure!(Records {
     separator = None,
     selector as "type" = None,
-    types = Map::new(),
+    types = BTreeMap::new(),
     unknown = Unknown::default(),
 });
 read_structure!(Selector { at, len });

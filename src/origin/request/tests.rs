@@ -1,5 +1,7 @@
 //! Requests of each protocol, whole.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::market::{Market, compile};
 use crate::ports::fake::World;
@@ -106,7 +108,7 @@ fn ok_rest_post_with_json_body_and_fields_of_another_facet() {
         Some(br#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#.as_slice())
     );
     assert_eq!(header(&made, "x-market"), Some("de"));
-    question.fields = crate::market::Map::new();
+    question.fields = BTreeMap::new();
     let error = build(origin, &question, &world.ports());
     assert_eq!(
         error,
