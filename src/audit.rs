@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
+use crate::text::to_hex;
 
 /// The columns that the hash covers, in the order of its text.
 pub const COLUMNS: [&str; 17] = [
@@ -172,12 +173,12 @@ pub fn hash(row: &serde_json::Map<String, Value>) -> String {
         };
         digest.update(text);
     }
-    hex(&digest.finalize())
+    to_hex(&digest.finalize())
 }
 
 /// SHA-256 of a document, 64 hexadecimal digits.
 pub fn digest(document: &str) -> String {
-    hex(&Sha256::digest(document))
+    to_hex(&Sha256::digest(document))
 }
 
 fn read_tail() -> Statement {
@@ -247,11 +248,6 @@ fn pause_ms(ports: &Ports, attempt: u32) -> u32 {
     let mut byte = [0];
     ports.random.fill(&mut byte);
     5 + u32::from(byte[0] % 32) * attempt.min(8)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// What is wrong with an entry.

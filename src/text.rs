@@ -90,6 +90,13 @@ fn push_escaped(out: &mut String, character: char) {
     }
 }
 
+/// Writes bytes as hexadecimal digits, lower case.
+pub fn to_hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * bytes.len());
+    push_hex(&mut out, bytes);
+    out
+}
+
 /// Appends bytes as hexadecimal digits, lower case.
 pub fn push_hex(out: &mut String, bytes: &[u8]) {
     for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {

@@ -5,7 +5,6 @@
 
 mod facets;
 mod id;
-mod siv;
 mod vin;
 
 #[cfg(test)]

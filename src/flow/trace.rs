@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::ports::Random;
-use crate::text::push_hex;
+use crate::text::to_hex;
 
 /// The trace that a request belongs to. Valid by construction: `api` replaces what is malformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +35,5 @@ fn hex(bytes: usize, random: &dyn Random) -> String {
 
 /// Bytes as hexadecimal digits; all zero, which W3C Trace Context forbids, as all one.
 pub fn written(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    if bytes.iter().all(|byte| *byte == 0) {
-        text.push_str(&"01".repeat(bytes.len()));
-    } else {
-        push_hex(&mut text, bytes);
-    }
-    text
+    if bytes.iter().all(|byte| *byte == 0) { "01".repeat(bytes.len()) } else { to_hex(bytes) }
 }

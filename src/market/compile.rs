@@ -2,7 +2,7 @@
 //! cause and fix.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use super::file::{Facet, Market, Origin};
 use super::names::FacetName;
 use super::published;
 use super::template::Template;
+use crate::text::to_hex;
 
 /// A market that passed every check.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,10 +133,7 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
         }
     }
     let digest = Sha256::digest(body.as_bytes());
-    let mut hash = String::with_capacity(32);
-    for byte in digest.iter().take(16) {
-        let _ = write!(hash, "{byte:02x}"); // OK because writing to a String cannot fail.
-    }
+    let hash = to_hex(&<[u8; 32]>::from(digest)[..16]); // OK because a digest has 32 bytes.
     let json = published::wrap(&hash, &serde_json::to_string(&revisions)?, &body);
     Ok(Compiled { market, json, hash })
 }

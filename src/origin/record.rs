@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::text::is_stray_control;
 use crate::calendar::Date;
 use crate::market::{Codec, FieldType, Group, LayoutField, Origin, RecordType, Records, Unknown};
+use crate::text::to_hex;
 
 #[cfg(test)]
 pub(super) use request::fill;
@@ -440,7 +441,7 @@ impl Reader {
             FieldType::Zoned => number::zoned(bytes, self.codec.encoding(), field),
             FieldType::Packed => number::packed(bytes, field),
             FieldType::Binary => number::binary(bytes, field),
-            FieldType::Hex => Ok(Value::String(number::hex(bytes))),
+            FieldType::Hex => Ok(Value::String(to_hex(bytes).to_ascii_uppercase())),
         }
     }
 

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aes_siv::siv::Aes256Siv;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::siv::{SEALED, Siv};
 use super::vin::Vin;
 
 /// The id of a car in URLs and documents: 46 characters of base64url.
@@ -20,7 +20,7 @@ use super::vin::Vin;
 pub struct VehicleId(String);
 
 impl VehicleId {
-    /// The id as it stands in URLs.
+    /// The id as URLs contain it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -32,14 +32,42 @@ impl fmt::Display for VehicleId {
     }
 }
 
-/// The keys behind vehicle ids and look-up columns. The highest number writes, all read.
+/// The keys behind vehicle ids and look-up columns. The newest id key seals, all of them open.
 pub struct KeyRing {
-    id_keys: BTreeMap<u8, Siv>,
-    /// Keyed and begun: what comes before the VIN is the same for all.
+    newest: IdKey,
+    older: Vec<IdKey>,
+    /// HMAC state after the prefix that all look-ups share.
     lookup: Hmac<Sha256>,
 }
 
-/// Why the keys do not read. The keys themselves are never part of it.
+/// One numbered AES-256-SIV key: the first half authenticates, the second encrypts.
+struct IdKey {
+    number: u8,
+    key: [u8; 64],
+}
+
+impl IdKey {
+    /// Reads `number:key`, the key as base64.
+    fn parse(entry: &str) -> Result<Self, KeyRingError> {
+        let (number, key) = entry.split_once(':').ok_or(KeyRingError::Entry)?;
+        let number: u8 = number.trim().parse().map_err(|_| KeyRingError::Entry)?;
+        let key = STANDARD.decode(key.trim()).ok().and_then(|key| key.try_into().ok());
+        Ok(Self { number, key: key.ok_or(KeyRingError::Key { number })? })
+    }
+
+    fn seal(&self, text: &[u8]) -> Vec<u8> {
+        let sealed = Aes256Siv::new(&self.key.into()).encrypt([CONTEXT, &[self.number]], text);
+        #[expect(clippy::expect_used, reason = "an id that cannot be opened must never go out")]
+        // OK because SIV refuses only more than 126 headers, and a Vec grows.
+        sealed.expect("AES-SIV seals a short text under two headers")
+    }
+
+    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        Aes256Siv::new(&self.key.into()).decrypt([CONTEXT, &[self.number]], sealed).ok()
+    }
+}
+
+/// An error in the secrets of a [`KeyRing`]. It never contains a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
     /// An entry is not `number:key`.
@@ -50,13 +78,13 @@ pub enum KeyRingError {
     /// A key of the wrong length or encoding.
     #[error("key {number} of VEHICLE_ID_KEYS must be the base64 of 64 random bytes")]
     Key {
-        /// Its number.
+        /// The key's number.
         number: u8,
     },
-    /// A number twice.
+    /// Two keys of one number.
     #[error("key {number} stands in VEHICLE_ID_KEYS twice")]
     Twice {
-        /// Its number.
+        /// The key's number.
         number: u8,
     },
     /// The look-up key.
@@ -74,49 +102,39 @@ impl KeyRing {
     /// # Errors
     /// [`KeyRingError`] for a missing, malformed or short key.
     pub fn parse(id_keys: &str, lookup_key: &str) -> Result<Self, KeyRingError> {
-        let mut ring = BTreeMap::new();
+        let mut keys = BTreeMap::new();
         for entry in id_keys.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (number, key) = entry.split_once(':').ok_or(KeyRingError::Entry)?;
-            let number: u8 = number.trim().parse().map_err(|_| KeyRingError::Entry)?;
-            let key =
-                STANDARD.decode(key.trim()).ok().and_then(|key| <[u8; 64]>::try_from(key).ok());
-            let key = Siv::new(&key.ok_or(KeyRingError::Key { number })?, &[CONTEXT, &[number]]);
-            if ring.insert(number, key).is_some() {
+            let key = IdKey::parse(entry)?;
+            let number = key.number;
+            if keys.insert(number, key).is_some() {
                 return Err(KeyRingError::Twice { number });
             }
         }
-        if ring.is_empty() {
-            return Err(KeyRingError::Entry);
-        }
+        let (_, newest) = keys.pop_last().ok_or(KeyRingError::Entry)?;
         let lookup_key = STANDARD.decode(lookup_key.trim()).ok().filter(|key| key.len() >= 32);
         let lookup = lookup_key.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
         let mut lookup = lookup.ok_or(KeyRingError::Lookup)?;
         lookup.update(b"kerbside vehicle ");
-        Ok(Self { id_keys: ring, lookup })
+        Ok(Self { newest, older: keys.into_values().collect(), lookup })
     }
 
-    /// The id of a car under the newest key.
+    /// Seals a VIN under the newest key.
     pub fn id(&self, vin: &Vin) -> VehicleId {
-        let text = vin.expose().as_bytes().try_into();
-        let sealed = self.id_keys.last_key_value().zip(text.ok()).map(|((number, key), text)| {
-            let mut sealed = vec![*number];
-            sealed.extend(key.seal(text));
-            sealed
-        });
-        // OK because the ring holds a key and a VIN has 17 characters.
-        VehicleId(URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default()))
+        let mut sealed = vec![self.newest.number];
+        sealed.extend(self.newest.seal(vin.expose().as_bytes()));
+        VehicleId(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The car of an id; nothing where the id was forged, damaged, or made with a key that is no
-    /// longer held.
+    /// Opens an id. `None` for one that was forged, damaged, or sealed under a key that the ring
+    /// does not hold.
     pub fn open(&self, id: &str) -> Option<Vin> {
         if id.len() != 46 {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
         let (number, sealed) = bytes.split_first()?;
-        let sealed: &[u8; SEALED] = sealed.try_into().ok()?;
-        let vin = self.id_keys.get(number)?.open(sealed)?;
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        let vin = keys.find(|key| key.number == *number)?.open(sealed)?;
         Vin::parse(std::str::from_utf8(&vin).ok()?).ok()
     }
 
@@ -126,13 +144,14 @@ impl KeyRing {
     pub fn lookup(&self, vin: &Vin) -> String {
         let mut mac = self.lookup.clone();
         mac.update(vin.expose().as_bytes());
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes().get(..16).unwrap_or_default())
+        let digest: [u8; 32] = mac.finalize().into_bytes().into();
+        URL_SAFE_NO_PAD.encode(&digest[..16]) // OK because a digest has 32 bytes.
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyRing({:?})", self.id_keys.keys().collect::<Vec<_>>())
+        write!(f, "KeyRing({})", self.newest.number)
     }
 }
 
@@ -164,6 +183,16 @@ mod tests {
         assert_eq!(id.as_str().len(), 46);
         assert_eq!(ring.open(id.as_str()), Some(vin(CAR)));
         assert!(!id.as_str().contains(CAR));
+    }
+
+    #[test]
+    fn ok_ids_stay_as_they_were() {
+        // Computed with OpenSSL's AES and HMAC. Ids are in links and bookmarks: they never change.
+        assert_eq!(
+            ring(&[1, 7]).id(&vin(CAR)).as_str(),
+            "BzJeQTG3ru0A82nX_WJJiCVC7CRLG8CmdigROVDXZosvIw"
+        );
+        assert_eq!(ring(&[1, 7]).lookup(&vin(CAR)), "qhwH9p6DiYcNxSL8jhA6uA");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Recorded exchanges: a request as Kerbside makes it, and what the stand-in answered.
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 use kerbside::market::Market;
 use kerbside::ports::fake::{ScriptedResponse, World};
 use kerbside::ports::{OriginRequest, OriginResponse};
+use kerbside::text::to_hex;
 use serde::{Deserialize, Serialize};
 
 /// One request and its answer. The body lies in a file of its own.
@@ -29,11 +29,7 @@ pub fn key(request: &OriginRequest) -> String {
     let body = request.body.as_deref().unwrap_or_default();
     let body = match std::str::from_utf8(body) {
         Ok(text) => text.rsplit_once("Header>").map_or(text, |(_, rest)| rest).to_owned(),
-        Err(_) => body.iter().fold(String::new(), |mut digits, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        }),
+        Err(_) => to_hex(body),
     };
     format!("{} {} {body}", request.method, request.url).trim_end().to_owned()
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use kerbside::text::to_hex;
 use sha2::{Digest, Sha256};
 
 /// The checkout.
@@ -107,7 +108,7 @@ pub fn hash<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
         hasher.update((content.len() as u64).to_le_bytes());
         hasher.update(content);
     }
-    crate::stack::secrets::hex(hasher.finalize().get(..8).unwrap_or_default())
+    to_hex(hasher.finalize().get(..8).unwrap_or_default())
 }
 
 /// A file of the checkout, as text.

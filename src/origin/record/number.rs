@@ -127,15 +127,6 @@ pub(super) fn binary(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordC
     }
 }
 
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]) {
-        text.push(char::from_digit(half.into(), 16).unwrap_or('0').to_ascii_uppercase()); // OK because a half byte is below 16.
-    }
-    text
-}
-
 /// The number of these digits: a whole number where 18 digits are enough for it, decimal text
 /// otherwise.
 fn exact(negative: bool, digits: String, field: &LayoutField) -> Result<Value, RecordCause> {

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use kerbside::text::to_hex;
 use sha2::{Digest as _, Sha256};
 
 /// Names to values.
@@ -123,18 +124,9 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 /// # Errors
 /// Where the system gives no random bytes.
 pub fn random_hex(digits: usize) -> Result<String> {
-    let mut word = hex(&random::<32>()?);
+    let mut word = to_hex(&random::<32>()?);
     word.truncate(digits);
     Ok(word)
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut word, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(word, "{byte:02x}");
-        word
-    })
 }
 
 /// Reads a file of secrets.
