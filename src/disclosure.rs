@@ -1,14 +1,16 @@
 //! Who may see what: one table of every leaf of every facet with its floor tier and class.
 //!
 //! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier,
-//! never lower it. Leaves to others: how a caller's tier is proven (`auth`).
+//! never lower it. Leaves to others: how a viewer's right is proven (`ownership`).
 
+mod right;
 mod table;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use right::{KeeperHash, Right};
 pub use table::{Class, Leaf, leaves};
 
 use crate::market::{FacetName, Market, Tier};
@@ -76,8 +78,27 @@ fn policy_of(facet: FacetName, market: &Market) -> u32 {
     })
 }
 
-/// Leaves out of a facet what a tier does not see.
-pub fn project(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
+/// Projects a facet for a viewer: leaves out the fields that the right does not reach.
+pub fn project(facet: FacetName, value: &Value, right: &Right, market: &Market) -> Projection {
+    project_for(facet, value, right.tier(), market)
+}
+
+/// The public projection of a facet, which is what the stores hold in the clear.
+pub fn public(facet: FacetName, value: &Value, market: &Market) -> Projection {
+    project_for(facet, value, Tier::Public, market)
+}
+
+/// True if anybody may see a place of a facet, or something below it, in a market.
+pub fn is_public(facet: FacetName, path: &str, market: &Market) -> bool {
+    field_tier(facet, path, market) == Tier::Public
+}
+
+/// The tier that a facet needs in a market; `None` if anybody sees something of it.
+pub fn needed_tier(facet: FacetName, market: &Market) -> Option<Tier> {
+    Some(least_tier(facet, market)).filter(|tier| *tier > Tier::Public)
+}
+
+fn project_for(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {
     let mut names = Vec::new();
     let projected = walk(facet, "", value, tier, &market.disclosure, &mut names);
     let value = projected.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
@@ -98,7 +119,7 @@ fn unmet_needs(market: &Market) -> Vec<String> {
         .flat_map(|(name, facet)| facet.needs.iter().map(move |need| (name, need)));
     let above_public = needs.filter(|(_, need)| {
         let (facet, field) = need.split_once('.').unwrap_or((need, ""));
-        FacetName::parse(facet).is_some_and(|facet| field_tier(facet, field, market) > Tier::Public)
+        FacetName::parse(facet).is_some_and(|facet| !is_public(facet, field, market))
     });
     let sentence = |(name, need): (&FacetName, &String)| {
         format!(

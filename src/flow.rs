@@ -32,6 +32,7 @@ use std::rc::Rc;
 
 use crate::cache::SealingRing;
 use crate::cache::purge::Purges;
+use crate::disclosure::Right;
 use crate::market::{FacetName, Market, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::{Ports, Timestamp};
@@ -58,8 +59,8 @@ pub struct FlowRequest {
     pub purges: Rc<Purges>,
     /// The facets that are asked for, all of them offered by the market.
     pub facets: Vec<FacetName>,
-    /// How far the caller is known.
-    pub tier: Tier,
+    /// The viewer's right to the vehicle.
+    pub right: Right,
     /// When the request came: the deadline counts from it.
     pub started: Timestamp,
     /// The trace that goes on to origins.
@@ -69,6 +70,8 @@ pub struct FlowRequest {
 /// What there is at the deadline.
 #[derive(Debug)]
 pub struct Flow {
+    /// The right that the facets are projected for.
+    pub right: Right,
     /// The facets that were asked for.
     pub facets: BTreeMap<FacetName, FacetResult>,
     /// The required facets of the market that are not there, and why. Empty for a document.
@@ -191,8 +194,8 @@ pub async fn long(
 
 impl FlowRequest {
     fn ask(&self) -> Ask<'_> {
-        let Self { market, lookup, purges, facets, tier, started, .. } = self;
-        Ask { market, lookup, purges, facets, tier: *tier, started: *started }
+        let Self { market, lookup, purges, facets, right, started, .. } = self;
+        Ask { market, lookup, purges, facets, right, started: *started }
     }
 
     fn car(&self) -> CarKey {

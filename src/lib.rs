@@ -8,6 +8,7 @@
 extern crate self as kerbside;
 
 pub mod audit;
+pub mod auth;
 pub mod cache;
 pub mod calendar;
 pub mod disclosure;
@@ -16,6 +17,7 @@ pub mod http;
 pub mod jobs;
 pub mod market;
 pub mod origin;
+pub mod ownership;
 pub mod pages;
 #[cfg(target_arch = "wasm32")]
 mod platform;

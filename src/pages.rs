@@ -29,7 +29,7 @@ mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
 pub use facet::{
-    AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tier, Tone, Verdict,
+    AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tone, Verdict,
     facet_fragment,
 };
 pub use from_document::{Context, facet_view, vehicle_view};

@@ -35,6 +35,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports", "text", "audit"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
     ("usage", &["market", "telemetry", "ports", "text"]),
+    ("auth", &["market"]),
+    ("ownership", &["market", "disclosure", "auth"]),
     (
         "flow",
         &[
@@ -68,6 +70,8 @@ const TABLE: &[(&str, &[&str])] = &[
             "cache",
             "registry",
             "usage",
+            "auth",
+            "ownership",
             "flow",
             "privacy",
             "jobs",
@@ -94,6 +98,11 @@ impl Source {
         self.path.ends_with("tests.rs")
             || self.path.ends_with("fake.rs")
             || self.path.ends_with("samples.rs")
+    }
+
+    /// True for files that are compiled for tests alone, and for the fakes.
+    fn is_test_code(&self) -> bool {
+        self.is_tests() || self.path.to_string_lossy().contains("/tests/")
     }
 }
 
@@ -182,6 +191,23 @@ fn only_platform_knows_cloudflare() {
             "{} is unsafe",
             source.path.display()
         );
+    }
+}
+
+#[test]
+fn only_authorize_derives_a_right() {
+    for source in sources().iter().filter(|source| !source.is_test_code()) {
+        let name = source.path.to_string_lossy();
+        for (word, allowed) in [
+            ("Tier::Public", ["src/disclosure.rs", "src/disclosure/", "src/ownership.rs"]),
+            ("Right::derived", ["src/ownership.rs"; 3]),
+        ] {
+            let code =
+                source.production().lines().filter(|line| !line.trim_start().starts_with("//"));
+            let is_used = code.into_iter().any(|line| line.contains(word));
+            let is_allowed = allowed.iter().any(|path| name.contains(path));
+            assert!(!is_used || is_allowed, "{name} has {word}: take a `Right` instead");
+        }
     }
 }
 

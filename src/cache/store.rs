@@ -17,8 +17,8 @@ use super::envelope::{Envelope, Freshness};
 use super::lease::{self, Claim, Lease, Standing};
 use super::purge::{self, Purges};
 use super::sealing::{OpenError, Place, Sealed, SealingRing};
-use crate::disclosure;
-use crate::market::{FacetName, Market, OriginName, Tier};
+use crate::disclosure::{self, Right};
+use crate::market::{FacetName, Market, OriginName};
 use crate::ports::db_clock::MAX_SKEW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -108,13 +108,13 @@ impl FacetStore {
     pub async fn read(
         &self,
         facets: &[FacetName],
-        tier: Tier,
+        right: &Right,
         entry: Option<SharedStr>,
         claims: impl FnOnce(&BTreeMap<FacetName, Envelope>, &[(FacetName, i64)]) -> Option<Vec<Claim>>,
         rider: impl FnOnce() -> Statement,
     ) -> Read {
         let mut read = Read::default();
-        if tier == Tier::Public {
+        if right.is_public() {
             read.found = self.read_kv(facets, entry).await;
         }
         let now = self.ports.clock.now();
@@ -130,13 +130,13 @@ impl FacetStore {
             return read;
         }
         let Some(claims) = claims(&read.found, &lacking) else { return read };
-        let Some((leases, rows, ridden)) = self.read_record(&claims, facets, tier, rider()).await
+        let Some((leases, rows, ridden)) = self.read_record(&claims, facets, right, rider()).await
         else {
             read.has_failed = true;
             return read;
         };
         let is_late = |(_, row): &(FacetName, Envelope)| {
-            tier == Tier::Public && good(row) && now.since_ms(row.stored_at) > KV_DELAY_MS
+            right.is_public() && good(row) && now.since_ms(row.stored_at) > KV_DELAY_MS
         };
         if rows.iter().any(|row| lacking.iter().any(|(facet, _)| *facet == row.0) && is_late(row)) {
             read.repair = Some(self.entry(&rows));
@@ -163,9 +163,10 @@ impl FacetStore {
         origin: &OriginName,
         for_ms: u32,
         known: &[(FacetName, i64)],
-        tier: Tier,
+        right: &Right,
     ) -> Result<Look, StoreError> {
-        let results = self.ask(vec![self.news(tier, known), self.standing(origin, for_ms)]).await?;
+        let results =
+            self.ask(vec![self.news(right, known), self.standing(origin, for_ms)]).await?;
         let [rows, standing] = results.as_slice() else { return Err(StoreError::Rejected) };
         let rows = envelopes(rows);
         let generations =
@@ -186,7 +187,7 @@ impl FacetStore {
         leases: &[Brought],
     ) -> Option<Entry> {
         let mut statements = self.end(leases).to_vec();
-        statements.push(self.select(Tier::Public, &[]));
+        statements.push(self.select_public());
         if facets.iter().any(|(facet, _)| *facet == FacetName::Identity) {
             statements.push(analysis::vehicle(self.place()));
         }
@@ -221,7 +222,7 @@ impl FacetStore {
 
     /// What KV should have by the record; nothing where that fails, or holds nothing.
     pub async fn current(&self) -> Option<Entry> {
-        let results = self.write(vec![self.select(Tier::Public, &[])]).await.ok()?;
+        let results = self.write(vec![self.select_public()]).await.ok()?;
         let rows = self.purged(envelopes(results.first()?));
         (!rows.is_empty()).then(|| self.entry(&rows))
     }
@@ -357,11 +358,11 @@ impl FacetStore {
         &self,
         claims: &[Claim],
         facets: &[FacetName],
-        tier: Tier,
+        right: &Right,
         rider: Statement,
     ) -> Option<(Vec<Lease>, Vec<(FacetName, Envelope)>, Rows)> {
         let Ok(mut results) =
-            self.ask(vec![self.claims(claims), self.select(tier, facets), rider]).await
+            self.ask(vec![self.claims(claims), self.select(right, facets), rider]).await
         else {
             self.warn("the facet record (D1) could not be read");
             return None;

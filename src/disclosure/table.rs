@@ -40,6 +40,11 @@ impl Leaf {
         }
     }
 
+    /// True if anybody may see it where no market raises it.
+    pub fn is_public(&self) -> bool {
+        self.floor == Tier::Public
+    }
+
     /// Whether the field is what a path names, or stands below it: `items.name` is below `items`.
     pub fn is_below(&self, path: &str) -> bool {
         path.is_empty()

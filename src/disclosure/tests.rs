@@ -1,5 +1,6 @@
 //! The properties of privacy-and-auth: monotone, default deny, total; and the market's raises.
 
+use super::project_for as project;
 use super::*;
 use crate::market::Kind;
 use crate::vehicle::{Content, Member};

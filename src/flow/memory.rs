@@ -11,6 +11,7 @@ use super::latency::Latency;
 use super::short::{self, Steps};
 use super::slots::{Slots, Ticket};
 use super::throttle::Throttle;
+use crate::disclosure::Right;
 use crate::market::{Market, MarketCode, OriginName};
 use crate::origin::Tokens;
 use crate::usage::Usage;
@@ -81,12 +82,12 @@ impl Memory {
     }
 
     /// What a market's public document takes.
-    pub(super) fn steps(&self, market: &Rc<Market>) -> Steps {
+    pub(super) fn steps(&self, market: &Rc<Market>, right: &Right) -> Steps {
         let mut known = self.0.steps.borrow_mut();
         if let Some((_, steps)) = known.iter().find(|(other, _)| Rc::ptr_eq(other, market)) {
             return Rc::clone(steps);
         }
-        let steps = short::steps(market);
+        let steps = short::steps(market, right);
         known.retain(|(other, _)| other.code != market.code);
         known.push((Rc::clone(market), Rc::clone(&steps)));
         steps

@@ -123,10 +123,17 @@ pub(super) fn verdict(
     // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing
     // of it.
     for facet in &request.facets {
-        let is_above = disclosure::least_tier(*facet, &request.market) > request.tier;
+        let is_above = !request.right.reaches(disclosure::least_tier(*facet, &request.market));
         if is_above && facets.contains_key(facet) {
             facets.insert(*facet, withheld(request, *facet));
         }
     }
-    Flow { facets, missing, unknown_vehicle, answered, is_short: false }
+    Flow {
+        right: request.right.clone(),
+        facets,
+        missing,
+        unknown_vehicle,
+        answered,
+        is_short: false,
+    }
 }

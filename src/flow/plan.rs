@@ -1,7 +1,7 @@
-//! From market, facets and tier to what must be had.
+//! From market, facets and right to what must be had.
 
-use crate::disclosure::least_tier;
-use crate::market::{FacetName, Market, Tier};
+use crate::disclosure::{Right, least_tier};
+use crate::market::{FacetName, Market};
 
 /// What a request needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,15 +9,15 @@ pub(super) struct Plan {
     /// Facets to be read or fetched: what is asked for and may be seen, what is required, and what
     /// these need.
     pub(super) wanted: Vec<FacetName>,
-    /// Facets that are asked for and that the tier does not reach. They are not fetched for this
+    /// Facets that are asked for and that the right does not reach. They are not fetched for this
     /// caller.
     pub(super) withheld: Vec<FacetName>,
 }
 
 /// Plans a request.
-pub(super) fn plan(market: &Market, facets: &[FacetName], tier: Tier) -> Plan {
+pub(super) fn plan(market: &Market, facets: &[FacetName], right: &Right) -> Plan {
     let (visible, withheld): (Vec<FacetName>, Vec<FacetName>) =
-        facets.iter().partition(|facet| least_tier(**facet, market) <= tier);
+        facets.iter().partition(|facet| right.reaches(least_tier(**facet, market)));
     let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
     let mut wanted: Vec<FacetName> = Vec::new();
     let mut due: Vec<FacetName> = visible.into_iter().chain(required).collect();

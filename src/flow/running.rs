@@ -11,7 +11,7 @@ use super::settle::{self, Outcome, Projected};
 use super::work::{self, Work};
 use super::{Flow, FlowRequest, Memory, advice, merge, plan};
 use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Market};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
 
@@ -49,7 +49,7 @@ impl Running {
         request: FlowRequest,
         entry: Option<SharedStr>,
     ) -> Self {
-        let plan = plan::plan(&request.market, &request.facets, request.tier);
+        let plan = plan::plan(&request.market, &request.facets, &request.right);
         let store = FacetStore::new(
             ports,
             &request.market,
@@ -86,11 +86,11 @@ impl Running {
     /// Opens what the caller may see beyond the public part. What does not open is not there: it is
     /// fetched again.
     fn open(&mut self) {
-        let FlowRequest { market, tier, .. } = &self.request;
-        if *tier == Tier::Public {
+        let FlowRequest { market, right, .. } = &self.request;
+        if right.is_public() {
             return;
         }
-        let scope = settle::Scope { store: &self.store, market, tier: *tier };
+        let scope = settle::Scope { store: &self.store, market, right };
         let mut opened = BTreeMap::new();
         for (facet, envelope) in std::mem::take(&mut self.cached) {
             let Ok(projected) = settle::stored(scope, facet, &envelope) else {
@@ -162,7 +162,7 @@ impl Running {
             return recent;
         }
         // What others read is public.
-        let may_join = self.request.tier == Tier::Public;
+        let may_join = self.request.right.is_public();
         let wanted = self.plan.wanted.iter().copied().collect();
         while may_join && self.memory.cars().read(&car, wanted, self.ports.clock.now()) {
             let pause = self.ports.timer.sleep(LOOK_MS);
@@ -174,7 +174,7 @@ impl Running {
             }
         }
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
-        let FlowRequest { market, tier, .. } = request;
+        let FlowRequest { market, right, .. } = request;
         let has_failed = self.memory.cars().is_record_failing(clock.now());
         let claims = |found: &BTreeMap<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
             let is_enough = has_failed || is_known_absent(request, found, clock.now());
@@ -182,7 +182,7 @@ impl Running {
         };
         let rider = || advice::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
-        let read = self.store.read(&self.plan.wanted, *tier, entry, claims, rider).boxed_local();
+        let read = self.store.read(&self.plan.wanted, right, entry, claims, rider).boxed_local();
         // What was granted to a read that nobody waited for is lost; without it all are asked.
         let none = || Read { has_failed: true, ..Read::default() };
         let read = self.deadline.bound(read).await.unwrap_or_else(none);
@@ -214,7 +214,7 @@ impl Running {
 
     /// Whether an envelope has all that the caller may see.
     fn is_enough(&self, envelope: &Envelope) -> bool {
-        self.request.tier == Tier::Public || envelope.is_whole()
+        self.request.right.is_public() || envelope.is_whole()
     }
 
     /// What landed a moment ago, where that is all that is wanted.

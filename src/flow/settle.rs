@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::Via;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
-use crate::disclosure;
-use crate::market::{FacetName, Market, OriginName, Tier};
+use crate::disclosure::{self, Right};
+use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, Question};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -44,7 +44,7 @@ pub(super) struct Fetch {
 pub(super) struct Scope<'a> {
     pub(super) store: &'a FacetStore,
     pub(super) market: &'a Market,
-    pub(super) tier: Tier,
+    pub(super) right: &'a Right,
 }
 
 /// What an answer holds of one facet. Fields that later requests may use are added to `question`.
@@ -56,7 +56,7 @@ pub(super) fn facet(
     fetch: Fetch,
     random: &dyn Random,
 ) -> (Result<Envelope, Failure>, Option<Projected>) {
-    let Scope { store, market, tier } = scope;
+    let Scope { store, market, right } = scope;
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
         Ok(ParsedResponse::NotFound) => Ok(Mapped::Absent),
@@ -71,8 +71,8 @@ pub(super) fn facet(
     let result = mapped.and_then(|mapped| {
         if let Mapped::Present(value) = &mapped {
             question.fields.extend(origin::usable_fields(facet, value));
-            if tier > Tier::Public {
-                projected = Some(written(disclosure::project(facet, value, tier, market)));
+            if !right.is_public() {
+                projected = Some(written(disclosure::project(facet, value, right, market)));
             }
         }
         envelope(store, market, facet, mapped, fetch, random)
@@ -86,12 +86,12 @@ pub(super) fn stored(
     facet: FacetName,
     envelope: &Envelope,
 ) -> Result<Option<Projected>, OpenError> {
-    let Scope { store, market, tier } = scope;
+    let Scope { store, market, right } = scope;
     match &envelope.stored {
-        Stored::Present { sealed: Some(sealed), .. } if tier > Tier::Public => {
+        Stored::Present { sealed: Some(sealed), .. } if !right.is_public() => {
             let whole = store.open(facet, sealed)?;
             let value = serde_json::from_slice(&whole).map_err(|_| OpenError::Damaged)?;
-            Ok(Some(written(disclosure::project(facet, &value, tier, market))))
+            Ok(Some(written(disclosure::project(facet, &value, right, market))))
         }
         _ => Ok(None),
     }
@@ -124,8 +124,7 @@ fn envelope(
     let (ttl_s, stale_s, error_s, stored) = match mapped {
         Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
         Mapped::Present(value) => {
-            let (public, withheld) =
-                written(disclosure::project(facet, &value, Tier::Public, market));
+            let (public, withheld) = written(disclosure::public(facet, &value, market));
             // Also where a field is withheld from all: what is not public is not stored in the
             // clear.
             let whole = value.to_string();

@@ -9,7 +9,7 @@ use super::collapse::{CarKey, Glance};
 use super::{FacetResult, Flow, Memory, deadline, merge, plan};
 use crate::cache::purge::Purges;
 use crate::cache::{self, Freshness, Stored};
-use crate::disclosure;
+use crate::disclosure::{self, Right};
 use crate::market::{FacetName, FacetSet, Market, Tier};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
@@ -24,8 +24,8 @@ pub struct Ask<'a> {
     pub purges: &'a Purges,
     /// The facets that are asked for.
     pub facets: &'a [FacetName],
-    /// How far the caller is known.
-    pub tier: Tier,
+    /// The viewer's right to the vehicle.
+    pub right: &'a Right,
     /// When the request came: the deadline counts from it.
     pub started: Timestamp,
 }
@@ -55,16 +55,16 @@ pub(super) struct Step {
 /// A market's, in the order of its facets.
 pub(super) type Steps = Rc<[Step]>;
 
-/// The steps of a market's whole public document.
-pub(super) fn steps(market: &Market) -> Steps {
+/// The steps of a market's whole public document; `right` is a public one.
+pub(super) fn steps(market: &Market, right: &Right) -> Steps {
     let facets: Vec<FacetName> = market.facets.keys().copied().collect();
-    let wanted = plan::plan(market, &facets, Tier::Public).wanted;
+    let wanted = plan::plan(market, &facets, right).wanted;
     let step = |(facet, description): (&FacetName, &crate::market::Facet)| Step {
         facet: *facet,
         policy: cache::policy(*facet, market),
         is_wanted: wanted.contains(facet),
         is_required: description.required,
-        needs: Some(disclosure::least_tier(*facet, market)).filter(|tier| *tier > Tier::Public),
+        needs: disclosure::needed_tier(*facet, market),
     };
     market.facets.iter().map(step).collect()
 }
@@ -72,10 +72,11 @@ pub(super) fn steps(market: &Market) -> Steps {
 /// Goes the short way as far as it leads.
 pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
     let is_whole = ask.facets.iter().eq(ask.market.facets.keys());
-    if ask.tier != Tier::Public || !ask.purges.is_empty() || !is_whole {
+    if !ask.right.is_public() || !ask.purges.is_empty() || !is_whole {
         return Way::Long;
     }
-    let (car, steps) = (CarKey::new(&ask.market.code, ask.lookup), memory.steps(ask.market));
+    let (car, steps) =
+        (CarKey::new(&ask.market.code, ask.lookup), memory.steps(ask.market, ask.right));
     let glance = memory.cars().glance(&car, ports.clock.now(), wanted(&steps));
     let (text, is_remembered) = match glance {
         Glance::Entry(text) => (text, true),
@@ -96,7 +97,7 @@ pub async fn short(ports: &Ports, memory: &Memory, ask: &Ask<'_>) -> Way {
         }
     };
     let now = ports.clock.now();
-    let flow = flow(&steps, &text, now, now.since_ms(ask.started));
+    let flow = flow(&steps, ask.right, &text, now, now.since_ms(ask.started));
     let is_latest =
         is_remembered || memory.cars().glanced(&car, flow.is_some().then(|| text.clone()), now);
     match flow {
@@ -111,7 +112,13 @@ fn wanted(steps: &[Step]) -> FacetSet {
 }
 
 /// The answer, where all that is wanted is in the entry, usable, fresh, and not due for a refresh.
-fn flow(steps: &[Step], text: &SharedStr, now: Timestamp, read_ms: i64) -> Option<Flow> {
+fn flow(
+    steps: &[Step],
+    right: &Right,
+    text: &SharedStr,
+    now: Timestamp,
+    read_ms: i64,
+) -> Option<Flow> {
     let mut facets: BTreeMap<FacetName, FacetResult> = BTreeMap::new();
     let mut lacking = wanted(steps);
     for (facet, envelope) in cache::entries(text) {
@@ -142,6 +149,7 @@ fn flow(steps: &[Step], text: &SharedStr, now: Timestamp, read_ms: i64) -> Optio
         }
     }
     Some(Flow {
+        right: right.clone(),
         facets,
         missing: Vec::new(),
         unknown_vehicle: false,

@@ -6,8 +6,10 @@ use base64::Engine as _;
 
 use super::*;
 use crate::disclosure;
+use crate::market::Tier;
 use crate::market::compile;
 use crate::origin::ErrorToken;
+use crate::ownership::fake::right;
 use crate::ports::fake::{ScriptedResponse, World};
 use crate::ports::sqlite;
 use crate::ports::{OriginHttpError, StoreError};
@@ -85,7 +87,7 @@ impl Case {
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: facets.to_vec(),
-            tier: Tier::Public,
+            right: right(Tier::Public),
             started: ports.clock.now(),
             trace: Trace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),

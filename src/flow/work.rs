@@ -31,7 +31,8 @@ use super::{FlowRequest, plan};
 use crate::cache::{
     self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look,
 };
-use crate::market::{FacetName, Market, OriginName, Tier};
+use crate::disclosure::Right;
+use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{self, ErrorToken, Failure, ParsedResponse, Question};
 use crate::ports::{Ports, Timestamp};
 
@@ -50,7 +51,7 @@ pub(super) struct Work {
     ports: Ports,
     memory: Memory,
     market: Rc<Market>,
-    tier: Tier,
+    right: Right,
     car: CarKey,
     store: FacetStore,
     trace: super::Trace,
@@ -137,7 +138,7 @@ impl Work {
             ports: ports.clone(),
             memory: memory.clone(),
             market: Rc::clone(market),
-            tier: request.tier,
+            right: request.right.clone(),
             car: request.car(),
             store: store.clone(),
             trace: request.trace.clone(),
@@ -494,7 +495,7 @@ impl Work {
     }
 
     fn scope(&self) -> settle::Scope<'_> {
-        settle::Scope { store: &self.store, market: &self.market, tier: self.tier }
+        settle::Scope { store: &self.store, market: &self.market, right: &self.right }
     }
 
     fn set(&mut self, at: usize, phase: Phase) {

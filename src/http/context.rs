@@ -1,6 +1,7 @@
 //! What every handler of one call needs: the call, its ids, and the market, checked.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use super::App;
 use super::call::{BodyError, Request};
 use super::problem::{Problem, Slug};
 use super::trace::{self, Trace};
+use crate::auth::{self, Viewer};
 use crate::cache;
+use crate::disclosure::Right;
 use crate::flow;
 use crate::market::published::DirectoryEntry;
-use crate::market::{FacetName, Market, MarketCode, Tier};
+use crate::market::{FacetName, Market, MarketCode};
+use crate::ownership;
 use crate::ports::{Events, Ports, Timestamp};
 use crate::registry;
 use crate::telemetry::{Event, Field, Level, field};
@@ -31,6 +35,7 @@ pub(super) struct Context<'a> {
     pub(super) request_id: Arc<str>,
     pub(super) trace: Trace,
     pub(super) started: Timestamp,
+    viewer: OnceCell<Viewer>,
 }
 
 impl<'a> Context<'a> {
@@ -54,7 +59,15 @@ impl<'a> Context<'a> {
             ],
         };
         let ports = Ports { events: Rc::new(tagged), ..app.ports.clone() };
-        Self { app, ports, request, request_id, trace, started: app.ports.clock.now() }
+        Self {
+            app,
+            ports,
+            request,
+            request_id,
+            trace,
+            started: app.ports.clock.now(),
+            viewer: OnceCell::new(),
+        }
     }
 
     /// The verb, or `other` for one that is in no table: callers can send any word.
@@ -100,7 +113,11 @@ impl<'a> Context<'a> {
         }
         let market = registry::market(&self.ports, &self.app.memory, &code).await;
         match market {
-            Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
+            Ok(market) if self.app.config.regions.contains(&market.region) => {
+                // OK because a second market of one request would be the same one.
+                let _ = self.viewer.set(auth::viewer(None, &market));
+                Ok(market)
+            }
             Ok(market) => {
                 Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref()))))
             }
@@ -142,16 +159,27 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The car of an id. One that was opened a while ago is known to be genuine, and what stands
-    /// for it in stores.
-    pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<Car<'id>, Problem> {
-        if let Some(lookup) = self.app.memory.lookups().get(id) {
-            return Ok(Car { id, lookup, vin: None });
+    /// The viewer of this request in its market. Anonymous before the market is known.
+    pub(super) fn viewer(&self) -> &Viewer {
+        self.viewer.get().unwrap_or(&Viewer::Anonymous)
+    }
+
+    /// The vehicle of an id, and the viewer's right to it. The hash of an id that was opened a
+    /// while ago is remembered, so that the id needs no decryption.
+    pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<RequestedVehicle<'id>, Problem> {
+        let (lookup, vin) = match self.app.memory.lookups().get(id) {
+            Some(lookup) => (lookup, None),
+            None => {
+                let vin = self.vin(id)?;
+                let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
+                (lookup, Some(vin))
+            }
+        };
+        if vin.is_some() {
+            self.app.memory.lookups().put(id, Rc::clone(&lookup));
         }
-        let vin = self.vin(id)?;
-        let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
-        self.app.memory.lookups().put(id, Rc::clone(&lookup));
-        Ok(Car { id, lookup, vin: Some(vin) })
+        let right = ownership::authorize(self.viewer(), &lookup, &[]);
+        Ok(RequestedVehicle { id, lookup, vin, right })
     }
 
     fn vin(&self, id: &str) -> Result<Vin, Problem> {
@@ -162,15 +190,21 @@ impl<'a> Context<'a> {
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
-        car: Car<'_>,
+        car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
         // Without sealing keys nothing is served: what a car's systems say could not be stored.
         let (sealing, purges) = (self.sealing()?, self.app.memory.purges(&market.code));
         let (ports, memory, vehicle) = (&self.ports, &self.app.flow, Rc::clone(&car.lookup));
-        let (tier, started) = (Tier::Public, self.started);
-        let ask =
-            flow::Ask { market, lookup: &vehicle, purges: &purges, facets: &facets, tier, started };
+        let (right, started) = (&car.right, self.started);
+        let ask = flow::Ask {
+            market,
+            lookup: &vehicle,
+            purges: &purges,
+            facets: &facets,
+            right,
+            started,
+        };
         let way = flow::short(ports, memory, &ask).await;
         let flow = match way {
             flow::Way::Answered(flow) => flow,
@@ -190,7 +224,7 @@ impl<'a> Context<'a> {
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
-        car: Car<'_>,
+        car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
     ) -> Result<(flow::Running, Counter), Problem> {
         let question = self.question(market, car, facets, self.sealing()?)?;
@@ -206,7 +240,7 @@ impl<'a> Context<'a> {
     fn question(
         &self,
         market: &Rc<Market>,
-        car: Car<'_>,
+        car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
         sealing: Rc<cache::SealingRing>,
     ) -> Result<flow::FlowRequest, Problem> {
@@ -218,7 +252,7 @@ impl<'a> Context<'a> {
             sealing,
             purges: self.app.memory.purges(&market.code),
             facets,
-            tier: Tier::Public,
+            right: car.right,
             started: self.started,
             trace: self.trace.for_origins(),
         })
@@ -255,13 +289,15 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The car of a call.
-pub(super) struct Car<'a> {
+/// The vehicle of a request.
+pub(super) struct RequestedVehicle<'a> {
     id: &'a str,
     /// The keyed hash that stands for it in stores.
     lookup: Rc<str>,
-    /// Where it had to be opened.
+    /// The VIN, if the id had to be decrypted.
     vin: Option<Vin>,
+    /// The viewer's right to it.
+    right: Right,
 }
 
 /// Counts how a flow was answered.

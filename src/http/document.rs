@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::call::{HEAD_BYTES, Response};
 use super::problem::{Problem, Slug};
 use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
-use crate::market::{FacetName, Market, Tier};
+use crate::market::{FacetName, Market};
 use crate::text::{push_hex, push_json, push_number};
 
 /// Bytes that a document has beside the facets' values, by the facet, at the most.
@@ -40,7 +40,7 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
     // Codes, names and ids have no character that JSON escapes; a facet is JSON.
     push(
         &mut out,
-        &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", Tier::Public.as_str()],
+        &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", flow.right.tier().as_str()],
     );
     out.push_str("\",\"facets\":{");
     let mut comma = "";

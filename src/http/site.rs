@@ -9,8 +9,8 @@ use super::problem::{Problem, Slug};
 use super::stream::{self, Part};
 use crate::disclosure;
 use crate::flow::Flow;
-use crate::http::context::Car;
-use crate::market::{FacetName, Locale, Market, Tier};
+use crate::http::context::RequestedVehicle;
+use crate::market::{FacetName, Locale, Market};
 use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
 use crate::ports::Format;
 use crate::registry;
@@ -129,7 +129,7 @@ async fn vehicle_events(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    car: Car<'_>,
+    car: RequestedVehicle<'_>,
     facets: Vec<FacetName>,
     frame: Frame,
 ) -> Result<Response, Problem> {
@@ -164,7 +164,7 @@ fn vehicle_view(
         distance: market.distance.as_str(),
         today: today.get(..10).unwrap_or_default(),
         format,
-        floor: &|facet, field| floor(market, facet, field),
+        floor: &|facet, field| disclosure::field_tier(facet, field, market),
         sign_in: None,
     };
     pages::vehicle_view(&context, &wire)
@@ -245,15 +245,6 @@ fn locale(market: &Market, language: Language) -> String {
     market
         .locale_of(language.code())
         .map_or_else(|| language.code().to_owned(), ToString::to_string)
-}
-
-fn floor(market: &Market, facet: &str, field: &str) -> pages::Tier {
-    let tier = FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, market));
-    match tier {
-        Some(Tier::Public) => pages::Tier::Public,
-        Some(Tier::Member) => pages::Tier::Member,
-        Some(Tier::Owner) | None => pages::Tier::Owner,
-    }
 }
 
 fn fault(error: VinError) -> VinFault {

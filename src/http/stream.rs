@@ -17,7 +17,7 @@ use super::context::{Context, Counter};
 use super::document;
 use super::problem::{Problem, Slug};
 use crate::flow::{Flow, Running, State};
-use crate::http::context::Car;
+use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
 
@@ -61,7 +61,7 @@ pub(super) async fn document(
     context: &Context<'_>,
     market: &Rc<Market>,
     id: &str,
-    car: Car<'_>,
+    car: RequestedVehicle<'_>,
     facets: Vec<FacetName>,
 ) -> Result<Response, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
@@ -79,7 +79,7 @@ pub(super) async fn document(
 pub(super) async fn answer(
     context: &Context<'_>,
     market: &Rc<Market>,
-    car: Car<'_>,
+    car: RequestedVehicle<'_>,
     facets: Vec<FacetName>,
     write: Box<Write>,
     says_all: bool,

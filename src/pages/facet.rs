@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::layout::rendered;
 use super::message::Messages;
+use crate::market::Tier;
 
 /// How far the facet has come (`meta.facets.<name>.state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,28 +55,6 @@ impl FacetState {
     /// What the state means, in a sentence.
     pub fn meaning(self, t: Messages) -> &'static str {
         t.named("state-", &format!("{}-meaning", self.as_str())).unwrap_or_default()
-    }
-}
-
-/// The tier that a withheld thing needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    /// Shown to everyone.
-    Public,
-    /// Shown after sign-in.
-    Member,
-    /// Shown to the owner.
-    Owner,
-}
-
-impl Tier {
-    /// The tier of a word in a document. An unknown word reads as the highest: nothing is promised.
-    pub fn from_word(word: &str) -> Self {
-        match word {
-            "public" => Self::Public,
-            "member" => Self::Member,
-            _ => Self::Owner,
-        }
     }
 }
 

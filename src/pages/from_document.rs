@@ -7,14 +7,14 @@
 
 use serde_json::{Map, Value};
 
-use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tier, Tone, Verdict};
+use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tone, Verdict};
 use super::label;
 use super::layout::{Frame, web_address};
 use super::timeline;
 use super::vehicle::VehicleView;
 use super::verdict::{has_ended, verdict};
 use super::written::written;
-use crate::market::{FacetName, Field, Kind, Shape, shape};
+use crate::market::{FacetName, Field, Kind, Shape, Tier, shape};
 use crate::ports::Format;
 
 /// What the conversion needs beside the document.
@@ -31,7 +31,7 @@ pub struct Context<'c> {
     /// Formats numbers and dates.
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
-    pub floor: &'c dyn Fn(&str, &str) -> Tier,
+    pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
     /// Where to sign in, when the market has a sign-in and the viewer is not signed in.
     pub sign_in: Option<&'c str>,
 }
@@ -65,7 +65,7 @@ pub fn facet_view(
     view.source = text_of(meta, "source").map(|source| label::source_name(t, source));
     view.as_of = text_of(meta, "as_of")
         .map(|iso| AsOf { iso: iso.to_owned(), text: context.format.instant(context.locale, iso) });
-    view.needs = Tier::from_word(text_of(meta, "needs").unwrap_or_default());
+    view.needs = needed_tier(meta);
     view.note = note(context, state, view.needs, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
     view.withheld = withheld(context, facet, meta);
@@ -76,6 +76,12 @@ pub fn facet_view(
         fill(context, &mut view, facet, fields, meta);
     }
     view
+}
+
+/// The tier that a withheld facet needs. An unknown word reads as the highest: nothing is promised.
+fn needed_tier(meta: &Value) -> Tier {
+    let is_member = text_of(meta, "needs") == Some(Tier::Member.as_str());
+    if is_member { Tier::Member } else { Tier::Owner }
 }
 
 fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> Option<String> {
@@ -92,8 +98,8 @@ fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> 
             ))
         }
         FacetState::Withheld => match needs {
-            Tier::Public | Tier::Member => Some(t.note_withheld_member().to_owned()),
             Tier::Owner => Some(t.note_withheld_owner().to_owned()),
+            _ => Some(t.note_withheld_member().to_owned()),
         },
     }
 }
@@ -129,7 +135,7 @@ fn withheld(context: &Context<'_>, facet: FacetName, meta: &Value) -> Vec<String
     let t = context.frame.t;
     let of_tier = |owner: bool| -> Option<String> {
         let labels: Vec<String> = names_withheld(meta)
-            .filter(|name| ((context.floor)(facet.as_str(), name) == Tier::Owner) == owner)
+            .filter(|name| ((context.floor)(facet, name) == Tier::Owner) == owner)
             .map(|name| label::field_name(t, facet.as_str(), name))
             .collect();
         (!labels.is_empty()).then(|| labels.join(", "))
@@ -280,7 +286,6 @@ mod tests {
     };
     use super::super::{Language, facet_fragment, render_vehicle};
     use super::*;
-    use crate::market::Tier as MarketTier;
 
     fn page(language: Language, document: &Value) -> String {
         render_vehicle(&vehicle(language, document))
@@ -357,12 +362,12 @@ mod tests {
 
     #[test]
     fn ok_facets_come_in_the_order_of_the_product_and_those_withheld_once_at_the_end() {
-        let owner = page(Language::En, &seen_by(MarketTier::Owner));
+        let owner = page(Language::En, &seen_by(Tier::Owner));
         let places: Vec<_> =
             FacetName::ALL.iter().map(|name| owner.find(&format!("id=\"{name}\""))).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
         assert!(!owner.contains("id=\"withheld\""));
-        let public = page(Language::En, &seen_by(MarketTier::Public));
+        let public = page(Language::En, &seen_by(Tier::Public));
         for name in FacetName::ALL {
             assert_eq!(public.matches(&format!("id=\"{name}\"")).count(), 1, "{name}");
         }
@@ -384,7 +389,7 @@ mod tests {
     #[test]
     fn ok_the_owner_reads_all_ten_in_german() {
         check(
-            &page(Language::De, &seen_by(MarketTier::Owner)),
+            &page(Language::De, &seen_by(Tier::Owner)),
             &[
                 "<dt>Erstzulassung</dt><dd>15. März 1996</dd>",
                 "<span class=\"grade grade--f\" aria-hidden=\"true\">F</span> Klasse\u{a0}F",
@@ -409,7 +414,7 @@ mod tests {
     #[test]
     fn ok_the_owner_reads_all_ten_in_english_miles_and_in_french() {
         check(
-            &page(Language::En, &seen_by(MarketTier::Owner)),
+            &page(Language::En, &seen_by(Tier::Owner)),
             &[
                 "<td>101,619\u{a0}mi</td>",
                 "<dt>Distance limit</dt> <dd>124,274\u{a0}mi</dd>",
@@ -418,7 +423,7 @@ mod tests {
             ],
         );
         check(
-            &page(Language::Fr, &seen_by(MarketTier::Owner)),
+            &page(Language::Fr, &seen_by(Tier::Owner)),
             &[
                 "<html lang=\"fr\">",
                 "<td>163\u{202f}540\u{a0}km</td>",
@@ -431,7 +436,7 @@ mod tests {
 
     #[test]
     fn ok_a_member_reads_summaries_and_what_the_owner_would_see_beside() {
-        let html = page(Language::En, &seen_by(MarketTier::Member));
+        let html = page(Language::En, &seen_by(Tier::Member));
         check(
             &html,
             &[
@@ -477,7 +482,7 @@ mod tests {
     #[test]
     fn ok_entries_of_lists_have_heading_status_and_rows() {
         check(
-            &page(Language::En, &seen_by(MarketTier::Member)),
+            &page(Language::En, &seen_by(Tier::Member)),
             &[
                 "Fuel pump may leak",
                 "Announced on</dt> <dd>1 March 2019",

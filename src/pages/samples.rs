@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::disclosure;
-use crate::market::{FacetName, Market, Tier as MarketTier};
+use crate::market::{FacetName, Market, Tier};
+use crate::ownership;
 use crate::vehicle::typed;
 
 /// The path that sample vehicles have.
@@ -78,7 +79,7 @@ fn fixture() -> Market {
 
 /// The document of the sample car as a tier sees it: through types and disclosure, like one of the
 /// Worker.
-pub fn seen_by(tier: MarketTier) -> Value {
+pub fn seen_by(tier: Tier) -> Value {
     let market = fixture();
     let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
     for facet in FacetName::ALL {
@@ -88,7 +89,7 @@ pub fn seen_by(tier: MarketTier) -> Value {
             continue;
         }
         let value = typed(*facet, holdings(*facet)).expect("of the type");
-        let seen = disclosure::project(*facet, &value, tier, &market);
+        let seen = disclosure::project(*facet, &value, &ownership::fake::right(tier), &market);
         let source = if *facet == FacetName::Identity { "master" } else { facet.as_str() };
         metas.insert(
             facet.to_string(),
@@ -104,7 +105,7 @@ pub fn seen_by(tier: MarketTier) -> Value {
 
 /// What everybody sees, with one part that is being refreshed.
 pub fn complete() -> Value {
-    let mut document = seen_by(MarketTier::Public);
+    let mut document = seen_by(Tier::Public);
     if let Some(meta) = document.pointer_mut("/meta/facets/equipment") {
         *meta = json!({"state": "stale", "source": "equipment", "as_of": "2026-11-02T17:45:10Z", "withheld": ["items"]});
     }
@@ -135,7 +136,7 @@ pub fn states() -> Value {
 /// A plug-in hybrid of a signed-in member: the label of two states of charge, and little else on
 /// record.
 pub fn plug_in() -> Value {
-    let mut document = seen_by(MarketTier::Member);
+    let mut document = seen_by(Tier::Member);
     if let Some(values) = document.pointer_mut("/facets").and_then(Value::as_object_mut) {
         values.insert("energy".into(), json!({
             "label": "B", "label_discharged": "G", "cycle": "wltp", "consumption": {"value": 1.4, "unit": "l/100km"},
@@ -176,10 +177,8 @@ pub fn hostile() -> Value {
 }
 
 /// The floor of the tests: the table's.
-pub fn floor(facet: &str, field: &str) -> Tier {
-    let tier =
-        FacetName::parse(facet).map(|facet| disclosure::field_tier(facet, field, &fixture()));
-    Tier::from_word(tier.map_or("owner", MarketTier::as_str))
+pub fn floor(facet: FacetName, field: &str) -> Tier {
+    disclosure::field_tier(facet, field, &fixture())
 }
 
 /// What the pages of the tests are made in: German kilometres, 20 November 2026.
@@ -250,8 +249,8 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         ),
         ("vehicle", render_vehicle(&vehicle(language, &complete()))),
         ("vehicle-states", render_vehicle(&vehicle(language, &states()))),
-        ("vehicle-member", render_vehicle(&vehicle(language, &seen_by(MarketTier::Member)))),
-        ("vehicle-owner", render_vehicle(&vehicle(language, &seen_by(MarketTier::Owner)))),
+        ("vehicle-member", render_vehicle(&vehicle(language, &seen_by(Tier::Member)))),
+        ("vehicle-owner", render_vehicle(&vehicle(language, &seen_by(Tier::Owner)))),
         ("vehicle-plug-in", render_vehicle(&vehicle(language, &plug_in()))),
         ("vehicle-hostile", render_vehicle(&vehicle(language, &hostile()))),
         ("problem", render_problem(&problem)),

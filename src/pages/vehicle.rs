@@ -3,10 +3,11 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::facet::{FacetState, FacetView, Tier, facet_fragment};
+use super::facet::{FacetState, FacetView, facet_fragment};
 use super::label;
 use super::layout::{Files, Frame, Html, page};
 use super::message::Messages;
+use crate::market::Tier;
 
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
 const ZONE_WIDTH: usize = 44;

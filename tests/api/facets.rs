@@ -9,6 +9,7 @@ use kerbside::cache::SealingRing;
 use kerbside::disclosure;
 use kerbside::flow::{self, State};
 use kerbside::market::{FacetName, Market, Tier, compile};
+use kerbside::ownership;
 use kerbside::pages;
 use kerbside::ports::fake::ScriptedResponse;
 use kerbside::vehicle::Vin;
@@ -51,7 +52,7 @@ fn seen_by(tier: Tier) -> Value {
         sealing: Rc::new(SealingRing::parse(ports.secrets.as_ref()).expect("a key")),
         purges: Rc::default(),
         facets: FacetName::ALL.to_vec(),
-        tier,
+        right: ownership::fake::right(tier),
         started: ports.clock.now(),
         trace: flow::Trace {
             id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
@@ -81,10 +82,7 @@ fn seen_by(tier: Tier) -> Value {
 fn page(document: &Value, language: pages::Language) -> String {
     let frame = pages::Frame::new(language, "/fr/vehicles/x").with_market("fr", "France");
     let market = compile("market.toml", MARKET).expect("a valid market").market;
-    let floor = |facet: &str, field: &str| {
-        let facet = FacetName::parse(facet).expect("a facet");
-        pages::Tier::from_word(disclosure::field_tier(facet, field, &market).as_str())
-    };
+    let floor = |facet: FacetName, field: &str| disclosure::field_tier(facet, field, &market);
     let context = pages::Context {
         frame: &frame,
         locale: language.code(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Identity;
 use crate::disclosure::leaves;
-use crate::market::{FacetName, Tier};
+use crate::market::FacetName;
 
 /// Characters of a value at the most.
 const MAX_VALUE: usize = 80;
@@ -49,9 +49,8 @@ impl Tag {
         {
             return Err(TagError::Form);
         }
-        let is_public = leaves(FacetName::Identity)
-            .iter()
-            .any(|leaf| leaf.names(&field) && leaf.floor == Tier::Public);
+        let is_public =
+            leaves(FacetName::Identity).iter().any(|leaf| leaf.names(&field) && leaf.is_public());
         if !is_public {
             return Err(TagError::Field);
         }

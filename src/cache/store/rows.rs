@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::FacetStore;
 use crate::cache::envelope::{Envelope, Stored};
 use crate::cache::sealing::Sealed;
-use crate::market::{FacetName, Tier};
+use crate::disclosure::Right;
+use crate::market::FacetName;
 use crate::ports::db_clock::{MAX_SKEW_MS, NOW_MS};
 use crate::ports::{DbValue, Rows, Statement, Timestamp};
 use crate::telemetry::{Event, Level, field};
@@ -19,18 +20,26 @@ const MAX_ROW: usize = 1_900_000;
 const COLUMNS: &str = "facet, generation, stored_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld";
 
 impl FacetStore {
-    /// All rows of the car. What is sealed comes along for those facets alone, and for callers
-    /// above public.
-    pub(super) fn select(&self, tier: Tier, facets: &[FacetName]) -> Statement {
+    /// Selects all rows of the car. Sealed values come along for `facets` alone, and only for
+    /// rights above public.
+    pub(super) fn select(&self, right: &Right, facets: &[FacetName]) -> Statement {
+        if right.is_public() {
+            return self.select_public();
+        }
         let is_wanted = "facet IN (SELECT value FROM json_each(?4))";
-        let sealed = match tier {
-            Tier::Public => String::new(),
-            _ => format!(
-                ", CASE WHEN {is_wanted} THEN key_id END AS key_id, CASE WHEN {is_wanted} THEN sealed END AS sealed"
-            ),
-        };
+        let sealed = format!(
+            ", CASE WHEN {is_wanted} THEN key_id END AS key_id, CASE WHEN {is_wanted} THEN sealed END AS sealed"
+        );
         let facets: Value = facets.iter().map(|facet| facet.as_str()).collect();
-        let facets = (tier > Tier::Public).then(|| DbValue::Text(facets.to_string()));
+        self.select_rows(&sealed, Some(DbValue::Text(facets.to_string())))
+    }
+
+    /// Selects all rows of the car without their sealed values.
+    pub(super) fn select_public(&self) -> Statement {
+        self.select_rows("", None)
+    }
+
+    fn select_rows(&self, sealed: &str, facets: Option<DbValue>) -> Statement {
         Statement {
             sql: format!(
                 "SELECT {COLUMNS}{sealed} FROM stored_facet WHERE market = ?1 AND vehicle = ?2 AND expires_at_ms > ?3"
@@ -41,8 +50,8 @@ impl FacetStore {
 
     /// The rows of facets that are newer than these generations; and the car's identity, where
     /// rules of the market may ask for it.
-    pub(super) fn news(&self, tier: Tier, known: &[(FacetName, i64)]) -> Statement {
-        let sealed = if tier == Tier::Public { "" } else { ", key_id, sealed" };
+    pub(super) fn news(&self, right: &Right, known: &[(FacetName, i64)]) -> Statement {
+        let sealed = if right.is_public() { "" } else { ", key_id, sealed" };
         let identity = if self.purges.is_empty() { "" } else { " OR facet = 'identity'" };
         let known: Value =
             known.iter().map(|(facet, generation)| json!([facet.as_str(), generation])).collect();

@@ -42,7 +42,7 @@ impl Case {
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: facets.to_vec(),
-            tier: Tier::Public,
+            right: right(Tier::Public),
             started: ports.clock.now(),
             trace: Trace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),

@@ -35,7 +35,7 @@ impl Case {
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: ALL.to_vec(),
-            tier,
+            right: right(tier),
             started: self.world.ports().clock.now(),
             trace: Trace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
@@ -156,7 +156,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
     assert_eq!(value(&flow, FacetName::Equipment), r#"{"item_count":7}"#);
     let stored = case.world.run(store.read(
         &ALL,
-        Tier::Public,
+        &right(Tier::Public),
         None,
         |_, _| Some(Vec::new()),
         || advice::open_ones(&case.market, flow.answered),

@@ -106,7 +106,7 @@ fn ok_what_was_read_is_remembered_for_seconds_and_what_landed_since_comes_first(
     let isolate = case.isolate();
     assert!(all_hits(&isolate.see(Tier::Public)));
     // Neither way reads again.
-    case.world.stores_fail.set(Some(crate::ports::StoreError::Unavailable));
+    case.world.stores_fail.set(Some(StoreError::Unavailable));
     assert!(all_hits(&isolate.see(Tier::Public)));
     let one = FlowRequest { facets: vec![FacetName::Identity], ..isolate.request_of(Tier::Public) };
     let ports = case.world.ports();

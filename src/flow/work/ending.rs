@@ -158,7 +158,8 @@ impl Work {
         let mut envelopes = Vec::new();
         let mut error = None;
         for facet in facets {
-            let scope = settle::Scope { store: &self.store, market: &self.market, tier: self.tier };
+            let scope =
+                settle::Scope { store: &self.store, market: &self.market, right: &self.right };
             let random = self.ports.random.as_ref();
             let (result, projected) =
                 settle::facet(scope, &mut self.question, facet, answer, fetch, random);

@@ -10,7 +10,7 @@ use crate::flow::Via;
 use crate::flow::call::Phase;
 use crate::flow::collapse::Landed;
 use crate::flow::settle::{self, Outcome, Projected};
-use crate::market::{FacetName, Market, OriginName, Tier};
+use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::Timestamp;
 
@@ -138,11 +138,11 @@ impl Work {
         if now >= due {
             call.phase = Phase::Looking;
             call.looks = call.looks.saturating_add(1);
-            let (store, origin, known, tier) =
-                (self.store.clone(), call.origin.clone(), call.known.clone(), self.tier);
+            let (store, origin, known, right) =
+                (self.store.clone(), call.origin.clone(), call.known.clone(), self.right.clone());
             let for_ms = lease_ms(&self.market, &origin);
             let looked = async move {
-                Ended::Looked(at, store.look(&origin, for_ms, &known, tier).await.ok())
+                Ended::Looked(at, store.look(&origin, for_ms, &known, &right).await.ok())
             };
             self.running.push(looked.boxed_local());
         }
@@ -226,7 +226,7 @@ impl Work {
         now: Timestamp,
     ) -> Option<News> {
         let is_good = matches!(envelope.freshness(now), Freshness::Fresh | Freshness::Stale);
-        let is_enough = self.tier == Tier::Public || envelope.is_whole();
+        let is_enough = self.right.is_public() || envelope.is_whole();
         if !is_good || !is_enough || envelope.generation <= known {
             return None;
         }

@@ -9,7 +9,7 @@ use crate::disclosure;
 use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
-use crate::market::{FacetName, Market, MarketCode, OriginName, Tier};
+use crate::market::{FacetName, Market, MarketCode, OriginName};
 use crate::ports::{Statement, StoreError};
 use crate::privacy::erasure;
 
@@ -140,9 +140,7 @@ fn origin(form: &mut Form, market: &Market, name: &str) -> Option<OriginName> {
 
 fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
     match Tag::parse(text) {
-        Ok(tag)
-            if disclosure::field_tier(FacetName::Identity, tag.field(), market) > Tier::Public =>
-        {
+        Ok(tag) if !disclosure::is_public(FacetName::Identity, tag.field(), market) => {
             form.wrong(
                 "/tag",
                 "This field is not public in this market, so no public part shows it.",

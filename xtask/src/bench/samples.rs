@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use kerbside::disclosure;
-use kerbside::market::{FacetName, Tier};
+use kerbside::market::FacetName;
 use serde_json::{Map, Value, json};
 
 use crate::files;
@@ -40,7 +40,7 @@ pub fn write(name: &str) -> Result<PathBuf> {
                 continue;
             };
             let Some(described) = market.facets.get(&facet) else { continue };
-            let public = disclosure::project(facet, whole, Tier::Public, market);
+            let public = disclosure::public(facet, whole, market);
             let sealed = (whole.to_string().len() + SEAL_BYTES).div_ceil(3) * 4;
             samples.push(json!({
                 "market": market.code, "facet": facet, "origin": described.origin, "ttl_s": described.ttl_s,

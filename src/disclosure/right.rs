@@ -1,0 +1,55 @@
+//! A right: how much of one vehicle one viewer may see.
+//!
+//! Only `ownership::authorize` makes one. Everything below it takes a [`Right`] instead of a tier,
+//! so that no tier is used that was not derived for this viewer and this vehicle.
+
+use crate::market::Tier;
+
+/// A viewer's right to one vehicle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    tier: Tier,
+    since: Option<String>,
+    keeper: Option<KeeperHash>,
+}
+
+/// The keyed hash of a keeper record, 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeeperHash(pub String);
+
+impl Right {
+    /// Makes a right. For `ownership::authorize` alone: a rule of the crate that
+    /// `tests/architecture.rs` holds.
+    pub(crate) const fn derived(
+        tier: Tier,
+        since: Option<String>,
+        keeper: Option<KeeperHash>,
+    ) -> Self {
+        Self { tier, since, keeper }
+    }
+
+    /// The tier, for documents.
+    pub const fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The first day (ISO 8601) of which the viewer sees personal values; `None` below owner.
+    pub fn since(&self) -> Option<&str> {
+        self.since.as_deref()
+    }
+
+    /// The keeper record that the right was proven against, if there was one.
+    pub const fn keeper(&self) -> Option<&KeeperHash> {
+        self.keeper.as_ref()
+    }
+
+    /// True if the right is anybody's: the stored public projection is all that it shows.
+    pub fn is_public(&self) -> bool {
+        self.tier == Tier::Public
+    }
+
+    /// True if the right shows what needs `tier`.
+    pub fn reaches(&self, tier: Tier) -> bool {
+        tier <= self.tier
+    }
+}
