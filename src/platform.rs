@@ -7,7 +7,9 @@ mod entry;
 mod fetch;
 mod intl;
 mod log;
+mod rate_limit;
 mod scheduled;
+mod signatures;
 mod stores;
 mod turn;
 
@@ -40,16 +42,20 @@ fn ports(env: &Env, context: JsValue) -> worker::Result<Ports> {
         return Ok(Ports { background, ..ports });
     }
     let edge = Rc::new(Edge(env.clone()));
+    let fetch = Rc::new(fetch::Fetch::new(env));
     let ports = Ports {
         clock: edge.clone(),
         timer: edge.clone(),
-        origins: Rc::new(fetch::Fetch::new(env)),
+        origins: fetch.clone(),
+        http_client: fetch,
         cache: Rc::new(stores::KvNamespace::new(env, "CACHE")?),
         markets: Rc::new(stores::KvNamespace::new(env, "MARKETS")?),
         db: Rc::new(stores::D1::new(env, "DB")?),
         assets: Rc::new(fetch::StaticFiles::new(env, "ASSETS")?),
         secrets: edge.clone(),
         random: edge.clone(),
+        crypto: Rc::new(signatures::WebCrypto),
+        rate_limit: Rc::new(rate_limit::RateLimiters(env.clone())),
         events: edge,
         background: Rc::new(Extended(JsValue::UNDEFINED)),
         format: Rc::new(intl::Intl),
@@ -113,8 +119,8 @@ impl Pool {
     fn fill(&mut self, buffer: &mut [u8]) {
         for chunk in buffer.chunks_mut(self.bytes.len()) {
             if self.bytes.len() - self.used < chunk.len() {
-                // OK because crypto.getRandomValues fails above 65 536 bytes only.
-                let _ = getrandom::fill(&mut self.bytes);
+                // Predictable bytes would break every user: the instance ends instead.
+                assert!(getrandom::fill(&mut self.bytes).is_ok(), "the runtime has no randomness");
                 self.used = 0;
             }
             let (_, unused) = self.bytes.split_at_mut(self.used);

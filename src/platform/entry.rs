@@ -74,10 +74,7 @@ async fn answer(app: App, call: Request) -> JsValue {
 
 /// What no handler can answer.
 fn failure(cause: &str) -> JsValue {
-    let event =
-        serde_json::json!({"level": "error", "message": "no answer could be made", "cause": cause});
-    log::flush();
-    worker::console_error!("{event}");
+    log::report_failure("no answer could be made", cause);
     let body = "INTERNAL SERVER ERROR".into();
     respond(500, "content-type,cache-control\ntext/plain\nno-store", &body).unwrap_or_default()
 }

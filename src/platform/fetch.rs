@@ -1,8 +1,9 @@
-//! HTTP to origins: no redirects, a timeout over head and body, a cap on the body while it streams.
+//! HTTP to origins and to other services, and the static files. Follows no redirect, has a timeout
+//! over head and body, and counts the body's bytes while it streams.
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{
@@ -14,15 +15,17 @@ use worker::Env;
 use super::stores::binding;
 use super::turn::Promised;
 use crate::ports::{
-    Assets, OriginHttp, OriginHttpError, OriginRequest, OriginResponse, StoreError,
+    Assets, HttpClient, HttpError, HttpRequest, HttpResponse, OriginHttp, OriginHttpError,
+    OriginRequest, OriginResponse, StoreError,
 };
 
-/// Fetch, and the bindings whose fetch presents a client certificate.
+/// The runtime's fetch, and the bindings whose fetch presents a client certificate.
 pub(super) struct Fetch(Env);
 
 #[wasm_bindgen]
 extern "C" {
-    /// A binding with a `fetch` of its own. By hand: the crate's brings a serialiser into objects.
+    /// A binding with a `fetch` of its own. The `worker` crate's converts requests by way of its
+    /// own types and of `url`.
     #[derive(Clone)]
     type Fetcher;
     #[wasm_bindgen(method, catch)]
@@ -51,13 +54,48 @@ impl OriginHttp for Fetch {
         &self,
         request: OriginRequest,
     ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
-        // Without its binding a request must not go out at all: it would go out without the
-        // certificate.
+        // A request whose binding is missing must not go out without its certificate.
         let certificate =
             request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
         async move {
             let certificate = certificate.map_err(|_| OriginHttpError::Certificate)?;
-            send(request, certificate.map(wasm_bindgen::JsCast::unchecked_into)).await
+            let outgoing = Outgoing {
+                method: request.method,
+                url: &request.url,
+                headers: &request.headers,
+                body: request.body.as_deref(),
+                timeout_ms: request.timeout_ms,
+                max_bytes: request.max_bytes,
+            };
+            let certificate = certificate.map(wasm_bindgen::JsCast::unchecked_into);
+            let (response, body) = outgoing.exchange(certificate.as_ref()).await?;
+            Ok(OriginResponse {
+                status: response.status(),
+                content_type: header(&response, "content-type"),
+                retry_after: header(&response, "retry-after"),
+                body,
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl HttpClient for Fetch {
+    fn send(
+        &self,
+        request: HttpRequest,
+    ) -> LocalBoxFuture<'static, Result<HttpResponse, HttpError>> {
+        async move {
+            let outgoing = Outgoing {
+                method: request.method,
+                url: &request.url,
+                headers: &request.headers,
+                body: request.body.as_deref(),
+                timeout_ms: request.timeout_ms,
+                max_bytes: request.max_bytes,
+            };
+            let (response, body) = outgoing.exchange(None).await?;
+            Ok(HttpResponse { status: response.status(), headers: headers(&response)?, body })
         }
         .boxed_local()
     }
@@ -67,70 +105,100 @@ impl Assets for StaticFiles {
     fn read(&self, path: &'static str) -> LocalBoxFuture<'static, Result<String, StoreError>> {
         let files = self.0.clone();
         async move {
-            // The host is not looked at: the binding serves by path.
-            let answer = files
-                .fetch(&format!("https://assets.local{path}"))
-                .map_err(|_| StoreError::Unavailable)?;
-            let answer = Promised::new(&answer).await.map_err(|_| StoreError::Unavailable)?;
-            let answer: Response = answer.dyn_into().map_err(|_| StoreError::Unavailable)?;
-            let text = answer.text().map_err(|_| StoreError::Unavailable)?;
+            // The binding serves by path and ignores the host.
+            let response =
+                files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError::Unavailable)?;
+            let response = Promised::new(&response).await.map_err(|_| StoreError::Unavailable)?;
+            let response: Response = response.dyn_into().map_err(|_| StoreError::Unavailable)?;
+            let text = response.text().map_err(|_| StoreError::Unavailable)?;
             let text = Promised::new(&text).await.map_err(|_| StoreError::Unavailable)?.as_string();
-            text.filter(|_| answer.ok()).ok_or(StoreError::Unavailable)
+            text.filter(|_| response.ok()).ok_or(StoreError::Unavailable)
         }
         .boxed_local()
     }
 }
 
-async fn send(
-    request: OriginRequest,
-    certificate: Option<Fetcher>,
-) -> Result<OriginResponse, OriginHttpError> {
-    let response = head(&request, certificate.as_ref())
-        .await
-        .map_err(|error| failure(&error, OriginHttpError::Connection))?;
-    let header = |name: &str| response.headers().get(name).ok().flatten();
-    let (content_type, retry_after) = (header("content-type"), header("retry-after"));
-    // HTTP holds a body to the length that it states, unless it is compressed or in chunks,
-    // whatever stands beside that (RFC 9112 §6.3). Then it can be taken in one piece, which is
-    // cheaper; every other is counted while it streams.
-    let is_held = header("content-encoding").is_none() && header("transfer-encoding").is_none();
-    let stated = header("content-length").filter(|_| is_held);
-    let is_short = stated
-        .and_then(|length| length.parse::<usize>().ok())
-        .is_some_and(|length| length <= request.max_bytes);
-    let read = match response.body() {
-        None => Ok(Some(Vec::new())),
-        Some(_) if is_short => read_whole(&response).await,
-        Some(stream) => read_capped(&stream, request.max_bytes).await,
-    };
-    let body = read.map_err(|error| failure(&error, OriginHttpError::Incomplete))?;
-    let body =
-        body.filter(|body| body.len() <= request.max_bytes).ok_or(OriginHttpError::TooLarge)?;
-    Ok(OriginResponse { status: response.status(), content_type, retry_after, body })
+/// The parts that requests to origins and to other services share.
+struct Outgoing<'a> {
+    method: &'static str,
+    url: &'a str,
+    headers: &'a [(String, String)],
+    body: Option<&'a [u8]>,
+    timeout_ms: u32,
+    max_bytes: usize,
 }
 
-async fn head(request: &OriginRequest, certificate: Option<&Fetcher>) -> Result<Response, JsValue> {
-    let headers = web_sys::Headers::new()?;
-    for (name, value) in &request.headers {
-        headers.set(name, value)?;
+impl Outgoing<'_> {
+    /// Sends the request, through the binding of a client certificate if there is one.
+    async fn exchange(
+        &self,
+        certificate: Option<&Fetcher>,
+    ) -> Result<(Response, Vec<u8>), HttpError> {
+        let response = self
+            .send(certificate)
+            .await
+            .map_err(|error| classify(&error, HttpError::Connection))?;
+        // HTTP holds a body to its Content-Length, unless it is compressed or chunked, whatever
+        // stands beside that (RFC 9112 §6.3). Reading such a body in one piece is cheaper; every
+        // other body is counted while it streams.
+        let is_exact = header(&response, "content-encoding").is_none()
+            && header(&response, "transfer-encoding").is_none();
+        let length = header(&response, "content-length").filter(|_| is_exact);
+        let fits = length
+            .and_then(|length| length.parse::<usize>().ok())
+            .is_some_and(|length| length <= self.max_bytes);
+        let body = match response.body() {
+            None => Ok(Some(Vec::new())),
+            Some(_) if fits => read_whole(&response).await,
+            Some(stream) => read_capped(&stream, self.max_bytes).await,
+        };
+        let body = body.map_err(|error| classify(&error, HttpError::Incomplete))?;
+        let body = body.filter(|body| body.len() <= self.max_bytes).ok_or(HttpError::TooLarge)?;
+        Ok((response, body))
     }
-    let init = RequestInit::new();
-    init.set_method(request.method);
-    init.set_headers(&headers);
-    init.set_redirect(RequestRedirect::Manual);
-    // Covers the body too: the signal aborts its stream.
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(request.timeout_ms)));
-    if let Some(body) = &request.body {
-        init.set_body(&Uint8Array::from(body.as_slice()).into());
+
+    /// Sends the request and awaits the response's head.
+    async fn send(&self, certificate: Option<&Fetcher>) -> Result<Response, JsValue> {
+        let headers = web_sys::Headers::new()?;
+        for (name, value) in self.headers {
+            headers.append(name, value)?;
+        }
+        let init = RequestInit::new();
+        init.set_method(self.method);
+        init.set_headers(&headers);
+        init.set_redirect(RequestRedirect::Manual);
+        // The signal aborts the body's stream too.
+        init.set_signal(Some(&AbortSignal::timeout_with_u32(self.timeout_ms)));
+        if let Some(body) = self.body {
+            init.set_body(&Uint8Array::from(body).into());
+        }
+        let request = web_sys::Request::new_with_str_and_init(self.url, &init)?;
+        let promise = match certificate {
+            Some(binding) => binding.fetch_request(&request)?,
+            None => js_sys::global()
+                .unchecked_into::<web_sys::WorkerGlobalScope>()
+                .fetch_with_request(&request),
+        };
+        Promised::new(&promise).await?.dyn_into()
     }
-    let outgoing = web_sys::Request::new_with_str_and_init(&request.url, &init)?;
-    let promise = match certificate {
-        Some(binding) => binding.fetch_request(&outgoing)?,
-        None => js_sys::global()
-            .unchecked_into::<web_sys::WorkerGlobalScope>()
-            .fetch_with_request(&outgoing),
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    // OK because `get` fails for malformed names only, and ours are constants.
+    response.headers().get(name).ok().flatten()
+}
+
+fn headers(response: &Response) -> Result<Vec<(String, String)>, HttpError> {
+    let broken = |_| HttpError::Incomplete;
+    let pairs = js_sys::try_iter(&response.headers()).map_err(broken)?;
+    let pair = |pair: Result<JsValue, JsValue>| {
+        let pair = Array::from(&pair.map_err(broken)?);
+        match (pair.get(0).as_string(), pair.get(1).as_string()) {
+            (Some(name), Some(value)) => Ok((name, value)),
+            _ => Err(HttpError::Incomplete),
+        }
     };
-    Promised::new(&promise).await?.dyn_into()
+    pairs.into_iter().flatten().map(pair).collect()
 }
 
 async fn read_whole(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
@@ -138,7 +206,7 @@ async fn read_whole(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
     Ok(Some(Uint8Array::new(&bytes).to_vec()))
 }
 
-/// Reads a stream to its end, or stops at the limit with nothing.
+/// Reads a stream to its end; `None` if it is longer than `limit`.
 pub(super) async fn read_capped(
     stream: &ReadableStream,
     limit: usize,
@@ -151,9 +219,10 @@ pub(super) async fn read_capped(
             return Ok(Some(bytes));
         }
         let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())?.dyn_into()?;
+        // OK because usize has 32 bits at least.
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if bytes.len().saturating_add(length) > limit {
-            // Nobody waits for the end of what is thrown away.
+            // OK because nothing depends on the end of a discarded stream.
             let _ = reader.cancel();
             return Ok(None);
         }
@@ -161,14 +230,11 @@ pub(super) async fn read_capped(
     }
 }
 
-/// A timeout, or what else it means at this point.
-fn failure(error: &JsValue, otherwise: OriginHttpError) -> OriginHttpError {
-    let name = Reflect::get(error, &"name".into())
-        .ok()
-        .and_then(|name| name.as_string())
-        .unwrap_or_default();
-    match name.as_str() {
-        "TimeoutError" | "AbortError" => OriginHttpError::Timeout,
+/// Classifies an exception: a timeout, or `otherwise`.
+fn classify(error: &JsValue, otherwise: HttpError) -> HttpError {
+    let name = Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string());
+    match name.as_deref() {
+        Some("TimeoutError" | "AbortError") => HttpError::Timeout,
         _ => otherwise,
     }
 }

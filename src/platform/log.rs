@@ -57,3 +57,11 @@ pub(super) fn flush() {
         write(&lines);
     }
 }
+
+/// Reports a failure of the runtime in its own words, which hold no stored value.
+pub(super) fn report_failure(message: &str, cause: &str) {
+    let cause: String = cause.chars().take(200).collect();
+    flush();
+    let line = serde_json::json!({"level": "error", "message": message, "cause": cause});
+    worker::console_error!("{line}");
+}

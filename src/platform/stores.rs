@@ -12,7 +12,7 @@ use worker::Env;
 
 use super::log;
 use super::turn::Promised;
-use crate::ports::{Db, DbValue, Kv, Read, Rows, Statement, StoreError, Timer};
+use crate::ports::{Db, DbValue, Kv, KvRead, Rows, Statement, StoreError, Timer};
 
 #[wasm_bindgen(module = "/src/platform/glue.js")]
 extern "C" {
@@ -91,7 +91,7 @@ impl Kv for KvNamespace {
         key: String,
         limit_ms: u32,
         _: &dyn Timer,
-    ) -> LocalBoxFuture<'static, Option<Read>> {
+    ) -> LocalBoxFuture<'static, Option<KvRead>> {
         let read = Promised::begin(|id| read_within(&self.0, &key, limit_ms, id));
         async move {
             let found = match read {
@@ -188,12 +188,7 @@ fn logged(error: JsValue) -> StoreError {
         .dyn_ref::<js_sys::Error>()
         .map(|error| String::from(error.message()))
         .unwrap_or_default();
-    let text: String = text.chars().take(200).collect();
-    log::flush();
-    worker::console_error!(
-        "{}",
-        serde_json::json!({"level": "error", "message": "a store refused", "cause": text})
-    );
+    log::report_failure("a store refused", &text);
     store_error(&text)
 }
 

@@ -1,0 +1,32 @@
+/** Signatures by Web Crypto. Keys arrive as JSON Web Keys; messages and signatures as bytes. */
+
+const ALGORITHMS = {
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  PS256: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
+  ES256: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  ES384: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  EdDSA: { name: "Ed25519" },
+};
+
+/** Imports a key; gives undefined where the parameters are no key of their kind. */
+async function importKey(jwk, algorithm, usage) {
+  try {
+    return await crypto.subtle.importKey("jwk", JSON.parse(jwk), algorithm, false, [usage]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Verifies a signature: true or false, or undefined where the key is invalid. */
+export async function verify(name, jwk, message, signature) {
+  const algorithm = ALGORITHMS[name];
+  const key = await importKey(jwk, algorithm, "verify");
+  return key && crypto.subtle.verify(algorithm, key, signature, message);
+}
+
+/** Signs a message: the signature's bytes, or undefined where the key is invalid. */
+export async function sign(name, jwk, message) {
+  const algorithm = ALGORITHMS[name];
+  const key = await importKey(jwk, algorithm, "sign");
+  return key && new Uint8Array(await crypto.subtle.sign(algorithm, key, message));
+}
