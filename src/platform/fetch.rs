@@ -106,8 +106,9 @@ impl Assets for StaticFiles {
         let files = self.0.clone();
         async move {
             // The binding serves by path and ignores the host.
-            let response =
-                files.fetch(&format!("https://assets.local{path}")).map_err(|_| StoreError::Unavailable)?;
+            let response = files
+                .fetch(&format!("https://assets.local{path}"))
+                .map_err(|_| StoreError::Unavailable)?;
             let response = Promised::new(&response).await.map_err(|_| StoreError::Unavailable)?;
             let response: Response = response.dyn_into().map_err(|_| StoreError::Unavailable)?;
             let text = response.text().map_err(|_| StoreError::Unavailable)?;
