@@ -1,222 +1,123 @@
-//! One request's work over many origins: what is stored, what must be asked, what is there at the
+//! One request's work over many origins: cached facets, origin calls and the result at the
 //! deadline.
 //!
-//! Owns the plan, the deadline, which call goes out when, and what becomes of late answers. Leaves
-//! to others: how an origin is asked (`origin`), what is kept (`cache`), who may see what
-//! (`disclosure`), how it is written (`api`). Known gap: limits, budgets and throttles are those of
-//! an isolate; leases and open breakers are the region's.
+//! Owns the plan, the deadline, the order of origin calls and the storing of late responses. Leaves
+//! to others: the call to one origin (`origin`), stored facets (`cache`), disclosure
+//! (`disclosure`), documents (`http`). Known gap: limits, budgets and throttles are those of an
+//! isolate; leases and open breakers are shared by the region.
 
-mod advice;
-mod board;
 mod breaker;
 mod budget;
-mod call;
-mod collapse;
-mod count;
 mod deadline;
+mod fast_path;
 mod latency;
+mod limiter;
 mod memory;
 mod merge;
+mod origin_call;
+mod outcome;
+mod outcome_channel;
 mod plan;
+mod public_document;
+mod request;
+mod response;
 mod retry;
-mod running;
+mod running_flow;
+mod scheduler;
 mod settle;
-mod short;
-mod slots;
+mod shared_breaker;
 mod throttle;
 mod trace;
-mod work;
+mod usage;
+mod vehicle_states;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::cache::SealingRing;
-use crate::cache::purge::Purges;
-use crate::disclosure::Right;
-use crate::market::{FacetName, Market, Tier};
-use crate::origin::{ErrorToken, Failure};
-use crate::ports::{Ports, Timestamp};
-use crate::text::SharedStr;
+use crate::market::Market;
+use crate::ports::Ports;
 use crate::vehicle::Vin;
-use collapse::CarKey;
-pub use count::count;
-pub use memory::Memory;
-pub use running::Running;
-pub use short::{Ask, Way, short};
-pub use trace::{Trace, written};
+use fast_path::CacheLookup;
+pub use memory::FlowMemory;
+pub use request::FlowRequest;
+pub use response::{FacetResult, Flow, Missing, Provenance, RETRY_AFTER_S, State, Via};
+use running_flow::RunningFlow;
+pub use trace::{OriginTrace, to_nonzero_hex};
 
-/// What is asked about which car, and by whom.
-pub struct FlowRequest {
-    /// The market.
-    pub market: Rc<Market>,
-    /// The car.
-    pub vin: Vin,
-    /// The keyed hash that stands for the car in stores.
-    pub lookup: Rc<str>,
-    /// What seals and opens what is above public.
-    pub sealing: Rc<SealingRing>,
-    /// What is declared outdated in the market.
-    pub purges: Rc<Purges>,
-    /// The facets that are asked for, all of them offered by the market.
-    pub facets: Vec<FacetName>,
-    /// The viewer's right to the vehicle.
-    pub right: Right,
-    /// When the request came: the deadline counts from it.
-    pub started: Timestamp,
-    /// The trace that goes on to origins.
-    pub trace: Trace,
-}
-
-/// What there is at the deadline.
-#[derive(Debug)]
-pub struct Flow {
-    /// The right that the facets are projected for.
-    pub right: Right,
-    /// The facets that were asked for.
-    pub facets: BTreeMap<FacetName, FacetResult>,
-    /// The required facets of the market that are not there, and why. Empty for a document.
-    pub missing: Vec<(FacetName, Missing)>,
-    /// Whether the origin of a required facet says that there is no such car.
-    pub unknown_vehicle: bool,
-    /// When the answer was put together.
-    pub answered: Timestamp,
-    /// All of it was in the car's entry, and fresh: it went the short way.
-    pub is_short: bool,
-}
-
-/// Why a required facet is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Missing {
-    /// Its origin had not answered by the deadline.
-    Pending,
-    /// Its origin failed.
-    Failed(Failure),
-}
-
-/// One facet of the answer.
-#[derive(Debug)]
-pub struct FacetResult {
-    /// What there is.
-    pub state: State,
-    /// How it came here.
-    pub via: Via,
-    /// Milliseconds that it took.
-    pub took_ms: i64,
-}
-
-/// What there is of a facet.
-#[derive(Debug)]
-pub enum State {
-    /// The facet, projected for the caller.
-    Present {
-        /// A JSON object on one line.
-        value: SharedStr,
-        /// Names of fields above the caller's tier, with commas between them.
-        withheld: SharedStr,
-        /// Where it comes from and how old it is.
-        stored: Provenance,
-        /// Why it is an old one: its origin failed.
-        failure: Option<Failure>,
-    },
-    /// The origin says that there is none.
-    Absent(Provenance),
-    /// Not yet: a later request finds it.
-    Pending,
-    /// Could not be had.
-    Unavailable(Failure),
-    /// The caller's tier does not reach it.
-    Withheld {
-        /// The tier that does.
-        needs: Tier,
-    },
-}
-
-/// Where a facet comes from and how old it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
-    /// The origin's name.
-    pub source: SharedStr,
-    /// When it was fetched.
-    pub as_of: Timestamp,
-    /// Which fetch it comes from: another one has another number.
-    pub generation: i64,
-    /// The disclosure and description that it was made under.
-    pub policy: u32,
-    /// Seconds since.
-    pub age_s: i64,
-    /// Seconds that it stays fresh; negative where it no longer is.
-    pub ttl_s: i64,
-    /// Further seconds that it may be served while it is refreshed.
-    pub stale_s: u32,
-    /// Further seconds that it may be served while the origin fails.
-    pub error_s: u32,
-}
-
-/// How a facet came into the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// From the cache, fresh.
-    Hit,
-    /// From the cache, stale.
-    Stale,
-    /// From its origin, now.
-    Fetched,
-    /// From its origin, now, which another request had asked.
-    Collapsed,
-    /// Not at all.
-    Nothing,
-}
-
-/// Seconds after which a caller should ask for a pending facet again.
-pub const RETRY_AFTER_S: u32 = 2;
-
-/// Does the work of one request, by the short way where it leads. Ends at the market's deadline at
-/// the latest; late answers are stored all the same.
-pub async fn run(ports: &Ports, memory: &Memory, request: FlowRequest) -> Flow {
-    match short(ports, memory, &request.ask()).await {
-        Way::Answered(flow) => flow,
-        Way::Entry(entry) => long(ports, memory, request, Some(entry)).await,
-        Way::Long => long(ports, memory, request, None).await,
-    }
-}
-
-/// The same by the long way; `entry` is the car's in KV, where that was read.
-pub async fn long(
+/// Runs the flow of one request and counts its result. Returns at the market's deadline at the
+/// latest; late responses of origins are stored in the background.
+///
+/// `open_vin` decrypts the vehicle id. The fast path does not call it.
+///
+/// # Errors
+/// Returns the error of `open_vin`.
+pub async fn run<E>(
     ports: &Ports,
-    memory: &Memory,
+    memory: &FlowMemory,
     request: FlowRequest,
-    entry: Option<SharedStr>,
-) -> Flow {
-    let mut running = Running::start(ports, memory, request, entry).await;
-    running.by_deadline().await;
-    running.answer()
+    open_vin: impl FnOnce() -> Result<Vin, E>,
+) -> Result<Flow, E> {
+    let (market, vehicle) = (Rc::clone(&request.market), Rc::clone(&request.lookup));
+    let flow = resolve(ports, memory, request, open_vin).await?;
+    usage::record(ports, memory, &market, &vehicle, &flow);
+    Ok(flow)
 }
 
-impl FlowRequest {
-    fn ask(&self) -> Ask<'_> {
-        let Self { market, lookup, purges, facets, right, started, .. } = self;
-        Ask { market, lookup, purges, facets, right, started: *started }
+/// Runs the fast path, and the slow path where that is not enough.
+async fn resolve<E>(
+    ports: &Ports,
+    memory: &FlowMemory,
+    request: FlowRequest,
+    open_vin: impl FnOnce() -> Result<Vin, E>,
+) -> Result<Flow, E> {
+    let entry = match fast_path::lookup(ports, memory, &request).await {
+        CacheLookup::Hit(flow) => return Ok(flow),
+        CacheLookup::Partial(entry) => Some(entry),
+        CacheLookup::Miss => None,
+    };
+    let mut running = RunningFlow::start(ports, memory, request, open_vin()?, entry).await;
+    running.wait_for_deadline().await;
+    Ok(running.result())
+}
+
+/// A flow that is told as it happens. Its final result is counted when it is dropped; its origin
+/// calls go on.
+pub struct FlowStream {
+    ports: Ports,
+    memory: FlowMemory,
+    market: Rc<Market>,
+    vehicle: Rc<str>,
+    running: RunningFlow,
+}
+
+/// Starts a flow without a deadline for its result: reads the stored facets and starts the missing
+/// origin calls in the background.
+pub async fn start(
+    ports: &Ports,
+    memory: &FlowMemory,
+    request: FlowRequest,
+    vin: Vin,
+) -> FlowStream {
+    let (market, vehicle) = (Rc::clone(&request.market), Rc::clone(&request.lookup));
+    let running = RunningFlow::start(ports, memory, request, vin, None).await;
+    FlowStream { ports: ports.clone(), memory: memory.clone(), market, vehicle, running }
+}
+
+impl FlowStream {
+    /// The result so far.
+    pub fn result(&self) -> Flow {
+        self.running.result()
     }
 
-    fn car(&self) -> CarKey {
-        CarKey::new(&self.market.code, &self.lookup)
-    }
-
-    /// The facets without which there is no document.
-    fn required(&self) -> impl Iterator<Item = FacetName> + '_ {
-        self.market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name)
+    /// Waits for further facets; `false` once every origin call has ended.
+    pub async fn changed(&mut self) -> bool {
+        self.running.changed().await
     }
 }
 
-impl State {
-    /// The RFC 9209 token, where its origin failed: nothing is there, or an old one.
-    pub fn error(&self) -> Option<ErrorToken> {
-        match self {
-            Self::Unavailable(failure) | Self::Present { failure: Some(failure), .. } => {
-                Some(failure.token)
-            }
-            _ => None,
-        }
+impl Drop for FlowStream {
+    fn drop(&mut self) {
+        let (ports, memory) = (&self.ports, &self.memory);
+        usage::record(ports, memory, &self.market, &self.vehicle, &self.running.result());
     }
 }
 

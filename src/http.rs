@@ -37,7 +37,7 @@ pub struct App {
     /// What the isolate remembers.
     pub memory: Rc<Memory>,
     /// What the isolate remembers of origins.
-    pub flow: crate::flow::Memory,
+    pub flow: crate::flow::FlowMemory,
     /// What the deployment says.
     pub config: Rc<Config>,
 }

@@ -1,6 +1,6 @@
 //! Cloudflare: the ports over `workerd`, and the entry. Translates and decides nothing.
 //!
-//! State of the isolate is plain data in [`registry::Memory`] and [`flow::Memory`]. Bindings are the
+//! State of the isolate is plain data in [`registry::Memory`] and [`flow::FlowMemory`]. Bindings are the
 //! isolate's too; promises, timers and bodies are of one call and are not used by another.
 
 mod entry;

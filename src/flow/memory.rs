@@ -1,117 +1,122 @@
-//! What an isolate remembers of its origins between requests: plain data with an age. No future,
-//! lock or promise is in it, so that no request ever waits for another one's input or output.
+//! The isolate's memory of its origins and vehicles between requests: plain data with an expiry.
+//! It holds no future, lock or promise, so no request awaits another request's I/O.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 use super::breaker::Breaker;
 use super::budget::Budget;
-use super::collapse::Cars;
 use super::latency::Latency;
-use super::short::{self, Steps};
-use super::slots::{Slots, Ticket};
+use super::limiter::{ConcurrencyLimiter, PermitId};
+use super::public_document::PublicDocument;
 use super::throttle::Throttle;
+use super::vehicle_states::VehicleStates;
 use crate::disclosure::Right;
 use crate::market::{Market, MarketCode, OriginName};
 use crate::origin::Tokens;
 use crate::usage::Usage;
 
-/// A handle on what the isolate remembers; cloning it is cheap and gives the same memory.
+/// A handle on the isolate's memory; a clone shares it.
 #[derive(Clone, Default)]
-pub struct Memory(Rc<State>);
+pub struct FlowMemory(Rc<Inner>);
 
 #[derive(Default)]
-struct State {
-    origins: RefCell<Vec<Known>>,
-    cars: RefCell<Cars>,
-    tickets: Cell<Ticket>,
+struct Inner {
+    origins: RefCell<Vec<KnownOrigin>>,
+    vehicles: RefCell<VehicleStates>,
+    last_permit_id: Cell<PermitId>,
     tokens: Tokens,
     usage: Rc<Usage>,
-    /// Of markets as they were read last.
-    steps: RefCell<Vec<(Rc<Market>, Steps)>>,
+    /// One per market, for the latest version of the market that was used.
+    public_documents: RefCell<Vec<(Rc<Market>, PublicDocument)>>,
 }
 
-struct Known {
+struct KnownOrigin {
     market: MarketCode,
     name: OriginName,
     /// Changes with the description of the origin.
     description: u32,
-    origin: OriginMemory,
+    health: OriginHealth,
 }
 
-/// What is known of one origin. The limits are those of an isolate: a region has many, and each has
-/// its own.
+/// The health of one origin and its limits, as this isolate knows them.
 #[derive(Default)]
-pub(super) struct OriginMemory {
+pub(super) struct OriginHealth {
     pub(super) breaker: Breaker,
     pub(super) throttle: Throttle,
     pub(super) budget: Budget,
     pub(super) latency: Latency,
-    pub(super) slots: Slots,
+    pub(super) limiter: ConcurrencyLimiter,
 }
 
-impl Memory {
-    /// What is known of an origin; nothing yet, where it was never asked or is described anew. Not
-    /// to be held across a wait.
-    pub(super) fn origin(&self, market: &Market, name: &OriginName) -> RefMut<'_, OriginMemory> {
+impl FlowMemory {
+    /// The health of an origin. It starts anew if the origin was never called or its description
+    /// has changed; permits stay. The borrow must not be held across an `.await`.
+    pub(super) fn origin(&self, market: &Market, name: &OriginName) -> RefMut<'_, OriginHealth> {
         let fed = market.facets.values().filter(|facet| facet.origin == *name);
         let description = fed.fold(0, |number, facet| number ^ facet.revision);
-        RefMut::map(self.0.origins.borrow_mut(), |known| {
-            let place =
-                known.iter().position(|known| known.name == *name && known.market == market.code);
-            let place = place.unwrap_or_else(|| {
-                let (market, name) = (market.code.clone(), name.clone());
-                known.push(Known { market, name, description, origin: OriginMemory::default() });
-                known.len() - 1
-            });
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "OK because the place was just found or made"
-            )]
-            let known = &mut known[place];
+        RefMut::map(self.0.origins.borrow_mut(), |origins| {
+            let known = find_or_insert(origins, &market.code, name, description);
             if known.description != description {
-                // An operator who has mended the description need not wait for a breaker.
+                // A corrected description takes effect without waiting for an open breaker.
                 known.description = description;
-                known.origin = OriginMemory {
-                    slots: std::mem::take(&mut known.origin.slots),
-                    ..OriginMemory::default()
+                known.health = OriginHealth {
+                    limiter: std::mem::take(&mut known.health.limiter),
+                    ..OriginHealth::default()
                 };
             }
-            &mut known.origin
+            &mut known.health
         })
     }
 
-    /// What a market's public document takes.
-    pub(super) fn steps(&self, market: &Rc<Market>, right: &Right) -> Steps {
-        let mut known = self.0.steps.borrow_mut();
-        if let Some((_, steps)) = known.iter().find(|(other, _)| Rc::ptr_eq(other, market)) {
-            return Rc::clone(steps);
+    /// The facets of a market's public document; `right` is a public one.
+    pub(super) fn public_document(&self, market: &Rc<Market>, right: &Right) -> PublicDocument {
+        let mut known = self.0.public_documents.borrow_mut();
+        if let Some((_, document)) = known.iter().find(|(other, _)| Rc::ptr_eq(other, market)) {
+            return document.clone();
         }
-        let steps = short::steps(market, right);
+        let document = PublicDocument::plan(market, right);
         known.retain(|(other, _)| other.code != market.code);
-        known.push((Rc::clone(market), Rc::clone(&steps)));
-        steps
+        known.push((Rc::clone(market), document.clone()));
+        document
     }
 
-    /// The cars that are at work. Not to be held across a wait.
-    pub(super) fn cars(&self) -> RefMut<'_, Cars> {
-        self.0.cars.borrow_mut()
+    /// The vehicles that requests of this isolate work on. The borrow must not be held across an
+    /// `.await`.
+    pub(super) fn vehicles(&self) -> RefMut<'_, VehicleStates> {
+        self.0.vehicles.borrow_mut()
     }
 
-    /// The tokens that origins' token endpoints gave.
+    /// The access tokens from origins' token endpoints.
     pub(super) fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }
 
-    /// How facets were answered and origins called, until it is in D1.
+    /// The usage counts that are not in D1 yet.
     pub(super) fn usage(&self) -> &Rc<Usage> {
         &self.0.usage
     }
 
-    /// A number that no other call of this isolate has.
-    pub(super) fn ticket(&self) -> Ticket {
-        let ticket = self.0.tickets.get() + 1;
-        self.0.tickets.set(ticket);
-        ticket
+    /// A permit id that no other origin call of this isolate has.
+    pub(super) fn next_permit_id(&self) -> PermitId {
+        let permit_id = self.0.last_permit_id.get() + 1;
+        self.0.last_permit_id.set(permit_id);
+        permit_id
     }
+}
+
+fn find_or_insert<'a>(
+    origins: &'a mut Vec<KnownOrigin>,
+    market: &MarketCode,
+    name: &OriginName,
+    description: u32,
+) -> &'a mut KnownOrigin {
+    let place = origins.iter().position(|known| known.name == *name && known.market == *market);
+    let place = place.unwrap_or_else(|| {
+        let (market, name) = (market.clone(), name.clone());
+        origins.push(KnownOrigin { market, name, description, health: OriginHealth::default() });
+        origins.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "OK because the place was just found or made")]
+    &mut origins[place]
 }

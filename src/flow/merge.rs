@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::settle::{Outcome, Projected};
-use super::{FacetResult, Flow, FlowRequest, Missing, Provenance, State, Via};
+use super::outcome::{Outcome, Projected};
+use super::request::FlowRequest;
+use super::response::{FacetResult, Flow, Missing, Provenance, State, Via};
 use crate::cache::{Envelope, Freshness, Stored};
 use crate::disclosure;
 use crate::market::{FacetName, Tier};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
-pub(super) fn withheld(request: &FlowRequest, facet: FacetName) -> FacetResult {
-    above(disclosure::least_tier(facet, &request.market))
-}
-
-pub(super) fn above(needs: Tier) -> FacetResult {
+/// A facet above the caller's tier.
+pub(super) fn withheld(needs: Tier) -> FacetResult {
     FacetResult { state: State::Withheld { needs }, via: Via::Nothing, took_ms: 0 }
 }
 
@@ -123,9 +121,9 @@ pub(super) fn verdict(
     // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing
     // of it.
     for facet in &request.facets {
-        let is_above = !request.right.reaches(disclosure::least_tier(*facet, &request.market));
-        if is_above && facets.contains_key(facet) {
-            facets.insert(*facet, withheld(request, *facet));
+        let least_tier = disclosure::least_tier(*facet, &request.market);
+        if !request.right.reaches(least_tier) && facets.contains_key(facet) {
+            facets.insert(*facet, withheld(least_tier));
         }
     }
     Flow {
@@ -134,6 +132,6 @@ pub(super) fn verdict(
         missing,
         unknown_vehicle,
         answered,
-        is_short: false,
+        is_fast_path: false,
     }
 }

@@ -3,30 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Via;
+use super::outcome::Projected;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
 use crate::disclosure::{self, Right};
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, Question};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
-use crate::text::SharedStr;
-
-/// What the caller sees of a facet, and the names of what they do not, with commas between them.
-pub(super) type Projected = (SharedStr, SharedStr);
-
-/// What became of one facet.
-#[derive(Debug, Clone)]
-pub(super) struct Outcome {
-    /// What is stored of it, or why there is nothing.
-    pub(super) result: Result<Envelope, Failure>,
-    /// What the caller sees, where their tier sees more than the public projection.
-    pub(super) projected: Option<Projected>,
-    /// How it came.
-    pub(super) via: Via,
-    /// Milliseconds that it took.
-    pub(super) took_ms: i64,
-}
 
 /// When and under which lease something was fetched.
 #[derive(Debug, Clone, Copy)]

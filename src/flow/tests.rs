@@ -5,9 +5,9 @@ mod limits;
 use base64::Engine as _;
 
 use super::*;
+use crate::cache::SealingRing;
 use crate::disclosure;
-use crate::market::Tier;
-use crate::market::compile;
+use crate::market::{FacetName, Tier, compile};
 use crate::origin::ErrorToken;
 use crate::ownership::fake::right;
 use crate::ports::fake::{ScriptedResponse, World};
@@ -18,10 +18,18 @@ const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehic
     <ModelYear>1996</ModelYear></Vehicle></GetVehicleResponse></e:Body></e:Envelope>";
 const UNKNOWN: &str = "<e:Envelope xmlns:e='x'><e:Body><e:Fault><faultcode>NotFound</faultcode></e:Fault></e:Body></e:Envelope>";
 
+const VIN: &str = "WP0ZZZ99ZTS390000";
+
+/// Runs a flow for a vehicle whose id opens.
+async fn run_with(ports: &Ports, memory: &FlowMemory, request: FlowRequest) -> Flow {
+    let flow = resolve(ports, memory, request, || Vin::parse(VIN)).await;
+    flow.expect("a VIN")
+}
+
 struct Case {
     world: Rc<World>,
     database: Rc<rusqlite::Connection>,
-    memory: Memory,
+    memory: FlowMemory,
     market: Rc<Market>,
 }
 
@@ -43,7 +51,7 @@ impl Case {
         let case = Self {
             world,
             database,
-            memory: Memory::default(),
+            memory: FlowMemory::default(),
             market: Rc::new(compile("market.toml", text).expect("valid").market),
         };
         case.answers(master, equipment, recalls);
@@ -82,20 +90,19 @@ impl Case {
         let ports = self.world.ports();
         let request = FlowRequest {
             market: Rc::clone(&self.market),
-            vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: facets.to_vec(),
             right: right(Tier::Public),
             started: ports.clock.now(),
-            trace: Trace {
+            trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
                 flags: "01",
                 state: None,
             },
         };
-        self.world.run(run(&ports, &self.memory, request))
+        self.world.run(run_with(&ports, &self.memory, request))
     }
 
     fn sealing(&self) -> Rc<SealingRing> {
@@ -364,6 +371,6 @@ fn ok_no_event_holds_the_vin() {
     assert!(lines.iter().any(|line| line.contains("\"pointer\":\"/items/0/name\"")), "{lines:?}");
 }
 
+mod fast_path;
 mod mishaps;
 mod region;
-mod short;

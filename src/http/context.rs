@@ -194,65 +194,38 @@ impl<'a> Context<'a> {
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
         // Without sealing keys nothing is served: what a car's systems say could not be stored.
-        let (sealing, purges) = (self.sealing()?, self.app.memory.purges(&market.code));
-        let (ports, memory, vehicle) = (&self.ports, &self.app.flow, Rc::clone(&car.lookup));
-        let (right, started) = (&car.right, self.started);
-        let ask = flow::Ask {
-            market,
-            lookup: &vehicle,
-            purges: &purges,
-            facets: &facets,
-            right,
-            started,
-        };
-        let way = flow::short(ports, memory, &ask).await;
-        let flow = match way {
-            flow::Way::Answered(flow) => flow,
-            flow::Way::Entry(entry) => {
-                flow::long(ports, memory, self.question(market, car, facets, sealing)?, Some(entry))
-                    .await
-            }
-            flow::Way::Long => {
-                flow::long(ports, memory, self.question(market, car, facets, sealing)?, None).await
-            }
-        };
-        flow::count(ports, memory, market, &vehicle, &flow);
-        Ok(flow)
+        let (id, vin) = (car.id, car.vin);
+        let request = self.flow_request(market, car.lookup, car.right, facets)?;
+        let open_vin = || vin.map_or_else(|| self.vin(id), Ok);
+        flow::run(&self.ports, &self.app.flow, request, open_vin).await
     }
 
-    /// Begins the flow for facets of a car. Whoever ends it counts what it came to, by [`Counter`].
+    /// Starts the flow for facets of a car, to be told as a stream.
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
         car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
-    ) -> Result<(flow::Running, Counter), Problem> {
-        let question = self.question(market, car, facets, self.sealing()?)?;
-        let counter = Counter {
-            ports: self.ports.clone(),
-            memory: self.app.flow.clone(),
-            market: Rc::clone(market),
-            vehicle: Rc::clone(&question.lookup),
-        };
-        Ok((flow::Running::start(&self.ports, &self.app.flow, question, None).await, counter))
+    ) -> Result<flow::FlowStream, Problem> {
+        let vin = car.vin.map_or_else(|| self.vin(car.id), Ok)?;
+        let request = self.flow_request(market, car.lookup, car.right, facets)?;
+        Ok(flow::start(&self.ports, &self.app.flow, request, vin).await)
     }
 
-    fn question(
+    fn flow_request(
         &self,
         market: &Rc<Market>,
-        car: RequestedVehicle<'_>,
+        lookup: Rc<str>,
+        right: Right,
         facets: Vec<FacetName>,
-        sealing: Rc<cache::SealingRing>,
     ) -> Result<flow::FlowRequest, Problem> {
-        let vin = car.vin.map_or_else(|| self.vin(car.id), Ok)?;
         Ok(flow::FlowRequest {
             market: Rc::clone(market),
-            vin,
-            lookup: car.lookup,
-            sealing,
+            lookup,
+            sealing: self.sealing()?,
             purges: self.app.memory.purges(&market.code),
             facets,
-            right: car.right,
+            right,
             started: self.started,
             trace: self.trace.for_origins(),
         })
@@ -298,20 +271,6 @@ pub(super) struct RequestedVehicle<'a> {
     vin: Option<Vin>,
     /// The viewer's right to it.
     right: Right,
-}
-
-/// Counts how a flow was answered.
-pub(super) struct Counter {
-    ports: Ports,
-    memory: flow::Memory,
-    market: Rc<Market>,
-    vehicle: Rc<str>,
-}
-
-impl Counter {
-    pub(super) fn count(&self, flow: &flow::Flow) {
-        flow::count(&self.ports, &self.memory, &self.market, &self.vehicle, flow);
-    }
 }
 
 /// Events of one call: each carries the ids by which an operator finds the others.

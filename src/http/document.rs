@@ -154,7 +154,7 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 
 /// Adds what follows from a flow: caching, provenance, timing.
 pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Response {
-    answer.is_ordinary = flow.is_short;
+    answer.is_ordinary = flow.is_fast_path;
     answer.header("cache-control", cache_control(flow));
     answer.header("cache-status", cache_status(flow));
     answer.header("server-timing", server_timing(flow));

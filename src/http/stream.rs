@@ -13,10 +13,10 @@ use futures::future::{Either, select};
 use futures::stream;
 
 use super::call::Response;
-use super::context::{Context, Counter};
+use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
-use crate::flow::{Flow, Running, State};
+use crate::flow::{Flow, FlowStream, State};
 use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
@@ -41,8 +41,7 @@ type Write = dyn Fn(&Part, &Flow) -> Option<(&'static str, String)>;
 /// One stream at work.
 struct Source {
     ports: Ports,
-    running: Running,
-    counter: Counter,
+    flow: FlowStream,
     write: Box<Write>,
     request_id: Arc<str>,
     /// The facets that are not said yet.
@@ -84,28 +83,20 @@ pub(super) async fn answer(
     write: Box<Write>,
     says_all: bool,
 ) -> Result<Response, Problem> {
-    let (running, counter) = context.start_flow(market, car, facets).await?;
-    let flow = running.answer();
+    let stream = context.start_flow(market, car, facets).await?;
+    let flow = stream.result();
     if flow.unknown_vehicle {
-        counter.count(&flow);
         return Err(Problem::new(Slug::UnknownVehicle));
     }
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
     let due = flow.facets.keys().copied().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let source = Source { ports, running, counter, write, request_id, due, next: Next::Document };
+    let source = Source { ports, flow: stream, write, request_id, due, next: Next::Document };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
         Some((text, source))
     });
     Ok(Response::events(events.boxed_local()))
-}
-
-impl Drop for Source {
-    /// Counted once, by what it came to.
-    fn drop(&mut self) {
-        self.counter.count(&self.running.answer());
-    }
 }
 
 impl Source {
@@ -116,12 +107,12 @@ impl Source {
                 Next::Nothing => return None,
                 Next::Document => {
                     self.next = Next::Facets;
-                    let text = self.event(&Part::Document, &self.running.answer());
+                    let text = self.event(&Part::Document, &self.flow.result());
                     // Something goes out at once, so that the reader knows that it is heard.
                     return Some(if text.is_empty() { ": begun\n\n".to_owned() } else { text });
                 }
                 Next::Facets => {
-                    let flow = self.running.answer();
+                    let flow = self.flow.result();
                     if flow.unknown_vehicle {
                         return Some(self.refuse());
                     }
@@ -152,7 +143,7 @@ impl Source {
     /// Whether more has come or nothing will; nothing where it took long.
     async fn wait(&mut self) -> Option<bool> {
         let heartbeat = self.ports.timer.sleep(HEARTBEAT_MS);
-        match select(self.running.changed().boxed_local(), heartbeat).await {
+        match select(self.flow.changed().boxed_local(), heartbeat).await {
             Either::Left((more, _)) => Some(more),
             Either::Right(_) => None,
         }

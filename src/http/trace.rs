@@ -22,13 +22,13 @@ impl Trace {
     /// new.
     pub(super) fn new(parent: Option<&str>, state: Option<String>, random: &[u8]) -> Self {
         let (id, span) = random.split_at(random.len().min(16));
-        let span = flow::written(span);
+        let span = flow::to_nonzero_hex(span);
         match parent.and_then(parse) {
             Some((trace_id, flags)) => {
                 let state = state.filter(|state| is_state(state));
                 Self { id: trace_id.into(), span, flags, state }
             }
-            None => Self { id: flow::written(id).into(), span, flags: "00", state: None },
+            None => Self { id: flow::to_nonzero_hex(id).into(), span, flags: "00", state: None },
         }
     }
 
@@ -48,8 +48,8 @@ impl Trace {
     }
 
     /// The trace as origins see it: each call to one is a child of it.
-    pub(super) fn for_origins(&self) -> flow::Trace {
-        flow::Trace { id: Arc::clone(&self.id), flags: self.flags, state: self.state.clone() }
+    pub(super) fn for_origins(&self) -> flow::OriginTrace {
+        flow::OriginTrace { id: Arc::clone(&self.id), flags: self.flags, state: self.state.clone() }
     }
 }
 

@@ -38,7 +38,7 @@ extern "C" {
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
-    static FLOW: flow::Memory = flow::Memory::default();
+    static FLOW: flow::FlowMemory = flow::FlowMemory::default();
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
 

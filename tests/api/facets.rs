@@ -47,20 +47,21 @@ fn seen_by(tier: Tier) -> Value {
     let ports = app.world.ports();
     let request = flow::FlowRequest {
         market: Rc::clone(&market),
-        vin: Vin::parse(CAR).expect("valid"),
         lookup: "x".into(),
         sealing: Rc::new(SealingRing::parse(ports.secrets.as_ref()).expect("a key")),
         purges: Rc::default(),
         facets: FacetName::ALL.to_vec(),
         right: ownership::fake::right(tier),
         started: ports.clock.now(),
-        trace: flow::Trace {
+        trace: flow::OriginTrace {
             id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
             flags: "01",
             state: None,
         },
     };
-    let flow = app.world.run(flow::run(&ports, &flow::Memory::default(), request));
+    let memory = flow::FlowMemory::default();
+    let flow =
+        app.world.run(flow::run(&ports, &memory, request, || Vin::parse(CAR))).expect("valid");
     app.world.run_background();
     let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
     for (name, result) in &flow.facets {

@@ -91,7 +91,7 @@ impl TestApp {
         let app = App {
             ports: world.ports(),
             memory: Rc::new(Memory::default()),
-            flow: kerbside::flow::Memory::default(),
+            flow: kerbside::flow::FlowMemory::default(),
             config: Rc::new(config.expect("valid variables")),
         };
         let database = sqlite::install(&world);
@@ -114,7 +114,7 @@ impl TestApp {
         let app = App {
             ports: self.app.ports.clone(),
             memory: Rc::new(Memory::default()),
-            flow: kerbside::flow::Memory::default(),
+            flow: kerbside::flow::FlowMemory::default(),
             config: Rc::clone(&self.app.config),
         };
         Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }
@@ -135,7 +135,7 @@ impl TestApp {
         let app = App {
             ports: self.world.ports(),
             memory: Rc::new(Memory::default()),
-            flow: kerbside::flow::Memory::default(),
+            flow: kerbside::flow::FlowMemory::default(),
             config: Rc::clone(&self.app.config),
         };
         Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }

@@ -37,20 +37,20 @@ impl Case {
         let memory = self.memory.clone();
         let request = FlowRequest {
             market: Rc::clone(&self.market),
-            vin: Vin::parse(&format!("WP0ZZZ99ZTS{:06}", 390_000 + car)).expect("valid"),
             lookup: format!("car {car}").into(),
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: facets.to_vec(),
             right: right(Tier::Public),
             started: ports.clock.now(),
-            trace: Trace {
+            trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
                 flags: "01",
                 state: None,
             },
         };
-        async move { run(&ports, &memory, request).await }
+        let vin = format!("WP0ZZZ99ZTS{:06}", 390_000 + car);
+        async move { resolve(&ports, &memory, request, || Vin::parse(&vin)).await.expect("a VIN") }
     }
 
     /// The equipment's answers, in order; the last one stays.

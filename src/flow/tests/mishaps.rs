@@ -18,7 +18,7 @@ fn later(
     async move {
         ports.timer.sleep(ms).await;
         let request = FlowRequest { facets, started: ports.clock.now(), ..request };
-        run(&ports, &memory, request).await
+        run_with(&ports, &memory, request).await
     }
 }
 
@@ -82,7 +82,7 @@ fn ok_what_was_fetched_without_a_lease_does_not_outlive_a_purge() {
     let (master, equipment, recalls) = good();
     let case = Case::new(&master.after(500), &equipment, &recalls);
     let now = case.world.ports().clock.now();
-    case.memory.cars().record_failed(now);
+    case.memory.vehicles().record_failed(now);
     let database = Rc::clone(&case.database);
     let ports = case.world.ports();
     let at = now.0 + 100;
@@ -128,7 +128,7 @@ fn ok_a_record_slower_than_the_deadline_stops_no_call() {
         };
         let memory = case.memory.clone();
         let request = case.request_of(Tier::Public);
-        let flow = case.world.run(async move { run(&ports, &memory, request).await });
+        let flow = case.world.run(async move { run_with(&ports, &memory, request).await });
         case.world.run_background();
         asked.push((states(&flow), case.asked()));
         case.world.advance_s(5);
@@ -164,7 +164,7 @@ fn ok_a_record_that_hangs_does_not_keep_kv_empty() {
     let case = calm();
     let ports = Ports { db: Rc::new(Hangs), ..case.world.ports() };
     let (memory, request) = (case.memory.clone(), case.request_of(Tier::Public));
-    case.world.run(async move { run(&ports, &memory, request).await });
+    case.world.run(async move { run_with(&ports, &memory, request).await });
     case.world.run_background_for(30_000);
     assert_eq!(sqlite::facets_in_kv(&case.world).len(), 3);
 }
@@ -224,7 +224,7 @@ fn ok_who_lands_after_another_one_has_stored_changes_nothing() {
             _ => recalls.clone(),
         });
         let request = FlowRequest { started: ports.clock.now(), ..other.request_of(Tier::Public) };
-        run(&ports, &other.memory, request).await
+        run_with(&ports, &other.memory, request).await
     };
     let (late, quick) = case.world.run(futures::future::join(case.visit(Tier::Public), later));
     assert_eq!((states(&late)[1], states(&quick)[1]), ("pending", "fetched"));

@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 
 use super::*;
 use crate::cache::FacetStore;
-use crate::ports::{Clock, Kv, Rows, Statement, StoreError};
+use crate::ports::{Clock, Kv, Rows, Statement, StoreError, Timestamp};
 
 pub(super) const ALL: [FacetName; 3] =
     [FacetName::Identity, FacetName::Equipment, FacetName::Recalls];
@@ -18,26 +18,25 @@ impl Case {
     pub(super) fn isolate(&self) -> Self {
         let (world, database, market) =
             (Rc::clone(&self.world), Rc::clone(&self.database), Rc::clone(&self.market));
-        Self { world, database, memory: Memory::default(), market }
+        Self { world, database, memory: FlowMemory::default(), market }
     }
 
     pub(super) fn visit(&self, tier: Tier) -> impl Future<Output = Flow> + use<> {
         let (ports, memory, request) =
             (self.world.ports(), self.memory.clone(), self.request_of(tier));
-        async move { run(&ports, &memory, request).await }
+        async move { run_with(&ports, &memory, request).await }
     }
 
     pub(super) fn request_of(&self, tier: Tier) -> FlowRequest {
         FlowRequest {
             market: Rc::clone(&self.market),
-            vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             lookup: "car".into(),
             sealing: self.sealing(),
             purges: Rc::default(),
             facets: ALL.to_vec(),
             right: right(tier),
             started: self.world.ports().clock.now(),
-            trace: Trace {
+            trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
                 flags: "01",
                 state: None,
@@ -159,7 +158,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
         &right(Tier::Public),
         None,
         |_, _| Some(Vec::new()),
-        || advice::open_ones(&case.market, flow.answered),
+        || shared_breaker::open_ones(&case.market, flow.answered),
     ));
     let mut envelope = stored.found.get(&FacetName::Equipment).expect("stored").clone();
     envelope.generation -= 50_000;
@@ -184,7 +183,7 @@ fn ok_clocks_of_isolates_that_differ_do_no_harm() {
         let clock = Rc::new(Skewed { world: case.world.clock(), seconds });
         let ports = Ports { clock, ..case.world.ports() };
         let request = FlowRequest { started: ports.clock.now(), ..case.request_of(Tier::Public) };
-        async move { run(&ports, &isolate.memory, request).await }
+        async move { run_with(&ports, &isolate.memory, request).await }
     };
     let flows = case.world.run(futures::future::join_all([-9, -4, 0, 4, 9].map(skewed)));
     case.world.run_background();
@@ -363,7 +362,7 @@ fn ok_a_record_that_hangs_costs_half_a_second_once() {
         let ports = Ports { db: Rc::new(Hangs), ..case.world.ports() };
         let request = FlowRequest { lookup: car.into(), ..case.request_of(Tier::Public) };
         let memory = case.memory.clone();
-        case.world.run(async move { (ports.clock.now(), run(&ports, &memory, request).await) })
+        case.world.run(async move { (ports.clock.now(), run_with(&ports, &memory, request).await) })
     };
     for (car, most_ms) in [("one", 600), ("two", 100)] {
         let (started, flow) = visit(car);
@@ -447,7 +446,7 @@ fn ok_what_kv_forgets_refuses_and_shows_late_does_no_harm() {
         let ports = Ports { cache: Rc::new(Rc::clone(&edge)), ..case.world.ports() };
         let request = FlowRequest { facets: facets.to_vec(), ..case.request_of(Tier::Public) };
         let memory = isolate.memory.clone();
-        async move { run(&ports, &memory, request).await }
+        async move { run_with(&ports, &memory, request).await }
     };
     // Three isolates want one facet each, so that all of them write the car's entry within one
     // second.

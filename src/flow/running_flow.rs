@@ -4,25 +4,32 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 
-use super::board::Board;
-use super::collapse::{CarKey, Landed};
 use super::deadline::Deadline;
-use super::settle::{self, Outcome, Projected};
-use super::work::{self, Work};
-use super::{Flow, FlowRequest, Memory, advice, merge, plan};
+use super::memory::FlowMemory;
+use super::outcome::{Outcome, Projected};
+use super::outcome_channel::OutcomeChannel;
+use super::request::FlowRequest;
+use super::response::Flow;
+use super::scheduler::{self, CallScheduler};
+use super::settle;
+use super::vehicle_states::{CompletedFetch, VehicleKey};
+use super::{merge, plan, shared_breaker};
 use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
+use crate::disclosure::least_tier;
 use crate::market::{FacetName, Market};
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
+use crate::vehicle::Vin;
 
 /// How often a request looks whether another one has read the stores.
 const LOOK_MS: u32 = 5;
 
 /// A flow at work. Where it is dropped its calls go on, and what they bring is stored.
-pub struct Running {
+pub struct RunningFlow {
     ports: Ports,
-    memory: Memory,
+    memory: FlowMemory,
     request: FlowRequest,
+    vin: Vin,
     plan: plan::Plan,
     store: FacetStore,
     cached: BTreeMap<FacetName, Envelope>,
@@ -31,7 +38,7 @@ pub struct Running {
     /// Served stale, or soon to be: refreshed after the answer.
     stale: Vec<FacetName>,
     /// What the calls bring; nothing where none was needed.
-    board: Option<Board>,
+    board: Option<OutcomeChannel>,
     /// How many outcomes have been looked at.
     seen: u32,
     read_at: Timestamp,
@@ -40,13 +47,14 @@ pub struct Running {
     deadline: Deadline,
 }
 
-impl Running {
+impl RunningFlow {
     /// Reads what is stored and starts the calls for what is missing, which run in the background
     /// from the start. `entry` is the car's in KV, where that was read.
     pub async fn start(
         ports: &Ports,
-        memory: &Memory,
+        memory: &FlowMemory,
         request: FlowRequest,
+        vin: Vin,
         entry: Option<SharedStr>,
     ) -> Self {
         let plan = plan::plan(&request.market, &request.facets, &request.right);
@@ -63,6 +71,7 @@ impl Running {
             deadline: Deadline::new(ports, &request.market, request.started),
             read_at: request.started,
             request,
+            vin,
             plan,
             store,
             cached: BTreeMap::new(),
@@ -132,10 +141,10 @@ impl Running {
 
     /// Gives back what was granted for calls that are not made.
     fn give_back(&self) {
-        let (car, now) = (self.request.car(), self.ports.clock.now());
+        let (car, now) = (self.request.vehicle_key(), self.ports.clock.now());
         for origin in self.request.market.origins.keys() {
             if let Some(Lease::Granted(generation)) =
-                self.memory.cars().take_lease(&car, origin, now)
+                self.memory.vehicles().take_lease(&car, origin, now)
             {
                 let (store, origin) = (self.store.clone(), origin.clone());
                 let released = async move { store.release(&origin, generation, None).await };
@@ -144,10 +153,17 @@ impl Running {
         }
     }
 
-    fn spawn(&self, facets: &[FacetName]) -> Board {
-        let board = Board::default();
-        let mut work =
-            Work::new(&self.ports, &self.memory, &self.request, &self.store, &self.cached, &board);
+    fn spawn(&self, facets: &[FacetName]) -> OutcomeChannel {
+        let board = OutcomeChannel::default();
+        let mut work = CallScheduler::new(
+            &self.ports,
+            &self.memory,
+            &self.request,
+            &self.vin,
+            &self.store,
+            &self.cached,
+            &board,
+        );
         work.add(facets);
         self.ports.background.spawn(work.run().boxed_local());
         board
@@ -156,15 +172,15 @@ impl Running {
     /// What is stored; or what landed a moment ago in this isolate, or is just being read by
     /// another request of it.
     async fn read(&mut self, entry: Option<SharedStr>) -> BTreeMap<FacetName, Envelope> {
-        let car = self.request.car();
-        let joined = self.memory.cars().sequence();
+        let car = self.request.vehicle_key();
+        let joined = self.memory.vehicles().sequence();
         if let Some(recent) = self.recent(&car) {
             return recent;
         }
         // What others read is public.
         let may_join = self.request.right.is_public();
         let wanted = self.plan.wanted.iter().copied().collect();
-        while may_join && self.memory.cars().read(&car, wanted, self.ports.clock.now()) {
+        while may_join && self.memory.vehicles().read(&car, wanted, self.ports.clock.now()) {
             let pause = self.ports.timer.sleep(LOOK_MS);
             if self.deadline.bound(pause).await.is_none() {
                 return BTreeMap::new();
@@ -175,12 +191,12 @@ impl Running {
         }
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
         let FlowRequest { market, right, .. } = request;
-        let has_failed = self.memory.cars().is_record_failing(clock.now());
+        let has_failed = self.memory.vehicles().is_record_failing(clock.now());
         let claims = |found: &BTreeMap<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
             let is_enough = has_failed || is_known_absent(request, found, clock.now());
             (!is_enough).then(|| claims(market, lacking))
         };
-        let rider = || advice::open_ones(market, clock.now());
+        let rider = || shared_breaker::open_ones(market, clock.now());
         // Stores that hang cost what is in them, not the answer.
         let read = self.store.read(&self.plan.wanted, right, entry, claims, rider).boxed_local();
         // What was granted to a read that nobody waited for is lost; without it all are asked.
@@ -190,12 +206,12 @@ impl Running {
             self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
         }
         let now = self.ports.clock.now();
-        for (origin, until) in advice::read(&read.ridden) {
+        for (origin, until) in shared_breaker::read(&read.ridden) {
             if let Some(name) = market.origins.keys().find(|name| name.as_str() == origin) {
                 self.memory.origin(market, name).breaker.learn(until, now);
             }
         }
-        let mut cars = self.memory.cars();
+        let mut cars = self.memory.vehicles();
         if read.has_failed {
             cars.record_failed(now);
         }
@@ -218,24 +234,24 @@ impl Running {
     }
 
     /// What landed a moment ago, where that is all that is wanted.
-    fn recent(&self, car: &CarKey) -> Option<BTreeMap<FacetName, Envelope>> {
+    fn recent(&self, car: &VehicleKey) -> Option<BTreeMap<FacetName, Envelope>> {
         let facets = self
             .plan
             .wanted
             .iter()
             .map(|facet| (*facet, cache::policy(*facet, &self.request.market)));
         let is_enough = |envelope: &Envelope| self.is_enough(envelope);
-        self.memory.cars().recent(car, facets, is_enough, self.ports.clock.now())
+        self.memory.vehicles().recent(car, facets, is_enough, self.ports.clock.now())
     }
 
     /// What another request has read since, where that is all that is wanted.
     fn read_by_another(&self, joined: u64) -> Option<BTreeMap<FacetName, Envelope>> {
-        let car = self.request.car();
-        let mut cars = self.memory.cars();
+        let car = self.request.vehicle_key();
+        let mut cars = self.memory.vehicles();
         let mut read = BTreeMap::new();
         for facet in &self.plan.wanted {
             let policy = cache::policy(*facet, &self.request.market);
-            if let Landed::Envelope(envelope) = cars.since(&car, *facet, policy, joined)? {
+            if let CompletedFetch::Envelope(envelope) = cars.since(&car, *facet, policy, joined)? {
                 read.insert(*facet, envelope);
             }
         }
@@ -243,7 +259,7 @@ impl Running {
     }
 
     /// Waits until all is there, the deadline passes, or a required facet cannot be had any more.
-    pub async fn by_deadline(&mut self) {
+    pub async fn wait_for_deadline(&mut self) {
         let Some(board) = self.board.clone() else { return };
         while !self.is_hopeless() {
             let mut seen = self.seen;
@@ -282,13 +298,13 @@ impl Running {
     }
 
     /// What there is now.
-    pub fn answer(&self) -> Flow {
+    pub fn result(&self) -> Flow {
         let now = self.ports.clock.now();
         if self.is_unknown {
             return merge::verdict(&self.request, BTreeMap::new(), now, true);
         }
         let none = BTreeMap::new();
-        let outcomes = self.board.as_ref().map(Board::outcomes);
+        let outcomes = self.board.as_ref().map(OutcomeChannel::outcomes);
         let outcomes: &BTreeMap<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
         let read_ms = self.read_at.since_ms(self.request.started);
         let mut facets = BTreeMap::new();
@@ -298,13 +314,13 @@ impl Running {
             facets.insert(*facet, merge::result(&self.request, outcome, cached, now, read_ms));
         }
         for facet in &self.plan.withheld {
-            facets.insert(*facet, merge::withheld(&self.request, *facet));
+            facets.insert(*facet, merge::withheld(least_tier(*facet, &self.request.market)));
         }
         merge::verdict(&self.request, facets, now, false)
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningFlow {
     /// The answer is out, or nobody waits for it: calls go on, and what was served stale is
     /// refreshed.
     fn drop(&mut self) {
@@ -350,7 +366,7 @@ fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
         let wanted = (*facet, cache::policy(*facet, market), *known);
         match claims.iter_mut().find(|claim| claim.origin == description.origin) {
             Some(claim) => claim.facets.push(wanted),
-            None => claims.push(work::claim(market, &description.origin, vec![wanted])),
+            None => claims.push(scheduler::claim(market, &description.origin, vec![wanted])),
         }
     }
     claims

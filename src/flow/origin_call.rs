@@ -1,8 +1,8 @@
 //! One call of a request to an origin, and how far it is.
 
-use super::collapse::Sequence;
+use super::limiter::PermitId;
 use super::plan;
-use super::slots::Ticket;
+use super::vehicle_states::Sequence;
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
@@ -13,12 +13,12 @@ const LOOK_MS: (i64, i64) = (5, 50);
 
 /// One origin, asked for all facets that it feeds.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct OriginCall {
     pub(super) origin: OriginName,
     pub(super) facets: Vec<FacetName>,
     pub(super) is_required: bool,
-    pub(super) phase: Phase,
-    pub(super) ticket: Ticket,
+    pub(super) phase: CallPhase,
+    pub(super) permit_id: PermitId,
     /// When all that it needs was there.
     pub(super) ready_at: Timestamp,
     /// No try goes on for longer.
@@ -45,7 +45,7 @@ pub(super) struct Call {
 
 /// How far a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum CallPhase {
     /// What it needs is not there.
     Waiting,
     /// Another request of this isolate asks; what has landed since is looked at.
@@ -68,11 +68,11 @@ pub(super) enum Phase {
     Settled,
 }
 
-impl Call {
+impl OriginCall {
     pub(super) fn new(
         market: &Market,
         origin: &OriginName,
-        ticket: Ticket,
+        permit_id: PermitId,
         now: Timestamp,
     ) -> Self {
         let fed = || market.facets.iter().filter(|(_, facet)| facet.origin == *origin);
@@ -83,8 +83,8 @@ impl Call {
             origin: origin.clone(),
             facets: fed().map(|(name, _)| *name).collect(),
             is_required,
-            phase: Phase::Waiting,
-            ticket,
+            phase: CallPhase::Waiting,
+            permit_id,
             ready_at: now,
             give_up_at: now,
             tries: 0,
@@ -100,18 +100,22 @@ impl Call {
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        self.phase == Phase::Settled
+        self.phase == CallPhase::Settled
     }
 
     /// Milliseconds after which it must be looked at again, where nothing else says so.
     pub(super) fn due_ms(&self, now: Timestamp) -> Option<u32> {
         let due_ms = match self.phase {
-            Phase::Following(_) | Phase::Queued => {
+            CallPhase::Following(_) | CallPhase::Queued => {
                 (now.since_ms(self.ready_at) / 4).clamp(LOOK_MS.0, LOOK_MS.1)
             }
-            Phase::Pausing(until) | Phase::Watching(until) => until.since_ms(now),
-            Phase::Flying => self.hedge_at?.since_ms(now),
-            Phase::Waiting | Phase::Claiming | Phase::Looking | Phase::Leasing | Phase::Settled => {
+            CallPhase::Pausing(until) | CallPhase::Watching(until) => until.since_ms(now),
+            CallPhase::Flying => self.hedge_at?.since_ms(now),
+            CallPhase::Waiting
+            | CallPhase::Claiming
+            | CallPhase::Looking
+            | CallPhase::Leasing
+            | CallPhase::Settled => {
                 return None;
             }
         };

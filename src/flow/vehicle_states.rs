@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A car in a market.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CarKey {
+pub(super) struct VehicleKey {
     /// The first bytes of `vehicle`, compared first: a car is looked for among hundreds, several
     /// times a request.
     tag: u64,
@@ -36,7 +36,7 @@ pub(super) struct CarKey {
     vehicle: Rc<str>,
 }
 
-impl CarKey {
+impl VehicleKey {
     pub(super) fn new(market: &MarketCode, vehicle: &Rc<str>) -> Self {
         let tag = vehicle.bytes().take(8).fold(0, |tag, byte| tag << 8 | u64::from(byte));
         Self { tag, market: market.clone(), vehicle: Rc::clone(vehicle) }
@@ -50,7 +50,7 @@ impl CarKey {
 
 /// What the isolate knows of a car before its entry is read.
 #[derive(Debug)]
-pub(super) enum Glance {
+pub(super) enum EntryLookup {
     /// The entry itself.
     Entry(SharedStr),
     /// Something else landed, or another request reads it.
@@ -65,7 +65,7 @@ pub(super) type Sequence = u64;
 
 /// What came of a facet.
 #[derive(Debug, Clone)]
-pub(super) enum Landed {
+pub(super) enum CompletedFetch {
     /// It is stored, or about to be.
     Envelope(Envelope),
     /// The stores have none.
@@ -79,12 +79,12 @@ struct Entry {
     facet: FacetName,
     at: Timestamp,
     sequence: Sequence,
-    landed: Landed,
+    landed: CompletedFetch,
 }
 
 #[derive(Debug)]
 struct Car {
-    key: CarKey,
+    key: VehicleKey,
     /// Later cars have greater ones.
     number: Sequence,
     /// The entry that was read a moment ago, whole and fresh, when, and its number among what
@@ -98,7 +98,7 @@ struct Car {
 
 /// The cars of an isolate.
 #[derive(Debug, Default)]
-pub(super) struct Cars {
+pub(super) struct VehicleStates {
     /// By their tags, the latest last: a car is looked for several times a request.
     buckets: [Vec<Car>; BUCKETS],
     sequence: Sequence,
@@ -107,8 +107,8 @@ pub(super) struct Cars {
     record_fails_until: Timestamp,
 }
 
-impl Cars {
-    /// What has landed so far: pass it to [`Cars::since`].
+impl VehicleStates {
+    /// What has landed so far: pass it to [`VehicleStates::since`].
     pub(super) fn sequence(&self) -> Sequence {
         self.sequence
     }
@@ -123,17 +123,24 @@ impl Cars {
         now < self.record_fails_until
     }
 
-    /// Looks whether a car's entry must be read; the caller says by [`Cars::glanced`] what came of
+    /// Looks whether a car's entry must be read; the caller says by [`VehicleStates::glanced`] what came of
     /// it.
-    pub(super) fn glance(&mut self, key: &CarKey, now: Timestamp, facets: FacetSet) -> Glance {
+    pub(super) fn glance(
+        &mut self,
+        key: &VehicleKey,
+        now: Timestamp,
+        facets: FacetSet,
+    ) -> EntryLookup {
         let car = self.car(key, now);
         match &car.entry {
-            _ if car.has_landed(now) => Glance::More,
-            Some((text, at, _)) if now.since_ms(*at) < RECENT_MS => Glance::Entry(text.clone()),
-            _ if car.reading.as_ref().is_some_and(|(_, until)| now < *until) => Glance::More,
+            _ if car.has_landed(now) => EntryLookup::More,
+            Some((text, at, _)) if now.since_ms(*at) < RECENT_MS => {
+                EntryLookup::Entry(text.clone())
+            }
+            _ if car.reading.as_ref().is_some_and(|(_, until)| now < *until) => EntryLookup::More,
             _ => {
                 car.reading = Some((facets, now.plus_ms(READ_MS)));
-                Glance::Nothing
+                EntryLookup::Nothing
             }
         }
     }
@@ -143,7 +150,7 @@ impl Cars {
     /// the answer.
     pub(super) fn glanced(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         text: Option<SharedStr>,
         now: Timestamp,
     ) -> bool {
@@ -164,7 +171,7 @@ impl Cars {
     /// enough; nothing where one is lacking.
     pub(super) fn recent(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         facets: impl Iterator<Item = (FacetName, u32)>,
         is_enough: impl Fn(&Envelope) -> bool,
         now: Timestamp,
@@ -185,21 +192,21 @@ impl Cars {
     /// who waited only.
     pub(super) fn since(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         facet: FacetName,
         policy: u32,
         sequence: Sequence,
-    ) -> Option<Landed> {
+    ) -> Option<CompletedFetch> {
         self.unfold(key);
         let entry = self.entry(key, facet).filter(|entry| entry.sequence > sequence)?;
         match &entry.landed {
-            Landed::Envelope(envelope) if envelope.policy != policy => None,
+            CompletedFetch::Envelope(envelope) if envelope.policy != policy => None,
             landed => Some(landed.clone()),
         }
     }
 
     /// Marks facets of a car as being read; says whether somebody else reads them already.
-    pub(super) fn read(&mut self, key: &CarKey, facets: FacetSet, now: Timestamp) -> bool {
+    pub(super) fn read(&mut self, key: &VehicleKey, facets: FacetSet, now: Timestamp) -> bool {
         let car = self.car(key, now);
         let is_read =
             car.reading.as_ref().is_some_and(|(read, until)| now < *until && read.holds(facets));
@@ -213,7 +220,7 @@ impl Cars {
     /// newest of each: the stores may not show yet what landed a moment ago.
     pub(super) fn has_read(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         found: impl Iterator<Item = (FacetName, u32, Option<Envelope>)>,
         is_enough: impl Fn(&Envelope) -> bool,
         now: Timestamp,
@@ -236,7 +243,7 @@ impl Cars {
             }
             newest.extend(stored.clone().map(|stored| (facet, stored)));
             sequence += 1;
-            let landed = stored.map_or(Landed::Nothing, Landed::Envelope);
+            let landed = stored.map_or(CompletedFetch::Nothing, CompletedFetch::Envelope);
             bytes = car.put(Entry { facet, at: now, sequence, landed }, bytes);
         }
         (self.sequence, self.bytes) = (sequence, bytes);
@@ -248,7 +255,7 @@ impl Cars {
     /// one does.
     pub(super) fn lead(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         origin: &OriginName,
         until: Timestamp,
         now: Timestamp,
@@ -263,13 +270,13 @@ impl Cars {
     }
 
     /// Whether somebody asks an origin about a car.
-    pub(super) fn is_led(&self, key: &CarKey, origin: &OriginName, now: Timestamp) -> bool {
+    pub(super) fn is_led(&self, key: &VehicleKey, origin: &OriginName, now: Timestamp) -> bool {
         let flights = self.find(key).map(|car| car.flights.as_slice()).unwrap_or_default();
         flights.iter().any(|(other, until)| other == origin && now < *until)
     }
 
     /// The caller no longer asks an origin about a car.
-    pub(super) fn leave(&mut self, key: &CarKey, origin: &OriginName) {
+    pub(super) fn leave(&mut self, key: &VehicleKey, origin: &OriginName) {
         if let Some(car) = self.find_mut(key) {
             car.flights.retain(|(other, _)| other != origin);
         }
@@ -278,7 +285,7 @@ impl Cars {
     /// What a read came to know of who asks an origin; good until then.
     pub(super) fn grant(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         origin: OriginName,
         lease: Lease,
         until: Timestamp,
@@ -300,7 +307,7 @@ impl Cars {
     /// The lease that was left for whoever asks an origin now.
     pub(super) fn take_lease(
         &mut self,
-        key: &CarKey,
+        key: &VehicleKey,
         origin: &OriginName,
         now: Timestamp,
     ) -> Option<Lease> {
@@ -311,7 +318,13 @@ impl Cars {
     }
 
     /// Remembers for a moment what came of a facet.
-    pub(super) fn land(&mut self, key: &CarKey, facet: FacetName, landed: Landed, now: Timestamp) {
+    pub(super) fn land(
+        &mut self,
+        key: &VehicleKey,
+        facet: FacetName,
+        landed: CompletedFetch,
+        now: Timestamp,
+    ) {
         self.sweep(now);
         self.sequence += 1;
         let (entry, bytes) =
@@ -331,37 +344,40 @@ impl Cars {
     }
 
     #[expect(clippy::indexing_slicing, reason = "OK because it is a remainder")]
-    fn bucket(&mut self, key: &CarKey) -> &mut Vec<Car> {
+    fn bucket(&mut self, key: &VehicleKey) -> &mut Vec<Car> {
         &mut self.buckets[key.bucket()]
     }
 
-    fn find(&self, key: &CarKey) -> Option<&Car> {
+    fn find(&self, key: &VehicleKey) -> Option<&Car> {
         self.buckets.get(key.bucket())?.iter().rev().find(|car| car.key == *key)
     }
 
-    fn find_mut(&mut self, key: &CarKey) -> Option<&mut Car> {
+    fn find_mut(&mut self, key: &VehicleKey) -> Option<&mut Car> {
         self.bucket(key).iter_mut().rev().find(|car| car.key == *key)
     }
 
-    fn entry(&self, key: &CarKey, facet: FacetName) -> Option<&Entry> {
+    fn entry(&self, key: &VehicleKey, facet: FacetName) -> Option<&Entry> {
         self.find(key)?.entries.iter().find(|entry| entry.facet == facet)
     }
 
     /// An entry that was kept as it was read, as what landed of its facets then.
-    fn unfold(&mut self, key: &CarKey) {
+    fn unfold(&mut self, key: &VehicleKey) {
         let Some(car) = self.find_mut(key) else { return };
         let Some((text, at, sequence)) = car.entry.take() else { return };
         for (facet, envelope) in
             cache::entries(&text).filter(|(_, envelope)| cache::is_possible(envelope, at))
         {
             if car.entries.iter().all(|entry| entry.facet != facet || entry.sequence < sequence) {
-                car.put(Entry { facet, at, sequence, landed: Landed::Envelope(envelope) }, 0);
+                car.put(
+                    Entry { facet, at, sequence, landed: CompletedFetch::Envelope(envelope) },
+                    0,
+                );
             }
         }
         self.bytes = self.cars().map(Car::bytes).sum();
     }
 
-    fn car(&mut self, key: &CarKey, now: Timestamp) -> &mut Car {
+    fn car(&mut self, key: &VehicleKey, now: Timestamp) -> &mut Car {
         let place = self.bucket(key).iter().rposition(|car| car.key == *key).unwrap_or_else(|| {
             self.sweep(now);
             self.sequence += 1;
@@ -438,7 +454,7 @@ impl Car {
             .iter()
             .find(|entry| entry.facet == facet && now.since_ms(entry.at) < RECENT_MS)?;
         match &entry.landed {
-            Landed::Envelope(envelope) if envelope.policy == policy => Some(envelope),
+            CompletedFetch::Envelope(envelope) if envelope.policy == policy => Some(envelope),
             _ => None,
         }
     }
@@ -460,8 +476,8 @@ impl Car {
 impl Entry {
     fn bytes(&self) -> usize {
         match &self.landed {
-            Landed::Envelope(envelope) => 256 + envelope.bytes(),
-            Landed::Nothing | Landed::Failed(_) => 256,
+            CompletedFetch::Envelope(envelope) => 256 + envelope.bytes(),
+            CompletedFetch::Nothing | CompletedFetch::Failed(_) => 256,
         }
     }
 }
@@ -472,16 +488,16 @@ mod tests {
     use crate::cache::Stored;
     use crate::origin::ErrorToken;
 
-    fn key(vehicle: &str) -> CarKey {
-        CarKey::new(&MarketCode::new("de").expect("a code"), &vehicle.into())
+    fn key(vehicle: &str) -> VehicleKey {
+        VehicleKey::new(&MarketCode::new("de").expect("a code"), &vehicle.into())
     }
 
     fn origin(name: &str) -> OriginName {
         OriginName::try_from(name.to_owned()).expect("a name")
     }
 
-    fn envelope(now: i64, bytes: usize) -> Landed {
-        Landed::Envelope(Envelope {
+    fn envelope(now: i64, bytes: usize) -> CompletedFetch {
+        CompletedFetch::Envelope(Envelope {
             stored_at: Timestamp(now),
             generation: now,
             source: "master".into(),
@@ -502,7 +518,7 @@ mod tests {
 
     #[test]
     fn ok_what_landed_is_recent_for_seconds() {
-        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        let (mut cars, facet) = (VehicleStates::default(), FacetName::Identity);
         cars.land(&key("a"), facet, envelope(1_000, 5), Timestamp(1_000));
         let mut of = |name: &str, policy, now| {
             cars.recent(&key(name), std::iter::once((facet, policy)), |_| true, Timestamp(now))
@@ -519,12 +535,12 @@ mod tests {
 
     #[test]
     fn ok_a_failure_is_news_for_those_who_waited() {
-        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        let (mut cars, facet) = (VehicleStates::default(), FacetName::Identity);
         let before = cars.sequence();
-        let failed = Landed::Failed(Failure::new(ErrorToken::ConnectionRefused, "x"));
+        let failed = CompletedFetch::Failed(Failure::new(ErrorToken::ConnectionRefused, "x"));
         cars.land(&key("a"), facet, failed, Timestamp(1_000));
         let sequence = cars.sequence();
-        assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(Landed::Failed(_))));
+        assert!(matches!(cars.since(&key("a"), facet, 7, before), Some(CompletedFetch::Failed(_))));
         assert!(
             cars.since(&key("a"), facet, 7, sequence).is_none(),
             "even in the same millisecond"
@@ -537,9 +553,9 @@ mod tests {
 
     #[test]
     fn ok_a_read_does_not_go_behind_what_landed() {
-        let mut cars = Cars::default();
+        let mut cars = VehicleStates::default();
         let stored = |now| match envelope(now, 5) {
-            Landed::Envelope(envelope) => Some(envelope),
+            CompletedFetch::Envelope(envelope) => Some(envelope),
             _ => None,
         };
         cars.land(&key("a"), FacetName::Identity, envelope(2_000, 5), Timestamp(2_000));
@@ -564,36 +580,36 @@ mod tests {
 
     #[test]
     fn ok_an_entry_does_not_go_behind_what_landed_while_it_was_read() {
-        let (mut cars, facet) = (Cars::default(), FacetName::Identity);
+        let (mut cars, facet) = (VehicleStates::default(), FacetName::Identity);
         let envelope_of = |now| match envelope(now, 5) {
-            Landed::Envelope(envelope) => envelope,
+            CompletedFetch::Envelope(envelope) => envelope,
             other => panic!("{other:?}"),
         };
         let text = |now: i64| {
             SharedStr::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0)
         };
-        let generation = |cars: &mut Cars, now| {
+        let generation = |cars: &mut VehicleStates, now| {
             let recent =
                 cars.recent(&key("a"), std::iter::once((facet, 7)), |_| true, Timestamp(now));
             recent.and_then(|recent| recent.get(&facet).map(|envelope| envelope.generation))
         };
-        let glance = |cars: &mut Cars, now| {
+        let glance = |cars: &mut VehicleStates, now| {
             cars.glance(&key("a"), Timestamp(now), FacetSet::from_iter([facet]))
         };
-        assert!(matches!(glance(&mut cars, 2_000), Glance::Nothing));
+        assert!(matches!(glance(&mut cars, 2_000), EntryLookup::Nothing));
         cars.land(&key("a"), facet, envelope(2_000, 5), Timestamp(2_000));
         assert!(!cars.glanced(&key("a"), Some(text(1_000)), Timestamp(2_001)));
         assert_eq!(generation(&mut cars, 2_001), Some(2_000));
-        assert!(matches!(glance(&mut cars, 2_002), Glance::More));
-        assert!(matches!(glance(&mut cars, 6_000), Glance::Nothing), "it is over");
+        assert!(matches!(glance(&mut cars, 2_002), EntryLookup::More));
+        assert!(matches!(glance(&mut cars, 6_000), EntryLookup::Nothing), "it is over");
         assert!(cars.glanced(&key("a"), Some(text(3_000)), Timestamp(6_000)));
-        assert!(matches!(glance(&mut cars, 6_001), Glance::Entry(_)));
+        assert!(matches!(glance(&mut cars, 6_001), EntryLookup::Entry(_)));
         assert_eq!(generation(&mut cars, 6_001), Some(3_000));
     }
 
     #[test]
     fn ok_one_leads_and_who_was_cancelled_is_replaced() {
-        let mut cars = Cars::default();
+        let mut cars = VehicleStates::default();
         let mut lead = |name: &str, now| {
             cars.lead(&key("a"), &origin(name), Timestamp(now + 100), Timestamp(now))
         };
@@ -608,7 +624,7 @@ mod tests {
 
     #[test]
     fn ok_one_reads_and_another_that_wants_more_reads_too() {
-        let mut cars = Cars::default();
+        let mut cars = VehicleStates::default();
         let [one, two] = [&[FacetName::Identity][..], &[FacetName::Identity, FacetName::Recalls]]
             .map(|facets| facets.iter().copied().collect());
         assert!(!cars.read(&key("a"), one, Timestamp(0)));
@@ -623,7 +639,7 @@ mod tests {
 
     #[test]
     fn ok_a_lease_is_taken_once_and_in_time() {
-        let mut cars = Cars::default();
+        let mut cars = VehicleStates::default();
         for name in ["master", "recalls"] {
             cars.grant(&key("a"), origin(name), Lease::Granted(7), Timestamp(100), Timestamp(0));
         }
@@ -639,7 +655,7 @@ mod tests {
 
     #[test]
     fn ok_it_stays_small() {
-        let mut cars = Cars::default();
+        let mut cars = VehicleStates::default();
         for number in 0..2_000 {
             cars.land(
                 &key(&number.to_string()),

@@ -3,12 +3,12 @@
 //!
 //! One loop looks at every call in turn and starts what can start; between two looks it waits for
 //! an answer, or for the next time at which something is due. Whether a call may go out is decided
-//! by what the isolate remembers of its origin ([`Memory`]).
+//! by what the isolate remembers of its origin ([`FlowMemory`]).
 
-mod ending;
-mod region;
+mod completion;
+mod leases;
 
-pub(super) use region::claim;
+pub(super) use leases::claim;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -19,15 +19,17 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
-use super::advice::{self, Lease};
-use super::board::Board;
 use super::breaker::Gate;
-use super::call::{Call, Phase};
-use super::collapse::{CarKey, Landed, Sequence};
-use super::memory::Memory;
+use super::limiter::{Permit, PermitId};
+use super::memory::FlowMemory;
+use super::origin_call::{CallPhase, OriginCall};
+use super::outcome_channel::OutcomeChannel;
+use super::plan;
+use super::request::FlowRequest;
 use super::settle;
-use super::slots::{Place, Ticket};
-use super::{FlowRequest, plan};
+use super::shared_breaker::{self, Lease};
+use super::trace::OriginTrace;
+use super::vehicle_states::{CompletedFetch, Sequence, VehicleKey};
 use crate::cache::{
     self, Brought, Claim, Entry, Envelope, FacetStore, Freshness, Lease as Claimed, Look,
 };
@@ -35,6 +37,7 @@ use crate::disclosure::Right;
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{self, ErrorToken, Failure, ParsedResponse, Question};
 use crate::ports::{Ports, Timestamp};
+use crate::vehicle::Vin;
 
 /// The platform lets six connections wait for their answers; the seventh would queue unseen.
 const MAX_CALLS: usize = 6;
@@ -47,22 +50,22 @@ const SAVE_MS: u32 = 50;
 const GRACE_MS: u32 = 1_000;
 
 /// The calls of one request. Owns all it needs, so that it can end after the answer.
-pub(super) struct Work {
+pub(super) struct CallScheduler {
     ports: Ports,
-    memory: Memory,
+    memory: FlowMemory,
     market: Rc<Market>,
     right: Right,
-    car: CarKey,
+    car: VehicleKey,
     store: FacetStore,
-    trace: super::Trace,
+    trace: OriginTrace,
     /// When all must have ended.
     end: Timestamp,
     question: Question,
     /// Facets that are there or have failed: what needs them can start.
     settled: Vec<FacetName>,
-    calls: Vec<Call>,
+    calls: Vec<OriginCall>,
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
-    board: Board,
+    board: OutcomeChannel,
     /// What was stored before: what is no newer is no news.
     cached: BTreeMap<FacetName, Envelope>,
     /// Calls for which a lease must be had.
@@ -71,7 +74,7 @@ pub(super) struct Work {
     unsaved: Vec<(FacetName, Envelope)>,
     unsaved_since: Timestamp,
     unsaved_leases: Vec<Brought>,
-    publication: region::Publication,
+    publication: leases::Publication,
     /// The car does not exist: nothing else about it matters.
     is_over: bool,
 }
@@ -99,31 +102,29 @@ enum Ended {
 struct Try {
     call: usize,
     /// The slot that it holds.
-    ticket: Ticket,
+    permit_id: PermitId,
     sent: Timestamp,
     is_first: bool,
     is_probe: bool,
 }
 
-impl Work {
+impl CallScheduler {
     /// No calls yet; `cached` is what requests may use of other facets.
     pub(super) fn new(
         ports: &Ports,
-        memory: &Memory,
+        memory: &FlowMemory,
         request: &FlowRequest,
+        vin: &Vin,
         store: &FacetStore,
         cached: &BTreeMap<FacetName, Envelope>,
-        board: &Board,
+        board: &OutcomeChannel,
     ) -> Self {
         let now = ports.clock.now();
         let market = &request.market;
         let needed: Vec<FacetName> =
             market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
-        let mut question = Question {
-            vin: request.vin.clone(),
-            market: market.code.clone(),
-            fields: BTreeMap::new(),
-        };
+        let mut question =
+            Question { vin: vin.clone(), market: market.code.clone(), fields: BTreeMap::new() };
         let mut settled = Vec::new();
         for (facet, envelope) in cached {
             let freshness = envelope.freshness(now);
@@ -139,7 +140,7 @@ impl Work {
             memory: memory.clone(),
             market: Rc::clone(market),
             right: request.right.clone(),
-            car: request.car(),
+            car: request.vehicle_key(),
             store: store.clone(),
             trace: request.trace.clone(),
             end: request.started.plus_ms(market.deadline_ms).plus_ms(AFTER_ANSWER_MS),
@@ -153,7 +154,7 @@ impl Work {
             unsaved: Vec::new(),
             unsaved_since: now,
             unsaved_leases: Vec::new(),
-            publication: region::Publication::default(),
+            publication: leases::Publication::default(),
             is_over: false,
         }
     }
@@ -168,7 +169,12 @@ impl Work {
             if self.calls.iter().any(|call| call.origin == description.origin) {
                 continue;
             }
-            let mut call = Call::new(&self.market, &description.origin, self.memory.ticket(), now);
+            let mut call = OriginCall::new(
+                &self.market,
+                &description.origin,
+                self.memory.next_permit_id(),
+                now,
+            );
             let known = |facet: &FacetName| {
                 (*facet, self.cached.get(facet).map_or(0, |old| old.generation))
             };
@@ -184,7 +190,7 @@ impl Work {
             self.add(&later);
             let now = self.ports.clock.now();
             self.advance(now);
-            let is_settled = self.calls.iter().all(Call::is_settled);
+            let is_settled = self.calls.iter().all(OriginCall::is_settled);
             self.board.settle(is_settled);
             self.save(is_settled, now);
             self.publish_entry(now);
@@ -254,15 +260,15 @@ impl Work {
     fn look(&mut self, at: usize, now: Timestamp) -> bool {
         let Some(call) = self.calls.get(at) else { return false };
         match call.phase {
-            Phase::Waiting if self.is_ready(at) => self.join(at, now),
-            Phase::Following(sequence) => self.follow(at, sequence, now),
-            Phase::Watching(due) => self.watch(at, due, now),
-            Phase::Queued => self.enter(at, now),
-            Phase::Pausing(until) if now >= until => {
-                self.set(at, Phase::Queued);
+            CallPhase::Waiting if self.is_ready(at) => self.join(at, now),
+            CallPhase::Following(sequence) => self.follow(at, sequence, now),
+            CallPhase::Watching(due) => self.watch(at, due, now),
+            CallPhase::Queued => self.enter(at, now),
+            CallPhase::Pausing(until) if now >= until => {
+                self.set(at, CallPhase::Queued);
                 self.enter(at, now)
             }
-            Phase::Flying if call.hedge_at.is_some_and(|due| now >= due) => {
+            CallPhase::Flying if call.hedge_at.is_some_and(|due| now >= due) => {
                 self.hedge(at, now);
                 false
             }
@@ -273,9 +279,11 @@ impl Work {
     /// Nothing can come that the waiting calls wait for: ask all the same; a field that is not
     /// stated then fails the call.
     fn break_deadlock(&mut self, now: Timestamp) -> bool {
-        let is_stuck =
-            self.calls.iter().all(|call| matches!(call.phase, Phase::Waiting | Phase::Settled));
-        let first = self.calls.iter().position(|call| matches!(call.phase, Phase::Waiting));
+        let is_stuck = self
+            .calls
+            .iter()
+            .all(|call| matches!(call.phase, CallPhase::Waiting | CallPhase::Settled));
+        let first = self.calls.iter().position(|call| matches!(call.phase, CallPhase::Waiting));
         match first {
             Some(at) if is_stuck => self.join(at, now),
             _ => false,
@@ -298,23 +306,23 @@ impl Work {
         call.give_up_at = now.plus_ms(timeout_ms).min(self.end);
         // It may wait for a slot as long as it may take.
         let until = now.plus_ms(timeout_ms).plus_ms(timeout_ms).plus_ms(GRACE_MS);
-        let mut cars = self.memory.cars();
+        let mut cars = self.memory.vehicles();
         if cars.lead(&self.car, &call.origin, until, now) {
             call.leads = true;
             match cars.take_lease(&self.car, &call.origin, now) {
                 Some(Claimed::Granted(generation)) => {
                     call.lease = Some(generation);
-                    call.phase = Phase::Queued;
+                    call.phase = CallPhase::Queued;
                 }
-                Some(Claimed::Held) => call.phase = Phase::Watching(now),
-                None if cars.is_record_failing(now) => call.phase = Phase::Queued,
+                Some(Claimed::Held) => call.phase = CallPhase::Watching(now),
+                None if cars.is_record_failing(now) => call.phase = CallPhase::Queued,
                 None => {
-                    call.phase = Phase::Claiming;
+                    call.phase = CallPhase::Claiming;
                     self.unclaimed.push(at);
                 }
             }
         } else {
-            call.phase = Phase::Following(cars.sequence());
+            call.phase = CallPhase::Following(cars.sequence());
         }
         true
     }
@@ -326,17 +334,17 @@ impl Work {
         let mut landed = Vec::new();
         for (facet, known) in &call.known {
             let policy = cache::policy(*facet, &self.market);
-            let since = self.memory.cars().since(&self.car, *facet, policy, sequence);
+            let since = self.memory.vehicles().since(&self.car, *facet, policy, sequence);
             match since {
                 // What somebody has read from the stores meanwhile is no news; nor is what lacks a
                 // part that this caller may see.
-                Some(Landed::Envelope(envelope)) => {
+                Some(CompletedFetch::Envelope(envelope)) => {
                     landed.extend(
                         self.news(*facet, *known, &envelope, now).map(|news| (*facet, Ok(news))),
                     );
                 }
-                Some(Landed::Failed(failure)) => landed.push((*facet, Err(failure))),
-                Some(Landed::Nothing) | None => {}
+                Some(CompletedFetch::Failed(failure)) => landed.push((*facet, Err(failure))),
+                Some(CompletedFetch::Nothing) | None => {}
             }
         }
         if landed.len() == call.known.len() {
@@ -346,7 +354,7 @@ impl Work {
             self.finish(at);
             return true;
         }
-        if self.memory.cars().is_led(&self.car, &origin, now) {
+        if self.memory.vehicles().is_led(&self.car, &origin, now) {
             let is_over = self.is_unwanted(now);
             if is_over {
                 self.finish(at);
@@ -384,9 +392,9 @@ impl Work {
             return false;
         }
         let until = now.plus_ms(timeout_ms).plus_ms(GRACE_MS);
-        match known.slots.enter(call.ticket, call.is_required, concurrency, until, now) {
-            Place::Waits => return false,
-            Place::Full => {
+        match known.limiter.acquire(call.permit_id, call.is_required, concurrency, until, now) {
+            Permit::Queued => return false,
+            Permit::Rejected => {
                 drop(known);
                 let failure = Failure::new(
                     ErrorToken::ConnectionLimitReached,
@@ -394,7 +402,7 @@ impl Work {
                 );
                 return self.refuse(at, Failure { retry_after_s: Some(1), ..failure });
             }
-            Place::Held => {}
+            Permit::Granted => {}
         }
         if gate == Gate::HalfOpen {
             known.breaker.probe(until);
@@ -414,9 +422,12 @@ impl Work {
     fn ask_for_lease(&mut self, at: usize, until: Timestamp) {
         let (ports, market, origin) =
             (self.ports.clone(), self.market.code.to_string(), self.origin_of(at));
-        self.set(at, Phase::Leasing);
+        self.set(at, CallPhase::Leasing);
         let lease = async move {
-            Ended::Lease { call: at, lease: advice::lease(ports, market, origin, until).await }
+            Ended::Lease {
+                call: at,
+                lease: shared_breaker::lease(ports, market, origin, until).await,
+            }
         };
         self.running.push(lease.boxed_local());
     }
@@ -447,15 +458,15 @@ impl Work {
         }
         drop(known);
         call.tries = call.tries.saturating_add(1);
-        call.phase = Phase::Flying;
-        let ticket = call.ticket;
-        self.push_try(at, ticket, is_probe, now);
+        call.phase = CallPhase::Flying;
+        let permit_id = call.permit_id;
+        self.push_try(at, permit_id, is_probe, now);
     }
 
     /// A second try beside the first, where that takes unusually long, a slot is free and the
     /// budget allows it.
     fn hedge(&mut self, at: usize, now: Timestamp) {
-        let ticket = self.memory.ticket();
+        let permit_id = self.memory.next_permit_id();
         let Some(call) = self.calls.get_mut(at) else { return };
         call.hedge_at = None;
         let Some(origin) = self.market.origins.get(&call.origin) else { return };
@@ -463,28 +474,30 @@ impl Work {
         let until = call.give_up_at.plus_ms(GRACE_MS);
         let is_open = known.breaker.gate(now) == Gate::Closed && self.running.len() < MAX_CALLS;
         if !is_open
-            || known.slots.enter(ticket, false, origin.concurrency, until, now) != Place::Held
+            || known.limiter.acquire(permit_id, false, origin.concurrency, until, now)
+                != Permit::Granted
         {
-            known.slots.leave(ticket);
+            known.limiter.release(permit_id);
             return;
         }
         if !known.budget.spend() {
-            known.slots.leave(ticket);
+            known.limiter.release(permit_id);
             return;
         }
         drop(known);
-        self.push_try(at, ticket, false, now);
+        self.push_try(at, permit_id, false, now);
     }
 
-    fn push_try(&mut self, at: usize, ticket: Ticket, is_probe: bool, now: Timestamp) {
+    fn push_try(&mut self, at: usize, permit_id: PermitId, is_probe: bool, now: Timestamp) {
         let Some(call) = self.calls.get_mut(at) else { return };
         call.in_flight += 1;
         let left_ms = u32::try_from(call.give_up_at.since_ms(now)).unwrap_or(u32::MAX);
         let (ports, memory) = (self.ports.clone(), self.memory.clone());
         let (market, name) = (Rc::clone(&self.market), call.origin.clone());
-        let (question, trace) = (self.question.clone(), self.trace.child(ports.random.as_ref()));
-        let is_first = call.tries == 1 && ticket == call.ticket;
-        let attempt = Try { call: at, ticket, sent: now, is_first, is_probe };
+        let (question, trace) =
+            (self.question.clone(), self.trace.child_headers(ports.random.as_ref()));
+        let is_first = call.tries == 1 && permit_id == call.permit_id;
+        let attempt = Try { call: at, permit_id, sent: now, is_first, is_probe };
         let ended = async move {
             let result =
                 origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms)
@@ -498,7 +511,7 @@ impl Work {
         settle::Scope { store: &self.store, market: &self.market, right: &self.right }
     }
 
-    fn set(&mut self, at: usize, phase: Phase) {
+    fn set(&mut self, at: usize, phase: CallPhase) {
         if let Some(call) = self.calls.get_mut(at) {
             call.phase = phase;
         }

@@ -4,12 +4,13 @@
 
 use futures::FutureExt as _;
 
-use super::{Claim, Claimed, Ended, Entry, Envelope, GRACE_MS, Look, Work};
+use super::{CallScheduler, Claim, Claimed, Ended, Entry, Envelope, GRACE_MS, Look};
 use crate::cache::{self, Freshness, Standing};
-use crate::flow::Via;
-use crate::flow::call::Phase;
-use crate::flow::collapse::Landed;
-use crate::flow::settle::{self, Outcome, Projected};
+use crate::flow::origin_call::CallPhase;
+use crate::flow::outcome::{Outcome, Projected};
+use crate::flow::response::Via;
+use crate::flow::settle;
+use crate::flow::vehicle_states::CompletedFetch;
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::Timestamp;
@@ -68,7 +69,7 @@ fn lease_ms(market: &Market, origin: &OriginName) -> u32 {
     timeout_ms.saturating_mul(2).saturating_add(GRACE_MS)
 }
 
-impl Work {
+impl CallScheduler {
     /// Asks the record for the leases of calls that are ready, all in one go.
     pub(super) fn claim(&mut self) {
         let calls = std::mem::take(&mut self.unclaimed);
@@ -85,7 +86,7 @@ impl Work {
         self.running.push(claimed.boxed_local());
     }
 
-    fn claim_of(&self, call: &crate::flow::call::Call) -> Claim {
+    fn claim_of(&self, call: &crate::flow::origin_call::OriginCall) -> Claim {
         let of = |(facet, known): &(FacetName, i64)| {
             (*facet, cache::policy(*facet, &self.market), *known)
         };
@@ -96,12 +97,13 @@ impl Work {
     pub(super) fn claimed(&mut self, calls: &[usize], leases: Option<Vec<Claimed>>) {
         let now = self.ports.clock.now();
         if leases.is_none() {
-            self.memory.cars().record_failed(now);
+            self.memory.vehicles().record_failed(now);
         }
         for (place, at) in calls.iter().enumerate() {
             let lease =
                 leases.as_ref().map(|leases| leases.get(place).copied().unwrap_or(Claimed::Held));
-            let Some(call) = self.calls.get_mut(*at).filter(|call| call.phase == Phase::Claiming)
+            let Some(call) =
+                self.calls.get_mut(*at).filter(|call| call.phase == CallPhase::Claiming)
             else {
                 // The car turned out not to exist meanwhile.
                 if let (Some(Claimed::Granted(generation)), Some(call)) =
@@ -113,14 +115,14 @@ impl Work {
                 continue;
             };
             if let Some(Claimed::Held) = lease {
-                call.phase = Phase::Watching(now);
+                call.phase = CallPhase::Watching(now);
                 continue;
             }
             if let Some(Claimed::Granted(generation)) = lease {
                 call.lease = Some(generation);
             }
             call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
-            call.phase = Phase::Queued;
+            call.phase = CallPhase::Queued;
         }
     }
 
@@ -136,7 +138,7 @@ impl Work {
             return true;
         }
         if now >= due {
-            call.phase = Phase::Looking;
+            call.phase = CallPhase::Looking;
             call.looks = call.looks.saturating_add(1);
             let (store, origin, known, right) =
                 (self.store.clone(), call.origin.clone(), call.known.clone(), self.right.clone());
@@ -152,12 +154,13 @@ impl Work {
     /// Takes what another isolate has brought, waits on, or asks itself.
     pub(super) fn looked(&mut self, at: usize, look: Option<Look>) {
         let now = self.ports.clock.now();
-        let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == Phase::Looking) else {
+        let Some(call) = self.calls.get_mut(at).filter(|call| call.phase == CallPhase::Looking)
+        else {
             return;
         };
         let Some(look) = look else {
             call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
-            call.phase = Phase::Queued;
+            call.phase = CallPhase::Queued;
             return;
         };
         let took_ms = now.since_ms(call.ready_at);
@@ -167,7 +170,12 @@ impl Work {
         for (facet, known) in known {
             let Some(envelope) = look.facets.get(&facet) else { continue };
             let Some(news) = self.news(facet, known, envelope, now) else { continue };
-            self.memory.cars().land(&self.car, facet, Landed::Envelope(envelope.clone()), now);
+            self.memory.vehicles().land(
+                &self.car,
+                facet,
+                CompletedFetch::Envelope(envelope.clone()),
+                now,
+            );
             // For that long KV has had an older one: whoever wrote this did not get there.
             is_kv_behind |= known > 0 && now.since_ms(envelope.stored_at) > cache::KV_DELAY_MS;
             self.publish_collapsed(facet, Ok(news), took_ms);
@@ -188,7 +196,7 @@ impl Work {
         match look.standing {
             Standing::Running => {
                 call.refusals = 0;
-                call.phase = Phase::Watching(now.plus_ms(pause_ms(took_ms)));
+                call.phase = CallPhase::Watching(now.plus_ms(pause_ms(took_ms)));
             }
             Standing::Failed(token) => {
                 let token = ErrorToken::parse(&token).unwrap_or(ErrorToken::DestinationUnavailable);
@@ -207,9 +215,9 @@ impl Work {
                 if call.refusals > MAX_REFUSALS {
                     // A record that neither grants nor has anything: nobody must wait for it.
                     call.give_up_at = give_up_at(&self.market, &call.origin, now).min(self.end);
-                    call.phase = Phase::Queued;
+                    call.phase = CallPhase::Queued;
                 } else {
-                    call.phase = Phase::Claiming;
+                    call.phase = CallPhase::Claiming;
                     self.unclaimed.push(at);
                 }
             }
@@ -253,7 +261,7 @@ impl Work {
 
     /// Whether nobody waits for what others bring: they store it, and the answer is out.
     pub(super) fn is_unwanted(&self, now: Timestamp) -> bool {
-        let is_awaited = self.calls.iter().any(|call| matches!(call.phase, Phase::Waiting));
+        let is_awaited = self.calls.iter().any(|call| matches!(call.phase, CallPhase::Waiting));
         (self.board.is_closed() && !is_awaited) || now >= self.end
     }
 

@@ -3,21 +3,22 @@
 
 use futures::FutureExt as _;
 
-use super::{Ended, SAVE_MS, Try, Work};
+use super::{CallScheduler, Ended, SAVE_MS, Try};
 use crate::cache::Stored;
-use crate::flow::Via;
-use crate::flow::advice;
 use crate::flow::breaker::{Change, Verdict};
-use crate::flow::call::Phase;
-use crate::flow::collapse::Landed;
+use crate::flow::origin_call::CallPhase;
+use crate::flow::outcome::Outcome;
+use crate::flow::response::Via;
 use crate::flow::retry;
-use crate::flow::settle::{self, Fetch, Outcome};
+use crate::flow::settle::{self, Fetch};
+use crate::flow::shared_breaker;
+use crate::flow::vehicle_states::CompletedFetch;
 use crate::market::{FacetName, OriginName};
 use crate::origin::{Failure, ParsedResponse};
 use crate::ports::Timestamp;
 use crate::telemetry::{Event, Level, field};
 
-impl Work {
+impl CallScheduler {
     /// Takes the end of one try.
     pub(super) fn tried(&mut self, attempt: Try, result: Result<ParsedResponse, Failure>) {
         let (now, at) = (self.ports.clock.now(), attempt.call);
@@ -33,7 +34,7 @@ impl Work {
             && let Some(until) = self.next_try(at, failure, now)
         {
             let failure = failure.clone();
-            self.set(at, Phase::Pausing(until));
+            self.set(at, CallPhase::Pausing(until));
             if let Some(call) = self.calls.get_mut(at) {
                 call.failure = Some(failure);
             }
@@ -64,7 +65,7 @@ impl Work {
         let Some(origin) = self.market.origins.get(&name) else { return };
         let took_ms = now.since_ms(attempt.sent);
         let mut known = self.memory.origin(&self.market, &name);
-        known.slots.leave(attempt.ticket);
+        known.limiter.release(attempt.permit_id);
         let is_slow = origin.breaker.slow_ms.is_some_and(|slow_ms| took_ms >= i64::from(slow_ms));
         let verdict = match result {
             Ok(_) => {
@@ -110,8 +111,8 @@ impl Work {
         let (ports, market) = (self.ports.clone(), self.market.code.to_string());
         let told = async move {
             match change {
-                Change::Opened(until) => advice::opened(ports, market, origin, until).await,
-                Change::Closed => advice::closed(ports, market, origin).await,
+                Change::Opened(until) => shared_breaker::opened(ports, market, origin, until).await,
+                Change::Closed => shared_breaker::closed(ports, market, origin).await,
             }
             Ended::Written
         };
@@ -166,7 +167,7 @@ impl Work {
             let landed = match &result {
                 Ok(envelope) => {
                     envelopes.push((facet, envelope.clone()));
-                    Landed::Envelope(envelope.clone())
+                    CompletedFetch::Envelope(envelope.clone())
                 }
                 Err(failure) => {
                     if answer.is_ok() {
@@ -175,10 +176,10 @@ impl Work {
                         self.ports.events.emit(event.with(field::FACET, facet));
                     }
                     error.get_or_insert(failure.token.as_str());
-                    Landed::Failed(failure.clone())
+                    CompletedFetch::Failed(failure.clone())
                 }
             };
-            self.memory.cars().land(&self.car, facet, landed, now);
+            self.memory.vehicles().land(&self.car, facet, landed, now);
             self.publish(facet, Outcome { result, projected, via: Via::Fetched, took_ms });
         }
         self.finish(at);
@@ -232,15 +233,15 @@ impl Work {
             if place != at && !self.is_over {
                 continue;
             }
-            call.phase = Phase::Settled;
+            call.phase = CallPhase::Settled;
             if let Some(generation) = call.lease.take() {
                 given_up.push((call.origin.clone(), generation));
             }
             if std::mem::take(&mut call.leads) {
-                self.memory.cars().leave(&self.car, &call.origin);
+                self.memory.vehicles().leave(&self.car, &call.origin);
             }
             if call.in_flight == 0 {
-                self.memory.origin(&self.market, &call.origin).slots.leave(call.ticket);
+                self.memory.origin(&self.market, &call.origin).limiter.release(call.permit_id);
             }
         }
         for (origin, generation) in given_up {

@@ -8,12 +8,12 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::settle::Outcome;
+use super::outcome::Outcome;
 use crate::market::FacetName;
 
 /// A handle on the board of one request.
 #[derive(Clone, Default)]
-pub(super) struct Board(Rc<RefCell<State>>);
+pub(super) struct OutcomeChannel(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
@@ -30,7 +30,7 @@ struct State {
     calls: Option<Waker>,
 }
 
-impl Board {
+impl OutcomeChannel {
     /// What has come so far.
     pub(super) fn outcomes(&self) -> Ref<'_, BTreeMap<FacetName, Outcome>> {
         Ref::map(self.0.borrow(), |state| &state.outcomes)

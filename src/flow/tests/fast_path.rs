@@ -1,35 +1,36 @@
-//! The short way beside the long one: where it answers, both say the same.
+//! The fast path beside the slow path: both give the same result.
 
 use super::region::{ALL, calm};
 use super::*;
 use crate::cache::purge::Purges;
 
-/// The short way by an isolate that remembers nothing; nothing where it does not lead to the end.
-fn by_short(case: &Case) -> Option<Flow> {
+/// The fast path's result in an isolate with an empty memory; `None` unless it is a hit.
+fn by_fast_path(case: &Case) -> Option<Flow> {
     let isolate = case.isolate();
-    match case.world.run(short(
+    match case.world.run(super::super::fast_path::lookup(
         &case.world.ports(),
         &isolate.memory,
-        &case.request_of(Tier::Public).ask(),
+        &case.request_of(Tier::Public),
     )) {
-        Way::Answered(flow) => Some(flow),
-        Way::Entry(_) | Way::Long => None,
+        CacheLookup::Hit(flow) => Some(flow),
+        CacheLookup::Partial(_) | CacheLookup::Miss => None,
     }
 }
 
-/// The long way by such an isolate.
-fn by_long(case: &Case) -> Flow {
+/// The slow path's result in such an isolate.
+fn by_slow_path(case: &Case) -> Flow {
     let (isolate, ports, request) =
         (case.isolate(), case.world.ports(), case.request_of(Tier::Public));
+    let vin = Vin::parse(VIN).expect("valid");
     case.world.run(async move {
-        let mut running = Running::start(&ports, &isolate.memory, request, None).await;
-        running.by_deadline().await;
-        running.answer()
+        let mut running = RunningFlow::start(&ports, &isolate.memory, request, vin, None).await;
+        running.wait_for_deadline().await;
+        running.result()
     })
 }
 
 #[test]
-fn ok_what_it_answers_is_what_the_long_way_answers() {
+fn ok_fast_and_slow_path_give_the_same_result() {
     let (_, equipment, recalls) = good();
     let missing = ScriptedResponse::status(404, "application/json", "{}");
     for equipment in [&equipment, &missing] {
@@ -39,32 +40,32 @@ fn ok_what_it_answers_is_what_the_long_way_answers() {
         let (mut answered, mut left) = (0, 0);
         for _ in 0..80 {
             case.world.advance_s(60);
-            let one = by_short(&case);
-            let other = by_long(&case);
-            // What the long way would refresh is not refreshed here: time alone changes what is
-            // stored.
+            let one = by_fast_path(&case);
+            let other = by_slow_path(&case);
+            // Refreshes of the slow path are cancelled here: only time changes the stored
+            // facets.
             case.world.cancel_background();
             case.change("DELETE FROM lease");
             match one {
                 Some(one) => {
-                    assert!(one.is_short && !other.is_short);
-                    let other = Flow { is_short: true, ..other };
+                    assert!(one.is_fast_path && !other.is_fast_path);
+                    let other = Flow { is_fast_path: true, ..other };
                     assert_eq!(format!("{one:?}"), format!("{other:?}"));
                     answered += 1;
                 }
                 None => left += 1,
             }
         }
-        assert!(answered >= 5 && left >= 20, "{answered} answered, {left} left to the long way");
+        assert!(answered >= 5 && left >= 20, "{answered} answered, {left} left to the slow path");
     }
 }
 
 #[test]
-fn ok_what_it_cannot_answer_goes_the_long_way() {
+fn ok_a_partial_entry_takes_the_slow_path() {
     let case = calm();
-    assert!(by_short(&case).is_none(), "nothing is stored");
+    assert!(by_fast_path(&case).is_none(), "nothing is stored");
     case.see(Tier::Public);
-    assert!(by_short(&case).is_some());
+    assert!(by_fast_path(&case).is_some());
     let entry =
         case.world.cache.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).next();
     let (key, text) = entry.expect("an entry");
@@ -80,15 +81,18 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
         [0, 1, 2, 1, 2, 1, 2].map(|line| text.lines().nth(line).expect("a line")).join("\n"),
     ] {
         put(damaged.clone());
-        assert!(by_short(&case).is_none(), "{damaged}");
+        assert!(by_fast_path(&case).is_none(), "{damaged}");
     }
     put(text);
-    assert!(by_short(&case).is_some());
+    assert!(by_fast_path(&case).is_some());
     let rule = format!(r#"[{{"id":1,"generation":1,"expires_at_ms":{},"hard":0}}]"#, i64::MAX);
     let go = |request: FlowRequest| {
-        let way =
-            case.world.run(short(&case.world.ports(), &case.isolate().memory, &request.ask()));
-        matches!(way, Way::Answered(_))
+        let way = case.world.run(super::super::fast_path::lookup(
+            &case.world.ports(),
+            &case.isolate().memory,
+            &request,
+        ));
+        matches!(way, CacheLookup::Hit(_))
     };
     assert!(go(case.request_of(Tier::Public)));
     assert!(!go(case.request_of(Tier::Owner)));
@@ -100,21 +104,21 @@ fn ok_what_it_cannot_answer_goes_the_long_way() {
 }
 
 #[test]
-fn ok_what_was_read_is_remembered_for_seconds_and_what_landed_since_comes_first() {
+fn ok_a_read_entry_is_remembered_for_seconds_and_completed_fetches_take_precedence() {
     let case = calm();
     case.see(Tier::Public);
     let isolate = case.isolate();
     assert!(all_hits(&isolate.see(Tier::Public)));
-    // Neither way reads again.
+    // Neither path reads again.
     case.world.stores_fail.set(Some(StoreError::Unavailable));
     assert!(all_hits(&isolate.see(Tier::Public)));
     let one = FlowRequest { facets: vec![FacetName::Identity], ..isolate.request_of(Tier::Public) };
     let ports = case.world.ports();
     assert!(
-        all_hits(&case.world.run(run(&ports, &isolate.memory, one))),
-        "the long way knows it too"
+        all_hits(&case.world.run(run_with(&ports, &isolate.memory, one))),
+        "the slow path knows it too"
     );
-    assert!(all_hits(&isolate.see(Tier::Public)), "and then the short one by it");
+    assert!(all_hits(&isolate.see(Tier::Public)), "and then the fast path by it");
     case.world.advance_s(4);
     assert!(!all_hits(&isolate.see(Tier::Public)));
 }
