@@ -11,15 +11,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::args::{Accepts, Args};
 use crate::files;
 use crate::lock::Lock;
 use crate::process::{self, Output};
-use crate::say::Step;
+use crate::progress::Step;
 use crate::tools::{self, Node, WasmToolchain};
 
-const ACCEPTS: Accepts =
-    Accepts { command: "build", flags: &["--dev"], options: &[], positional: 0 };
+/// Build the Worker into build/
+///
+/// Builds the Worker with worker-build: build/index.js and build/index_bg.wasm. Does nothing if
+/// nothing has changed.
+///
+/// KERBSIDE_WASM_TOOLCHAIN=debian builds with Debian's compiler even if rustup has the wasm target.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "help text for a terminal")]
+pub struct BuildArgs {
+    /// Build without optimisation: quick to compile, large, never for deployment
+    #[arg(long)]
+    dev: bool,
+}
 
 /// How the Worker is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +56,12 @@ impl Profile {
     }
 }
 
-/// `cargo xtask build`.
+/// Runs `cargo xtask build`.
 ///
 /// # Errors
 /// A missing tool, or what the compiler says.
-pub fn command(words: &[String]) -> Result<()> {
-    let args = Args::parse(&ACCEPTS, words)?;
-    let profile = if args.has("--dev") { Profile::Dev } else { Profile::Release };
+pub fn run(args: &BuildArgs) -> Result<()> {
+    let profile = if args.dev { Profile::Dev } else { Profile::Release };
     let built = Node::ensure().and_then(|node| build(profile, &node));
     match std::env::var_os(REPORT) {
         Some(report) => keep_serving(built, Path::new(&report)),
@@ -78,7 +87,7 @@ fn keep_serving(built: Result<()>, report: &Path) -> Result<()> {
         Ok(()) => "",
     };
     if let Err(error) = built {
-        crate::say::error(&format!("{error:#}"));
+        crate::progress::error(&format!("{error:#}"));
     }
     std::fs::write(report, text).with_context(|| format!("cannot write {}", report.display()))
 }
@@ -116,8 +125,8 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     toolchain.prepare(&mut command);
     process::run("worker-build", &mut command, Output::Log(&files::log("worker-build")))?;
     let module = folder().join("index.js");
-    let plain =
-        shim::with_plain_handlers(&files::read(&module)?).with_context(|| files::shown(&module))?;
+    let plain = shim::with_plain_handlers(&files::read_text(&module)?)
+        .with_context(|| files::shown(&module))?;
     std::fs::write(&module, plain).with_context(|| format!("cannot write {}", module.display()))?;
     if profile == Profile::Release {
         let wasm = folder().join("index_bg.wasm");
@@ -128,7 +137,7 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
     }
     std::fs::write(&stamp_file, stamp)
         .with_context(|| format!("cannot write {}", stamp_file.display()))?;
-    step.done();
+    step.finish();
     Ok(())
 }
 
@@ -163,8 +172,8 @@ fn stamp(profile: Profile, toolchain: WasmToolchain, tools: &[&Path]) -> Result<
     let compiled = std::fs::metadata(&wasm).and_then(|file| Ok((file.len(), file.modified()?)));
     let compiled = compiled.with_context(|| format!("cannot read {}", wasm.display()))?;
     let compiled = format!("{compiled:?}");
-    let settings = files::read(&files::root().join("Cargo.toml"))?;
-    let packages = files::read(&files::root().join("package-lock.json"))?;
+    let settings = files::read_text(&files::root().join("Cargo.toml"))?;
+    let packages = files::read_text(&files::root().join("package-lock.json"))?;
     let mut contents = vec![compiled.as_bytes(), settings.as_bytes(), packages.as_bytes()];
     contents.push(include_bytes!("build/shim.rs"));
     contents.extend(tools.iter().map(|tool| tool.as_os_str().as_encoded_bytes()));

@@ -1,86 +1,109 @@
-//! `cargo xtask dev`: the portal on this machine until the person stops it.
+//! `cargo xtask dev`: the portal on this machine until it is interrupted.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::args::{Accepts, Args};
-use crate::say;
-use crate::stack::{Options, Port, REGIONS, Stack, Suggestion};
+use crate::progress;
+use crate::region::Region;
+use crate::stack::{Options, Port, Stack, Suggestion};
 
-const ACCEPTS: Accepts = Accepts {
-    command: "dev",
-    flags: &["--no-legacy"],
-    options: &["--port", "--env", "--markets", "--secrets", "--state"],
-    positional: 0,
-};
 const DEFAULT_PORT: u16 = 8787;
 
-/// `cargo xtask dev`.
+/// Run the portal on this machine, with stand-ins for the legacy systems
+///
+/// Builds the Worker, starts stand-ins for the legacy systems, applies the D1 migrations, publishes
+/// the markets and starts wrangler dev (real workerd, KV and D1 embedded). Prints
+/// `ready http://127.0.0.1:<port>` and a few VINs to try. Ctrl-C or SIGTERM ends everything that it
+/// started.
+#[derive(Debug, clap::Args)]
+pub struct DevArgs {
+    /// Listen on this port; 0 takes any free one [default: 8787, or any free one if that is taken]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Serve one region only [default: all regions in one process]
+    #[arg(long, value_name = "REGION")]
+    env: Option<Region>,
+    /// Folder of market files to publish [default: markets]
+    #[arg(long, value_name = "DIR")]
+    markets: Option<PathBuf>,
+    /// Start no stand-ins; markets keep the addresses in their files
+    #[arg(long)]
+    no_legacy: bool,
+    /// Secrets as NAME=value lines; secrets that it lacks are random
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// Keep KV, D1 and generated secrets there [default: a temporary folder, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// Runs `cargo xtask dev`.
 ///
 /// # Errors
-/// Whatever keeps it from starting, and that it was stopped.
-pub fn command(words: &[String]) -> Result<()> {
-    let options = options(&Args::parse(&ACCEPTS, words)?)?;
+/// Any failure to start, a part that ends by itself, and [`crate::process::Interrupted`].
+pub fn run(args: &DevArgs) -> Result<()> {
     let started = Instant::now();
-    let mut stack = Stack::start(&options)?;
+    let mut stack = Stack::start(&options(args))?;
+    print_ready(&stack);
+    progress::note(&format!("started in {}; Ctrl-C ends it", progress::format_elapsed(started)));
+    match stack.watch()? {}
+}
+
+fn print_ready(stack: &Stack) {
     println!("ready {}", stack.url);
     for Suggestion { market, vin, label } in &stack.suggestions {
         println!("  {market}  {vin}  {label}");
     }
     if let Some(control) = &stack.control {
-        say::line(&format!("the stand-ins are controlled at {control} (legacy/README.md)"));
+        progress::note(&format!("the stand-ins are controlled at {control} (legacy/README.md)"));
     }
     if stack.operator_token.is_some() {
-        let file = stack.secrets_file();
-        say::line("an operator's commands (docs/OPERATIONS.md) work here with:");
-        say::line(&format!(
-            "  export KERBSIDE_URL={} KERBSIDE_OPERATOR_TOKEN=$(sed -n \"s/^KERBSIDE_OPERATOR_TOKEN='\\(.*\\)'/\\1/p\" '{}')",
+        progress::note("an operator's commands (docs/OPERATIONS.md) work here with:");
+        progress::note(&format!(
+            "  export KERBSIDE_URL={} KERBSIDE_OPERATOR_TOKEN=$(sed -n \
+             \"s/^KERBSIDE_OPERATOR_TOKEN='\\(.*\\)'/\\1/p\" '{}')",
             stack.url,
-            file.display()
+            stack.secrets_file().display()
         ));
     }
-    say::line(&format!("started in {}; Ctrl-C ends it", say::seconds(started)));
-    match stack.watch()? {}
 }
 
-fn options(args: &Args) -> Result<Options> {
-    let port = match args.value("--port") {
+fn options(args: &DevArgs) -> Options {
+    let port = match args.port {
         None => Port::Preferred(DEFAULT_PORT),
-        Some(text) => match text.parse() {
-            Ok(0) => Port::Free,
-            Ok(port) => Port::Fixed(port),
-            Err(_) => bail!("--port is a number from 0 to 65535, not \"{text}\""),
-        },
+        Some(0) => Port::Free,
+        Some(port) => Port::Fixed(port),
     };
-    let region = args.value("--env").map(str::to_owned);
-    if let Some(region) = &region
-        && !REGIONS.contains(&region.as_str())
-    {
-        bail!("there is no environment \"{region}\"; there are {}", REGIONS.join(" and "));
-    }
-    Ok(Options {
+    let markets = args.markets.clone().unwrap_or_else(|| crate::files::root().join("markets"));
+    Options {
         port,
-        region,
-        markets: args
-            .value("--markets")
-            .map_or_else(|| crate::files::root().join("markets"), PathBuf::from),
-        legacy: !args.has("--no-legacy"),
-        secrets: args.value("--secrets").map(PathBuf::from),
-        state: args.value("--state").map(PathBuf::from),
+        region: args.env.clone(),
+        markets,
+        legacy: !args.no_legacy,
+        secrets: args.secrets.clone(),
+        state: args.state.clone(),
         patient: false,
         watch: true,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(Parser)]
+    struct TestCli {
+        #[command(flatten)]
+        args: DevArgs,
+    }
+
     fn check(line: &str) -> Result<Options> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        options(&Args::parse(&ACCEPTS, &words)?)
+        let words = std::iter::once("dev").chain(line.split_whitespace());
+        Ok(options(&TestCli::try_parse_from(words)?.args))
     }
 
     #[test]

@@ -108,14 +108,16 @@ pub fn hash<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
         hasher.update((content.len() as u64).to_le_bytes());
         hasher.update(content);
     }
-    to_hex(hasher.finalize().get(..8).unwrap_or_default())
+    let mut digest = to_hex(&hasher.finalize());
+    digest.truncate(16);
+    digest
 }
 
 /// A file of the checkout, as text.
 ///
 /// # Errors
 /// Where it is missing or not UTF-8.
-pub fn read(path: &Path) -> Result<String> {
+pub fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 

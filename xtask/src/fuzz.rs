@@ -8,84 +8,81 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::args::{Accepts, Args};
 use crate::files;
 use crate::process::{self, Output};
-use crate::say;
+use crate::progress::Step;
 use crate::tools;
 
-const ACCEPTS: Accepts =
-    Accepts { command: "fuzz", flags: &[], options: &["--seconds"], positional: 1 };
-
-/// How long each target runs where nothing is said.
-const SECONDS: u32 = 60;
 /// An input that takes longer is a finding.
-const SLOWEST_S: u32 = 10;
+const MAX_INPUT_S: u32 = 10;
 /// An input that takes more memory is a finding: an isolate has 128 MB.
 const MAX_MEMORY_MB: u32 = 512;
-/// Inputs are no longer than this: origins' answers are cut at `max_bytes`, and long inputs find
+/// Length limit of inputs: origins' responses are limited by `max_bytes`, and long inputs find
 /// little.
-const MAX_INPUT: u32 = 8192;
+const MAX_INPUT_BYTES: u32 = 8192;
 
-/// `cargo xtask fuzz`.
+/// Run the fuzz targets of fuzz/ by cargo-fuzz
+///
+/// Runs fuzz/fuzz_targets/TARGET.rs, or all of them. A finding ends with another status than 0; its
+/// input is kept in fuzz/artifacts.
+#[derive(Debug, clap::Args)]
+pub struct FuzzArgs {
+    /// The fuzz target [default: all]
+    target: Option<String>,
+    /// Run time of each target in seconds
+    #[arg(long, value_name = "N", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+/// Runs `cargo xtask fuzz`.
 ///
 /// # Errors
 /// A finding, an unknown target, or a missing tool.
-pub fn command(words: &[String]) -> Result<()> {
-    let args = Args::parse(&ACCEPTS, words)?;
-    let seconds = match args.value("--seconds") {
-        None => SECONDS,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|seconds| *seconds > 0)
-            .context("--seconds is a whole number above 0")?,
-    };
-    let all = targets()?;
-    let chosen: Vec<&String> = match args.positional().first() {
-        None => all.iter().collect(),
-        Some(name) => all.iter().filter(|target| *target == name).collect(),
-    };
-    if chosen.is_empty() {
+pub fn run(args: &FuzzArgs) -> Result<()> {
+    let all = list_targets()?;
+    let Some(target) = &args.target else { return fuzz_each(&all, args.seconds) };
+    if !all.contains(target) {
         bail!("there is no such fuzz target; there are {}", all.join(", "));
     }
-    run(&chosen, seconds)
+    fuzz_each(std::slice::from_ref(target), args.seconds)
 }
 
-/// Each target for some seconds: part of `cargo xtask test`.
+/// Runs all targets, each for some seconds.
 ///
 /// # Errors
 /// A finding, or a missing tool.
-pub fn briefly(seconds: u32) -> Result<()> {
-    run(&targets()?.iter().collect::<Vec<_>>(), seconds)
+pub fn fuzz_all(seconds: u32) -> Result<()> {
+    fuzz_each(&list_targets()?, seconds)
 }
 
-fn run(targets: &[&String], seconds: u32) -> Result<()> {
-    let mut found = Vec::new();
+fn fuzz_each(targets: &[String], seconds: u32) -> Result<()> {
+    let mut failed = Vec::new();
     for target in targets {
-        process::check_stopped()?;
-        say::line(&format!("fuzzing {target} for {seconds} s"));
-        let result = one(target, seconds);
-        if let Some(line) = last_line(&files::log(&format!("fuzz-{target}"))) {
+        process::check_interrupted()?;
+        let step = Step::start(&format!("fuzzing {target} for {seconds} s"));
+        let result = fuzz_target(target, seconds);
+        step.finish();
+        if let Some(line) = closing_line(&files::log(&format!("fuzz-{target}"))) {
             println!("{target}: {line}");
         }
-        if process::attempt(result)?.is_none() {
-            found.push(target.as_str());
+        if process::ok_unless_interrupted(result)?.is_none() {
+            failed.push(target.as_str());
         }
     }
-    if !found.is_empty() {
-        bail!("findings in {}; the inputs are in fuzz/artifacts", found.join(", "));
+    if !failed.is_empty() {
+        bail!("findings in {}; the inputs are in fuzz/artifacts", failed.join(", "));
     }
     Ok(())
 }
 
-fn one(target: &str, seconds: u32) -> Result<()> {
+fn fuzz_target(target: &str, seconds: u32) -> Result<()> {
     let folder = files::root().join("fuzz");
     let (corpus, seeds) = (folder.join("corpus").join(target), folder.join("seeds").join(target));
     std::fs::create_dir_all(&corpus)
         .with_context(|| format!("cannot make {}", files::shown(&corpus)))?;
     if !seeds.is_dir() {
-        bail!("{} is missing: what the target starts from", files::shown(&seeds));
+        bail!("{} is missing: the seeds of the target", files::shown(&seeds));
     }
     let mut cargo = process::command(tools::cargo_fuzz()?);
     cargo
@@ -94,8 +91,8 @@ fn one(target: &str, seconds: u32) -> Result<()> {
         .arg(&corpus)
         .arg(&seeds);
     cargo.arg("--");
-    cargo.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={SLOWEST_S}"));
-    cargo.arg(format!("-rss_limit_mb={MAX_MEMORY_MB}")).arg(format!("-max_len={MAX_INPUT}"));
+    cargo.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={MAX_INPUT_S}"));
+    cargo.arg(format!("-rss_limit_mb={MAX_MEMORY_MB}")).arg(format!("-max_len={MAX_INPUT_BYTES}"));
     cargo.arg("-print_final_stats=0");
     // The instrumentation is an unstable option of a stable compiler; the product itself is never
     // built this way.
@@ -107,8 +104,8 @@ fn one(target: &str, seconds: u32) -> Result<()> {
     )
 }
 
-/// The targets, by their files.
-fn targets() -> Result<Vec<String>> {
+/// Lists the targets by their files.
+fn list_targets() -> Result<Vec<String>> {
     let folder = files::root().join("fuzz/fuzz_targets");
     let entries = std::fs::read_dir(&folder).context("there is no folder fuzz/fuzz_targets")?;
     let name = |path: &Path| Some(path.file_name()?.to_str()?.strip_suffix(".rs")?.to_owned());
@@ -118,8 +115,8 @@ fn targets() -> Result<Vec<String>> {
     Ok(targets)
 }
 
-/// libFuzzer ends with the number of its runs.
-fn last_line(log: &Path) -> Option<String> {
+/// Finds the line in which libFuzzer reports its runs or its finding.
+fn closing_line(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     text.lines()
         .rev()

@@ -1,4 +1,4 @@
-//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and says which keys are in
+//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and reports which keys are in
 //! use.
 
 mod status;
@@ -7,143 +7,182 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use crate::args::{Accepts, Args};
-use crate::operator::Portal;
+use crate::operator::{Portal, PortalArgs};
 use crate::process;
-use crate::say;
-use crate::stack::secrets::{self, SEALING_KEY};
+use crate::progress::{self, Step};
+use crate::region::Region;
+use crate::stack::secrets::{self, SEALING_KEY_PREFIX};
 use crate::tools::Node;
-use status::Status;
+use status::KeyStatus;
 
-const ACCEPTS: Accepts = Accepts {
-    command: "keys",
-    flags: &[],
-    options: &["--env", "--secrets", "--state", "--url", "--name", "--number"],
-    positional: 1,
-};
-/// How long a new secret may take to be everywhere; a person restarts `cargo xtask dev` in that
-/// time.
-const WAIT: Duration = Duration::from_mins(5);
-/// How often the record is gone through: an isolate that did not know the new key may have written
+/// Time limit for a new secret to reach the portal; a person restarts `cargo xtask dev` in it.
+const DISTRIBUTION_LIMIT: Duration = Duration::from_mins(5);
+/// Interval between two looks at the portal's keys.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Number of passes over the record: an isolate that did not know the new key may have written
 /// meanwhile.
 const MAX_PASSES: usize = 4;
 
-/// `cargo xtask keys …`.
+/// Make keys and tokens, rotate the sealing key
+///
+/// The token of the operator comes from the variable `KERBSIDE_OPERATOR_TOKEN`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    action: KeysAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAction {
+    /// Print a new key, or an operator's token and its entry for `OPERATOR_TOKENS`
+    New {
+        #[command(subcommand)]
+        kind: NewKey,
+    },
+    Rotate(RotateArgs),
+    /// Show the portal's keys, the rows under each, and which keys may be removed
+    Status(PortalArgs),
+}
+
+/// The kind of a new key.
+#[derive(Debug, Subcommand)]
+enum NewKey {
+    /// A sealing key: `SEALING_KEY_<number>`
+    Sealing,
+    /// The lookup key: `LOOKUP_KEY`
+    Lookup,
+    /// A key of vehicle ids: an entry of `VEHICLE_ID_KEYS`
+    VehicleIds {
+        /// The number of the key
+        #[arg(long, value_name = "N", default_value_t = 1,
+              value_parser = clap::value_parser!(u8).range(1..))]
+        number: u8,
+    },
+    /// An operator's token
+    Operator {
+        /// The operator's name
+        #[arg(long, value_name = "NAME", value_parser = parse_operator_name)]
+        name: String,
+    },
+}
+
+/// Make the next `SEALING_KEY_<number>` and seal everything under it; continues after interruption
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("target").args(["env", "secrets", "state"])
+    .required(true).multiple(true)))]
+struct RotateArgs {
+    #[command(flatten)]
+    portal: PortalArgs,
+    /// The region whose secrets wrangler sets; with --state, the region of the local stack
+    #[arg(long, value_name = "REGION")]
+    env: Option<Region>,
+    /// The file that `cargo xtask dev --secrets` reads
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["env", "state"])]
+    secrets: Option<PathBuf>,
+    /// The folder that `cargo xtask dev --state` uses
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// Runs `cargo xtask keys`.
 ///
 /// # Errors
-/// A wrong call, or what the portal, wrangler or a file refuses.
-pub fn command(words: &[String]) -> Result<()> {
-    let Some((action, rest)) = words.split_first() else {
-        bail!("say what to do with the keys: new, rotate or status; see `cargo xtask help keys`");
-    };
-    let args = Args::parse(&ACCEPTS, rest)?;
-    match action.as_str() {
-        "new" => new(&args),
-        "rotate" => rotate(&args),
-        "status" => {
-            let portal = Portal::open(&args)?;
-            print!("{}", Status::of(&portal)?.report());
+/// Refusals of the portal, failures of wrangler, and unreadable or unwritable files.
+pub fn run(args: &KeysArgs) -> Result<()> {
+    match &args.action {
+        KeysAction::New { kind } => print_new(kind),
+        KeysAction::Rotate(args) => rotate(args),
+        KeysAction::Status(portal) => {
+            print!("{}", KeyStatus::load(&Portal::open(portal)?)?.render());
             Ok(())
         }
-        other => bail!("there is no `keys {other}`; there are new, rotate and status"),
     }
 }
 
-fn new(args: &Args) -> Result<()> {
-    let number: u8 = args
-        .value("--number")
-        .unwrap_or("1")
-        .parse()
-        .ok()
-        .filter(|number| *number > 0)
-        .context("--number is from 1 to 255")?;
-    match args.positional().first().map(String::as_str) {
-        Some("sealing" | "lookup") => println!("{}", secrets::sealing_key()?),
-        Some("vehicle-ids") => println!("{}", secrets::vehicle_id_key(number)?),
-        Some("operator") => {
-            let name = args.value("--name").context("say whose token it is: --name ada")?;
-            let is_letter = |c: char| {
-                c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.')
-            };
-            if name.len() > 32 || !name.chars().all(is_letter) {
-                bail!("a name has up to 32 small letters, digits, hyphens, dots and underscores");
-            }
-            let token = secrets::operator_token()?;
+fn print_new(kind: &NewKey) -> Result<()> {
+    match kind {
+        NewKey::Sealing | NewKey::Lookup => println!("{}", secrets::random_key()?),
+        NewKey::VehicleIds { number } => println!("{}", secrets::random_vehicle_id_key(*number)?),
+        NewKey::Operator { name } => {
+            let token = secrets::random_token()?;
             println!("token   {token}");
-            println!("secret  {}", secrets::operator_line(name, &token));
-            say::line(
-                "give the token to its owner, who sets KERBSIDE_OPERATOR_TOKEN; it is shown this once",
+            println!("secret  {}", secrets::operator_entry(name, &token));
+            progress::note(
+                "give the token to its owner, who sets KERBSIDE_OPERATOR_TOKEN; it is shown this \
+                 once",
             );
-            say::line(
-                "add the other line to the comma list in OPERATOR_TOKENS: `wrangler secret put OPERATOR_TOKENS --env <region>`",
+            progress::note(
+                "add the other line to the comma list in OPERATOR_TOKENS: `wrangler secret put \
+                 OPERATOR_TOKENS --env <region>`",
             );
         }
-        _ => bail!("say which kind: sealing, lookup, vehicle-ids or operator"),
     }
     Ok(())
 }
 
-/// Where a new key is put.
-enum Target {
-    /// The secrets of a deployed environment.
-    Environment(String),
+fn parse_operator_name(name: &str) -> Result<String> {
+    let is_letter =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 32 || !name.chars().all(is_letter) {
+        bail!("a name has up to 32 small letters, digits, hyphens, dots and underscores");
+    }
+    Ok(name.to_owned())
+}
+
+/// The place of a new key.
+#[derive(Debug)]
+enum KeyTarget {
+    /// The secrets of a deployed region.
+    Region(Region),
     /// A file of secrets of local development.
     File(PathBuf),
 }
 
-impl Target {
-    fn of(args: &Args) -> Result<Self> {
-        let environment = args.value("--env");
-        match (args.value("--secrets"), args.value("--state"), environment) {
-            (Some(file), None, None) => Ok(Self::File(file.into())),
-            (None, Some(folder), environment) => Ok(Self::File(
-                PathBuf::from(folder).join(environment.unwrap_or("eu")).join("secrets.env"),
-            )),
-            (None, None, Some(environment)) if crate::stack::REGIONS.contains(&environment) => {
-                Ok(Self::Environment(environment.to_owned()))
+impl KeyTarget {
+    fn choose(args: &RotateArgs) -> Result<Self> {
+        match (&args.secrets, &args.state, &args.env) {
+            (Some(file), _, _) => Ok(Self::File(file.clone())),
+            (None, Some(folder), region) => {
+                let region = region.clone().map_or_else(Region::local, Ok)?;
+                Ok(Self::File(folder.join(region.as_str()).join("secrets.env")))
             }
-            (None, None, Some(other)) => {
-                bail!(
-                    "there is no environment \"{other}\"; there are {}",
-                    crate::stack::REGIONS.join(" and ")
-                )
-            }
-            _ => bail!(
-                "say where the keys are: --env eu|us, or of local development --secrets FILE or --state DIR"
-            ),
+            (None, None, Some(region)) => Ok(Self::Region(region.clone())),
+            (None, None, None) => bail!("say where the keys are: --env, --secrets or --state"),
         }
     }
 
-    /// A key that was put there and that the portal does not know yet.
-    fn waiting(&self, newest: u8) -> Result<Option<u8>> {
+    /// Finds a key that was put there and that the portal does not know yet.
+    fn pending_key(&self, newest: u8) -> Result<Option<u8>> {
         let Self::File(file) = self else { return Ok(None) };
         let names = secrets::read_file(file)?;
-        let numbers =
-            names.keys().filter_map(|name| name.strip_prefix(SEALING_KEY)?.parse::<u8>().ok());
+        let numbers = names
+            .keys()
+            .filter_map(|name| name.strip_prefix(SEALING_KEY_PREFIX)?.parse::<u8>().ok());
         Ok(numbers.max().filter(|number| *number > newest))
     }
 
     fn put(&self, number: u8) -> Result<()> {
-        let (name, key) = (format!("{SEALING_KEY}{number}"), secrets::sealing_key()?);
+        let (name, key) = (format!("{SEALING_KEY_PREFIX}{number}"), secrets::random_key()?);
         match self {
-            Self::File(file) => secrets::add(file, &name, &key),
-            Self::Environment(environment) => {
+            Self::File(file) => secrets::add_to_file(file, &name, &key),
+            Self::Region(region) => {
                 let mut command = Node::ensure()?.wrangler(&[])?;
-                command.args(["secret", "put", &name, "--env", environment]);
-                process::exchange("wrangler", &mut command, Some(&format!("{key}\n")))
+                command.args(["secret", "put", &name, "--env", region.as_str()]);
+                process::run_with_input("wrangler", &mut command, Some(&format!("{key}\n")))
                     .map(drop)
                     .map_err(explain)
             }
         }
     }
 
-    /// What the person does so that the portal gets the key.
-    fn advice(&self) -> &'static str {
+    /// Tells a person how the portal gets the key.
+    fn next_step(&self) -> &'static str {
         match self {
             Self::File(_) => "restart `cargo xtask dev` now: it reads its secrets when it starts",
-            Self::Environment(_) => "the new secret is on its way to every isolate",
+            Self::Region(_) => "the new secret is on its way to every isolate",
         }
     }
 }
@@ -151,103 +190,115 @@ impl Target {
 fn explain(error: anyhow::Error) -> anyhow::Error {
     if error.to_string().contains("CLOUDFLARE_API_TOKEN") {
         return anyhow::anyhow!(
-            "not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN to a token that may edit Workers, or run `npx wrangler login`"
+            "not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN to a token that may edit \
+             Workers, or run `npx wrangler login`"
         );
     }
     error.context("the secret could not be set; nothing has changed")
 }
 
-/// Makes the next key unless one is under way, then seals everything under it. Where it is
-/// interrupted it goes on when it is called again.
-fn rotate(args: &Args) -> Result<()> {
-    let target = Target::of(args)?;
-    let portal = Portal::open(args)?;
-    let status = Status::of(&portal)?;
-    let is_unfinished = status.older() > 0;
-    let number = match target.waiting(status.newest)? {
-        Some(number) => number,
-        None if is_unfinished => status.newest,
-        None => {
-            let number = status
-                .newest
-                .checked_add(1)
-                .context("there are 255 keys at the most; remove old ones and begin at 1")?;
-            target.put(number)?;
-            println!("made {SEALING_KEY}{number}");
-            number
-        }
-    };
+/// Makes the next key unless one is pending, then seals everything under it. A call after an
+/// interruption continues where the last one stopped.
+fn rotate(args: &RotateArgs) -> Result<()> {
+    let target = KeyTarget::choose(args)?;
+    let portal = Portal::open(&args.portal)?;
+    let status = KeyStatus::load(&portal)?;
+    let number = put_next_key(&target, &status)?;
     if number == status.newest {
-        say::line(&format!(
-            "{} rows are still under older keys than {number}: going on",
-            status.older()
-        ));
+        let rows = status.rows_under_older_keys();
+        progress::note(&format!("{rows} rows are still under older keys than {number}: going on"));
     } else {
-        say::line(target.advice());
-        wait_for(&portal, number)?;
+        progress::note(target.next_step());
+        wait_for_key(&portal, number)?;
     }
-    for _ in 0..MAX_PASSES {
-        let failed = pass(&portal)?;
-        let status = Status::of(&portal)?;
-        if status.older() == 0 || failed > 0 {
-            print!("{}", status.report());
-            if failed > 0 {
-                bail!(
-                    "{failed} rows do not open: their key is not held or they are damaged. They stay as they are, and are not served"
-                );
-            }
-            return Ok(());
-        }
-        say::line(&format!("{} rows came under an older key meanwhile", status.older()));
+    reseal(&portal)
+}
+
+/// Returns the number of the key to rotate to, which it makes unless it exists.
+fn put_next_key(target: &KeyTarget, status: &KeyStatus) -> Result<u8> {
+    if let Some(pending) = target.pending_key(status.newest)? {
+        return Ok(pending);
     }
-    bail!(
-        "rows still come under older keys: an old version of the Worker is still running. Run it again when it is gone"
-    )
+    if status.rows_under_older_keys() > 0 {
+        return Ok(status.newest);
+    }
+    let number = status.newest.checked_add(1);
+    let number = number.context("a portal has at most 255 keys; remove old ones and begin at 1")?;
+    target.put(number)?;
+    println!("made {SEALING_KEY_PREFIX}{number}");
+    Ok(number)
 }
 
 /// Waits until the portal writes under a key.
-fn wait_for(portal: &Portal, number: u8) -> Result<()> {
+fn wait_for_key(portal: &Portal, number: u8) -> Result<()> {
+    let step = Step::start(&format!("waiting until the portal writes under key {number}"));
     let started = Instant::now();
     loop {
-        // While the portal restarts it does not answer.
-        let newest =
-            process::attempt(portal.get("keys"))?.and_then(|keys| keys.get("newest")?.as_u64());
+        // A portal that restarts does not answer.
+        let keys = portal.get("keys").ok();
+        let newest = keys.and_then(|keys| keys.get("newest")?.as_u64());
         if newest.is_some_and(|newest| newest >= u64::from(number)) {
+            step.finish();
             return Ok(());
         }
-        if started.elapsed() > WAIT {
+        if started.elapsed() > DISTRIBUTION_LIMIT {
             bail!(
-                "{} does not write under key {number} after {} s; run this again, it goes on from here",
+                "{} does not write under key {number} after {} s; run this again, it goes on from \
+                 here",
                 portal.url(),
-                WAIT.as_secs()
+                DISTRIBUTION_LIMIT.as_secs()
             );
         }
-        for _ in 0..50 {
-            process::pause()?;
-        }
+        process::wait(POLL_INTERVAL)?;
     }
 }
 
-/// Goes through the record once; how many rows did not open.
-fn pass(portal: &Portal) -> Result<u64> {
+/// Seals all rows under the newest key, in as many passes as isolates with an older key need.
+fn reseal(portal: &Portal) -> Result<()> {
+    for _ in 0..MAX_PASSES {
+        let failed = reseal_once(portal)?;
+        let status = KeyStatus::load(portal)?;
+        let older = status.rows_under_older_keys();
+        if older > 0 && failed == 0 {
+            progress::note(&format!("{older} rows came under an older key meanwhile"));
+            continue;
+        }
+        print!("{}", status.render());
+        if failed > 0 {
+            bail!(
+                "{failed} rows do not open: their key is not held or they are damaged. They stay \
+                 as they are, and are not served"
+            );
+        }
+        return Ok(());
+    }
+    bail!(
+        "rows still come under older keys: an old version of the Worker is still running. Run it \
+         again when it is gone"
+    )
+}
+
+/// Seals every row under the newest key; returns the number of rows that did not open.
+fn reseal_once(portal: &Portal) -> Result<u64> {
+    let step = Step::start("sealing all rows under the newest key");
     let (mut after, mut resealed, mut failed) = (None::<String>, 0, 0);
     loop {
-        let body: Map<String, Value> =
-            after.iter().map(|after| ("after".to_owned(), after.as_str().into())).collect();
-        let (_, chunk) = portal.post("resealings", body.into()).with_context(|| {
+        let body = after.as_ref().map_or_else(|| json!({}), |after| json!({"after": after}));
+        let (_, chunk) = portal.post("resealings", &body).with_context(|| {
             format!(
                 "{resealed} rows are under the new key; run this again, it goes on with the others"
             )
         })?;
-        let number = |name: &str| chunk.get(name).and_then(Value::as_u64).unwrap_or(0);
-        resealed += number("resealed");
-        failed += number("failed");
-        say::line(&format!(
-            "sealed {resealed} rows anew{}",
-            if failed > 0 { format!(", {failed} do not open") } else { String::new() }
-        ));
+        let number = |name: &str| chunk.get(name).and_then(Value::as_u64);
+        let shape = "the portal's response is not of this release's shape";
+        resealed += number("resealed").context(shape)?;
+        failed += number("failed").context(shape)?;
+        let unopened = if failed > 0 { format!(", {failed} do not open") } else { String::new() };
+        step.update(&format!("sealed {resealed} rows anew{unopened}"));
+        process::check_interrupted()?;
         after = chunk.get("next").and_then(Value::as_str).map(str::to_owned);
         if after.is_none() {
+            step.finish();
             return Ok(failed);
         }
     }
@@ -255,22 +306,32 @@ fn pass(portal: &Portal) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
-    fn target(line: &str) -> Result<Target> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Target::of(&Args::parse(&ACCEPTS, &words)?)
+    #[derive(Debug, Parser)]
+    struct TestCli {
+        #[command(flatten)]
+        args: RotateArgs,
+    }
+
+    fn target(line: &str) -> Result<KeyTarget> {
+        let words = std::iter::once("rotate").chain(line.split_whitespace());
+        KeyTarget::choose(&TestCli::try_parse_from(words)?.args)
     }
 
     #[test]
     fn ok_where_keys_are() -> Result<()> {
-        assert!(matches!(target("--env us")?, Target::Environment(region) if region == "us"));
-        assert!(matches!(target("--secrets a/b")?, Target::File(file) if file.ends_with("a/b")));
         assert!(
-            matches!(target("--state s")?, Target::File(file) if file.ends_with("s/eu/secrets.env"))
+            matches!(target("--env us")?, KeyTarget::Region(region) if region.as_str() == "us")
+        );
+        assert!(matches!(target("--secrets a/b")?, KeyTarget::File(file) if file.ends_with("a/b")));
+        assert!(
+            matches!(target("--state s")?, KeyTarget::File(file) if file.ends_with("s/eu/secrets.env"))
         );
         assert!(
-            matches!(target("--state s --env us")?, Target::File(file) if file.ends_with("s/us/secrets.env"))
+            matches!(target("--state s --env us")?, KeyTarget::File(file) if file.ends_with("s/us/secrets.env"))
         );
         for wrong in ["", "--env apac", "--secrets a --state s", "--secrets a --env eu"] {
             assert!(target(wrong).is_err(), "{wrong}");
@@ -283,10 +344,10 @@ mod tests {
         let folder = crate::files::TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
         let file = folder.path().join("secrets.env");
         std::fs::write(&file, "SEALING_KEY_1='a'\nDE_TOKEN='b'")?;
-        let target = Target::File(file.clone());
-        assert_eq!(target.waiting(1)?, None);
+        let target = KeyTarget::File(file.clone());
+        assert_eq!(target.pending_key(1)?, None);
         target.put(2)?;
-        assert_eq!((target.waiting(1)?, target.waiting(2)?), (Some(2), None));
+        assert_eq!((target.pending_key(1)?, target.pending_key(2)?), (Some(2), None));
         assert_eq!(secrets::read_file(&file)?.len(), 3);
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Lock {
         if let Some(lock) = Self::try_take(path)? {
             return Ok(lock);
         }
-        crate::say::line(&format!("waiting for {waiting_for}"));
+        crate::progress::note(&format!("waiting for {waiting_for}"));
         loop {
             process::pause()?;
             if let Some(lock) = Self::try_take(path)? {

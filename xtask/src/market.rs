@@ -1,61 +1,131 @@
 //! `cargo xtask market`: checks, publishes, rolls back and lists market files. For people who know
 //! their market, not this code.
 
-mod date;
 mod files;
 mod publication;
 mod store;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use jiff::{Timestamp, Unit};
 use kerbside::market::{Compiled, MarketCode};
 
-use crate::args::{Accepts, Args};
-use crate::say;
+use crate::progress;
+use crate::region::Region;
+use crate::table;
 use crate::tools::Node;
 
-pub use date::now;
-pub use files::Files;
-pub use publication::{Entry, entries};
+pub use files::MarketFiles;
+pub use publication::{KvEntry, initial_entries};
 
 use store::Store;
 
-const ACCEPTS: Accepts = Accepts {
-    command: "market",
-    flags: &["--local", "--remote"],
-    options: &["--env", "--persist-to"],
-    positional: usize::MAX,
-};
+/// Check, publish, roll back and list market files
+#[derive(Debug, Args)]
+pub struct MarketArgs {
+    #[command(subcommand)]
+    action: MarketAction,
+}
 
-/// `cargo xtask market …`.
-///
-/// # Errors
-/// Market files with errors, a wrong call, or what the store says.
-pub fn command(words: &[String]) -> Result<()> {
-    let Some((action, rest)) = words.split_first() else {
-        bail!(
-            "say what to do with the markets: check, publish, rollback or list; see `cargo xtask help market`"
-        );
-    };
-    let args = Args::parse(&ACCEPTS, rest)?;
-    match action.as_str() {
-        "check" => check(&args),
-        "publish" => publish(&args),
-        "rollback" => rollback(&args),
-        "list" => list(&args),
-        other => bail!("there is no `market {other}`; there are check, publish, rollback and list"),
+#[derive(Debug, Subcommand)]
+enum MarketAction {
+    /// Read market files and print every error in them
+    Check {
+        /// Market files [default: markets/*.toml]
+        files: Vec<String>,
+    },
+    /// Check, then make the files of a region live; every edge node has them within a minute
+    Publish {
+        /// Market files [default: those of the region in markets/*.toml]
+        files: Vec<String>,
+        /// The region
+        #[arg(long, value_name = "REGION")]
+        env: Region,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Make the version before the current one live again
+    Rollback {
+        /// The market's code: de
+        #[arg(value_parser = parse_market_code)]
+        code: MarketCode,
+        /// The region
+        #[arg(long, value_name = "REGION")]
+        env: Region,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// List the market files here; with --env, also the versions that are published there
+    List {
+        /// The region whose published versions are listed
+        #[arg(long, value_name = "REGION")]
+        env: Option<Region>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+/// The store of published markets: the real one, or a local folder.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// Use the local store of --persist-to instead of the real one
+    #[arg(long, requires = "persist_to")]
+    local: bool,
+    /// The folder that `wrangler dev --persist-to` was given
+    #[arg(long, value_name = "DIR", requires = "local")]
+    persist_to: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    fn open(&self, region: &Region) -> Result<Store> {
+        let node = Node::ensure()?;
+        match &self.persist_to {
+            Some(folder) => Ok(Store::local(node, region, std::path::absolute(folder)?)),
+            None => Ok(Store::remote(node, region)),
+        }
     }
 }
 
-/// The names of the secrets that the served markets need.
+/// Parses a market code: lower-case letters and digits.
+///
+/// # Errors
+/// Text of another form.
+pub fn parse_market_code(text: &str) -> Result<MarketCode> {
+    MarketCode::new(text).with_context(|| format!("\"{text}\" is no market code"))
+}
+
+/// Runs `cargo xtask market`.
+///
+/// # Errors
+/// Market files with errors, and failures of the store.
+pub fn run(args: &MarketArgs) -> Result<()> {
+    match &args.action {
+        MarketAction::Check { files } => check(files),
+        MarketAction::Publish { files, env, store } => publish(files, env, store),
+        MarketAction::Rollback { code, env, store } => rollback(code, env, store),
+        MarketAction::List { env, store } => list(env.as_ref(), store),
+    }
+}
+
+/// Formats the current time as markets record it: RFC 3339 in UTC, whole seconds.
+///
+/// # Errors
+/// A clock outside the years -9999 to 9999.
+pub fn publication_time() -> Result<String> {
+    Ok(Timestamp::now().round(Unit::Second)?.to_string())
+}
+
+/// Lists the names of the secrets that the served markets need.
 pub fn secret_names(markets: &[Compiled], served: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let served = markets.iter().filter(|one| served(one.market.region.as_str()));
     served.flat_map(|one| one.market.secret_names()).collect()
 }
 
-fn check(args: &Args) -> Result<()> {
-    let compiled = Files::named(args.positional())?.compile_plain()?;
+fn check(files: &[String]) -> Result<()> {
+    let compiled = MarketFiles::load(files)?.compile_unchanged()?;
     for one in &compiled {
         let market = &one.market;
         println!(
@@ -63,169 +133,148 @@ fn check(args: &Args) -> Result<()> {
             market.code,
             market.name,
             market.region,
-            short(&one.hash)
+            shorten(&one.hash)
         );
     }
-    println!("{} checked, no errors", count(compiled.len()));
+    println!("{} checked, no errors", count_markets(compiled.len()));
     Ok(())
 }
 
-fn publish(args: &Args) -> Result<()> {
-    let region = region(args)?;
-    let chosen = Files::named(args.positional())?.compile_plain()?;
-    if let Some(stray) = chosen.iter().find(|one| one.market.region.as_str() != region)
-        && !args.positional().is_empty()
-    {
-        let market = &stray.market;
-        bail!(
-            "{} belongs to the region {}, not {region}: publish it with --env {}",
-            market.code,
-            market.region,
-            market.region
-        );
-    }
-    let chosen: Vec<Compiled> =
-        chosen.into_iter().filter(|one| one.market.region.as_str() == region).collect();
-    if chosen.is_empty() {
-        bail!("no market file belongs to the region {region}");
-    }
-    let mut directory = Files::named(&[])?.compile_plain()?;
+fn publish(files: &[String], region: &Region, store: &StoreArgs) -> Result<()> {
+    let chosen = choose(files, region)?;
+    let mut directory = MarketFiles::load(&[])?.compile_unchanged()?;
     directory.retain(|one| chosen.iter().all(|other| other.market.code != one.market.code));
     directory.extend(chosen.iter().cloned());
 
-    let store = Store::open(args, region)?;
-    let histories = publication::histories(&store, chosen.iter().map(|one| &one.market.code))?;
-    let change = publication::publish(&chosen, &directory, &histories, &now()?)?;
+    let store = store.open(region)?;
+    let histories = publication::load_histories(&store, chosen.iter().map(|one| &one.market.code))?;
+    let change = publication::publish(&chosen, &directory, &histories, &publication_time()?)?;
     store.put(&change.puts)?;
     store.delete(&change.deletes)?;
     for one in &chosen {
-        let state = if change.unchanged.contains(&one.market.code) {
+        let (code, name, version) = (&one.market.code, &one.market.name, shorten(&one.hash));
+        let state = if change.unchanged.contains(code) {
             "was live already"
         } else {
             "is live within a minute"
         };
-        println!("{}  {}: version {} {state}", one.market.code, one.market.name, short(&one.hash));
+        println!("{code}  {name}: version {version} {state}");
     }
     Ok(())
 }
 
-fn rollback(args: &Args) -> Result<()> {
-    let region = region(args)?;
-    let [code] = args.positional() else {
-        bail!("say which market to roll back: `cargo xtask market rollback --env {region} CODE`");
-    };
-    let code =
-        MarketCode::new(code.as_str()).with_context(|| format!("\"{code}\" is no market code"))?;
-    let store = Store::open(args, region)?;
-    let mut histories = publication::histories(&store, [&code])?;
-    let history = histories.remove(&code).unwrap_or_default();
+/// Compiles the named files, which must belong to the region, or all files of the region.
+fn choose(files: &[String], region: &Region) -> Result<Vec<Compiled>> {
+    let mut compiled = MarketFiles::load(files)?.compile_unchanged()?;
+    let is_elsewhere = |one: &Compiled| one.market.region.as_str() != region.as_str();
+    if let Some(stray) = compiled.iter().find(|one| is_elsewhere(one))
+        && !files.is_empty()
+    {
+        let (code, theirs) = (&stray.market.code, &stray.market.region);
+        bail!(
+            "{code} belongs to the region {theirs}, not {region}: publish it with --env {theirs}"
+        );
+    }
+    compiled.retain(|one| !is_elsewhere(one));
+    if compiled.is_empty() {
+        bail!("no market file belongs to the region {region}");
+    }
+    Ok(compiled)
+}
+
+fn rollback(code: &MarketCode, region: &Region, store: &StoreArgs) -> Result<()> {
+    let store = store.open(region)?;
+    let mut histories = publication::load_histories(&store, [code])?;
+    let history = histories.remove(code).context("the store returned no history")?;
     let [.., before, current] = history.as_slice() else {
         bail!(
-            "{code} has no version before the current one in {region}: there is nothing to roll back to"
+            "{code} has no version before the current one in {region}: there is nothing to roll \
+             back to"
         );
     };
-    let key = kerbside::market::published::version_key(&code, &before.hash);
+    let key = kerbside::market::published::version_key(code, &before.hash);
     let kept = store.get(std::slice::from_ref(&key))?.remove(&key);
     let kept = kept.with_context(|| {
-        format!(
-            "version {} of {code} is no longer kept: publish it again from its file",
-            short(&before.hash)
-        )
+        let version = shorten(&before.hash);
+        format!("version {version} of {code} is no longer kept: publish it again from its file")
     })?;
-    store.put(&publication::rollback(&code, &history, kept)?)?;
+    store.put(&publication::rollback(code, &history, kept)?)?;
     println!(
         "{code}: version {} of {} is live within a minute, in place of {}",
-        short(&before.hash),
+        shorten(&before.hash),
         before.published_at,
-        short(&current.hash)
+        shorten(&current.hash)
     );
     println!("The file in markets/ still is as it was: correct it before the next publish.");
     Ok(())
 }
 
-fn list(args: &Args) -> Result<()> {
-    let compiled = Files::named(&[])?.compile_plain()?;
-    for one in &compiled {
-        let market = &one.market;
+fn list(region: Option<&Region>, store: &StoreArgs) -> Result<()> {
+    let compiled = MarketFiles::load(&[])?.compile_unchanged()?;
+    let rows = compiled.iter().map(|Compiled { market, hash, .. }| {
         let locales: Vec<&str> =
             market.locales.iter().map(kerbside::market::Locale::as_str).collect();
-        println!(
-            "{:<4} {:<24} {:<3} version {}  {}",
-            market.code.as_str(),
-            market.name,
-            market.region.as_str(),
-            short(&one.hash),
-            locales.join(" ")
-        );
-    }
-    let Some(region) = args.value("--env") else { return Ok(()) };
+        vec![
+            market.code.to_string(),
+            market.name.clone(),
+            market.region.to_string(),
+            shorten(hash).to_owned(),
+            locales.join(" "),
+        ]
+    });
+    print!("{}", table::render(&["code", "name", "region", "version", "locales"], rows));
+    let Some(region) = region else { return Ok(()) };
     let here = compiled
         .iter()
-        .filter(|one| one.market.region.as_str() == region)
+        .filter(|one| one.market.region.as_str() == region.as_str())
         .map(|one| &one.market.code);
-    let store = Store::open(args, region)?;
-    println!("\npublished in {region}, newest first:");
-    for (code, history) in publication::histories(&store, here)? {
-        if history.is_empty() {
-            println!("{code:<4} never");
-        }
-        for version in history.iter().rev() {
-            println!(
-                "{:<4} version {}  {}",
-                code.as_str(),
-                short(&version.hash),
-                version.published_at
-            );
-        }
-    }
+    print_published(&publication::load_histories(&store.open(region)?, here)?, region);
     Ok(())
 }
 
-fn region(args: &Args) -> Result<&str> {
-    let region = args.value("--env").context("say where: --env eu or --env us")?;
-    if !crate::stack::REGIONS.contains(&region) {
-        bail!(
-            "there is no environment \"{region}\"; there are {}",
-            crate::stack::REGIONS.join(" and ")
-        );
+fn print_published(histories: &publication::Histories, region: &Region) {
+    println!("\npublished in {region}, newest first:");
+    let mut rows = Vec::new();
+    for (code, history) in histories {
+        if history.is_empty() {
+            rows.push(vec![code.to_string(), "never".to_owned()]);
+        }
+        for version in history.iter().rev() {
+            let hash = shorten(&version.hash).to_owned();
+            rows.push(vec![code.to_string(), hash, version.published_at.clone()]);
+        }
     }
-    Ok(region)
+    print!("{}", table::render(&["code", "version", "published"], rows));
 }
 
-/// Enough of a hash to tell versions apart.
-fn short(hash: &str) -> &str {
+/// Shortens a hash so that versions can still be told apart.
+fn shorten(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-fn count(markets: usize) -> String {
+fn count_markets(markets: usize) -> String {
     if markets == 1 { "1 market".to_owned() } else { format!("{markets} markets") }
 }
 
-/// Says every error of market files, one a line.
-fn say_errors(errors: &[impl std::fmt::Display]) {
+/// Prints the errors of market files, one a line.
+fn print_errors(errors: &[impl std::fmt::Display]) {
     for error in errors {
-        eprintln!("{error}");
+        progress::print_line(&error.to_string());
     }
     if errors.len() > 1 {
-        say::line(&format!("{} errors", errors.len()));
+        progress::note(&format!("{} errors", errors.len()));
     }
 }
 
-/// The store that a call means.
-impl Store {
-    fn open(args: &Args, region: &str) -> Result<Self> {
-        let folder = args.value("--persist-to");
-        match (args.has("--local"), folder) {
-            (true, Some(folder)) => {
-                Ok(Self::local(Node::ensure()?, region, std::path::absolute(folder)?))
-            }
-            (true, None) => {
-                bail!(
-                    "--local needs --persist-to DIR: the folder that `wrangler dev --persist-to` was given"
-                )
-            }
-            (false, Some(_)) => bail!("--persist-to is for the local store: add --local"),
-            (false, None) => Ok(Self::remote(Node::ensure()?, region)),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ok_time_of_a_publication_has_whole_seconds() -> Result<()> {
+        let now = publication_time()?;
+        assert_eq!(now.len(), "2026-11-23T04:05:06Z".len(), "{now}");
+        assert!(now.ends_with('Z'), "{now}");
+        Ok(())
     }
 }

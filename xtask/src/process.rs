@@ -44,7 +44,7 @@ impl std::error::Error for Interrupted {}
 ///
 /// # Errors
 /// Where the system does not let us.
-pub fn listen() -> Result<()> {
+pub fn listen_for_signals() -> Result<()> {
     let stop = STOP.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))?;
@@ -55,7 +55,7 @@ pub fn listen() -> Result<()> {
 
 /// # Errors
 /// [`Interrupted`] once a signal has arrived.
-pub fn check_stopped() -> Result<()> {
+pub fn check_interrupted() -> Result<()> {
     if STOP.get().is_some_and(|stop| stop.load(Ordering::SeqCst)) {
         bail!(Interrupted);
     }
@@ -68,7 +68,19 @@ pub fn check_stopped() -> Result<()> {
 /// [`Interrupted`] once a signal has arrived.
 pub fn pause() -> Result<()> {
     thread::sleep(POLL);
-    check_stopped()
+    check_interrupted()
+}
+
+/// Waits for a time.
+///
+/// # Errors
+/// [`Interrupted`] once a signal has arrived.
+pub fn wait(duration: Duration) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < duration {
+        pause()?;
+    }
+    Ok(())
 }
 
 /// A running program and everything it starts; ended when dropped.
@@ -86,7 +98,7 @@ impl Running {
     /// Where it cannot be started, and [`Interrupted`] once a signal has arrived: nothing new
     /// starts then.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
-        check_stopped()?;
+        check_interrupted()?;
         let child = command
             .process_group(0)
             .spawn()
@@ -148,7 +160,7 @@ impl Running {
             thread::sleep(POLL);
         }
         if asked.elapsed() >= GRACE {
-            crate::say::line(&format!("{} did not end when asked; ending it", self.name));
+            crate::progress::note(&format!("{} did not end when asked; ending it", self.name));
         } else {
             thread::sleep(GROUP_GRACE);
         }
@@ -230,8 +242,8 @@ fn run_tee(name: &str, command: &mut Command, path: &Path) -> Result<ExitStatus>
 ///
 /// # Errors
 /// Where it cannot be started or fails; the message then has what it said.
-pub fn read(name: &str, command: &mut Command) -> Result<String> {
-    exchange(name, command, None)
+pub fn run_for_output(name: &str, command: &mut Command) -> Result<String> {
+    run_with_input(name, command, None)
 }
 
 /// The same with a text on its standard input: what arguments would show to everybody on the
@@ -239,7 +251,7 @@ pub fn read(name: &str, command: &mut Command) -> Result<String> {
 ///
 /// # Errors
 /// Where it cannot be started or fails; the message then has what it said.
-pub fn exchange(name: &str, command: &mut Command, input: Option<&str>) -> Result<String> {
+pub fn run_with_input(name: &str, command: &mut Command, input: Option<&str>) -> Result<String> {
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(name, command)?;
@@ -261,11 +273,11 @@ pub fn exchange(name: &str, command: &mut Command, input: Option<&str>) -> Resul
     Ok(stdout)
 }
 
-/// What an attempt gave; `None` where it failed, for those who then try something else.
+/// Returns the value of a result, `None` for an error, so that the caller can try another way.
 ///
 /// # Errors
-/// [`Interrupted`] only: a program that the person stopped says nothing about what is there.
-pub fn attempt<T>(result: Result<T>) -> Result<Option<T>> {
+/// [`Interrupted`] only: an interrupted program proves nothing about what is installed.
+pub fn ok_unless_interrupted<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is::<Interrupted>() => Err(error),

@@ -6,41 +6,36 @@ use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::args::{Accepts, Args};
 use crate::build;
-
-const ACCEPTS: Accepts = Accepts { command: "size", flags: &[], options: &[], positional: 0 };
+use crate::table;
 
 /// Compressed bytes of wasm and JavaScript together: quick to load in a data centre that has not
 /// run the Worker yet.
 pub const BUDGET_BYTES: usize = 540_000;
 
-/// `cargo xtask size`.
-///
-/// # Errors
-/// Where the Worker is not built, or over the budget.
-pub fn command(words: &[String]) -> Result<()> {
-    Args::parse(&ACCEPTS, words)?;
-    check()
-}
+/// Print the sizes of the built Worker, plain and compressed; fails over the budget
+#[derive(Debug, clap::Args)]
+pub struct SizeArgs {}
 
-/// Prints the sizes of the built Worker.
+/// Prints the sizes of the built Worker and compares them with the budget.
 ///
 /// # Errors
-/// Where it is not built, or over the budget.
+/// A Worker that is not built or exceeds the budget.
 pub fn check() -> Result<()> {
     let mut total = 0;
-    println!("{:<16} {:>10} {:>10}", "", "bytes", "gzip");
+    let mut rows = Vec::new();
     for name in ["index_bg.wasm", "index.js"] {
         let path = build::folder().join(name);
         let bytes = std::fs::read(&path).with_context(|| {
             format!("{} is not built: run `cargo xtask build`", crate::files::shown(&path))
         })?;
         let compressed = gzip(&bytes)?;
-        println!("{name:<16} {:>10} {compressed:>10}", bytes.len());
+        rows.push(vec![name.to_owned(), bytes.len().to_string(), compressed.to_string()]);
         total += compressed;
     }
-    println!("{:<16} {:>10} {total:>10}  of {BUDGET_BYTES}", "together", "");
+    rows.push(vec!["together".to_owned(), String::new(), total.to_string()]);
+    print!("{}", table::render_aligned(&["file", "bytes", "gzip"], 1..3, rows));
+    println!("budget: {BUDGET_BYTES} bytes gzip");
     if total > BUDGET_BYTES {
         bail!(
             "the Worker is {} bytes over its budget of {BUDGET_BYTES} compressed bytes",

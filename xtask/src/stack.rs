@@ -5,7 +5,6 @@
 //! stack.
 
 mod frozen;
-mod http;
 mod legacy;
 mod port;
 pub mod secrets;
@@ -13,17 +12,19 @@ mod seed;
 mod state;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use kerbside::market::Compiled;
 
 use crate::build::{self, Profile};
-use crate::market::{self, Files};
+use crate::market::{self, MarketFiles};
 use crate::process;
-use crate::say;
+use crate::progress::{self, Step};
+use crate::region::Region;
 use crate::tools::Node;
 
 pub use legacy::Suggestion;
@@ -33,8 +34,6 @@ use port::Reserved;
 
 /// How long the Worker may take from the start of wrangler until it answers.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// All regions, where one process serves them all.
-pub const REGIONS: [&str; 2] = ["eu", "us"];
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -42,7 +41,7 @@ pub struct Options {
     /// The port to listen on.
     pub port: Port,
     /// One region only, or all of them.
-    pub region: Option<String>,
+    pub region: Option<Region>,
     /// The folder of market files.
     pub markets: PathBuf,
     /// Whether to start the stand-ins.
@@ -101,74 +100,45 @@ impl Stack {
     /// Builds what is needed and starts everything.
     ///
     /// # Errors
-    /// Market files with errors, a missing tool, a taken port, or a part that does not start; what
-    /// had started is ended.
+    /// Market files with errors, a missing tool, a taken port, or a part that does not start; the
+    /// parts that had started are ended.
     pub fn start(options: &Options) -> Result<Self> {
-        let files = Files::of_folder(&options.markets)?;
-        let files = if options.patient { files.patient() } else { files };
-        let compiled = files.compile(&BTreeMap::new())?;
-        let regions =
-            options.region.as_deref().map_or_else(|| REGIONS.to_vec(), |region| vec![region]);
-        let served = |region: &str| regions.contains(&region);
-        if !compiled.iter().any(|one| served(one.market.region.as_str())) {
-            let (folder, regions) = (options.markets.display(), regions.join(" or "));
-            bail!(
-                "no market file in {folder} has the region {regions}: leave --env out, or name another folder with --markets DIR"
-            );
-        }
-        let names = market::secret_names(&compiled, served);
-
+        let markets = Markets::load(options)?;
         let node = Node::ensure()?;
-        let environment = options.region.as_deref().unwrap_or("eu");
-        let state = state::State::open(options.state.as_deref(), environment)?;
-        let given =
-            options.secrets.as_deref().map(secrets::read_file).transpose()?.unwrap_or_default();
-        if !options.legacy {
-            say_made(&names, &given);
-        }
-        let mut secrets = secrets::complete(names, given, &state.secrets())?;
+        let environment = match &options.region {
+            Some(region) => region.clone(),
+            None => Region::local()?,
+        };
+        let state = state::State::open(options.state.as_deref(), environment.as_str())?;
+        let mut secrets = markets.complete_secrets(options, &state)?;
         let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
         let port = Reserved::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are
         // written.
-        let seed = seed::Seed::start(&node, environment, &state)?;
+        let seed = seed::Seed::start(&node, environment.as_str(), &state)?;
         let legacy =
             options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
         build::build(Profile::Release, &node)?;
+        let step = Step::start("starting the stand-ins and the Worker");
         let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
         let settings = worker::Settings {
             config: config.as_deref(),
-            environment,
+            environment: environment.as_str(),
             port: port.number,
-            regions: &regions,
+            regions: &markets.regions,
             secrets: &secrets,
         };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
-
-        let hosts = legacy.as_ref().map(|legacy| legacy.hosts.clone()).unwrap_or_default();
-        let published = files.compile(&hosts)?;
-        seed.finish(&market::entries(&published, served, &market::now()?)?)?;
+        let published = markets.compile_for(legacy.as_ref())?;
+        seed.finish(&markets.entries(&published)?)?;
         worker.wait_until_ready(START_LIMIT)?;
-
-        let here = |suggestion: &Suggestion| {
-            published.iter().any(|one| {
-                one.market.code.as_str() == suggestion.market && served(one.market.region.as_str())
-            })
-        };
-        let suggestions = legacy
-            .iter()
-            .flat_map(|legacy| &legacy.suggestions)
-            .filter(|one| here(one))
-            .cloned()
-            .collect();
-        let control = legacy.as_ref().map(|legacy| legacy.control.clone());
-        let url = worker.url();
+        step.finish();
         Ok(Self {
-            url,
-            control,
-            suggestions,
+            url: worker.url(),
+            control: legacy.as_ref().map(|legacy| legacy.control.clone()),
+            suggestions: markets.choose_suggestions(legacy.as_ref(), &published),
             operator_token,
             node,
             worker,
@@ -209,17 +179,18 @@ impl Stack {
     /// Always: [`process::Interrupted`], or what ended.
     pub fn watch(&mut self) -> Result<std::convert::Infallible> {
         let report = self.state.build_report();
-        let mut said = String::new();
+        let mut last = String::new();
         loop {
             process::pause()?;
-            let says = std::fs::read_to_string(&report).unwrap_or_default();
-            if says != said {
-                say::line(if says.is_empty() {
+            // The file is missing until the first build under wrangler.
+            let message = std::fs::read_to_string(&report).unwrap_or_else(|_| String::new());
+            if message != last {
+                progress::note(if message.is_empty() {
                     "the Worker compiles again and is served"
                 } else {
-                    &says
+                    &message
                 });
-                said = says;
+                last = message;
             }
             self.worker.check()?;
             if let Some(legacy) = &mut self.legacy {
@@ -229,14 +200,91 @@ impl Stack {
     }
 }
 
-/// Real origins refuse made secrets; nobody should have to guess why.
-fn say_made(names: &BTreeSet<String>, given: &secrets::Secrets) {
+/// The market files of a stack and the regions that it serves.
+#[derive(Debug)]
+struct Markets {
+    files: MarketFiles,
+    regions: Vec<Region>,
+    secret_names: BTreeSet<String>,
+}
+
+impl Markets {
+    fn load(options: &Options) -> Result<Self> {
+        let files = MarketFiles::load_folder(&options.markets)?;
+        let files = if options.patient { files.with_patient_breakers() } else { files };
+        let compiled = files.compile_unchanged()?;
+        let regions = options.region.clone().map_or_else(Region::all, |region| Ok(vec![region]))?;
+        let mut markets = Self { files, regions, secret_names: BTreeSet::new() };
+        if !compiled.iter().any(|one| markets.serves(one.market.region.as_str())) {
+            let regions: Vec<&str> = markets.regions.iter().map(Region::as_str).collect();
+            bail!(
+                "no market file in {} has the region {}: leave --env out, or name another folder \
+                 with --markets DIR",
+                options.markets.display(),
+                regions.join(" or ")
+            );
+        }
+        markets.secret_names = market::secret_names(&compiled, |region| markets.serves(region));
+        Ok(markets)
+    }
+
+    fn serves(&self, region: &str) -> bool {
+        self.regions.iter().any(|served| served.as_str() == region)
+    }
+
+    fn complete_secrets(
+        &self,
+        options: &Options,
+        state: &state::State,
+    ) -> Result<secrets::Secrets> {
+        let given = match &options.secrets {
+            Some(file) => secrets::read_file(file)?,
+            None => secrets::Secrets::new(),
+        };
+        if !options.legacy {
+            note_random_secrets(&self.secret_names, &given);
+        }
+        secrets::complete(self.secret_names.clone(), given, &state.secrets())
+    }
+
+    /// Compiles the markets with the stand-ins' addresses in place of the hosts in the files.
+    fn compile_for(&self, legacy: Option<&legacy::Legacy>) -> Result<Vec<Compiled>> {
+        match legacy {
+            Some(legacy) => self.files.compile(&legacy.hosts),
+            None => self.files.compile_unchanged(),
+        }
+    }
+
+    fn entries(&self, published: &[Compiled]) -> Result<Vec<market::KvEntry>> {
+        let now = market::publication_time()?;
+        market::initial_entries(published, |region| self.serves(region), &now)
+    }
+
+    /// Chooses the stand-ins' suggestions for the served markets.
+    fn choose_suggestions(
+        &self,
+        legacy: Option<&legacy::Legacy>,
+        published: &[Compiled],
+    ) -> Vec<Suggestion> {
+        let is_served = |suggestion: &&Suggestion| {
+            published.iter().any(|one| {
+                one.market.code.as_str() == suggestion.market
+                    && self.serves(one.market.region.as_str())
+            })
+        };
+        let suggestions = legacy.into_iter().flat_map(|legacy| &legacy.suggestions);
+        suggestions.filter(is_served).cloned().collect()
+    }
+}
+
+/// Names the random secrets: real origins refuse them.
+fn note_random_secrets(names: &BTreeSet<String>, given: &secrets::Secrets) {
     let missing: Vec<&str> =
         names.iter().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
-        say::line(&format!(
-            "made up at random: {missing}; give the origins' own with --secrets FILE (NAME=value lines)"
+        progress::note(&format!(
+            "random: {missing}; give the origins' own with --secrets FILE (NAME=value lines)"
         ));
     }
 }

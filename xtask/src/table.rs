@@ -1,39 +1,62 @@
-//! Tables for people: columns as wide as their longest cell.
+//! Tables for people: aligned columns without lines, by comfy-table.
 
-/// Lines of cells under their headings; nothing where there are no lines.
-pub fn table(headings: &[&str], lines: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells =
-            lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count());
-        cells.chain(headings.get(column).map(|heading| heading.chars().count())).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
-    let print = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    if lines.is_empty() {
+use std::ops::Range;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, Table};
+
+/// Spaces between columns.
+const GAP: u16 = 2;
+
+/// Renders rows under their headings, text to the left; empty if there are no rows.
+pub fn render(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    render_aligned(headings, 0..0, rows)
+}
+
+/// Renders rows under their headings; the columns in `numbers` are aligned to the right. Empty if
+/// there are no rows.
+pub fn render_aligned(
+    headings: &[&str],
+    numbers: Range<usize>,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).add_row(headings.iter().map(Cell::new));
+    for row in rows {
+        table.add_row(row);
+    }
+    if table.row_count() < 2 {
         return String::new();
     }
-    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
-    let mut text = print(&headings);
-    for line in lines {
-        text.push('\n');
-        text.push_str(&print(line));
+    let last = headings.len().saturating_sub(1);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index == last { 0 } else { GAP }));
+        if numbers.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
-    text.push('\n');
-    text
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn row(cells: [&str; 2]) -> Vec<String> {
+        cells.map(str::to_owned).to_vec()
+    }
+
     #[test]
     fn ok_columns_are_as_wide_as_their_longest_cell() {
-        let lines =
-            vec![vec!["recalls".to_owned(), "1".to_owned()], vec!["é".to_owned(), String::new()]];
-        assert_eq!(table(&["facet", "rows"], &lines), "facet    rows\nrecalls  1\né\n");
-        assert_eq!(table(&["facet"], &[]), "");
+        let rows = vec![row(["recalls", "1"]), row(["é", ""])];
+        assert_eq!(render(&["facet", "rows"], rows), "facet    rows\nrecalls  1\né\n");
+        assert_eq!(render(&["facet"], Vec::new()), "");
+    }
+
+    #[test]
+    fn ok_numbers_are_aligned_to_the_right() {
+        let rows = vec![row(["Škoda", "7"]), row(["BMW", "1200"])];
+        let text = render_aligned(&["name", "cars"], 1..2, rows);
+        assert_eq!(text, "name   cars\nŠkoda     7\nBMW    1200\n");
     }
 }

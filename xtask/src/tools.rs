@@ -46,8 +46,9 @@ fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
             "{purpose} is missing: run `sudo apt-get update && sudo apt-get install -y {list}`"
         );
     }
-    let step =
-        crate::say::Step::start(&format!("installing Debian's {list} (about 2 minutes, once)"));
+    let step = crate::progress::Step::start(&format!(
+        "installing Debian's {list} (about 2 minutes, once)"
+    ));
     let log = crate::files::log("apt");
     let apt = || {
         let mut apt = crate::process::command("apt-get");
@@ -61,6 +62,6 @@ fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
         apt().args(["install", "-y", "--no-install-recommends"]).args(packages),
         Output::Log(&log),
     )?;
-    step.done();
+    step.finish();
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn build(name: &str, node: &Node) -> Result<Option<PathBuf>> {
 /// wasm-opt with the Worker's own options.
 fn optimise(wasm: &Path, node: &Node) -> Result<()> {
     let manifest: toml::Table =
-        files::read(&files::root().join("Cargo.toml"))?.parse().context("Cargo.toml")?;
+        files::read_text(&files::root().join("Cargo.toml"))?.parse().context("Cargo.toml")?;
     let path = ["package", "metadata", "wasm-pack", "profile", "release"];
     let profile = path.iter().try_fold(&manifest, |table, key| table.get(*key)?.as_table());
     let options = profile.and_then(|profile| profile.get("wasm-opt")?.as_array());

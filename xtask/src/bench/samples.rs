@@ -12,7 +12,7 @@ use kerbside::market::FacetName;
 use serde_json::{Map, Value, json};
 
 use crate::files;
-use crate::market::Files;
+use crate::market::MarketFiles;
 
 /// Nonce and tag of AES-256-GCM.
 const SEAL_BYTES: usize = 12 + 16;
@@ -24,10 +24,10 @@ const SEAL_BYTES: usize = 12 + 16;
 /// Where a recording or a market file does not read.
 pub fn write(name: &str) -> Result<PathBuf> {
     let mut samples = Vec::new();
-    for compiled in Files::named(&[])?.compile_plain()? {
+    for compiled in MarketFiles::load(&[])?.compile_unchanged()? {
         let market = &compiled.market;
         let recording = files::root().join(format!("tests/fixtures/markets/{}.snap", market.code));
-        let text = files::read(&recording)?;
+        let text = files::read_text(&recording)?;
         let json = text
             .splitn(3, "---\n")
             .nth(2)

@@ -1,35 +1,34 @@
-//! Which sealing keys a portal holds, and what lies under each.
+//! The sealing keys that a portal holds, and the number of rows under each.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::operator::Portal;
-use crate::table::table;
+use crate::table;
 
-/// Keys and rows.
+/// The sealing keys of a portal and the rows under each.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct KeyStatus {
     held: Vec<u8>,
-    /// The number that writes.
+    /// The number of the key that new rows are sealed under.
     pub newest: u8,
-    /// Rows by key and market; no key where all of a row is public.
+    /// Rows by key and market; without a key, all of a row is public.
     rows: BTreeMap<(Option<u8>, String), u64>,
 }
 
-impl Status {
-    /// Goes through the whole record, chunk by chunk.
+impl KeyStatus {
+    /// Counts all rows, chunk by chunk.
     ///
     /// # Errors
-    /// What the portal refuses.
-    pub fn of(portal: &Portal) -> Result<Self> {
+    /// Refusals of the portal.
+    pub fn load(portal: &Portal) -> Result<Self> {
         let mut status = Self::default();
         let mut path = "keys".to_owned();
         loop {
             let page = portal.get(&path)?;
-            status.add(&page).context("the portal's answer is not of this release's shape")?;
+            status.add(&page).context("the portal's response is not of this release's shape")?;
             match page.get("next").and_then(Value::as_str) {
                 Some(next) => path = format!("keys?after={next}"),
                 None => return Ok(status),
@@ -42,20 +41,22 @@ impl Status {
         self.held = page.get("held")?.as_array()?.iter().filter_map(id).collect();
         self.newest = id(page.get("newest")?)?;
         for row in page.get("rows")?.as_array()? {
-            let key =
-                row.get("key_id").filter(|key| !key.is_null()).map(|key| id(key).unwrap_or(0));
+            let key = match row.get("key_id")? {
+                Value::Null => None,
+                key => Some(id(key)?),
+            };
             *self.rows.entry((key, row.get("market")?.as_str()?.to_owned())).or_default() +=
                 row.get("rows")?.as_u64()?;
         }
         Some(())
     }
 
-    /// Rows under other keys than the newest, that a rotation would change.
-    pub fn older(&self) -> u64 {
-        self.under(|key| key != self.newest && self.held.contains(&key))
+    /// Counts the rows that a rotation would change: those under held keys other than the newest.
+    pub fn rows_under_older_keys(&self) -> u64 {
+        self.count_rows(|key| key != self.newest && self.held.contains(&key))
     }
 
-    fn under(&self, counts: impl Fn(u8) -> bool) -> u64 {
+    fn count_rows(&self, counts: impl Fn(u8) -> bool) -> u64 {
         self.rows
             .iter()
             .filter(|((key, _), _)| key.is_some_and(&counts))
@@ -63,43 +64,52 @@ impl Status {
             .sum()
     }
 
-    /// For people.
-    pub fn report(&self) -> String {
-        let mut lines: Vec<Vec<String>> = Vec::new();
-        for ((key, market), rows) in &self.rows {
-            let (key, held) = match key {
-                None => ("-".to_owned(), "all public"),
-                Some(key) if *key == self.newest => (key.to_string(), "writes"),
-                Some(key) if self.held.contains(key) => (key.to_string(), "reads"),
-                Some(key) => (key.to_string(), "IS NOT HELD"),
-            };
-            lines.push(vec![key, held.to_owned(), market.clone(), rows.to_string()]);
-        }
-        let mut text = table(&["key", "", "market", "rows"], &lines);
+    /// Renders the keys as a table, with what to do about missing and unused ones.
+    pub fn render(&self) -> String {
+        let rows = self.rows.iter().map(|((key, market), rows)| {
+            let (key, purpose) = self.format_key(*key);
+            vec![key, purpose.to_owned(), market.clone(), rows.to_string()]
+        });
+        let mut text = table::render(&["key", "", "market", "rows"], rows);
         let held: Vec<String> = self.held.iter().map(u8::to_string).collect();
-        let _ = writeln!(text, "held: {}; {} writes", held.join(", "), self.newest);
-        let lost = self.under(|key| !self.held.contains(&key));
+        text += &format!("held: {}; {} writes\n", held.join(", "), self.newest);
+        let lost = self.count_rows(|key| !self.held.contains(&key));
         if lost > 0 {
-            let _ = writeln!(
-                text,
-                "{lost} rows lie under keys that are not held: set those again, or the origins are asked anew"
+            text += &format!(
+                "{lost} rows lie under keys that are not held: set those again, or the origins \
+                 are asked anew\n"
             );
         }
+        text + &self.render_unused()
+    }
+
+    fn format_key(&self, key: Option<u8>) -> (String, &'static str) {
+        match key {
+            None => ("-".to_owned(), "all public"),
+            Some(key) if key == self.newest => (key.to_string(), "writes"),
+            Some(key) if self.held.contains(&key) => (key.to_string(), "reads"),
+            Some(key) => (key.to_string(), "IS NOT HELD"),
+        }
+    }
+
+    fn render_unused(&self) -> String {
+        let is_unused =
+            |held: &u8| *held != self.newest && self.count_rows(|key| key == *held) == 0;
         let unused: Vec<String> = self
             .held
             .iter()
-            .filter(|held| **held != self.newest && self.under(|key| key == **held) == 0)
+            .filter(|held| is_unused(held))
             .map(|number| format!("SEALING_KEY_{number}"))
             .collect();
-        if !unused.is_empty() {
-            let unused = unused.join(", ");
-            let _ = writeln!(
-                text,
-                "nothing lies under {unused}: remove it with `wrangler secret delete` once this says so again after ten minutes, when \
-                 no isolate of an older version writes any more (what D1 Time Travel keeps needs it to be read)"
-            );
+        if unused.is_empty() {
+            return String::new();
         }
-        text
+        format!(
+            "nothing lies under {}: remove it with `wrangler secret delete` once this says so \
+             again after ten minutes, when no isolate of an older version writes any more (what \
+             D1 Time Travel keeps needs it to be read)\n",
+            unused.join(", ")
+        )
     }
 }
 
@@ -110,13 +120,13 @@ mod tests {
 
     #[test]
     fn ok_pages_are_added_up_and_what_may_go_is_said() {
-        let mut status = Status::default();
+        let mut status = KeyStatus::default();
         let page = |rows: Value| json!({"held": [1, 2, 3], "newest": 3, "rows": rows});
         status
             .add(&page(json!([{"market": "de", "key_id": 2, "rows": 5}, {"market": "de", "key_id": null, "rows": 1}])));
         status.add(&page(json!([{"market": "de", "key_id": 2, "rows": 2}, {"market": "us", "key_id": 9, "rows": 4}])));
-        assert_eq!((status.older(), status.newest), (7, 3));
-        let report = status.report();
+        assert_eq!((status.rows_under_older_keys(), status.newest), (7, 3));
+        let report = status.render();
         for said in [
             "2    reads        de      7",
             "4 rows lie under keys that are not held",

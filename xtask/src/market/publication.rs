@@ -1,7 +1,7 @@
-//! What a publication writes: the compiled market, a copy kept for rollback, the history, the
+//! The KV operations of a publication: the compiled market, a copy for rollback, the history, the
 //! directory.
 //!
-//! Pure: from what is published and what is to be, to what to put and what to delete. The layout is
+//! Pure: computes puts and deletes from the published state and the wanted one. The layout is
 //! `kerbside::market::published`.
 
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use kerbside::market::{Compiled, MarketCode};
 
 use super::store::Store;
 
-/// How many versions of a market are kept.
-const KEPT: usize = 10;
+/// Number of versions of a market that are kept.
+const MAX_VERSIONS: usize = 10;
 
-/// One key and its value.
+/// A key of KV and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct KvEntry {
     /// The key.
     pub key: String,
     /// The value.
@@ -29,50 +29,43 @@ pub struct Entry {
 /// The published versions of some markets, newest last.
 pub type Histories = BTreeMap<MarketCode, Vec<Version>>;
 
-/// What to write.
+/// The operations of a publication.
 #[derive(Debug, Default)]
 pub struct Change {
-    /// Put these.
-    pub puts: Vec<Entry>,
-    /// Delete these.
+    /// Entries to put.
+    pub puts: Vec<KvEntry>,
+    /// Keys to delete.
     pub deletes: Vec<String>,
-    /// These were live already.
+    /// Markets whose version was live already.
     pub unchanged: Vec<MarketCode>,
 }
 
-/// Reads the histories of these markets.
+/// Loads the histories of markets; empty for a market that was never published.
 ///
 /// # Errors
-/// What the store says, or a history that does not read.
-pub fn histories<'a>(
+/// Failures of the store, and a malformed history.
+pub fn load_histories<'a>(
     store: &Store,
     codes: impl IntoIterator<Item = &'a MarketCode>,
 ) -> Result<Histories> {
     let codes: Vec<&MarketCode> = codes.into_iter().collect();
     let keys: Vec<String> = codes.iter().map(|code| history_key(code)).collect();
-    let mut values = store.get(&keys)?;
-    let parse = |code: &MarketCode, key: &str| -> Result<(MarketCode, Vec<Version>)> {
-        let history = match values.remove(key) {
-            Some(json) => serde_json::from_str(&json)
-                .with_context(|| format!("the history of {code} does not read"))?,
-            None => Vec::new(),
-        };
-        Ok((code.clone(), history))
-    };
-    codes
-        .into_iter()
-        .zip(&keys)
-        .map({
-            let mut parse = parse;
-            move |(code, key)| parse(code, key)
-        })
-        .collect()
+    let values = store.get(&keys)?;
+    let mut histories = Histories::new();
+    for (code, key) in codes.into_iter().zip(&keys) {
+        let history = values.get(key).map_or(Ok(Vec::new()), |json| {
+            serde_json::from_str(json)
+                .with_context(|| format!("the history of {code} is malformed"))
+        });
+        histories.insert(code.clone(), history?);
+    }
+    Ok(histories)
 }
 
-/// What publishing `chosen` writes; `directory` is all markets of all regions.
+/// Computes the publication of `chosen`; `directory` is all markets of all regions.
 ///
 /// # Errors
-/// Where something has no JSON form.
+/// A failure of JSON serialization.
 pub fn publish(
     chosen: &[Compiled],
     directory: &[Compiled],
@@ -82,13 +75,13 @@ pub fn publish(
     let mut change = Change::default();
     for one in chosen {
         let code = &one.market.code;
-        let mut history = histories.get(code).cloned().unwrap_or_default();
+        let mut history = histories.get(code).cloned().unwrap_or_else(Vec::new);
         if history.last().is_some_and(|version| version.hash == one.hash) {
             change.unchanged.push(code.clone());
         } else {
             history.push(Version { hash: one.hash.clone(), published_at: now.to_owned() });
         }
-        let dropped = history.len().saturating_sub(KEPT);
+        let dropped = history.len().saturating_sub(MAX_VERSIONS);
         let gone: Vec<Version> = history.drain(..dropped).collect();
         let still = |version: &Version| history.iter().any(|kept| kept.hash == version.hash);
         change.deletes.extend(
@@ -96,46 +89,47 @@ pub fn publish(
                 .filter(|version| !still(version))
                 .map(|version| version_key(code, &version.hash)),
         );
-        change.puts.push(Entry { key: version_key(code, &one.hash), value: one.json.clone() });
-        change.puts.push(Entry { key: market_key(code), value: one.json.clone() });
-        change.puts.push(Entry { key: history_key(code), value: serde_json::to_string(&history)? });
+        change.puts.push(KvEntry { key: version_key(code, &one.hash), value: one.json.clone() });
+        change.puts.push(KvEntry { key: market_key(code), value: one.json.clone() });
+        change
+            .puts
+            .push(KvEntry { key: history_key(code), value: serde_json::to_string(&history)? });
     }
     change.puts.push(directory_entry(directory)?);
     Ok(change)
 }
 
-/// What rolling back writes: `kept` is the stored text of the version before the newest of
-/// `history`.
+/// Computes a rollback: `kept` is the stored text of the version before the newest of `history`.
 ///
 /// # Errors
-/// Where something has no JSON form.
-pub fn rollback(code: &MarketCode, history: &[Version], kept: String) -> Result<Vec<Entry>> {
+/// A failure of JSON serialization.
+pub fn rollback(code: &MarketCode, history: &[Version], kept: String) -> Result<Vec<KvEntry>> {
     let before = history.split_last().map_or(history, |(_, before)| before);
     Ok(vec![
-        Entry { key: market_key(code), value: kept },
-        Entry { key: history_key(code), value: serde_json::to_string(before)? },
+        KvEntry { key: market_key(code), value: kept },
+        KvEntry { key: history_key(code), value: serde_json::to_string(before)? },
     ])
 }
 
-/// What lies in a new, empty store: everything that local development needs.
+/// Computes the entries of a new store: everything that local development needs.
 ///
 /// # Errors
-/// Where something has no JSON form.
-pub fn entries(
+/// A failure of JSON serialization.
+pub fn initial_entries(
     markets: &[Compiled],
     served: impl Fn(&str) -> bool,
     now: &str,
-) -> Result<Vec<Entry>> {
+) -> Result<Vec<KvEntry>> {
     let chosen: Vec<Compiled> =
         markets.iter().filter(|one| served(one.market.region.as_str())).cloned().collect();
     Ok(publish(&chosen, markets, &Histories::new(), now)?.puts)
 }
 
-fn directory_entry(markets: &[Compiled]) -> Result<Entry> {
+fn directory_entry(markets: &[Compiled]) -> Result<KvEntry> {
     let mut directory: Vec<DirectoryEntry> =
         markets.iter().map(|one| DirectoryEntry::from(&one.market)).collect();
     directory.sort_by(|a, b| a.code.cmp(&b.code));
-    Ok(Entry { key: DIRECTORY_KEY.to_owned(), value: serde_json::to_string(&directory)? })
+    Ok(KvEntry { key: DIRECTORY_KEY.to_owned(), value: serde_json::to_string(&directory)? })
 }
 
 #[cfg(test)]
@@ -199,7 +193,7 @@ mod tests {
         let old = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "0", "9"].map(version).to_vec();
         let histories = [(market.market.code.clone(), old)].into();
         let change = publish(std::slice::from_ref(&market), &[], &histories, "now")?;
-        assert_eq!(history_in(&change).len(), KEPT);
+        assert_eq!(history_in(&change).len(), MAX_VERSIONS);
         assert_eq!(change.deletes, ["market:de:version:1"]);
         Ok(())
     }
@@ -214,7 +208,7 @@ mod tests {
             .map(|entry| entry.value.clone())
             .unwrap_or_default();
         assert!(history.contains("\"b\"") && !history.contains("\"c\""), "{history}");
-        assert_eq!(puts.first(), Some(&Entry { key: "market:de".into(), value: "{}".into() }));
+        assert_eq!(puts.first(), Some(&KvEntry { key: "market:de".into(), value: "{}".into() }));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The KV namespace of the markets, by wrangler: the real one, or a local folder.
+//! The KV namespace of the markets, through wrangler: the real one, or a local folder.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,51 +6,52 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::publication::Entry;
+use super::publication::KvEntry;
 use crate::files::TemporaryFolder;
 use crate::process;
+use crate::region::Region;
 use crate::tools::Node;
 
-/// What wrangler reads in one call.
-const KEYS_A_CALL: usize = 100;
+/// Number of keys that wrangler reads in one call.
+const MAX_KEYS_PER_CALL: usize = 100;
 
-/// Where markets are published.
+/// The store of published markets.
 #[derive(Debug)]
 pub struct Store {
     node: Node,
-    region: String,
+    region: Region,
     local: Option<PathBuf>,
 }
 
 impl Store {
-    /// The real one of a region.
-    pub fn remote(node: Node, region: &str) -> Self {
-        Self { node, region: region.to_owned(), local: None }
+    /// Opens the real one of a region.
+    pub fn remote(node: Node, region: &Region) -> Self {
+        Self { node, region: region.clone(), local: None }
     }
 
-    /// The one in a folder.
-    pub fn local(node: Node, region: &str, folder: PathBuf) -> Self {
-        Self { node, region: region.to_owned(), local: Some(folder) }
+    /// Opens the one in a folder.
+    pub fn local(node: Node, region: &Region, folder: PathBuf) -> Self {
+        Self { node, region: region.clone(), local: Some(folder) }
     }
 
-    /// The values of those keys that there are.
+    /// Reads the values of keys; the result lacks keys that do not exist.
     ///
     /// # Errors
-    /// What wrangler says.
+    /// A failure of wrangler.
     pub fn get(&self, keys: &[String]) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
-        for keys in keys.chunks(KEYS_A_CALL) {
-            let answer = self.bulk("get", &serde_json::to_string(keys)?, &[])?;
-            found.extend(parse(&answer)?);
+        for keys in keys.chunks(MAX_KEYS_PER_CALL) {
+            let output = self.bulk("get", &serde_json::to_string(keys)?, &[])?;
+            found.extend(parse_values(&output)?);
         }
         Ok(found)
     }
 
-    /// Writes all of these.
+    /// Writes entries.
     ///
     /// # Errors
-    /// What wrangler says.
-    pub fn put(&self, entries: &[Entry]) -> Result<()> {
+    /// A failure of wrangler.
+    pub fn put(&self, entries: &[KvEntry]) -> Result<()> {
         let json: Vec<_> = entries
             .iter()
             .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))
@@ -58,10 +59,10 @@ impl Store {
         self.bulk("put", &serde_json::to_string(&json)?, &[]).map(drop)
     }
 
-    /// Deletes all of these.
+    /// Deletes keys.
     ///
     /// # Errors
-    /// What wrangler says.
+    /// A failure of wrangler.
     pub fn delete(&self, keys: &[String]) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
@@ -75,12 +76,12 @@ impl Store {
         std::fs::write(&file, json)?;
         let mut command = self.node.wrangler(&[])?;
         command.args(["kv", "bulk", action]).arg(&file).args(options);
-        command.args(["--binding", "MARKETS", "--env", &self.region]);
-        self.place(&mut command);
-        process::read("wrangler", &mut command).map_err(|error| self.explain(error))
+        command.args(["--binding", "MARKETS", "--env", self.region.as_str()]);
+        self.select(&mut command);
+        process::run_for_output("wrangler", &mut command).map_err(|error| self.explain(error))
     }
 
-    fn place(&self, command: &mut Command) {
+    fn select(&self, command: &mut Command) {
         match &self.local {
             Some(folder) => command.args(["--local", "--persist-to"]).arg(folder),
             None => command.arg("--remote"),
@@ -90,18 +91,19 @@ impl Store {
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         if self.local.is_none() && error.to_string().contains("CLOUDFLARE_API_TOKEN") {
             return anyhow::anyhow!(
-                "not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN to a token that may write KV, or run `npx wrangler login`"
+                "not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN to a token that may write \
+                 KV, or run `npx wrangler login`"
             );
         }
         error.context(format!("the markets of {} cannot be reached", self.region))
     }
 }
 
-/// wrangler's answer: `{"key": {"value": "…" | null}}`, perhaps after lines of its own.
-fn parse(answer: &str) -> Result<BTreeMap<String, String>> {
-    let Some(start) = answer.find('{') else { bail!("wrangler answered: {answer}") };
-    let values: serde_json::Value = serde_json::from_str(answer.get(start..).unwrap_or_default())
-        .with_context(|| format!("wrangler answered: {answer}"))?;
+/// Parses wrangler's output, `{"key": {"value": "…" | null}}`, perhaps after lines of its own.
+fn parse_values(output: &str) -> Result<BTreeMap<String, String>> {
+    let Some((_, json)) = output.split_once('{') else { bail!("wrangler printed: {output}") };
+    let values: serde_json::Value = serde_json::from_str(&format!("{{{json}"))
+        .with_context(|| format!("wrangler printed: {output}"))?;
     let entries = values.as_object().into_iter().flatten();
     Ok(entries
         .filter_map(|(key, value)| Some((key.clone(), value.get("value")?.as_str()?.to_owned())))
@@ -114,9 +116,10 @@ mod tests {
 
     #[test]
     fn ok_found_and_missing_keys() -> Result<()> {
-        let found = parse("Some line\n{\"a\": {\"value\": \"[]\"}, \"b\": {\"value\": null}}\n")?;
+        let found =
+            parse_values("Some line\n{\"a\": {\"value\": \"[]\"}, \"b\": {\"value\": null}}\n")?;
         assert_eq!(found, [("a".to_owned(), "[]".to_owned())].into());
-        assert!(parse("nothing").is_err());
+        assert!(parse_values("nothing").is_err());
         Ok(())
     }
 }

@@ -1,20 +1,27 @@
-//! From rows of the database to what a report says of models, facets and origins.
+//! Figures of a report about models, facets and origins, computed from rows of the database.
 
 use kerbside::usage::CALL_UP_TO_MS;
 use serde_json::{Map, Value, json};
 
 use crate::database::Row;
 
+/// Reads a count or a time; 0 for NULL, the sum of no rows.
 fn number(row: &Row, name: &str) -> i64 {
-    row.get(name).and_then(Value::as_f64).map_or(0, whole)
+    row.get(name).and_then(Value::as_f64).map_or(0, round)
 }
 
+/// Reads a text; `None` for NULL.
 fn text(row: &Row, name: &str) -> Option<String> {
     row.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
+/// Reads a text of a column that is never NULL; `?` shows a database of another shape.
+fn required_text(row: &Row, name: &str) -> String {
+    text(row, name).unwrap_or_else(|| "?".to_owned())
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "counts and times are far below 2^53")]
-fn whole(number: f64) -> i64 {
+fn round(number: f64) -> i64 {
     number.round() as i64
 }
 
@@ -27,8 +34,8 @@ fn percent(part: i64, all: i64) -> String {
     if all == 0 { "–".to_owned() } else { format!("{:.1} %", share(part, all) * 100.0) }
 }
 
-/// Seconds in the unit that a person would take.
-fn age(seconds: f64) -> String {
+/// Formats an age in the largest unit that fits: `45 min`.
+fn format_age(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
@@ -37,8 +44,9 @@ fn age(seconds: f64) -> String {
     }
 }
 
-/// A model in a market.
-pub struct Model {
+/// Figures of a model in a market.
+#[derive(Debug)]
+pub struct ModelFigures {
     market: String,
     make: Option<String>,
     name: Option<String>,
@@ -49,11 +57,11 @@ pub struct Model {
     last_seen: Option<String>,
 }
 
-impl Model {
-    /// Of a row.
-    pub fn of(row: &Row) -> Self {
+impl ModelFigures {
+    /// Reads a row.
+    pub fn from_row(row: &Row) -> Self {
         Self {
-            market: text(row, "market").unwrap_or_default(),
+            market: required_text(row, "market"),
             make: text(row, "make"),
             name: text(row, "model"),
             from_year: row.get("from_year").and_then(Value::as_i64),
@@ -64,8 +72,8 @@ impl Model {
         }
     }
 
-    /// A line of the table.
-    pub fn cells(&self) -> Vec<String> {
+    /// Returns a row of the table.
+    pub fn to_cells(&self) -> Vec<String> {
         let stated =
             |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".to_owned());
         let years = match (self.from_year, self.to_year) {
@@ -80,33 +88,46 @@ impl Model {
             years,
             self.cars.to_string(),
             self.views.to_string(),
-            self.last_seen.clone().unwrap_or_default(),
+            self.last_seen.clone().unwrap_or_else(String::new),
         ]
     }
 
-    /// For machines.
-    pub fn json(&self) -> Value {
-        json!({"market": self.market, "make": self.make, "model": self.name, "from_year": self.from_year,
-            "to_year": self.to_year, "cars": self.cars, "views": self.views, "last_seen": self.last_seen})
+    /// Returns the JSON form.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "market": self.market, "make": self.make, "model": self.name,
+            "from_year": self.from_year, "to_year": self.to_year, "cars": self.cars,
+            "views": self.views, "last_seen": self.last_seen,
+        })
     }
 }
 
-/// How a facet was answered.
-#[derive(Default)]
-pub struct Facet {
+/// Figures of a facet from an origin: answers by state, and their ages.
+#[derive(Debug)]
+pub struct FacetFigures {
     market: String,
     name: String,
     origin: String,
-    /// By state: answers, sum of ages, greatest age.
-    states: Vec<(String, i64, i64, i64)>,
+    states: Vec<StateSum>,
 }
 
-impl Facet {
-    /// Of rows in the order of market, facet and origin.
-    pub fn all(rows: &[Row]) -> Vec<Self> {
+/// Sums over the answers in a state.
+#[derive(Debug, Default)]
+struct StateSum {
+    state: String,
+    answers: i64,
+    /// Sum of the ages in seconds.
+    age_s: i64,
+    /// Greatest age in seconds.
+    max_age_s: i64,
+}
+
+impl FacetFigures {
+    /// Reads rows in the order of market, facet and origin.
+    pub fn from_rows(rows: &[Row]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for row in rows {
-            let word = |name| text(row, name).unwrap_or_default();
+            let word = |name| required_text(row, name);
             let (market, name, origin) = (word("market"), word("facet"), word("origin"));
             if all.last().is_none_or(|last| {
                 (&last.market, &last.name, &last.origin) != (&market, &name, &origin)
@@ -114,39 +135,41 @@ impl Facet {
                 all.push(Self { market, name, origin, states: Vec::new() });
             }
             if let Some(last) = all.last_mut() {
-                let sum = (
-                    word("state"),
-                    number(row, "answers"),
-                    number(row, "age_s_total"),
-                    number(row, "age_s_most"),
-                );
-                last.states.push(sum);
+                last.states.push(StateSum {
+                    state: word("state"),
+                    answers: number(row, "answers"),
+                    age_s: number(row, "age_s_total"),
+                    max_age_s: number(row, "age_s_most"),
+                });
             }
         }
         all
     }
 
-    /// Answers, sum of ages and greatest age over some states.
-    fn sum(&self, states: &[&str]) -> (i64, i64, i64) {
-        let those = self.states.iter().filter(|(state, ..)| states.contains(&state.as_str()));
-        those.fold((0, 0, 0), |(answers, total, most), (_, a, t, m)| {
-            (answers + a, total + t, most.max(*m))
+    /// Adds up some states.
+    fn sum(&self, states: &[&str]) -> StateSum {
+        let chosen = self.states.iter().filter(|sum| states.contains(&sum.state.as_str()));
+        chosen.fold(StateSum::default(), |total, sum| StateSum {
+            state: total.state,
+            answers: total.answers + sum.answers,
+            age_s: total.age_s + sum.age_s,
+            max_age_s: total.max_age_s.max(sum.max_age_s),
         })
     }
 
     fn answers(&self, states: &[&str]) -> i64 {
-        self.sum(states).0
+        self.sum(states).answers
     }
 
-    /// The answers of which a share is taken.
-    fn all_answers(&self) -> i64 {
-        let all: i64 = self.states.iter().map(|(_, answers, ..)| answers).sum();
+    /// Counts the answers that shares refer to: all but withheld ones.
+    fn shared_answers(&self) -> i64 {
+        let all: i64 = self.states.iter().map(|sum| sum.answers).sum();
         all - self.answers(&["withheld"])
     }
 
-    /// A line of the table.
-    pub fn cells(&self) -> Vec<String> {
-        let all = self.all_answers();
+    /// Returns a row of the table.
+    pub fn to_cells(&self) -> Vec<String> {
+        let all = self.shared_answers();
         let percent = |states: &[&str]| percent(self.answers(states), all);
         vec![
             self.market.clone(),
@@ -166,66 +189,74 @@ impl Facet {
         ]
     }
 
-    /// A line of the table of staleness; nothing where no facet was served.
+    /// Returns a row of the table of staleness; `None` if no facet was served.
     #[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 seconds")]
-    pub fn staleness(&self) -> Option<Vec<String>> {
-        let (present, age_s, _) =
-            self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
-        let (old, old_age_s, oldest_s) = self.sum(&["stale", "stale_error"]);
-        let mean = |total: i64, of: i64| {
-            if of == 0 { "–".to_owned() } else { age(total as f64 / of as f64) }
+    pub fn to_staleness_cells(&self) -> Option<Vec<String>> {
+        let (served, stale) = (self.sum(&SERVED), self.sum(&STALE));
+        let mean_age = |sum: &StateSum| {
+            if sum.answers == 0 {
+                "–".to_owned()
+            } else {
+                format_age(sum.age_s as f64 / sum.answers as f64)
+            }
         };
-        (present > 0).then(|| {
+        let oldest = || format_age(stale.max_age_s as f64);
+        (served.answers > 0).then(|| {
             vec![
                 self.market.clone(),
                 self.name.clone(),
-                present.to_string(),
-                percent(self.answers(&["stale"]), present),
-                percent(self.answers(&["stale_error"]), present),
-                mean(age_s, present),
-                mean(old_age_s, old),
-                if old == 0 { "–".to_owned() } else { age(oldest_s as f64) },
+                served.answers.to_string(),
+                percent(self.answers(&["stale"]), served.answers),
+                percent(self.answers(&["stale_error"]), served.answers),
+                mean_age(&served),
+                mean_age(&stale),
+                if stale.answers == 0 { "–".to_owned() } else { oldest() },
             ]
         })
     }
 
-    /// For machines.
-    pub fn json(&self) -> Value {
-        let all = self.all_answers();
+    /// Returns the JSON form.
+    pub fn to_json(&self) -> Value {
+        let all = self.shared_answers();
         let mut shares = Map::new();
-        for (state, answers, ..) in self.states.iter().filter(|(state, ..)| state != "withheld") {
-            shares.insert(state.clone(), share(*answers, all).into());
+        for sum in self.states.iter().filter(|sum| sum.state != "withheld") {
+            shares.insert(sum.state.clone(), share(sum.answers, all).into());
         }
-        let (old, old_age_s, oldest_s) = self.sum(&["stale", "stale_error"]);
-        let (present, age_s, _) =
-            self.sum(&["hit", "stale", "stale_error", "fetched", "collapsed"]);
+        let (served, stale) = (self.sum(&SERVED), self.sum(&STALE));
         json!({
             "market": self.market, "facet": self.name, "origin": self.origin, "answers": all,
-            "withheld": self.answers(&["withheld"]), "cached": share(self.answers(&CACHED), all), "share": shares,
-            "mean_age_s": share(age_s, present), "mean_stale_age_s": share(old_age_s, old), "most_stale_age_s": oldest_s,
+            "withheld": self.answers(&["withheld"]), "cached": share(self.answers(&CACHED), all),
+            "share": shares, "mean_age_s": share(served.age_s, served.answers),
+            "mean_stale_age_s": share(stale.age_s, stale.answers),
+            "most_stale_age_s": stale.max_age_s,
         })
     }
 }
 
-/// The states that no origin was waited for.
+/// States in which a facet was part of the document.
+const SERVED: [&str; 5] = ["hit", "stale", "stale_error", "fetched", "collapsed"];
+/// States in which an outdated facet was served.
+const STALE: [&str; 2] = ["stale", "stale_error"];
+/// States in which the answer waited for no origin.
 const CACHED: [&str; 4] = ["hit", "stale", "stale_error", "absent"];
 
-/// How an origin did.
-pub struct Origin {
+/// Figures of an origin: latency of good calls, and errors.
+#[derive(Debug)]
+pub struct OriginFigures {
     market: String,
     name: String,
     /// Good calls by the upper bound of their bucket.
     good: Vec<(i64, i64)>,
-    /// Errors and how many, most first.
+    /// Errors and their numbers, the most frequent first.
     errors: Vec<(String, i64)>,
 }
 
-impl Origin {
-    /// Of rows in the order of market, origin and bucket.
-    pub fn all(rows: &[Row]) -> Vec<Self> {
+impl OriginFigures {
+    /// Reads rows in the order of market, origin and bucket.
+    pub fn from_rows(rows: &[Row]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for row in rows {
-            let word = |name| text(row, name).unwrap_or_default();
+            let word = |name| required_text(row, name);
             let (market, name, outcome) = (word("market"), word("origin"), word("outcome"));
             if all.last().is_none_or(|last| (&last.market, &last.name) != (&market, &name)) {
                 all.push(Self { market, name, good: Vec::new(), errors: Vec::new() });
@@ -255,8 +286,8 @@ impl Origin {
         self.good.iter().map(|(_, calls)| calls).sum::<i64>() + self.failed()
     }
 
-    /// What so many of a hundred good calls did not exceed: within its bucket, calls are taken to
-    /// be spread evenly.
+    /// Estimates a percentile of the latency of good calls in milliseconds; calls are assumed to
+    /// be spread evenly within a bucket.
     #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
     fn percentile(&self, hundredths: i64) -> Option<i64> {
         let all: i64 = self.good.iter().map(|(_, calls)| calls).sum();
@@ -267,15 +298,15 @@ impl Origin {
                 let bounds = CALL_UP_TO_MS.iter().map(|bound| i64::from(*bound));
                 let from_ms = bounds.filter(|bound| bound < up_to_ms).max().unwrap_or(0);
                 let part = share(rank - below, *calls);
-                return Some(whole((up_to_ms - from_ms) as f64 * part) + from_ms);
+                return Some(round((up_to_ms - from_ms) as f64 * part) + from_ms);
             }
             below += calls;
         }
         None
     }
 
-    /// A line of the table.
-    pub fn cells(&self) -> Vec<String> {
+    /// Returns a row of the table.
+    pub fn to_cells(&self) -> Vec<String> {
         let ms = |hundredths| {
             self.percentile(hundredths).map_or_else(|| "–".to_owned(), |ms| ms.to_string())
         };
@@ -293,11 +324,14 @@ impl Origin {
         ]
     }
 
-    /// For machines.
-    pub fn json(&self) -> Value {
+    /// Returns the JSON form.
+    pub fn to_json(&self) -> Value {
         let errors: Map<String, Value> =
             self.errors.iter().map(|(error, calls)| (error.clone(), Value::from(*calls))).collect();
-        json!({"market": self.market, "origin": self.name, "calls": self.calls(), "error_share": share(self.failed(), self.calls()),
-            "p50_ms": self.percentile(50), "p95_ms": self.percentile(95), "p99_ms": self.percentile(99), "errors": errors})
+        json!({
+            "market": self.market, "origin": self.name, "calls": self.calls(),
+            "error_share": share(self.failed(), self.calls()), "p50_ms": self.percentile(50),
+            "p95_ms": self.percentile(95), "p99_ms": self.percentile(99), "errors": errors,
+        })
     }
 }

@@ -18,7 +18,7 @@ use crate::{build, files};
 pub fn freeze(state: &State) -> Result<PathBuf> {
     let folder = state.frozen();
     copy(&build::folder(), &folder.join("build"))?;
-    let text = files::read(&files::root().join("wrangler.toml"))?;
+    let text = files::read_text(&files::root().join("wrangler.toml"))?;
     let config = folder.join("wrangler.toml");
     let frozen = frozen(&text, &files::root(), &folder.join("build")).context("wrangler.toml")?;
     std::fs::write(&config, frozen)
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn ok_nothing_builds_and_all_paths_hold_from_elsewhere() -> Result<()> {
-        let text = files::read(&files::root().join("wrangler.toml"))?;
+        let text = files::read_text(&files::root().join("wrangler.toml"))?;
         let config: toml::Table =
             frozen(&text, Path::new("/checkout"), Path::new("/state/build"))?.parse()?;
         let text = |value: Option<&toml::Value>| {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::files;
 use crate::lock::Lock;
-use crate::say;
+use crate::progress;
 
 /// How many free ports are tried before something else must be wrong.
 const ATTEMPTS: usize = 20;
@@ -60,7 +60,7 @@ impl Reserved {
                 if let Some(reserved) = Self::attempt(folder, port)? {
                     return Ok(reserved);
                 }
-                say::line(&format!("port {port} is taken; taking a free one"));
+                progress::note(&format!("port {port} is taken; taking a free one"));
                 Self::take_in(folder, Port::Free)
             }
             Port::Free => {

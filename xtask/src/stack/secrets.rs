@@ -1,4 +1,4 @@
-//! Secrets of local development: given in a file, kept from the last run, or made at random.
+//! Secrets of local development: given in a file, kept from the last run, or random.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,118 +13,118 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use kerbside::text::to_hex;
 use sha2::{Digest as _, Sha256};
 
-/// Names to values.
+/// Secrets by name.
 pub type Secrets = BTreeMap<String, String>;
 
-/// Encrypts VINs to vehicle ids: the key's number and 64 bytes.
+/// Keys that encrypt VINs to vehicle ids: a number and 64 bytes each.
 const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
-/// Keys the hashes under which things are looked up: 32 bytes.
+/// Key of the hashes under which facets are stored: 32 bytes.
 const LOOKUP_KEY: &str = "LOOKUP_KEY";
-/// What the names of sealing keys begin with; a number follows. 32 bytes.
-pub const SEALING_KEY: &str = "SEALING_KEY_";
+/// Prefix of the names of sealing keys; a number follows. 32 bytes.
+pub const SEALING_KEY_PREFIX: &str = "SEALING_KEY_";
 /// Operators: names and hashes of their tokens.
 pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 /// The token of the operator `dev`. Kept beside the secrets, and no secret of the Worker.
 pub const OPERATOR_TOKEN: &str = "KERBSIDE_OPERATOR_TOKEN";
 
-/// Completes `given` to the Worker's own secrets and `names`, from what `kept` has or else at
-/// random. Made ones are written to `kept`, so that vehicle ids and what is sealed survive a
-/// restart. An operator's token is made where no operator is given.
+/// Completes `given` to the Worker's own secrets and `names`, from the file `kept` or else with
+/// random ones. Random secrets are written to `kept`, so that vehicle ids and sealed values survive
+/// a restart. Includes a random operator's token if no operator is given.
 ///
 /// # Errors
-/// Where `kept` cannot be read or written.
+/// An unreadable or unwritable `kept`, and a system without random bytes.
 pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<Secrets> {
     let mut made = if kept.is_file() { read_file(kept)? } else { Secrets::new() };
     for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned()]) {
         if !given.contains_key(&name) && !made.contains_key(&name) {
-            let value = make(&name)?;
+            let value = random_secret(&name)?;
             made.insert(name, value);
         }
     }
-    if !made.keys().chain(given.keys()).any(|name| name.starts_with(SEALING_KEY)) {
-        made.insert(format!("{SEALING_KEY}1"), sealing_key()?);
+    if !made.keys().chain(given.keys()).any(|name| name.starts_with(SEALING_KEY_PREFIX)) {
+        made.insert(format!("{SEALING_KEY_PREFIX}1"), random_key()?);
     }
     let is_kept = made.contains_key(OPERATOR_TOKENS) && made.contains_key(OPERATOR_TOKEN);
     if !is_kept && !given.contains_key(OPERATOR_TOKENS) {
-        let token = operator_token()?;
-        made.insert(OPERATOR_TOKENS.to_owned(), operator_line("dev", &token));
+        let token = random_token()?;
+        made.insert(OPERATOR_TOKENS.to_owned(), operator_entry("dev", &token));
         made.insert(OPERATOR_TOKEN.to_owned(), token);
     }
-    write_private(kept, &dotenv(&made)?)?;
+    write_private(kept, &to_dotenv(&made)?)?;
     if given.contains_key(OPERATOR_TOKENS) {
-        // It belongs to the operator that was made, whom the given ones replace.
+        // The token belongs to the operator `dev`, whom the given ones replace.
         made.remove(OPERATOR_TOKEN);
     }
     made.extend(given);
     Ok(made)
 }
 
-/// Adds a secret to a file of them.
+/// Adds a secret to a file of secrets.
 ///
 /// # Errors
-/// Where the file cannot be read or written, or has the secret already.
-pub fn add(path: &Path, name: &str, value: &str) -> Result<()> {
+/// An unreadable or unwritable file, or one that has the secret already.
+pub fn add_to_file(path: &Path, name: &str, value: &str) -> Result<()> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     if parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))?.contains_key(name) {
         bail!("{} has {name} already", path.display());
     }
-    let line = dotenv(&Secrets::from([(name.to_owned(), value.to_owned())]))?;
+    let line = to_dotenv(&Secrets::from([(name.to_owned(), value.to_owned())]))?;
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     write_private(path, &format!("{text}{gap}{line}"))
 }
 
-/// A new sealing key: 32 bytes in base64.
+/// Makes a random key, for sealing or lookup: 32 bytes in base64.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
-pub fn sealing_key() -> Result<String> {
-    Ok(STANDARD.encode(random::<32>()?))
+/// A system without random bytes.
+pub fn random_key() -> Result<String> {
+    Ok(STANDARD.encode(random_bytes::<32>()?))
 }
 
-/// A new key of vehicle ids with its number.
+/// Makes a random key of vehicle ids with its number: `1:<base64 of 64 bytes>`.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
-pub fn vehicle_id_key(number: u8) -> Result<String> {
-    Ok(format!("{number}:{}", STANDARD.encode(random::<64>()?)))
+/// A system without random bytes.
+pub fn random_vehicle_id_key(number: u8) -> Result<String> {
+    Ok(format!("{number}:{}", STANDARD.encode(random_bytes::<64>()?)))
 }
 
-/// A new token of an operator: 32 bytes in base64url.
+/// Makes a random token of an operator: 32 bytes in base64url.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
-pub fn operator_token() -> Result<String> {
-    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
+/// A system without random bytes.
+pub fn random_token() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
 }
 
-/// An operator's entry of `OPERATOR_TOKENS`.
-pub fn operator_line(name: &str, token: &str) -> String {
+/// Formats an operator's entry of `OPERATOR_TOKENS`: the name and the token's hash.
+pub fn operator_entry(name: &str, token: &str) -> String {
     format!("{name}:{}", STANDARD.encode(Sha256::digest(token)))
 }
 
-fn make(name: &str) -> Result<String> {
+fn random_secret(name: &str) -> Result<String> {
     Ok(match name {
-        VEHICLE_ID_KEYS => vehicle_id_key(1)?,
-        LOOKUP_KEY => STANDARD.encode(random::<32>()?),
-        // The form that user and password have is good for every other kind of credential too.
+        VEHICLE_ID_KEYS => random_vehicle_id_key(1)?,
+        LOOKUP_KEY => random_key()?,
+        // User and password; other kinds of credentials take any text.
         _ => format!("kerbside:{}", random_hex(32)?),
     })
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
     Ok(bytes)
 }
 
-/// A random word of hexadecimal digits.
+/// Makes up to 64 random hexadecimal digits.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
+/// A system without random bytes.
 pub fn random_hex(digits: usize) -> Result<String> {
-    let mut word = to_hex(&random::<32>()?);
+    let mut word = to_hex(&random_bytes::<32>()?);
     word.truncate(digits);
     Ok(word)
 }
@@ -132,7 +132,7 @@ pub fn random_hex(digits: usize) -> Result<String> {
 /// Reads a file of secrets.
 ///
 /// # Errors
-/// Where it is missing, or a line is no `NAME=value`; the message has the line's number, never its
+/// A missing file, or a line that is no `NAME=value`; the message has the line's number, never its
 /// contents.
 pub fn read_file(path: &Path) -> Result<Secrets> {
     let text = std::fs::read_to_string(path).with_context(|| {
@@ -144,8 +144,8 @@ pub fn read_file(path: &Path) -> Result<Secrets> {
     parse(&text).map_err(|error| anyhow!("{}:{error}", path.display()))
 }
 
-/// `NAME=value` lines; blank lines and comments are skipped, `export ` before the name and quotes
-/// around the value are taken off, `\n` in double quotes is a line break.
+/// Parses `NAME=value` lines. Skips blank lines and comments; removes `export ` before the name and
+/// quotes around the value; `\n` in double quotes is a line break.
 fn parse(text: &str) -> Result<Secrets> {
     let mut secrets = Secrets::new();
     for (index, line) in text.lines().enumerate() {
@@ -177,14 +177,15 @@ fn unquote(value: &str) -> String {
     }
 }
 
-/// The secrets as a file that [`read_file`] reads.
-fn dotenv(secrets: &Secrets) -> Result<String> {
+/// Formats secrets as a file that [`read_file`] reads.
+fn to_dotenv(secrets: &Secrets) -> Result<String> {
     let mut text = String::new();
     for (name, value) in secrets {
         let quote = if value.contains('\n') { '"' } else { '\'' };
         if value.contains(quote) {
             bail!(
-                "the secret {name} has both quotes and line breaks, which no secrets file can say"
+                "the secret {name} has both quotes and line breaks, which no secrets file can \
+                 express"
             );
         }
         writeln!(text, "{name}={quote}{}{quote}", value.replace('\n', "\\n"))?;
@@ -192,19 +193,19 @@ fn dotenv(secrets: &Secrets) -> Result<String> {
     Ok(text)
 }
 
-/// The same for wrangler, which takes `$NAME` in a value for a variable.
+/// Formats secrets for wrangler, which takes `$NAME` in a value for a variable.
 ///
 /// # Errors
-/// Where a value cannot be written.
-pub fn dotenv_expanded(secrets: &Secrets) -> Result<String> {
+/// A value with both quotes and line breaks.
+pub fn to_wrangler_dotenv(secrets: &Secrets) -> Result<String> {
     let escaped = secrets.iter().map(|(name, value)| (name.clone(), value.replace('$', "\\$")));
-    dotenv(&escaped.collect())
+    to_dotenv(&escaped.collect())
 }
 
 /// Writes a file that only its owner can read.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// A failure of the file system.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a file lies in a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -236,7 +237,7 @@ mod tests {
         let secrets: Secrets = [("A", "a b$c\"d"), ("B", "1\n2"), ("C", "")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-        assert_eq!(parse(&dotenv(&secrets)?)?, secrets);
+        assert_eq!(parse(&to_dotenv(&secrets)?)?, secrets);
         Ok(())
     }
 
@@ -245,7 +246,7 @@ mod tests {
         let error = parse("A=1\nhunter2\n").expect_err("no equals sign").to_string();
         assert_eq!(error, "2: not of the form NAME=value; write one secret a line");
         assert!(parse("A B=1").is_err());
-        assert!(dotenv(&Secrets::from([("A".to_owned(), "\"\n".to_owned())])).is_err());
+        assert!(to_dotenv(&Secrets::from([("A".to_owned(), "\"\n".to_owned())])).is_err());
     }
 
     #[test]
@@ -254,12 +255,12 @@ mod tests {
         let kept = folder.path().join("secrets.env");
         let first = complete(BTreeSet::new(), Secrets::new(), &kept)?;
         assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, first);
-        let token = first.get(OPERATOR_TOKEN).map(String::as_str).unwrap_or_default();
-        assert_eq!(first.get(OPERATOR_TOKENS), Some(&operator_line("dev", token)));
+        let token = &first[OPERATOR_TOKEN];
+        assert_eq!(first.get(OPERATOR_TOKENS), Some(&operator_entry("dev", token)));
         assert_eq!(first.get("SEALING_KEY_1").map(String::len), Some(44));
 
-        add(&kept, "SEALING_KEY_2", "two")?;
-        assert!(add(&kept, "SEALING_KEY_2", "two").is_err());
+        add_to_file(&kept, "SEALING_KEY_2", "two")?;
+        assert!(add_to_file(&kept, "SEALING_KEY_2", "two").is_err());
         let rotated = complete(BTreeSet::new(), Secrets::new(), &kept)?;
         assert_eq!(rotated.get("SEALING_KEY_2").map(String::as_str), Some("two"));
 
@@ -272,11 +273,11 @@ mod tests {
 
     #[test]
     fn ok_made_values_have_the_form_that_is_asked_for() -> Result<()> {
-        let keys = make(VEHICLE_ID_KEYS)?;
+        let keys = random_secret(VEHICLE_ID_KEYS)?;
         let bytes = STANDARD.decode(keys.strip_prefix("1:").unwrap_or_default())?;
         assert_eq!(bytes.len(), 64);
-        assert_eq!(STANDARD.decode(make(LOOKUP_KEY)?)?.len(), 32);
-        assert!(make("DE_MASTER_TOKEN")?.starts_with("kerbside:"));
+        assert_eq!(STANDARD.decode(random_secret(LOOKUP_KEY)?)?.len(), 32);
+        assert!(random_secret("DE_MASTER_TOKEN")?.starts_with("kerbside:"));
         Ok(())
     }
 }

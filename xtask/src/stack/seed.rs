@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use super::state::State;
-use crate::market::Entry;
+use crate::market::KvEntry;
 use crate::process::{Running, tail};
 use crate::tools::Node;
 
@@ -41,7 +41,7 @@ impl Seed {
     ///
     /// # Errors
     /// Where a migration or a write fails, with what the script said.
-    pub fn finish(mut self, entries: &[Entry]) -> Result<()> {
+    pub fn finish(mut self, entries: &[KvEntry]) -> Result<()> {
         let json: Vec<_> = entries
             .iter()
             .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))

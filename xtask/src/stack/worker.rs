@@ -7,13 +7,17 @@ use std::process::{ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ureq::Agent;
 
-use super::http;
 use super::secrets::{self, Secrets};
 use super::state::State;
 use crate::files;
 use crate::process::{self, Running, tail};
+use crate::region::Region;
 use crate::tools::Node;
+
+/// Time limit of a request to the Worker that starts.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
 /// How the Worker is set up.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +29,7 @@ pub struct Settings<'a> {
     /// The port on loopback.
     pub port: u16,
     /// The regions that it serves.
-    pub regions: &'a [&'a str],
+    pub regions: &'a [Region],
     /// Its secrets.
     pub secrets: &'a Secrets,
 }
@@ -47,7 +51,7 @@ impl Worker {
     /// Where Node cannot be started or the secrets cannot be handed over.
     pub fn start(node: &Node, state: &State, settings: &Settings<'_>) -> Result<Self> {
         let secrets_file = state.scratch().join("secrets.env");
-        secrets::write_private(&secrets_file, &secrets::dotenv_expanded(settings.secrets)?)?;
+        secrets::write_private(&secrets_file, &secrets::to_wrangler_dotenv(settings.secrets)?)?;
         let log = state.log("worker");
         let file = File::create(&log)?;
         let mut command = node.wrangler(&["--import", "./xtask/js/exit-with-stdin.mjs"])?;
@@ -71,7 +75,8 @@ impl Worker {
             "http",
         ]);
         command.arg("--persist-to").arg(state.stores()).arg("--env-file").arg(&secrets_file);
-        command.args(["--var", &format!("REGIONS:{}", settings.regions.join(","))]);
+        let regions: Vec<&str> = settings.regions.iter().map(Region::as_str).collect();
+        command.args(["--var", &format!("REGIONS:{}", regions.join(","))]);
         command.args(["--var", &format!("REGION_HOSTS:{}", region_hosts(settings)?)]);
         // Workers of the same name that run side by side must not find each other.
         command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
@@ -106,7 +111,7 @@ impl Worker {
     pub fn wait_until_ready(&mut self, limit: Duration) -> Result<()> {
         let started = Instant::now();
         loop {
-            let status = http::status(self.port, "/readyz");
+            let status = get_status(&format!("{}/readyz", self.url()));
             if status == Some(200) {
                 return Ok(());
             }
@@ -136,13 +141,24 @@ impl Worker {
     }
 }
 
+/// Requests an address on this machine; returns the status, `None` if nothing answers.
+fn get_status(url: &str) -> Option<u16> {
+    let config = Agent::config_builder()
+        .timeout_global(Some(REQUEST_LIMIT))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .proxy(None);
+    let response = Agent::from(config.build()).get(url).call().ok()?;
+    Some(response.status().as_u16())
+}
+
 /// The addresses of all regions: served ones are here, others where wrangler.toml says.
 fn region_hosts(settings: &Settings<'_>) -> Result<String> {
-    let text = files::read(&files::root().join("wrangler.toml"))?;
+    let text = files::read_text(&files::root().join("wrangler.toml"))?;
     let mut hosts = configured_hosts(&text, settings.environment)
         .context("wrangler.toml: vars.REGION_HOSTS is no JSON object")?;
     for region in settings.regions {
-        hosts.insert((*region).to_owned(), format!("http://127.0.0.1:{}", settings.port).into());
+        hosts.insert(region.to_string(), format!("http://127.0.0.1:{}", settings.port).into());
     }
     Ok(serde_json::to_string(&hosts)?)
 }

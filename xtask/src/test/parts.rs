@@ -1,4 +1,4 @@
-//! The parts of a test run: which program each is, and what it runs on.
+//! The parts of a test run: the programs that they start.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,15 @@ use crate::process::{self, Output};
 use crate::stack::{Options, Stack};
 use crate::tools::{self, Node, WasmToolchain};
 
-/// Formatting of all crates.
+/// Run time of each fuzz target.
+const FUZZ_SECONDS: u32 = 8;
+
+/// Checks the formatting of all crates.
 pub fn fmt() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], Output::Log(&files::log("fmt")))
 }
 
-/// Lints on both targets: most of the crate is checked natively, `platform` only for wasm32.
+/// Lints for both targets: most of the crate is checked natively, `platform` only for wasm32.
 pub fn clippy() -> Result<()> {
     cargo(
         &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
@@ -45,12 +48,12 @@ pub fn clippy() -> Result<()> {
     process::run("lints for wasm32", &mut command, Output::Inherit)
 }
 
-/// Unit, API and architecture tests.
+/// Runs unit, API and architecture tests.
 pub fn unit() -> Result<()> {
     cargo(&["test", "--workspace"], Output::Tee(&files::log("unit")))
 }
 
-/// Licences, duplicates and sources of dependencies.
+/// Checks licences, duplicates and sources of dependencies.
 pub fn deny() -> Result<()> {
     let mut command = Command::new(tools::cargo_deny()?);
     command.current_dir(files::root()).args([
@@ -64,45 +67,45 @@ pub fn deny() -> Result<()> {
     process::run("cargo-deny", &mut command, Output::Log(&files::log("deny")))
 }
 
-/// The stand-ins' own tests.
+/// Runs the stand-ins' own tests.
 pub fn legacy() -> Result<()> {
     node_tests("legacy", &Node::ensure()?, &[])
 }
 
-/// The pages' modules, apart from a browser.
+/// Tests the pages' modules, apart from a browser.
 pub fn site() -> Result<()> {
     node_tests("site", &Node::ensure()?, &[])
 }
 
-/// Each fuzz target for some seconds: findings of the long runs stay found.
+/// Runs each fuzz target for some seconds: findings of the long runs stay found.
 pub fn fuzz() -> Result<()> {
-    crate::fuzz::briefly(8)
+    crate::fuzz::fuzz_all(FUZZ_SECONDS)
 }
 
-/// The Worker as it is deployed.
+/// Builds the Worker as it is deployed.
 pub fn build() -> Result<()> {
     crate::build::build(Profile::Release, &Node::ensure()?)
 }
 
-/// Its size budget.
+/// Checks the size budget.
 pub fn size() -> Result<()> {
     crate::size::check()
 }
 
-/// End to end in workerd.
+/// Tests the Worker end to end in workerd.
 pub fn worker() -> Result<()> {
     tools::openssl()?;
     with_stack("worker", &[])
 }
 
-/// In Chromium.
+/// Tests the pages in Chromium.
 pub fn browser() -> Result<()> {
     let chromium = tools::chromium()?;
     with_stack("browser", &[("CHROMIUM", chromium.as_os_str())])
 }
 
 fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
-    let name = format!("cargo {}", words.first().unwrap_or(&""));
+    let name = format!("cargo {}", words.join(" "));
     process::run(&name, process::command("cargo").args(words), output)
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::files;
 use crate::process::{self, Output};
-use crate::say::Step;
+use crate::progress::Step;
 use crate::version::Version;
 
 struct Tool<'a> {
@@ -23,7 +23,7 @@ struct Tool<'a> {
 /// # Errors
 /// Where Cargo.lock has none, or the install fails.
 pub fn wasm_bindgen() -> Result<PathBuf> {
-    let lock = files::read(&files::root().join("Cargo.lock"))?;
+    let lock = files::read_text(&files::root().join("Cargo.lock"))?;
     let version =
         locked_version(&lock, "wasm-bindgen").context("Cargo.lock has no wasm-bindgen")?;
     let tool = Tool {
@@ -41,7 +41,7 @@ pub fn wasm_bindgen() -> Result<PathBuf> {
 /// # Errors
 /// Where Cargo.lock has no `worker`, or the install fails.
 pub fn worker_build() -> Result<PathBuf> {
-    let lock = files::read(&files::root().join("Cargo.lock"))?;
+    let lock = files::read_text(&files::root().join("Cargo.lock"))?;
     let version = locked_version(&lock, "worker").context("Cargo.lock has no worker")?;
     let tool = Tool {
         krate: "worker-build",
@@ -117,13 +117,16 @@ fn ensure(tool: &Tool<'_>) -> Result<PathBuf> {
             )
         },
     )?;
-    step.done();
+    step.finish();
     Ok(inside(&folder))
 }
 
 fn on_path(program: &str, version: &str) -> Result<Option<PathBuf>> {
     let Some(found) = process::on_path(program) else { return Ok(None) };
-    let says = process::attempt(process::read(program, process::command(&found).arg("--version")))?;
+    let says = process::ok_unless_interrupted(process::run_for_output(
+        program,
+        process::command(&found).arg("--version"),
+    ))?;
     Ok(says.filter(|says| Version::find(says) == Version::find(version)).map(|_| found))
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::wasm::{TARGET, has_std};
 use crate::files;
 use crate::process::{self, Output};
-use crate::say::Step;
+use crate::progress::Step;
 use crate::version::Version;
 
 /// Its name in rustup.
@@ -66,13 +66,13 @@ fn is_linked() -> Result<bool> {
         return Ok(true);
     }
     let toolchains =
-        process::read("rustup", process::command("rustup").args(["toolchain", "list"]));
-    let toolchains = process::attempt(toolchains)?.unwrap_or_default();
+        process::run_for_output("rustup", process::command("rustup").args(["toolchain", "list"]));
+    let toolchains = process::ok_unless_interrupted(toolchains)?.unwrap_or_default();
     Ok(toolchains.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN)))
 }
 
 fn link() -> Result<()> {
-    process::read(
+    process::run_for_output(
         "rustup toolchain link",
         process::command("rustup").args(["toolchain", "link", TOOLCHAIN, "/usr"]),
     )
@@ -80,7 +80,7 @@ fn link() -> Result<()> {
 }
 
 fn check_version() -> Result<()> {
-    let says = process::read("rustc", process::command(RUSTC).arg("--version"))?;
+    let says = process::run_for_output("rustc", process::command(RUSTC).arg("--version"))?;
     let needs = Version(1, 95, 0);
     if Version::find(&says) < Some(needs) {
         bail!(
@@ -117,7 +117,7 @@ fn build_library() -> Result<()> {
     cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC_WRAPPER");
     process::run("compiling Rust's library", &mut cargo, Output::Log(&files::log("debian-std")))?;
     keep(&folder.path().join("target").join(TARGET).join("release/deps"))?;
-    step.done();
+    step.finish();
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::files;
 use crate::process::{self, Output};
-use crate::say::Step;
+use crate::progress::Step;
 use crate::version::Version;
 
 /// What wrangler (22.12) and `node:sqlite` without a flag, in tests and benchmarks, need.
@@ -107,8 +107,8 @@ impl Node {
 
 fn ensure_modules() -> Result<PathBuf> {
     let root = files::root();
-    let manifest = files::read(&root.join("package.json"))?;
-    let lock = files::read(&root.join("package-lock.json"))?;
+    let manifest = files::read_text(&root.join("package.json"))?;
+    let lock = files::read_text(&root.join("package-lock.json"))?;
     let link = root.join("node_modules");
     if link.is_dir() && !link.is_symlink() {
         return own_modules(&link, &lock);
@@ -126,10 +126,10 @@ fn ensure_modules() -> Result<PathBuf> {
                 std::fs::write(folder.join("package.json"), &manifest)?;
                 std::fs::write(folder.join("package-lock.json"), &lock)?;
                 npm_install(folder)?;
-                check_versions(&lock, &files::read(&folder.join(FINISHED))?)
+                check_versions(&lock, &files::read_text(&folder.join(FINISHED))?)
             },
         )?;
-        step.done();
+        step.finish();
     }
     let modules = folder.join("node_modules");
     if std::fs::read_link(&link).ok().as_deref() != Some(modules.as_path()) {
@@ -205,8 +205,10 @@ fn relink(link: &Path, modules: &Path) -> Result<()> {
 
 fn find_node(modules: &Path) -> Result<PathBuf> {
     if let Some(node) = process::on_path("node")
-        && let Some(says) =
-            process::attempt(process::read("node", process::command(&node).arg("--version")))?
+        && let Some(says) = process::ok_unless_interrupted(process::run_for_output(
+            "node",
+            process::command(&node).arg("--version"),
+        ))?
         && Version::find(&says) >= Some(OLDEST)
     {
         return Ok(node);

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::files;
 use crate::process::{self, Output};
-use crate::say::{self, Step};
+use crate::progress::{self, Step};
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -38,7 +38,7 @@ impl WasmToolchain {
             return Ok(Self::Default);
         }
         if super::debian::is_ready()? || super::debian::is_possible() {
-            say::line("rustup cannot install the wasm target; using Debian's compiler");
+            progress::note("rustup cannot install the wasm target; using Debian's compiler");
             return super::debian::ensure().map(|()| Self::Debian);
         }
         bail!(
@@ -92,9 +92,12 @@ fn crate_sources() -> Option<String> {
 
 fn has_target() -> Result<bool> {
     let mut rustc = process::command("rustc");
-    let libdir =
-        process::read("rustc", rustc.args(["--print", "target-libdir", "--target", TARGET]));
-    Ok(process::attempt(libdir)?.is_some_and(|libdir| has_std(Path::new(libdir.trim()))))
+    let libdir = process::run_for_output(
+        "rustc",
+        rustc.args(["--print", "target-libdir", "--target", TARGET]),
+    );
+    Ok(process::ok_unless_interrupted(libdir)?
+        .is_some_and(|libdir| has_std(Path::new(libdir.trim()))))
 }
 
 /// Whether a library folder holds a compiled `std`.
@@ -117,9 +120,9 @@ fn rustup_adds_it() -> Result<bool> {
         process::command("rustup").args(["target", "add", TARGET]),
         Output::Log(&files::log("rustup")),
     );
-    if process::attempt(added)?.is_none() {
+    if process::ok_unless_interrupted(added)?.is_none() {
         return Ok(false);
     }
-    step.done();
+    step.finish();
     has_target()
 }
