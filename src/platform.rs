@@ -24,7 +24,7 @@ use worker::Env;
 use crate::ports::{Background, Clock, Events, Ports, Random, Secrets, Timer, Timestamp};
 use crate::telemetry::Event;
 
-/// Takes fewer steps than the standard library's (docs/decisions/0020).
+/// Takes fewer steps than the standard library's (docs/decisions/0018).
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 

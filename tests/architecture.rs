@@ -6,7 +6,12 @@
 //! uses none of them. A parent that defines a type for its children and calls them is a circle; the
 //! type belongs into a file below both.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "architecture/crate_map.rs"]
 mod crate_map;
