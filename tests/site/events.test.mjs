@@ -1,4 +1,4 @@
-// A stream of parts: site/public/assets/events.mjs with a stream of its own.
+// A stream of facets: site/public/assets/events.mjs over a fake stream.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { follow, streamAddress } from "../../site/public/assets/events.mjs";
@@ -20,12 +20,16 @@ function followed(limit = () => {}) {
   return { stream, parts, ended };
 }
 
-test("one address asks for all parts, in the page's language", () => {
-  const addresses = ["/de/vehicles/x?fragment=recalls&lang=en", "/de/vehicles/x?fragment=damage&lang=en"];
-  assert.equal(streamAddress(addresses, "https://a.example/de/vehicles/x"), "https://a.example/de/vehicles/x?fragment=recalls%2Cdamage&lang=en");
+test("one address requests all parts, in the page's language", () => {
+  const page = "/de/vehicles/x";
+  const addresses = [`${page}?fragment=recalls&lang=en`, `${page}?fragment=damage&lang=en`];
+  assert.equal(
+    streamAddress(addresses, `https://a.example${page}`),
+    `https://a.example${page}?fragment=recalls%2Cdamage&lang=en`,
+  );
 });
 
-test("parts are taken as they come, until the end is said", async () => {
+test("parts are processed as they come, until the done event", async () => {
   const { stream, parts, ended } = followed();
   stream.say("facet", '{"name":"recalls"}');
   stream.say("facet", "no JSON");
@@ -33,10 +37,10 @@ test("parts are taken as they come, until the end is said", async () => {
   stream.say("done", "{}");
   await ended;
   assert.deepEqual(parts, ["recalls", "damage"]);
-  assert.equal(stream.closed, 1, "or it would connect again");
+  assert.equal(stream.closed, 1, "an open stream connects again");
 });
 
-test("a stream that breaks, is refused, or takes too long ends", async () => {
+test("a stream that breaks, is refused or takes too long ends", async () => {
   for (const last of ["error", "problem"]) {
     const { stream, ended } = followed();
     stream.say(last);
@@ -46,5 +50,8 @@ test("a stream that breaks, is refused, or takes too long ends", async () => {
   const { stream, ended } = followed((end) => end());
   await ended;
   assert.equal(stream.closed, 1);
-  await follow({ open: () => { throw new Error("no EventSource here"); }, take: () => {}, limit: () => {} });
+  const open = () => {
+    throw new Error("no EventSource here");
+  };
+  await follow({ open, take: () => {}, limit: () => {} });
 });

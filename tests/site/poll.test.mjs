@@ -1,9 +1,9 @@
-// When a pending facet is asked for again: site/public/assets/poll.mjs with a clock of its own.
+// Polling for a pending facet: site/public/assets/poll.mjs with a fake clock.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { GIVE_UP_MS, pauseMs, poll } from "../../site/public/assets/poll.mjs";
 
-/** A clock that only sleeping moves. */
+/** A clock that advances by sleeping only. */
 function fakeClock() {
   const clock = { time: 0, pauses: [] };
   clock.now = () => clock.time;
@@ -14,17 +14,19 @@ function fakeClock() {
   return clock;
 }
 
-test("the first pause is the server's wish, the next ones are longer, none is endless", () => {
+test("the first pause is the server's retry_after_s, later ones are longer and bounded", () => {
   assert.equal(pauseMs(2, 0), 2000);
   assert.ok(pauseMs(2, 1) > 2000 && pauseMs(2, 2) > pauseMs(2, 1));
   assert.equal(pauseMs(2, 50), 8000);
 });
 
-test("a wish that is no number or nothing becomes two seconds", () => {
-  for (const wish of [Number.NaN, 0, -1, Infinity]) assert.equal(pauseMs(wish, 0), 2000);
+test("an invalid retry_after_s becomes two seconds", () => {
+  for (const retryAfterS of [Number.NaN, 0, -1, Infinity]) {
+    assert.equal(pauseMs(retryAfterS, 0), 2000);
+  }
 });
 
-test("the answer ends it", async () => {
+test("a response with the facet ends the polling", async () => {
   const clock = fakeClock();
   const answers = [{ done: false, retryAfterS: 1 }, { done: true, value: "recalls" }];
   const value = await poll({ ...clock, retryAfterS: 2, ask: async () => answers.shift() });
@@ -32,7 +34,7 @@ test("the answer ends it", async () => {
   assert.deepEqual(clock.pauses, [2000, 1600]);
 });
 
-test("a request that fails is asked again", async () => {
+test("a failed request is repeated", async () => {
   const clock = fakeClock();
   let asked = 0;
   const ask = async () => {
@@ -43,7 +45,7 @@ test("a request that fails is asked again", async () => {
   assert.equal(await poll({ ...clock, retryAfterS: 1, ask }), 3);
 });
 
-test("after half a minute it gives up, without a request past the end", async () => {
+test("polling gives up after half a minute, without a later request", async () => {
   const clock = fakeClock();
   let asked = 0;
   const ask = async () => {

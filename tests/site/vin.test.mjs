@@ -1,4 +1,4 @@
-// What is said about a VIN while it is typed: site/public/assets/vin.mjs.
+// Feedback on a VIN during typing: site/public/assets/vin.mjs.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { VIN_LENGTH, assess, countText } from "../../site/public/assets/vin.mjs";
@@ -13,11 +13,15 @@ test("characters outside the basic plane count once", () => {
   assert.equal(assess("🚗A").count, 2);
 });
 
-test("I, O and Q are noticed in either case, nothing else is", () => {
-  for (const typed of ["WPO", "wpo", "I", "q"]) assert.equal(assess(typed).looksLikeDigit, true, typed);
-  for (const typed of ["WP0", "1", "", "İ"]) assert.equal(assess(typed).looksLikeDigit, false, typed);
+test("only I, O and Q are noticed, in either case", () => {
+  for (const typed of ["WPO", "wpo", "I", "q"]) {
+    assert.equal(assess(typed).looksLikeDigit, true, typed);
+  }
+  for (const typed of ["WP0", "1", "", "İ"]) {
+    assert.equal(assess(typed).looksLikeDigit, false, typed);
+  }
 });
 
-test("a count goes into its sentence", () => {
+test("a count is placed in its sentence", () => {
   assert.equal(countText("{n} von 17 Zeichen", 5), "5 von 17 Zeichen");
 });
