@@ -29,7 +29,7 @@ fn facets(world: &Rc<World>, market: &Market, vin: &str) -> Map<String, Value> {
         let tree = answers.get(&market.facets.get(facet)?.origin)?;
         let value = match tree {
             ParsedResponse::NotFound => json!("not found"),
-            ParsedResponse::Tree(tree) => match origin::map(market, *facet, tree, &vin) {
+            ParsedResponse::Tree(tree) => match origin::map_facet(market, *facet, tree, &vin) {
                 Ok(Mapped::Present(value)) => value,
                 Ok(Mapped::Absent) => json!("absent"),
                 Err(error) => panic!("{} {error}", market.code),

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use kerbside::market::compile;
-use kerbside::origin::{ParsedResponse, read};
+use kerbside::origin::{ParsedResponse, parse_response};
 use kerbside::ports::OriginResponse;
 
 #[test]
@@ -26,7 +26,7 @@ fn answers_are_read_as_their_files_say() {
             let bytes = fs::read(&path).expect("readable");
             let (expect, response) =
                 fixture(&bytes).expect("three lines, an empty one, and the body");
-            let found = match read(origin, &response) {
+            let found = match parse_response(origin, &response) {
                 Ok(ParsedResponse::Tree(tree)) => format!("tree {tree}"),
                 Ok(ParsedResponse::NotFound) => "not_found".to_owned(),
                 Err(failure) => format!("{} {}", failure.token.as_str(), failure.cause),

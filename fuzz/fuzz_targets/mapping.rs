@@ -4,7 +4,7 @@
 #![no_main]
 
 use kerbside::market::{FacetName, shape};
-use kerbside::origin::{Mapped, json_tree, map};
+use kerbside::origin::{Mapped, map_facet, parse_json};
 use kerbside::vehicle::Vin;
 use kerbside_fuzz::{MAPPING, chosen};
 use libfuzzer_sys::fuzz_target;
@@ -12,9 +12,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (u8, &str)| {
     let facets: Vec<FacetName> = MAPPING.facets.keys().copied().collect();
     let facet = *chosen(&facets, input.0);
-    let Ok(tree) = json_tree(input.1) else { return };
+    let Ok(tree) = parse_json(input.1) else { return };
     let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
-    match map(&MAPPING, facet, &tree, &vin) {
+    match map_facet(&MAPPING, facet, &tree, &vin) {
         Ok(Mapped::Present(value)) => {
             assert!(value.is_object());
             // As it goes into the cache and comes out of it.

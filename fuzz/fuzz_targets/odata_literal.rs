@@ -3,7 +3,7 @@
 #![no_main]
 
 use kerbside::market::OData;
-use kerbside::origin::literal;
+use kerbside::origin::format_literal;
 use kerbside_fuzz::chosen;
 use libfuzzer_sys::fuzz_target;
 
@@ -13,7 +13,7 @@ const VERSIONS: &[Option<OData>] = &[None, Some(OData::V2), Some(OData::V4)];
 fuzz_target!(|input: (u8, u8, &str)| {
     let (kind, version, value) = input;
     let (kind, version) = (chosen(KINDS, kind), *chosen(VERSIONS, version));
-    let Ok(written) = literal(kind, value, version) else { return };
+    let Ok(written) = format_literal(kind, value, version) else { return };
     let inside = match written.split_once('\'') {
         Some((prefix, rest)) => {
             assert!(
@@ -34,5 +34,5 @@ fuzz_target!(|input: (u8, u8, &str)| {
     } else {
         (*kind, inside.to_owned())
     };
-    assert!(literal(again, &value, version).is_ok(), "{written}");
+    assert!(format_literal(again, &value, version).is_ok(), "{written}");
 });

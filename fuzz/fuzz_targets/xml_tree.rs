@@ -2,7 +2,7 @@
 //! transport says of them.
 #![no_main]
 
-use kerbside::origin::{ParsedResponse, read};
+use kerbside::origin::{ParsedResponse, parse_response};
 use kerbside_fuzz::{answer, chosen, soap};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +12,7 @@ const CONTENT_TYPES: &[&str] =
 fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
     if let Ok(ParsedResponse::Tree(tree)) =
-        read(soap(), &answer(chosen::<&str>(CONTENT_TYPES, *choice), body))
+        parse_response(soap(), &answer(chosen::<&str>(CONTENT_TYPES, *choice), body))
     {
         assert!(tree.pointer("/Envelope/Body").is_some(), "a SOAP answer has an envelope");
     }

@@ -13,7 +13,7 @@ use super::throttle::Throttle;
 use super::vehicle_states::VehicleStates;
 use crate::disclosure::Right;
 use crate::market::{Market, MarketCode, OriginName};
-use crate::origin::Tokens;
+use crate::origin::TokenCache;
 use crate::usage::Usage;
 
 /// A handle on the isolate's memory; a clone shares it.
@@ -25,7 +25,7 @@ struct Inner {
     origins: RefCell<Vec<KnownOrigin>>,
     vehicles: RefCell<VehicleStates>,
     last_permit_id: Cell<PermitId>,
-    tokens: Tokens,
+    tokens: TokenCache,
     usage: Rc<Usage>,
     /// One per market, for the latest version of the market that was used.
     public_documents: RefCell<Vec<(Rc<Market>, PublicDocument)>>,
@@ -88,7 +88,7 @@ impl FlowMemory {
     }
 
     /// The access tokens from origins' token endpoints.
-    pub(super) fn tokens(&self) -> &Tokens {
+    pub(super) fn tokens(&self) -> &TokenCache {
         &self.0.tokens
     }
 

@@ -12,7 +12,7 @@ const MAX_MS: u32 = 2_000;
 /// whole timeout is not among these: nothing is left for another try.
 pub(super) fn is_worth_another_try(failure: &Failure) -> bool {
     matches!(failure.status, Some(429 | 502..=504))
-        || (failure.status.is_none() && failure.broke_off())
+        || (failure.status.is_none() && failure.is_connection_error())
 }
 
 /// The pause before a further try, full jitter: anything from nothing to twice as much each time.

@@ -35,7 +35,7 @@ use crate::cache::{
 };
 use crate::disclosure::Right;
 use crate::market::{FacetName, Market, OriginName};
-use crate::origin::{self, ErrorToken, Failure, ParsedResponse, Question};
+use crate::origin::{self, ErrorToken, Failure, ParsedResponse, TemplateValues};
 use crate::ports::{Ports, Timestamp};
 use crate::vehicle::Vin;
 
@@ -60,7 +60,7 @@ pub(super) struct CallScheduler {
     trace: OriginTrace,
     /// When all must have ended.
     end: Timestamp,
-    question: Question,
+    question: TemplateValues,
     /// Facets that are there or have failed: what needs them can start.
     settled: Vec<FacetName>,
     calls: Vec<OriginCall>,
@@ -123,8 +123,11 @@ impl CallScheduler {
         let market = &request.market;
         let needed: Vec<FacetName> =
             market.facets.keys().flat_map(|facet| plan::needs(market, *facet)).collect();
-        let mut question =
-            Question { vin: vin.clone(), market: market.code.clone(), fields: BTreeMap::new() };
+        let mut question = TemplateValues {
+            vin: vin.clone(),
+            market: market.code.clone(),
+            fields: BTreeMap::new(),
+        };
         let mut settled = Vec::new();
         for (facet, envelope) in cached {
             let freshness = envelope.freshness(now);
@@ -500,7 +503,7 @@ impl CallScheduler {
         let attempt = Try { call: at, permit_id, sent: now, is_first, is_probe };
         let ended = async move {
             let result =
-                origin::ask(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms)
+                origin::fetch(&ports, memory.tokens(), &market, &name, &question, &trace, left_ms)
                     .await;
             Ended::Try(attempt, result)
         };

@@ -7,7 +7,7 @@ use super::outcome::Projected;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
 use crate::disclosure::{self, Right};
 use crate::market::{FacetName, Market, OriginName};
-use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, Question};
+use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, TemplateValues};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
 
@@ -33,7 +33,7 @@ pub(super) struct Scope<'a> {
 /// What an answer holds of one facet. Fields that later requests may use are added to `question`.
 pub(super) fn facet(
     scope: Scope<'_>,
-    question: &mut Question,
+    question: &mut TemplateValues,
     facet: FacetName,
     answer: &Result<ParsedResponse, Failure>,
     fetch: Fetch,
@@ -43,17 +43,16 @@ pub(super) fn facet(
     let mapped = match answer {
         Err(failure) => Err(failure.clone()),
         Ok(ParsedResponse::NotFound) => Ok(Mapped::Absent),
-        Ok(ParsedResponse::Tree(tree)) => {
-            origin::map(market, facet, tree, &question.vin).map_err(|error| Failure {
+        Ok(ParsedResponse::Tree(tree)) => origin::map_facet(market, facet, tree, &question.vin)
+            .map_err(|error| Failure {
                 place: Some(error.pointer),
                 ..Failure::new(ErrorToken::HttpProtocolError, error.cause)
-            })
-        }
+            }),
     };
     let mut projected = None;
     let result = mapped.and_then(|mapped| {
         if let Mapped::Present(value) = &mapped {
-            question.fields.extend(origin::usable_fields(facet, value));
+            question.fields.extend(origin::template_fields(facet, value));
             if !right.is_public() {
                 projected = Some(written(disclosure::project(facet, value, right, market)));
             }
@@ -88,7 +87,7 @@ pub(super) fn stored_fields(
     match &envelope.stored {
         Stored::Present { public, .. } => {
             let value = serde_json::from_str(public).unwrap_or_default();
-            origin::usable_fields(facet, &value).collect()
+            origin::template_fields(facet, &value).collect()
         }
         Stored::Absent => BTreeMap::new(),
     }

@@ -1,88 +1,104 @@
-//! One value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`,
+//! Converts one value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`,
 //! `trim`.
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::decimal::Decimal;
-use super::money;
-use super::scalar::{WrongKind, plain, text_of};
+use super::decimal::{convert_unit, parse_decimal, to_integer, to_json_number};
+use super::money::parse_sum;
+use super::scalar::{WrongType, element_value, scalar_text};
 use crate::calendar::{Moment, offset_minutes};
 use crate::market::{Conversion, Kind, Leaf, MONTH_S, Unit, unit_family};
 
-/// Converts what stands at a leaf's pointer. Nothing where it is empty: *not stated*. `stated` is
-/// what stands at its `currency_at`, `currency` the market's.
+/// Converts the value at a leaf's pointer. `None` for an empty one: *not stated*. `stated_currency`
+/// is the value at the leaf's `currency_at`.
+///
+/// # Errors
+/// [`WrongType`] for a value that the conversion refuses.
 pub(super) fn convert(
     leaf: &Leaf,
     kind: Kind,
     value: &Value,
-    stated: Option<&Value>,
-    currency: &str,
-) -> Result<Option<Value>, WrongKind> {
-    let Some(text) = text_of(value)? else { return Ok(None) };
-    let text = trimmed(leaf, &text);
+    stated_currency: Option<&Value>,
+    market_currency: &str,
+) -> Result<Option<Value>, WrongType> {
+    let Some(text) = scalar_text(value)? else { return Ok(None) };
+    let text = trim(leaf, &text);
     if leaf.empty.iter().any(|empty| empty == text) {
         return Ok(None);
     }
-    if let Some(codes) = &leaf.codes {
-        return match codes.get(text).or(leaf.default.as_ref().filter(|_| !text.is_empty())) {
-            Some(meaning) => Ok(Some(word(meaning))),
-            None if text.is_empty() => Ok(None),
-            None => Err(WrongKind { found: "a code that is not listed" }),
-        };
+    if leaf.codes.is_some() {
+        return translate_code(leaf, text);
     }
-    let conversion = leaf.conversion.unwrap_or(usual(kind));
+    let conversion = leaf.conversion.unwrap_or(default_conversion(kind));
     if conversion == Conversion::Boolean && !(leaf.yes.is_empty() && leaf.no.is_empty()) {
-        return listed(leaf, text);
+        return parse_listed_boolean(leaf, text);
     }
     if text.is_empty() {
         return Ok(None);
     }
-    let value = plain(value).unwrap_or(value);
+    let value = element_value(value).unwrap_or(value);
     if value.is_boolean() && !matches!(conversion, Conversion::String | Conversion::Boolean) {
-        return Err(WrongKind { found: "a truth value" });
+        return Err(WrongType { found: "a truth value" });
     }
-    // A number is a number already: the decimal sign is about text.
-    let is_number = value.is_number();
-    let point = if is_number { '.' } else { leaf.decimal.unwrap_or('.') };
-    let found = |found| WrongKind { found };
+    let number = NumberText { text, is_number: value.is_number() };
     match conversion {
         Conversion::String => Ok(Some(Value::String(text.to_owned()))),
-        Conversion::Boolean => boolean(text)
+        Conversion::Boolean => parse_boolean(text)
             .map(|flag| Some(Value::Bool(flag)))
-            .ok_or(found("text that is neither true nor false")),
-        Conversion::Integer => {
-            let number = Decimal::parse(text, point).filter(|number| number.integer().is_some());
-            let wrong = if is_number {
-                "a number that is not whole"
-            } else {
-                "text that is not a whole number"
-            };
-            quantity(leaf, kind, number.ok_or(found(wrong))?)
+            .ok_or(WrongType { found: "text that is neither true nor false" }),
+        Conversion::Integer => quantity(leaf, kind, number.parse_whole(leaf)?),
+        Conversion::Number => {
+            quantity(leaf, kind, number.parse(leaf, "text that is not a number")?)
         }
-        Conversion::Number => quantity(
-            leaf,
-            kind,
-            Decimal::parse(text, point).ok_or(found("text that is not a number"))?,
-        ),
-        Conversion::Duration if text.starts_with('P') => {
-            let months = months(text)
-                .and_then(Decimal::number)
-                .ok_or(found("text that is not a duration"))?;
-            Ok(Some(Value::Number(months)))
+        Conversion::Duration if text.starts_with('P') => parse_months(text)
+            .and_then(to_json_number)
+            .map(|months| Some(Value::Number(months)))
+            .ok_or(WrongType { found: "text that is not a duration" }),
+        Conversion::Duration if leaf.unit.is_none() => {
+            Err(WrongType { found: "text that is not a duration" })
         }
         Conversion::Duration => {
-            let number = Decimal::parse(text, point).filter(|_| leaf.unit.is_some());
-            quantity(leaf, kind, number.ok_or(found("text that is not a duration"))?)
+            quantity(leaf, kind, number.parse(leaf, "text that is not a duration")?)
         }
-        Conversion::Money => money::sum(leaf, text, point, stated, currency).map(Some),
+        Conversion::Money => {
+            parse_sum(leaf, text, number.point(leaf), stated_currency, market_currency).map(Some)
+        }
         Conversion::Date | Conversion::Datetime | Conversion::OdataDate => {
-            moment(leaf, kind, conversion, text)
+            parse_moment(leaf, kind, conversion, text)
         }
     }
 }
 
-/// What a field of a kind is read as where the market does not say.
-fn usual(kind: Kind) -> Conversion {
+/// The text of a number.
+struct NumberText<'t> {
+    text: &'t str,
+    /// True for a JSON number: `decimal`, the market's decimal sign, applies to text only.
+    is_number: bool,
+}
+
+impl NumberText<'_> {
+    fn point(&self, leaf: &Leaf) -> char {
+        if self.is_number { '.' } else { leaf.decimal.unwrap_or('.') }
+    }
+
+    fn parse(&self, leaf: &Leaf, found: &'static str) -> Result<Decimal, WrongType> {
+        parse_decimal(self.text, self.point(leaf)).ok_or(WrongType { found })
+    }
+
+    fn parse_whole(&self, leaf: &Leaf) -> Result<Decimal, WrongType> {
+        let found = if self.is_number {
+            "a number that is not whole"
+        } else {
+            "text that is not a whole number"
+        };
+        let number = self.parse(leaf, found)?;
+        if to_integer(number).is_some() { Ok(number) } else { Err(WrongType { found }) }
+    }
+}
+
+/// Returns the conversion of a kind for leaves that name none.
+fn default_conversion(kind: Kind) -> Conversion {
     match kind {
         Kind::Text | Kind::Code(_) => Conversion::String,
         Kind::Integer => Conversion::Integer,
@@ -94,8 +110,19 @@ fn usual(kind: Kind) -> Conversion {
     }
 }
 
-/// Cuts off blanks and what `trim` and its sisters list.
-fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
+/// Translates a code by the market's list, or to its `default`. Empty text that is not listed is
+/// *not stated*.
+fn translate_code(leaf: &Leaf, text: &str) -> Result<Option<Value>, WrongType> {
+    let listed = leaf.codes.as_ref().and_then(|codes| codes.get(text));
+    match listed.or(leaf.default.as_ref().filter(|_| !text.is_empty())) {
+        Some(meaning) => Ok(Some(Value::String(meaning.clone()))),
+        None if text.is_empty() => Ok(None),
+        None => Err(WrongType { found: "a code that is not listed" }),
+    }
+}
+
+/// Trims blanks and the characters of `trim`, `trim_start` and `trim_end`.
+fn trim<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
     if leaf.trim.is_none() && leaf.trim_start.is_none() && leaf.trim_end.is_none() {
         return text.trim();
     }
@@ -109,70 +136,67 @@ fn trimmed<'t>(leaf: &Leaf, text: &'t str) -> &'t str {
     })
 }
 
-fn word(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-/// A truth value by the market's own words. Empty text is *not stated*, unless it is one of them.
-fn listed(leaf: &Leaf, text: &str) -> Result<Option<Value>, WrongKind> {
-    let among = |words: &[String]| words.iter().any(|word| word == text);
-    if among(&leaf.yes) {
+/// Parses a truth value in the market's own words. Empty text is *not stated*, unless it is one of
+/// them.
+fn parse_listed_boolean(leaf: &Leaf, text: &str) -> Result<Option<Value>, WrongType> {
+    let is_among = |words: &[String]| words.iter().any(|word| word == text);
+    if is_among(&leaf.yes) {
         Ok(Some(Value::Bool(true)))
-    } else if among(&leaf.no) {
+    } else if is_among(&leaf.no) {
         Ok(Some(Value::Bool(false)))
     } else if text.is_empty() {
         Ok(None)
     } else {
-        Err(WrongKind { found: "text that is neither in `yes` nor in `no`" })
+        Err(WrongType { found: "text that is neither in `yes` nor in `no`" })
     }
 }
 
-fn boolean(text: &str) -> Option<bool> {
-    let among = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if among(&["true", "1", "y", "yes", "j", "ja", "oui"]) {
+fn parse_boolean(text: &str) -> Option<bool> {
+    let is_among = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_among(&["true", "1", "y", "yes", "j", "ja", "oui"]) {
         Some(true)
-    } else if among(&["false", "0", "n", "no", "nein", "non"]) {
+    } else if is_among(&["false", "0", "n", "no", "nein", "non"]) {
         Some(false)
     } else {
         None
     }
 }
 
-/// A number, in its field's unit where it has one.
-fn quantity(leaf: &Leaf, kind: Kind, number: Decimal) -> Result<Option<Value>, WrongKind> {
+/// Returns a number, converted to its field's unit if it has one.
+fn quantity(leaf: &Leaf, kind: Kind, number: Decimal) -> Result<Option<Value>, WrongType> {
     let number = match (kind, &leaf.unit) {
         (Kind::Quantity(target), Some(unit)) if unit != target => {
             let family = unit_family(target);
             let unit = family.and_then(|family| Some((family.unit(unit)?, family.places)));
             let (unit, places) =
-                unit.ok_or(WrongKind { found: "a number of a unit that the field cannot have" })?;
-            number.converted(unit, places)
+                unit.ok_or(WrongType { found: "a number of a unit that the field cannot have" })?;
+            convert_unit(number, unit, places)
         }
         _ => Some(number),
     };
-    let number = number
-        .and_then(Decimal::number)
-        .ok_or(WrongKind { found: "a number that is too large" })?;
+    let number =
+        number.and_then(to_json_number).ok_or(WrongType { found: "a number that is too large" })?;
     Ok(Some(Value::Number(number)))
 }
 
-/// ISO 8601 §5.5.2 and XML Schema durations, `P3Y6M`, in months: 30.436875 days each. A fraction of
-/// a second does not count.
-fn months(text: &str) -> Option<Decimal> {
+/// Parses a duration of ISO 8601 §5.5.2 and XML Schema, `P3Y6M`, into months of 30.436875 days.
+/// Ignores fractions of a second.
+fn parse_months(text: &str) -> Option<Decimal> {
     let (days, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((days, time)) if !time.is_empty() => (days, time),
         Some(_) => return None,
         None => (text.strip_prefix('P')?, ""),
     };
     let days =
-        seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
-    let time = seconds(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
-    let number = Decimal::whole(days.checked_add(time)?).filter(|_| text.len() > 1)?;
-    number.converted(&Unit { word: "s", factor: (1, MONTH_S), is_inverse: false }, 0)
+        parse_seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
+    let time = parse_seconds(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
+    let seconds = Decimal::from(days.checked_add(time)?);
+    let unit = Unit { word: "s", factor: (1, MONTH_S), is_inverse: false };
+    if text.len() > 1 { convert_unit(seconds, &unit, 0) } else { None }
 }
 
-/// The parts of a duration, each at most once and in order.
-fn seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
+/// Parses the parts of a duration, each at most once and in order, into seconds.
+fn parse_seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
     let (mut total, mut rest) = (0_u64, text);
     while !rest.is_empty() {
         let end = rest.bytes().position(|byte| !byte.is_ascii_digit())?;
@@ -191,19 +215,21 @@ fn seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
     Some(total)
 }
 
-/// A day or an instant, as the field wants it.
-fn moment(
+/// Parses a day or an instant, by the field's kind.
+fn parse_moment(
     leaf: &Leaf,
     kind: Kind,
     conversion: Conversion,
     text: &str,
-) -> Result<Option<Value>, WrongKind> {
+) -> Result<Option<Value>, WrongType> {
     if is_void(text) {
         return Ok(None);
     }
     let zone = leaf.zone.as_deref().and_then(offset_minutes);
     let (moment, wrong) = match (conversion, &leaf.format) {
-        (Conversion::OdataDate, _) => (odata(text, zone), "text that is not an OData date"),
+        (Conversion::OdataDate, _) => {
+            (parse_odata_date(text, zone), "text that is not an OData date")
+        }
         (Conversion::Date, Some(format)) => {
             (Moment::parse(text, format, zone), "text that is not a date of the format")
         }
@@ -215,28 +241,28 @@ fn moment(
         }
         (_, None) => (Moment::parse_iso(text, zone), "text that is not a time of the format"),
     };
-    let moment = moment.ok_or(WrongKind { found: wrong })?;
+    let moment = moment.ok_or(WrongType { found: wrong })?;
     if moment.date.is_void() {
         return Ok(None);
     }
     let is_instant =
         kind == Kind::Instant || kind != Kind::Date && conversion == Conversion::Datetime;
     let text = if is_instant {
-        moment.instant().ok_or(WrongKind { found: "a time without its offset from UTC" })?
+        moment.instant().ok_or(WrongType { found: "a time without its offset from UTC" })?
     } else {
         moment.date.to_string()
     };
     Ok(Some(Value::String(text)))
 }
 
-/// What systems write where there is no date: zeros only.
+/// True for a date of zeros, which systems send for no date.
 fn is_void(text: &str) -> bool {
     text.contains('0') && text.bytes().all(|byte| byte == b'0' || b"-./: TZ+".contains(&byte))
 }
 
-/// `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock
+/// Parses `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock
 /// is ahead (v2), or ISO 8601.
-fn odata(text: &str, zone: Option<i32>) -> Option<Moment> {
+fn parse_odata_date(text: &str, zone: Option<i32>) -> Option<Moment> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
         return Moment::parse_iso(text, zone);
     };

@@ -1,186 +1,187 @@
-//! Decimal numbers as origins write them, exact: no binary floating point on the way.
+//! Decimal numbers in the notations of origins, exact: no binary floating point on the way.
 //!
-//! Up to 18 digits and 18 decimals; docs/decisions/0010 says what is read and how it is rounded.
+//! Owns the notations, rounding and the conversion to JSON; the arithmetic is `rust_decimal`'s.
+//! docs/decisions/0010 lists the notations and the rounding.
 
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Number;
 
 use crate::market::Unit;
 
-/// A decimal number: `digits` / 10^`scale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Decimal {
-    is_negative: bool,
-    /// Less than 10^18.
-    digits: u64,
-    /// At most 18.
-    scale: u32,
-    /// Whether decimals that are not zero were cut off.
-    is_cut: bool,
+/// Limit of the whole part: numbers from here on are refused.
+const WHOLE_LIMIT: i128 = 1_000_000_000_000_000_000;
+/// Limit of numbers with decimals: above it, 15 digits leave no room for decimals.
+const FRACTION_LIMIT: u64 = 1_000_000_000_000_000;
+/// Digits that every binary64 number keeps apart.
+const JSON_DIGITS: u32 = 15;
+/// Decimals up to which a power of ten is exact in binary64.
+const JSON_DECIMALS: u32 = 22;
+/// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
+const MAX_EXACT: u64 = 9_007_199_254_740_991;
+
+/// Parses a number with this decimal sign. `None` for other text, and for whole parts of more than
+/// 18 digits.
+///
+/// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be grouped in
+/// threes by the other sign, a blank or an apostrophe. Without groups it may have an exponent, as
+/// XML's doubles do.
+pub(super) fn parse_decimal(text: &str, point: char) -> Option<Decimal> {
+    let (is_negative, unsigned) = split_sign(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = mantissa.split_once(point).unwrap_or((mantissa, ""));
+    let (mut digits, is_grouped) = parse_whole(whole, point)?;
+    let has_sign_behind = !text.ends_with(unsigned);
+    if exponent.is_some() && (has_sign_behind || is_grouped) {
+        return None;
+    }
+    digits.push_fraction(fraction)?;
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    digits.to_decimal(is_negative, exponent.map_or(Some(0), parse_exponent)?)
 }
 
-/// The first number that is too long.
-const TOO_LONG: u64 = 1_000_000_000_000_000_000;
-/// Most decimals.
-const MAX_DECIMALS: u32 = 18;
-/// The first number with more digits than every binary64 number keeps apart.
-const NOT_KEPT: u64 = 1_000_000_000_000_000;
-/// Largest whole number that every JSON reader keeps exact (RFC 8259 §6).
-const LARGEST_EXACT: u64 = 9_007_199_254_740_991;
+/// Returns a whole number's value. `None` for numbers with decimals, and from 2^53 on.
+pub(super) fn to_integer(number: Decimal) -> Option<i64> {
+    to_minor_units(number, 0)
+}
 
-impl Decimal {
-    /// A whole number.
-    pub(super) fn whole(digits: u64) -> Option<Self> {
-        (digits < TOO_LONG).then_some(Self { is_negative: false, digits, scale: 0, is_cut: false })
+/// Returns the number in units of which 10^`exponent` make one. `None` if it has further decimals,
+/// or from 2^53 units on.
+pub(super) fn to_minor_units(number: Decimal, exponent: u32) -> Option<i64> {
+    if is_finer_than(number, exponent) {
+        return None;
+    }
+    let units = number.checked_mul(Decimal::from(10_u64.checked_pow(exponent)?))?;
+    i64::try_from(units).ok().filter(|units| units.unsigned_abs() <= MAX_EXACT)
+}
+
+/// True for numbers with more decimals than this.
+pub(super) fn is_finer_than(number: Decimal, decimals: u32) -> bool {
+    number.normalize().scale() > decimals
+}
+
+/// Converts a value from `unit`, and rounds to this many decimals, a half away from zero. `None` for
+/// a value without an equivalent: zero miles per gallon.
+pub(super) fn convert_unit(number: Decimal, unit: &Unit, places: u8) -> Option<Decimal> {
+    let (numerator, denominator) = (Decimal::from(unit.factor.0), Decimal::from(unit.factor.1));
+    let converted = if unit.is_inverse {
+        numerator.checked_div(denominator.checked_mul(number)?)?
+    } else {
+        numerator.checked_mul(number)?.checked_div(denominator)?
+    };
+    let strategy = RoundingStrategy::MidpointAwayFromZero;
+    Some(converted.round_dp_with_strategy(places.into(), strategy).normalize())
+}
+
+/// Returns the number for JSON: whole, or rounded to 15 digits, which every reader keeps. `None` if
+/// it is too large for that.
+pub(super) fn to_json_number(number: Decimal) -> Option<Number> {
+    if number.is_integer() {
+        return to_integer(number).map(Number::from);
+    }
+    if number.abs() >= Decimal::from(FRACTION_LIMIT) {
+        return None;
+    }
+    let strategy = RoundingStrategy::MidpointAwayFromZero;
+    let number = number.round_sf_with_strategy(JSON_DIGITS, strategy)?;
+    let number = number.round_dp_with_strategy(JSON_DECIMALS, strategy).normalize();
+    if number.is_integer() {
+        return to_integer(number).map(Number::from);
+    }
+    // Both operands are exact, so the quotient is the nearest double and prints as these digits.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "less than 10^15; 10^22 is 2^22 times a number of 52 bits"
+    )]
+    let (mantissa, divisor) =
+        (number.mantissa() as f64, 10_u128.checked_pow(number.scale())? as f64);
+    Number::from_f64(mantissa / divisor)
+}
+
+/// Digits of a number under way: `mantissa` / 10^`scale`.
+#[derive(Default)]
+struct Digits {
+    mantissa: i128,
+    scale: u32,
+}
+
+impl Digits {
+    /// Appends decimals. Those beyond the precision of [`Decimal`] only leave a last digit that is
+    /// not zero, so that the number never passes for one with fewer decimals.
+    fn push_fraction(&mut self, fraction: &str) -> Option<()> {
+        for c in fraction.chars() {
+            let digit = i128::from(c.to_digit(10)?);
+            if self.scale < Decimal::MAX_SCALE && self.mantissa < Decimal::MAX.mantissa() / 10 {
+                self.mantissa = self.mantissa * 10 + digit;
+                self.scale += 1;
+            } else if digit > 0 {
+                self.mantissa |= 1;
+            }
+        }
+        Some(())
     }
 
-    /// Reads a number with this decimal sign. Nothing where the text is none or longer than 18
-    /// digits.
-    ///
-    /// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be
-    /// grouped in threes by one of the other sign, a blank or an apostrophe. Without groups it may
-    /// have an exponent, as XML's doubles do.
-    pub(super) fn parse(text: &str, point: char) -> Option<Self> {
-        let (is_negative, unsigned) = sign(text);
-        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-            None => (unsigned, None),
-        };
-        let (whole, fraction) = mantissa.split_once(point).unwrap_or((mantissa, ""));
-        let mut number = Self { is_negative, digits: 0, scale: 0, is_cut: false };
-        let mut any = false;
-        let mut groups = Groups::default();
-        for c in whole.chars() {
-            match c.to_digit(10) {
-                Some(digit) => {
-                    number.digits = number.digits * 10 + u64::from(digit);
-                    groups.size += 1;
-                    any = true;
-                }
-                None => groups.separate(c, point, number.digits)?,
-            }
-            if number.digits >= TOO_LONG {
+    /// Returns the number times a power of ten. `None` if the whole part is too long.
+    fn to_decimal(mut self, is_negative: bool, exponent: i32) -> Option<Decimal> {
+        let mut scale = i32::try_from(self.scale).ok()?.checked_sub(exponent)?;
+        while scale < 0 {
+            self.mantissa *= 10;
+            scale += 1;
+            if self.mantissa >= WHOLE_LIMIT {
                 return None;
             }
-        }
-        let is_behind = !text.ends_with(unsigned);
-        if !groups.are_whole() || exponent.is_some() && (is_behind || groups.separator.is_some()) {
-            return None;
-        }
-        for c in fraction.chars() {
-            let digit = u64::from(c.to_digit(10)?);
-            any = true;
-            if number.scale < MAX_DECIMALS && number.digits < TOO_LONG / 10 {
-                number.digits = number.digits * 10 + digit;
-                number.scale += 1;
-            } else {
-                number.is_cut |= digit > 0;
+            if self.mantissa == 0 {
+                scale = 0;
             }
         }
-        if !any {
-            return None;
+        let mut scale = u32::try_from(scale).ok()?;
+        while scale > Decimal::MAX_SCALE {
+            let is_cut = self.mantissa % 10 > 0;
+            self.mantissa = self.mantissa / 10 | i128::from(is_cut);
+            scale -= 1;
         }
-        match exponent {
-            Some(exponent) => number.shifted(exponent),
-            None => Some(number.normal()),
-        }
-    }
-
-    /// The number times a power of ten.
-    fn shifted(mut self, exponent: &str) -> Option<Self> {
-        let (is_negative, size) = sign(exponent);
-        let is_plain =
-            !size.is_empty() && size.len() <= 3 && size.bytes().all(|byte| byte.is_ascii_digit());
-        let size: u32 = size.parse().ok().filter(|_| is_plain)?;
-        for _ in 0..size.min(2 * MAX_DECIMALS) {
-            if is_negative && self.scale < MAX_DECIMALS {
-                self.scale += 1;
-            } else if is_negative {
-                self.is_cut |= !self.digits.is_multiple_of(10);
-                self.digits /= 10;
-            } else if self.scale > 0 {
-                self.scale -= 1;
-            } else {
-                self.digits *= 10;
-                if self.digits >= TOO_LONG {
-                    return None;
-                }
-            }
-        }
-        Some(self.normal())
-    }
-
-    /// Without zeros at the end of the decimals.
-    fn normal(mut self) -> Self {
-        while self.scale > 0 && self.digits.is_multiple_of(10) {
-            self.digits /= 10;
-            self.scale -= 1;
-        }
-        self
-    }
-
-    /// The whole number that it is.
-    pub(super) fn integer(self) -> Option<i64> {
-        self.minor_units(0)
-    }
-
-    /// The number in units of which 10^`exponent` make one. Nothing where it has further decimals,
-    /// or is too large.
-    pub(super) fn minor_units(self, exponent: u32) -> Option<i64> {
-        let factor = 10_u64.checked_pow(exponent.checked_sub(self.scale)?)?;
-        let units = self
-            .digits
-            .checked_mul(factor)
-            .filter(|units| *units <= LARGEST_EXACT && !self.is_cut)?;
-        let units = i64::try_from(units).ok()?;
-        Some(if self.is_negative { -units } else { units })
-    }
-
-    /// Whether it has more decimals than this.
-    pub(super) fn is_finer_than(self, decimals: u32) -> bool {
-        self.is_cut || self.scale > decimals
-    }
-
-    /// The value in the unit that another is converted to, rounded to this many decimals, a half
-    /// away from zero. Nothing where it has none: miles a gallon of a car that goes none.
-    pub(super) fn converted(self, unit: &Unit, places: u8) -> Option<Self> {
-        let (numerator, denominator) = (u128::from(unit.factor.0), u128::from(unit.factor.1));
-        let (digits, scale) = (u128::from(self.digits), 10_u128.checked_pow(self.scale)?);
-        let (over, under) = if unit.is_inverse { (scale, digits) } else { (digits, scale) };
-        let over = numerator.checked_mul(over)?.checked_mul(10_u128.checked_pow(places.into())?)?;
-        let under = denominator.checked_mul(under)?;
-        let mut digits = over.checked_div(under)?;
-        let rest = over - digits * under;
-        digits += u128::from(rest >= under - rest);
-        let digits = u64::try_from(digits).ok().filter(|digits| *digits < TOO_LONG)?;
-        Some(Self { digits, scale: places.into(), is_cut: false, ..self }.normal())
-    }
-
-    /// As a number of JSON: whole, or with up to 15 digits, which every reader keeps. Nothing where
-    /// it is too large.
-    pub(super) fn number(mut self) -> Option<Number> {
-        if self.digits >= NOT_KEPT && self.scale > 0 {
-            let surplus = self.digits.ilog10() - 14;
-            let divisor = 10_u64.pow(surplus.min(18));
-            self.digits = (self.digits + divisor / 2) / divisor;
-            self.scale = self.scale.checked_sub(surplus)?;
-            self = self.normal();
-        }
-        if self.scale == 0 {
-            return Self { is_cut: false, ..self }.integer().map(Number::from);
-        }
-        // Both are exact, so the quotient is the nearest there is, and prints as these digits.
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "less than 10^15, and 10^18 is 2^18 times a number of 42 bits"
-        )]
-        let (digits, divisor) = (self.digits as f64, 10_u64.pow(self.scale.min(18)) as f64);
-        Number::from_f64(if self.is_negative { -digits / divisor } else { digits / divisor })
+        let mantissa = if is_negative { -self.mantissa } else { self.mantissa };
+        let number = Decimal::try_from_i128_with_scale(mantissa, scale).ok()?.normalize();
+        let limit = Decimal::try_from_i128_with_scale(WHOLE_LIMIT, 0).ok()?;
+        (number.abs() < limit).then_some(number)
     }
 }
 
-/// Takes the sign from a number, before or behind it. U+2212 is the minus that Unicode's locales
-/// write.
-fn sign(text: &str) -> (bool, &str) {
+/// Parses the whole part, and tells if it is grouped.
+fn parse_whole(whole: &str, point: char) -> Option<(Digits, bool)> {
+    let mut digits = Digits::default();
+    let mut groups = Groups::default();
+    for c in whole.chars() {
+        match c.to_digit(10) {
+            Some(digit) => {
+                digits.mantissa = digits.mantissa * 10 + i128::from(digit);
+                groups.size += 1;
+            }
+            None => groups.end_group(c, point, digits.mantissa)?,
+        }
+        if digits.mantissa >= WHOLE_LIMIT {
+            return None;
+        }
+    }
+    groups.are_complete().then_some((digits, groups.separator.is_some()))
+}
+
+/// Parses an exponent of up to three digits.
+fn parse_exponent(exponent: &str) -> Option<i32> {
+    let (is_negative, digits) = split_sign(exponent);
+    let is_plain =
+        matches!(digits.len(), 1..=3) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let size: i32 = digits.parse().ok().filter(|_| is_plain)?;
+    Some(if is_negative { -size } else { size })
+}
+
+/// Splits the sign from a number, before or behind it, and tells if it is a minus. U+2212 is the
+/// minus of Unicode's locales.
+fn split_sign(text: &str) -> (bool, &str) {
     let minus = ['-', '\u{2212}'];
     if let Some(rest) = text.strip_prefix(minus) {
         return (true, rest);
@@ -194,7 +195,7 @@ fn sign(text: &str) -> (bool, &str) {
     }
 }
 
-/// How the whole part is grouped.
+/// Grouping of a whole part.
 #[derive(Default)]
 struct Groups {
     separator: Option<char>,
@@ -203,8 +204,9 @@ struct Groups {
 }
 
 impl Groups {
-    /// Ends a group. Nothing where it is none: `1.5` with a decimal comma is not fifteen.
-    fn separate(&mut self, c: char, point: char, before: u64) -> Option<()> {
+    /// Ends a group. `None` if it cannot end here: `1.5` with a decimal comma is not fifteen.
+    /// `before` is the number up to here.
+    fn end_group(&mut self, c: char, point: char, before: i128) -> Option<()> {
         let can_separate = match c {
             '.' | ',' => c != point,
             ' ' | '\'' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\u{2019}' => true,
@@ -212,9 +214,9 @@ impl Groups {
         };
         let is_first = self.separator.is_none();
         // No group starts with a zero.
-        let least = 10_u64.pow(self.size.clamp(1, 3) - 1);
-        let ends = if is_first { self.size <= 3 && before >= least } else { self.size == 3 };
-        if !can_separate || !ends || !is_first && self.separator != Some(c) {
+        let min = 10_i128.pow(self.size.clamp(1, 3) - 1);
+        let is_end = if is_first { self.size <= 3 && before >= min } else { self.size == 3 };
+        if !can_separate || !is_end || !is_first && self.separator != Some(c) {
             return None;
         }
         self.separator = Some(c);
@@ -222,7 +224,7 @@ impl Groups {
         Some(())
     }
 
-    fn are_whole(&self) -> bool {
+    fn are_complete(&self) -> bool {
         self.separator.is_none() || self.size == 3
     }
 }
@@ -235,7 +237,7 @@ mod tests {
 
     fn check(text: &str, point: char, expect: Option<&str>) {
         let found =
-            Decimal::parse(text, point).and_then(Decimal::number).map(|number| number.to_string());
+            parse_decimal(text, point).and_then(to_json_number).map(|number| number.to_string());
         assert_eq!(found.as_deref(), expect, "{text:?} with {point:?}");
     }
 
@@ -338,7 +340,7 @@ mod tests {
     #[test]
     fn ok_minor_units_or_nothing() {
         let minor = |text: &str, exponent| {
-            Decimal::parse(text, '.').and_then(|number| number.minor_units(exponent))
+            parse_decimal(text, '.').and_then(|number| to_minor_units(number, exponent))
         };
         assert_eq!(minor("19.99", 2), Some(1999));
         assert_eq!(minor("19.9900", 2), Some(1999));
@@ -356,7 +358,7 @@ mod tests {
         number as f64
     }
 
-    /// The factors back.
+    /// The unit of the way back.
     fn back(unit: &Unit) -> Unit {
         let (numerator, denominator) = unit.factor;
         Unit {
@@ -394,8 +396,8 @@ mod tests {
                 .and_then(|family| family.unit(word))
                 .expect("a unit");
             let places = crate::market::unit_family(target).expect("a family").places;
-            let found = Decimal::parse(text, '.')
-                .and_then(|number| number.converted(unit, places)?.number());
+            let found = parse_decimal(text, '.')
+                .and_then(|number| to_json_number(convert_unit(number, unit, places)?));
             assert_eq!(
                 found.map(|number| number.to_string()).as_deref(),
                 Some(expect),
@@ -405,19 +407,19 @@ mod tests {
         let mpg = crate::market::unit_family("l/100km")
             .and_then(|family| family.unit("mpg_us"))
             .expect("a unit");
-        assert_eq!(Decimal::whole(0).and_then(|zero| zero.converted(mpg, 1)), None);
+        assert_eq!(convert_unit(Decimal::ZERO, mpg, 1), None);
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "[-+−]?[0-9., '\u{202f}]{0,30}([eE][-+]?[0-9]{0,4})?[-+]?|\\PC{0,20}", point in "[.,]") {
             let point = point.chars().next().unwrap_or('.');
-            if let Some(number) = Decimal::parse(&text, point) {
-                let _ = number.number();
-                let _ = number.minor_units(4);
+            if let Some(number) = parse_decimal(&text, point) {
+                let _ = to_json_number(number);
+                let _ = to_minor_units(number, 4);
                 for family in unit_families() {
                     for unit in family.units {
-                        let _ = number.converted(unit, family.places).map(Decimal::number);
+                        let _ = convert_unit(number, unit, family.places).map(to_json_number);
                     }
                 }
             }
@@ -425,23 +427,22 @@ mod tests {
 
         #[test]
         fn ok_every_whole_number(value in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
-            prop_assert_eq!(Decimal::parse(&value.to_string(), '.').and_then(Decimal::integer), Some(value));
+            prop_assert_eq!(parse_decimal(&value.to_string(), '.').and_then(to_integer), Some(value));
         }
 
         #[test]
         fn ok_print_and_parse(digits in 0_u64..1_000_000_000_000_000, decimals in 0_usize..16, comma: bool) {
-            // What is printed of a number is the text that it was read from, without zeros at its
-            // end.
+            // A number prints as the text that it was parsed from, without trailing zeros.
             let padded = format!("{digits:016}");
             let (whole, fraction) = padded.split_at(padded.len() - decimals);
             let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
             let whole = if whole.is_empty() { "0" } else { whole };
             let plain = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
             let (text, point) = if comma { (plain.replace('.', ","), ',') } else { (plain.clone(), '.') };
-            let number = Decimal::parse(&text, point).and_then(Decimal::number).expect("a number");
+            let number = parse_decimal(&text, point).and_then(to_json_number).expect("a number");
             prop_assert_eq!(number.as_f64(), plain.parse::<f64>().ok());
-            let again = Decimal::parse(&number.to_string(), '.');
-            prop_assert_eq!(again, Decimal::parse(&plain, '.'));
+            let again = parse_decimal(&number.to_string(), '.');
+            prop_assert_eq!(again, parse_decimal(&plain, '.'));
         }
 
         #[test]
@@ -450,20 +451,21 @@ mod tests {
             let size = units.unsigned_abs();
             let fraction = if exponent == 0 { String::new() } else { format!(".{:0width$}", size % scale, width = exponent as usize) };
             let text = format!("{}{}{fraction}", if units < 0 { "-" } else { "" }, size / scale);
-            prop_assert_eq!(Decimal::parse(&text, '.').and_then(|number| number.minor_units(exponent)), Some(units));
+            prop_assert_eq!(parse_decimal(&text, '.').and_then(|number| to_minor_units(number, exponent)), Some(units));
         }
 
         #[test]
         fn ok_units_round_trip(tenths in 1_u64..10_000_000, family in 0..unit_families().len(), unit in 0_usize..10) {
-            // There and back again differs by no more than what rounding to the field's decimals
-            // can change.
+            // A conversion there and back differs by no more than the rounding to the field's
+            // decimals.
             let family = &unit_families()[family];
             let Some(unit) = family.units.get(unit) else { return Ok(()) };
-            let stated = Decimal::parse(&format!("{}.{}", tenths / 10, tenths % 10), '.').expect("a number");
-            let there = stated.converted(unit, family.places).expect("a value");
-            prop_assume!(there.digits > 0);
-            let back = there.converted(&back(unit), 6).expect("a value");
-            let value = |number: Decimal| float(number.digits) / 10_f64.powi(number.scale.cast_signed());
+            let stated = parse_decimal(&format!("{}.{}", tenths / 10, tenths % 10), '.').expect("a number");
+            let there = convert_unit(stated, unit, family.places).expect("a value");
+            prop_assume!(!there.is_zero());
+            let back = convert_unit(there, &back(unit), 6).expect("a value");
+            #[expect(clippy::cast_precision_loss, reason = "compared with slack")]
+            let value = |number: Decimal| number.mantissa() as f64 / 10_f64.powi(number.scale().cast_signed());
             let half = 0.5 / 10_f64.powi(family.places.into());
             let factor = float(unit.factor.0) / float(unit.factor.1);
             let (least, most) = if unit.is_inverse {
@@ -475,6 +477,26 @@ mod tests {
             let slack = value(stated) * 1e-9 + 1e-6;
             prop_assert!(least - slack <= value(stated) && value(stated) <= most + slack, "{stated:?} {unit:?} {there:?}");
             prop_assert!(least - slack <= value(back) && value(back) <= most + slack, "{back:?} {unit:?} {there:?}");
+        }
+
+        #[test]
+        fn ok_conversions_round_the_exact_fraction_once(
+            digits in 0_u64..1_000_000_000_000, scale in 0_u32..7,
+            family in 0..unit_families().len(), unit in 0_usize..10,
+        ) {
+            let family = &unit_families()[family];
+            let Some(unit) = family.units.get(unit) else { return Ok(()) };
+            let stated = Decimal::from_i128_with_scale(digits.into(), scale);
+            let (numerator, denominator) = (u128::from(unit.factor.0), u128::from(unit.factor.1));
+            let (digits, power) = (u128::from(digits), 10_u128.pow(scale));
+            let (over, under) = if unit.is_inverse { (power, digits) } else { (digits, power) };
+            let (over, under) = (numerator * over * 10_u128.pow(family.places.into()), denominator * under);
+            let exact = over.checked_div(under).map(|whole| {
+                let rest = over - whole * under;
+                let rounded = whole + u128::from(rest >= under - rest);
+                Decimal::from_i128_with_scale(i128::try_from(rounded).expect("small"), family.places.into())
+            });
+            prop_assert_eq!(convert_unit(stated, unit, family.places), exact.map(|exact| exact.normalize()));
         }
     }
 }

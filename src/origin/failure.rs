@@ -1,5 +1,4 @@
-//! Why an origin gave nothing usable: a coarse token for callers (RFC 9209), a precise cause for
-//! operators.
+//! Failures of origins: a coarse token for callers (RFC 9209), a precise cause for operators.
 
 use super::request::RequestError;
 use super::retry_after;
@@ -8,15 +7,15 @@ use crate::ports::{OriginHttpError, Timestamp};
 /// The RFC 9209 error types that documents and `Proxy-Status` use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorToken {
-    /// No whole answer in time.
+    /// No complete response in time.
     HttpResponseTimeout,
-    /// No connection, or it broke.
+    /// No connection, or a broken one.
     ConnectionRefused,
-    /// An answer that does not parse or does not satisfy the mapping.
+    /// A response that does not parse or does not satisfy the mapping.
     HttpProtocolError,
-    /// The origin says that it cannot now, or is being left alone.
+    /// The origin is unavailable, or its circuit breaker is open.
     DestinationUnavailable,
-    /// Kerbside's own limit of calls.
+    /// Kerbside's own limit of concurrent calls.
     ConnectionLimitReached,
 }
 
@@ -29,12 +28,12 @@ impl ErrorToken {
         Self::ConnectionLimitReached,
     ];
 
-    /// The token of a name.
+    /// Parses a registered name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|token| token.as_str() == name)
     }
 
-    /// The token as RFC 9209 registers it.
+    /// Returns the name that RFC 9209 registers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HttpResponseTimeout => "http_response_timeout",
@@ -46,44 +45,44 @@ impl ErrorToken {
     }
 }
 
-/// A failed call or mapping. Holds no value of any answer.
+/// A failed call or mapping. Holds no value of any response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// For documents and `Proxy-Status`.
+    /// Error type for documents and `Proxy-Status`.
     pub token: ErrorToken,
-    /// For operators, in words of the code.
+    /// Cause for operators, a text of the code.
     pub cause: &'static str,
-    /// The status, where there was an answer.
+    /// HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// Seconds that the origin asked to be left alone.
+    /// Seconds of the origin's `Retry-After`, 0 to 3600.
     pub retry_after_s: Option<u32>,
-    /// The secret that is missing, or the pointer that failed.
+    /// Name of the missing secret, or pointer to the value that failed.
     pub place: Option<String>,
 }
 
-/// The cause of an answer that broke off.
+/// Cause of an incomplete response.
 const BROKE_OFF: &str = "the answer broke off";
 
 impl Failure {
-    /// A failure without further detail.
+    /// Makes a failure without further detail.
     pub const fn new(token: ErrorToken, cause: &'static str) -> Self {
         Self { token, cause, status: None, retry_after_s: None, place: None }
     }
 
-    /// Whether the connection was not made, or broke.
-    pub fn broke_off(&self) -> bool {
+    /// True if the connection was not made, or broke.
+    pub fn is_connection_error(&self) -> bool {
         self.token == ErrorToken::ConnectionRefused || self.cause == BROKE_OFF
     }
 
-    /// Takes a `Retry-After` that is a date.
-    pub(super) fn with_date(mut self, retry_after: Option<&str>, now: Timestamp) -> Self {
+    /// Adds the delay of a `Retry-After` that is a date.
+    pub(super) fn with_retry_date(mut self, retry_after: Option<&str>, now: Timestamp) -> Self {
         if matches!(self.status, Some(429 | 503)) && self.retry_after_s.is_none() {
             self.retry_after_s = retry_after.and_then(|text| retry_after::seconds_until(text, now));
         }
         self
     }
 
-    /// An answer that cannot be used.
+    /// Makes a failure for a response that cannot be used.
     pub(super) const fn protocol(cause: &'static str, status: u16) -> Self {
         Self {
             token: ErrorToken::HttpProtocolError,
@@ -94,7 +93,8 @@ impl Failure {
         }
     }
 
-    pub(super) fn of_http(error: OriginHttpError) -> Self {
+    /// Makes the failure for a request without a response.
+    pub(super) fn from_http(error: OriginHttpError) -> Self {
         match error {
             OriginHttpError::Timeout => {
                 Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
@@ -112,7 +112,8 @@ impl Failure {
         }
     }
 
-    pub(super) fn of_request(error: &RequestError) -> Self {
+    /// Makes the failure for a request that could not be built.
+    pub(super) fn from_request(error: &RequestError) -> Self {
         let (cause, place) = match error {
             RequestError::Secret { name } => ("a secret is not set", Some(name.to_string())),
             RequestError::SecretShape { name } => {

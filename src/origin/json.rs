@@ -1,8 +1,8 @@
-//! JSON answers to one tree (RFC 8259), stricter than a parser must be: no key twice, a limit on
+//! Parses JSON responses (RFC 8259), stricter than the standard: no duplicate keys, a limit on
 //! values.
 //!
-//! Which of two members of the same name counts differs between parsers (RFC 8259 §4), so an answer
-//! that has one says nothing.
+//! Parsers disagree on which of two members of the same name counts (RFC 8259 §4), so a response
+//! with duplicate keys is an error.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,22 +10,22 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Values of one answer: each takes some 30 bytes and more, and an isolate has 128 MB.
+/// Most values of one response: each takes 30 bytes or more, and an isolate has 128 MB.
 const MAX_VALUES: u32 = 200_000;
 
-/// Why a text is no tree.
+/// Text that does not parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// It ends inside a value.
+    /// The text ends inside a value.
     #[error("JSON that ends too early")]
     End,
-    /// A name twice in one object.
+    /// The same name twice in one object.
     #[error("JSON with a key twice")]
-    Twice,
+    DuplicateKey,
     /// More than 200 000 values.
     #[error("JSON of too many values")]
     Values,
-    /// XML or a page.
+    /// XML or an HTML page.
     #[error("markup instead of JSON")]
     Markup,
     /// Not JSON, nested deeper than 127, or more than one document.
@@ -33,16 +33,17 @@ pub enum JsonError {
     Malformed,
 }
 
-/// Reads a document.
+/// Parses a document into a tree.
 ///
 /// # Errors
-/// [`JsonError`] by what is wrong with it.
-pub fn tree(text: &str) -> Result<Value, JsonError> {
-    let state = State { left: Cell::new(MAX_VALUES), twice: Cell::new(false) };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Seed(&state).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(|error| match error.classify() {
-        _ if state.twice.get() => JsonError::Twice,
+/// [`JsonError`] with the cause.
+pub fn parse_json(text: &str) -> Result<Value, JsonError> {
+    let state = ParseState { left: Cell::new(MAX_VALUES), is_duplicate: Cell::new(false) };
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let parsed =
+        ValueSeed(&state).deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    parsed.map_err(|error| match error.classify() {
+        _ if state.is_duplicate.get() => JsonError::DuplicateKey,
         _ if state.left.get() == 0 => JsonError::Values,
         _ if text.trim_start().starts_with('<') => JsonError::Markup,
         serde_json::error::Category::Eof => JsonError::End,
@@ -50,15 +51,17 @@ pub fn tree(text: &str) -> Result<Value, JsonError> {
     })
 }
 
-struct State {
+struct ParseState {
+    /// Values until the limit.
     left: Cell<u32>,
-    twice: Cell<bool>,
+    is_duplicate: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
-struct Seed<'s>(&'s State);
+struct ValueSeed<'s>(&'s ParseState);
 
-impl Seed<'_> {
+impl ValueSeed<'_> {
+    /// Counts a value against the limit.
     fn count<T, E: Error>(self, value: T) -> Result<T, E> {
         let left = self.0.left.get().saturating_sub(1);
         self.0.left.set(left);
@@ -66,14 +69,14 @@ impl Seed<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,7 +120,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(self)?;
             if object.insert(name, value).is_some() {
-                self.0.twice.set(true);
+                self.0.is_duplicate.set(true);
                 return Err(A::Error::custom("a key twice"));
             }
         }
@@ -141,15 +144,15 @@ mod tests {
             ("18446744073709551615", json!(u64::MAX)),
             ("{\"a\": {\"b\": 1}, \"b\": 1}", json!({"a": {"b": 1}, "b": 1})),
         ] {
-            assert_eq!(tree(text), Ok(value));
+            assert_eq!(parse_json(text), Ok(value));
         }
     }
 
     #[test]
     fn err_hostile() {
         for (text, error) in [
-            ("{\"a\": 1, \"a\": 1}", JsonError::Twice),
-            ("[{\"a\": 1, \"\\u0061\": 2}]", JsonError::Twice),
+            ("{\"a\": 1, \"a\": 1}", JsonError::DuplicateKey),
+            ("[{\"a\": 1, \"\\u0061\": 2}]", JsonError::DuplicateKey),
             ("{\"a\": ", JsonError::End),
             ("", JsonError::End),
             ("<html>", JsonError::Markup),
@@ -162,16 +165,16 @@ mod tests {
             ("{'a': 1}", JsonError::Malformed),
             ("[1,]", JsonError::Malformed),
         ] {
-            assert_eq!(tree(text), Err(error), "{text}");
+            assert_eq!(parse_json(text), Err(error), "{text}");
         }
-        assert_eq!(tree(&"[".repeat(1_000_000)), Err(JsonError::Malformed));
-        assert_eq!(tree(&format!("[{}0]", "0,".repeat(200_000))), Err(JsonError::Values));
+        assert_eq!(parse_json(&"[".repeat(1_000_000)), Err(JsonError::Malformed));
+        assert_eq!(parse_json(&format!("[{}0]", "0,".repeat(200_000))), Err(JsonError::Values));
     }
 
     proptest! {
         #[test]
-        fn reads_as_serde_does(text in "[\\[\\]{}\":,0-9a-c.eE+-]{0,24}|\\PC{0,20}") {
-            if let Ok(value) = tree(&text) {
+        fn parses_as_serde_does(text in "[\\[\\]{}\":,0-9a-c.eE+-]{0,24}|\\PC{0,20}") {
+            if let Ok(value) = parse_json(&text) {
                 prop_assert_eq!(serde_json::from_str::<Value>(&text).ok(), Some(value));
             }
         }

@@ -1,94 +1,101 @@
-//! One leaf of a mapping on one element of a tree: where its value is looked for. What is found
-//! goes to `convert`.
+//! Reads one leaf of a mapping from an element of a tree: finds its value and converts it
+//! (`convert`).
 
 use serde_json::Value;
 
+use super::condition::matches;
 use super::convert::convert;
-use super::scalar::hold;
+use super::scalar::small_object;
 use crate::market::{Kind, Leaf, Pointer};
 
-/// What holds for all leaves of one facet.
+/// Context that all leaves of one facet share.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'m> {
-    /// ISO 4217, of sums that state none.
+pub(super) struct MappingContext<'m> {
+    /// ISO 4217 code of the market, for sums that state none.
     pub(super) currency: &'m str,
-    /// Whether the tree was XML, where a list of one text is that text.
+    /// True for trees of XML, where a list of one text is that text.
     pub(super) is_xml: bool,
 }
 
-/// What a leaf came to.
+/// The value of a leaf.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Read {
+pub(super) enum LeafValue {
     /// The origin states it.
     Stated(Value),
     /// The market file states it: no sign that the origin knows anything.
     Constant(Value),
-    /// Nobody does.
-    Nothing,
+    /// Neither states it.
+    NotStated,
 }
 
-/// A value that does not fit. Holds no value of the answer.
+/// A value that does not fit its field. Holds no value of the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Misfit {
-    /// Where, from the element on.
+pub(super) struct TypeMismatch {
+    /// Pointer to the value, relative to the element.
     pub(super) place: String,
-    /// What kind of value stands there.
+    /// Description of the type found.
     pub(super) cause: &'static str,
 }
 
-/// Reads one leaf. Of alternatives the first that is there counts: one that is there and wrong is
-/// not passed over.
-pub(super) fn read(
+/// Reads one leaf. Of alternatives the first stated one counts; a stated one of a wrong type is an
+/// error, never skipped.
+///
+/// # Errors
+/// [`TypeMismatch`] for a value that the leaf's conversion refuses.
+pub(super) fn read_leaf(
     leaf: &Leaf,
     kind: Kind,
     element: &Value,
-    around: Surroundings<'_>,
-) -> Result<Read, Misfit> {
+    context: MappingContext<'_>,
+) -> Result<LeafValue, TypeMismatch> {
     if let Some(constant) = &leaf.constant {
-        return Ok(Read::Constant(in_kind(kind, constant.clone())));
+        return Ok(LeafValue::Constant(with_unit(kind, constant.clone())));
     }
     for alternative in &leaf.first_of {
-        match read(alternative, kind, element, around)? {
-            Read::Nothing => {}
+        match read_leaf(alternative, kind, element, context)? {
+            LeafValue::NotStated => {}
             found => return Ok(found),
         }
     }
-    let Some((element, index)) = chosen(leaf, element, around)? else { return Ok(Read::Nothing) };
+    let Some((element, index)) = select_element(leaf, element, context)? else {
+        return Ok(LeafValue::NotStated);
+    };
     let found = match (&leaf.at, &leaf.each) {
         (Some(at), _) => at.find(element),
         (None, each) => each.as_ref().map(|_| element),
     };
-    let Some(found) = found else { return Ok(Read::Nothing) };
+    let Some(found) = found else { return Ok(LeafValue::NotStated) };
     let currency = leaf.currency_at.as_ref().and_then(|at| at.find(element));
-    match convert(leaf, kind, found, currency, around.currency) {
-        Ok(Some(value)) => Ok(Read::Stated(in_kind(kind, value))),
-        Ok(None) => Ok(Read::Nothing),
-        Err(wrong) => Err(Misfit {
-            place: place(leaf.each.as_ref(), index, leaf.at.as_ref()),
+    match convert(leaf, kind, found, currency, context.currency) {
+        Ok(Some(value)) => Ok(LeafValue::Stated(with_unit(kind, value))),
+        Ok(None) => Ok(LeafValue::NotStated),
+        Err(wrong) => Err(TypeMismatch {
+            place: join_pointers(leaf.each.as_ref(), index, leaf.at.as_ref()),
             cause: wrong.found,
         }),
     }
 }
 
-/// The element that a leaf's `each` and `when` choose, and its number where there are several.
-fn chosen<'t>(
+/// Selects the element of a leaf's `each` and `when`, with its index in the list. The index is `None`
+/// if there is no list.
+fn select_element<'t>(
     leaf: &Leaf,
     element: &'t Value,
-    around: Surroundings<'_>,
-) -> Result<Option<(&'t Value, Option<usize>)>, Misfit> {
+    context: MappingContext<'_>,
+) -> Result<Option<(&'t Value, Option<usize>)>, TypeMismatch> {
     let Some(each) = &leaf.each else {
-        return Ok(hold(&leaf.when, element).then_some((element, None)));
+        return Ok(matches(&leaf.when, element).then_some((element, None)));
     };
     let Some(list) = each.walk(element) else { return Ok(None) };
-    let items = elements(list, around.is_xml)
-        .ok_or_else(|| Misfit { place: each.as_str().to_owned(), cause: "no list" })?;
-    let found = items.iter().enumerate().find(|(_, item)| hold(&leaf.when, item));
+    let items = list_elements(list, context.is_xml)
+        .ok_or_else(|| TypeMismatch { place: each.as_str().to_owned(), cause: "no list" })?;
+    let found = items.iter().enumerate().find(|(_, item)| matches(&leaf.when, item));
     Ok(found.map(|(index, item)| (item, list.is_array().then_some(index))))
 }
 
-/// The elements of a list. One element counts as a list of one, `null` and empty text as none.
-/// Nothing where it is no list.
-pub(super) fn elements(list: &Value, is_xml: bool) -> Option<&[Value]> {
+/// Returns the elements of a list. One object counts as a list of one, `null` and empty text as an
+/// empty list. `None` for other values.
+pub(super) fn list_elements(list: &Value, is_xml: bool) -> Option<&[Value]> {
     match list {
         Value::Array(items) => Some(items),
         Value::Null => Some(&[]),
@@ -99,28 +106,27 @@ pub(super) fn elements(list: &Value, is_xml: bool) -> Option<&[Value]> {
     }
 }
 
-/// Where a value stands: the list, the element's number in it, the pointer in the element.
-pub(super) fn place(each: Option<&Pointer>, index: Option<usize>, at: Option<&Pointer>) -> String {
-    let mut place = each.map_or("", Pointer::as_str).to_owned();
+/// Joins the pointer of a list, an element's index in it, and the pointer inside of the element.
+pub(super) fn join_pointers(
+    each: Option<&Pointer>,
+    index: Option<usize>,
+    at: Option<&Pointer>,
+) -> String {
+    let mut joined = each.map_or("", Pointer::as_str).to_owned();
     if let Some(index) = index {
-        place.push('/');
-        place.push_str(&index.to_string());
+        joined.push('/');
+        joined.push_str(&index.to_string());
     }
-    place.push_str(at.map_or("", Pointer::as_str));
-    place
+    joined.push_str(at.map_or("", Pointer::as_str));
+    joined
 }
 
-/// A value as its field wants it: a quantity with its unit.
-fn in_kind(kind: Kind, value: Value) -> Value {
+/// Makes a quantity an object of value and unit.
+fn with_unit(kind: Kind, value: Value) -> Value {
     match kind {
         Kind::Quantity(unit) => {
-            object([("value", value), ("unit", Value::String(unit.to_owned()))])
+            small_object([("value", value), ("unit", Value::String(unit.to_owned()))])
         }
         _ => value,
     }
-}
-
-/// A small object.
-pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -1,22 +1,24 @@
-//! From an answer's tree to a facet, by the market's mapping.
+//! Maps a response's tree to a facet, by the market's mapping.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::leaf::{self, Misfit, Read, Surroundings, elements, object, place};
-use super::scalar::{about, hold};
-use super::speaks_xml;
-use crate::market::{FacetName, Field, Leaf, Market, Pointer, Shape, shape};
+use super::condition::{matches, with_vin};
+use super::leaf::{
+    LeafValue, MappingContext, TypeMismatch, join_pointers, list_elements, read_leaf,
+};
+use super::scalar::small_object;
+use crate::market::{FacetName, Field, Leaf, Market, Match, Pointer, Protocol, Shape, shape};
 use crate::vehicle::{Vin, typed};
 
-/// What a mapping came to.
+/// The result of a mapping.
 #[derive(Clone, PartialEq)]
 pub enum Mapped {
     /// The facet's value, checked against its type.
     Present(Value),
-    /// The answer holds nothing of this facet.
+    /// The response states nothing of this facet.
     Absent,
 }
 
@@ -27,24 +29,28 @@ impl fmt::Debug for Mapped {
     }
 }
 
-/// Why an answer is no facet. For operators: names places and kinds, never a value.
+/// A response that does not satisfy the mapping. For operators: holds places and causes, never a
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{facet}: {cause} at {pointer:?}")]
 pub struct MappingError {
     /// The facet.
     pub facet: FacetName,
-    /// Where in the answer; empty for the whole.
+    /// Pointer into the response; empty for the whole.
     pub pointer: String,
-    /// What is wrong.
+    /// Cause.
     pub cause: &'static str,
 }
 
-/// Maps the tree of an origin's answer to one facet.
+const GOES_ON: &str = "the list goes on in another page";
+const LACKS_REQUIRED: &str = "a required field is missing";
+
+/// Maps the tree of an origin's response to one facet.
 ///
 /// # Errors
-/// [`MappingError`] where a value is of the wrong kind, a required one is missing, or the answer is
-/// about another car.
-pub fn map(
+/// [`MappingError`] for a value of a wrong type, a missing required one, and a response about
+/// another car.
+pub fn map_facet(
     market: &Market,
     facet: FacetName,
     tree: &Value,
@@ -54,84 +60,161 @@ pub fn map(
     let missing = || fail(String::new(), "the market does not describe the facet");
     let description = market.facets.get(&facet).ok_or_else(missing)?;
     let origin = market.origins.get(&description.origin).ok_or_else(missing)?;
-    let around = Surroundings { currency: &market.currency, is_xml: speaks_xml(origin) };
+    let is_xml = origin.protocol == Protocol::Soap;
     let each = description.each.as_ref();
     let shape = shape(facet);
-    let leaves = leaves(&description.map, shape.fields(each.is_some()));
-    let (items, is_numbered) = match each {
-        Some(each) => list(each, tree, around.is_xml)
-            .ok_or_else(|| fail(each.as_str().to_owned(), "no list"))?,
-        None => (std::slice::from_ref(tree), false),
+    let mapper = Mapper {
+        each,
+        when: with_vin(&description.when, vin),
+        leaves: mapped_leaves(&description.map, shape.fields(each.is_some())),
+        context: MappingContext { currency: &market.currency, is_xml },
     };
-    let goes_on = || each.filter(|each| goes_on(each, tree)).map(|each| each.as_str().to_owned());
-    let read = |index: usize, element: &Value| {
-        let index = is_numbered.then_some(index);
-        let record = record(&leaves, element, around);
-        record.map_err(|misfit| fail(place(each, index, None) + &misfit.place, misfit.cause))
+    let value = if let (Shape::List { .. }, Some(each)) = (shape, each) {
+        Some(mapper.map_list(each, tree))
+    } else {
+        let vin = (facet == FacetName::Identity).then_some(vin);
+        mapper.map_record(tree, description.required, vin).transpose()
     };
-    let when = about(&description.when, vin);
-    let mut counted = items.iter().enumerate().filter(|(_, element)| hold(&when, element));
-    let value = if let (Shape::List { .. }, true) = (shape, each.is_some()) {
-        if let Some(list) = goes_on() {
-            return Err(fail(list, "the list goes on in another page"));
+    let Some(value) = value else { return Ok(Mapped::Absent) };
+    let value = value.map_err(|mismatch| fail(mismatch.place, mismatch.cause))?;
+    typed(facet, value)
+        .map(Mapped::Present)
+        .map_err(|error| fail(mapper.pointer_to(error.field()), error.cause()))
+}
+
+/// One facet's mapping.
+struct Mapper<'m> {
+    each: Option<&'m Pointer>,
+    when: Vec<Match>,
+    /// The fields that the market maps, each with its leaf.
+    leaves: Vec<(&'static Field, &'m Leaf)>,
+    context: MappingContext<'m>,
+}
+
+impl Mapper<'_> {
+    /// Maps every element of the list to a record.
+    fn map_list(&self, each: &Pointer, tree: &Value) -> Result<Value, TypeMismatch> {
+        let elements = self.elements(tree)?;
+        if has_next_page(each, tree) {
+            return Err(TypeMismatch { place: each.as_str().to_owned(), cause: GOES_ON });
         }
-        let mut mapped = Vec::with_capacity(items.len());
-        for (index, element) in counted {
-            if is_nothing(element) && !leaves.iter().any(|(field, _)| field.required) {
+        let requires_some = self.leaves.iter().any(|(field, _)| field.required);
+        let mut records = Vec::with_capacity(elements.items.len());
+        for (index, element) in elements.matching(&self.when) {
+            if is_empty(element) && !requires_some {
                 continue;
             }
-            let record = read(index, element)?;
+            let record = self.read_record(index, element)?;
             if record.lacks_required {
-                return Err(fail(
-                    place(each, is_numbered.then_some(index), None),
-                    "a required field is missing",
-                ));
+                let place = join_pointers(self.each, index, None);
+                return Err(TypeMismatch { place, cause: LACKS_REQUIRED });
             }
-            mapped.push(Value::Object(record.fields));
+            records.push(Value::Object(record.fields));
         }
-        object([("items", Value::Array(mapped))])
-    } else {
-        let Some((index, element)) = counted.next() else {
-            return goes_on().map_or(Ok(Mapped::Absent), |list| {
-                Err(fail(list, "the list goes on in another page"))
-            });
+        Ok(small_object([("items", Value::Array(records))]))
+    }
+
+    /// Maps the tree, or the first matching element of the list, to one record. `None` if the
+    /// response states nothing of it. `vin` is the vehicle's VIN for a facet that contains it.
+    fn map_record(
+        &self,
+        tree: &Value,
+        is_required: bool,
+        vin: Option<&Vin>,
+    ) -> Result<Option<Value>, TypeMismatch> {
+        let fail = |place: &str, cause| TypeMismatch { place: place.to_owned(), cause };
+        let elements = self.elements(tree)?;
+        let Some((index, element)) = elements.matching(&self.when).next() else {
+            return match self.each.filter(|each| has_next_page(each, tree)) {
+                Some(each) => Err(fail(each.as_str(), GOES_ON)),
+                None => Ok(None),
+            };
         };
-        let mut record = read(index, element)?;
-        if !record.is_stated && !description.required {
-            return Ok(Mapped::Absent);
+        let mut record = self.read_record(index, element)?;
+        if !record.is_stated && !is_required {
+            return Ok(None);
         }
         if record.lacks_required {
-            return Err(fail(String::new(), "a required field is missing"));
+            return Err(fail("", LACKS_REQUIRED));
         }
-        if facet == FacetName::Identity {
-            set_vin(&mut record.fields, vin).map_err(|cause| fail(String::new(), cause))?;
+        if let Some(vin) = vin {
+            set_vin(&mut record.fields, vin).map_err(|cause| fail("", cause))?;
         }
-        Value::Object(record.fields)
-    };
-    typed(facet, value).map(Mapped::Present).map_err(|error| {
-        let ends = |name: &str| name.rsplit('.').next() == Some(error.field());
-        let leaf = leaves.iter().find(|(field, _)| field.name == error.field() || ends(field.name));
+        Ok(Some(Value::Object(record.fields)))
+    }
+
+    /// Returns the elements of the list; without a list the tree itself.
+    fn elements<'t>(&self, tree: &'t Value) -> Result<Elements<'t>, TypeMismatch> {
+        let Some(each) = self.each else {
+            return Ok(Elements { items: std::slice::from_ref(tree), is_list: false });
+        };
+        find_list(each, tree, self.context.is_xml)
+            .ok_or_else(|| TypeMismatch { place: each.as_str().to_owned(), cause: "no list" })
+    }
+
+    fn read_record(
+        &self,
+        index: Option<usize>,
+        element: &Value,
+    ) -> Result<MappedRecord, TypeMismatch> {
+        let mut record = MappedRecord::default();
+        for (field, leaf) in &self.leaves {
+            let value = read_leaf(leaf, field.kind, element, self.context).map_err(|mismatch| {
+                let place = join_pointers(self.each, index, None) + &mismatch.place;
+                TypeMismatch { place, ..mismatch }
+            })?;
+            match value {
+                LeafValue::Stated(value) => {
+                    record.is_stated = true;
+                    insert_field(&mut record.fields, field.name, value);
+                }
+                LeafValue::Constant(value) => insert_field(&mut record.fields, field.name, value),
+                LeafValue::NotStated => record.lacks_required |= field.required,
+            }
+        }
+        Ok(record)
+    }
+
+    /// Returns the pointer of the leaf of a field, or the field's name if no leaf has one.
+    fn pointer_to(&self, name: &str) -> String {
+        let is_named =
+            |field: &Field| field.name == name || field.name.rsplit('.').next() == Some(name);
+        let leaf = self.leaves.iter().find(|(field, _)| is_named(field));
         let at = leaf.and_then(|(_, leaf)| leaf.at.as_ref());
-        fail(
-            at.map_or_else(|| error.field().to_owned(), |at| place(each, None, Some(at))),
-            error.cause(),
-        )
-    })
+        at.map_or_else(|| name.to_owned(), |at| join_pointers(self.each, None, Some(at)))
+    }
 }
 
-/// The elements of a list, and whether it is one. XML cannot tell an empty list from none, so there
-/// it is enough that the parent stands.
-fn list<'t>(each: &Pointer, tree: &'t Value, is_xml: bool) -> Option<(&'t [Value], bool)> {
+/// The elements that a mapping applies to.
+struct Elements<'t> {
+    items: &'t [Value],
+    /// True if they are a list of the tree, so that pointers contain the index.
+    is_list: bool,
+}
+
+impl<'t> Elements<'t> {
+    /// Returns the elements that satisfy the conditions, each with its index in the list.
+    fn matching(&self, when: &[Match]) -> impl Iterator<Item = (Option<usize>, &'t Value)> {
+        let is_list = self.is_list;
+        let matching = self.items.iter().enumerate().filter(|(_, item)| matches(when, item));
+        matching.map(move |(index, item)| (is_list.then_some(index), item))
+    }
+}
+
+/// Finds the elements of a list. XML cannot tell an empty list from a missing one, so in XML a parent
+/// without the list has an empty one. `None` if the tree has no list.
+fn find_list<'t>(each: &Pointer, tree: &'t Value, is_xml: bool) -> Option<Elements<'t>> {
     if let Some(list) = each.walk(tree) {
-        return elements(list, is_xml).map(|items| (items, list.is_array()));
+        let items = list_elements(list, is_xml)?;
+        return Some(Elements { items, is_list: list.is_array() });
     }
     let (parent, _) = each.as_str().rsplit_once('/')?;
-    let stands = is_xml && !parent.is_empty() && tree.pointer(parent).is_some();
-    stands.then_some((&[], false))
+    let has_parent = is_xml && !parent.is_empty() && tree.pointer(parent).is_some();
+    has_parent.then_some(Elements { items: &[], is_list: false })
 }
 
-/// An element that says nothing, as systems write it where a list is empty.
-fn is_nothing(element: &Value) -> bool {
+/// True for an element that states nothing, as systems send in place of an empty list.
+fn is_empty(element: &Value) -> bool {
     match element {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),
@@ -140,19 +223,19 @@ fn is_nothing(element: &Value) -> bool {
     }
 }
 
-/// Whether an `OData` answer says that there is more. A part must not pass for the whole: an open
+/// True if an `OData` response links to a further page. A part must not pass for the whole: an open
 /// recall may be in the rest.
-fn goes_on(each: &Pointer, tree: &Value) -> bool {
+fn has_next_page(each: &Pointer, tree: &Value) -> bool {
     let Some((parent, list)) = each.as_str().rsplit_once('/') else { return false };
     let links = ["__next", "@odata.nextLink", &format!("{list}@odata.nextLink")];
-    let says = |parent: &Value| {
+    let has_link = |parent: &Value| {
         links.iter().any(|link| parent.get(link).is_some_and(|link| !link.is_null()))
     };
-    tree.pointer(parent).is_some_and(says)
+    tree.pointer(parent).is_some_and(has_link)
 }
 
-/// The fields that a market maps, each with its leaf.
-fn leaves<'m>(
+/// Returns the fields that a market maps, each with its leaf.
+fn mapped_leaves<'m>(
     map: &'m BTreeMap<String, Leaf>,
     fields: &'static [Field],
 ) -> Vec<(&'static Field, &'m Leaf)> {
@@ -160,58 +243,58 @@ fn leaves<'m>(
 }
 
 /// One record, as far as it is stated.
-struct Record {
+#[derive(Default)]
+struct MappedRecord {
     fields: serde_json::Map<String, Value>,
-    /// Whether the origin states any of it: constants alone do not make a record.
+    /// True if the origin states any field: constants alone do not make a record.
     is_stated: bool,
     lacks_required: bool,
 }
 
-fn record(
-    leaves: &[(&Field, &Leaf)],
-    element: &Value,
-    around: Surroundings<'_>,
-) -> Result<Record, Misfit> {
-    let mut record =
-        Record { fields: serde_json::Map::new(), is_stated: false, lacks_required: false };
-    for (field, leaf) in leaves {
-        match leaf::read(leaf, field.kind, element, around)? {
-            Read::Stated(value) => {
-                record.is_stated = true;
-                insert(&mut record.fields, field.name, value);
-            }
-            Read::Constant(value) => insert(&mut record.fields, field.name, value),
-            Read::Nothing => record.lacks_required |= field.required,
-        }
-    }
-    Ok(record)
-}
-
 /// Sets a field; `range.low` is the field `low` of the object `range`.
-fn insert(fields: &mut serde_json::Map<String, Value>, name: &str, value: Value) {
+fn insert_field(fields: &mut serde_json::Map<String, Value>, name: &str, value: Value) {
     let Some((outer, inner)) = name.split_once('.') else {
         fields.insert(name.to_owned(), value);
         return;
     };
     if let Some(Value::Object(object)) = fields.get_mut(outer) {
-        insert(object, inner, value);
+        insert_field(object, inner, value);
     } else {
         let mut object = serde_json::Map::new();
-        insert(&mut object, inner, value);
+        insert_field(&mut object, inner, value);
         fields.insert(outer.to_owned(), Value::Object(object));
     }
 }
 
-/// The VIN of the document is the one that was asked for; an answer that names another is about
-/// another car.
-fn set_vin(record: &mut serde_json::Map<String, Value>, asked: &Vin) -> Result<(), &'static str> {
-    if let Some(Value::String(stated)) = record.get("vin")
-        && Vin::parse(stated).as_ref() != Ok(asked)
+/// Sets the requested VIN. A response that states another one is about another car.
+fn set_vin(
+    fields: &mut serde_json::Map<String, Value>,
+    requested: &Vin,
+) -> Result<(), &'static str> {
+    if let Some(Value::String(stated)) = fields.get("vin")
+        && Vin::parse(stated).as_ref() != Ok(requested)
     {
         return Err("the answer is about another car");
     }
-    record.insert("vin".to_owned(), Value::String(asked.expose().to_owned()));
+    fields.insert("vin".to_owned(), Value::String(requested.expose().to_owned()));
     Ok(())
+}
+
+/// Returns the fields of a facet's value that templates of later requests may use, by name: its texts
+/// and numbers.
+pub fn template_fields(
+    facet: FacetName,
+    value: &Value,
+) -> impl Iterator<Item = ((FacetName, String), String)> + '_ {
+    let fields = value.as_object().into_iter().flatten();
+    fields.filter_map(move |(name, value)| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        Some(((facet, name.clone()), text))
+    })
 }
 
 #[cfg(test)]

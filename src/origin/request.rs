@@ -1,60 +1,42 @@
-//! From a market's description of an origin to one complete HTTP request.
+//! Builds one complete HTTP request from a market's description of an origin.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod credentials;
+mod error;
+mod escape;
+mod header;
+mod literal;
+mod record;
+mod soap;
+mod template;
+
 use serde_json::Value;
 
-use super::escape::{self, EscapeError, fill};
-use super::{Question, literal, record, soap};
-use crate::market::{
-    Auth, FacetName, Method, OData, Origin, Part, Protocol, Rest, SecretName, Template, Variable,
-};
+pub use error::{EscapeError, RequestError};
+pub use literal::format_literal;
+pub use template::TemplateValues;
+
+pub(super) use credentials::lookup_secret;
+pub(super) use escape::escape_url;
+pub(super) use header::set_header;
+#[cfg(test)]
+pub(super) use record::fill_record;
+
+use crate::market::{Method, OData, Origin, Part, Protocol, Rest, Template, Variable};
 use crate::ports::{OriginRequest, Ports};
 
-/// Why no request could be made. None of these leaves the Worker as a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// A secret that the market names is not set.
-    #[error("secret {name} is not set; set it with `wrangler secret put {name}`")]
-    Secret {
-        /// Its name.
-        name: SecretName,
-    },
-    /// A secret that must hold `user:password` does not.
-    #[error("secret {name} must hold user:password")]
-    SecretShape {
-        /// Its name.
-        name: SecretName,
-    },
-    /// A field that the request uses is not stated for this car.
-    #[error("{facet}.{field} is not stated")]
-    Field {
-        /// The facet.
-        facet: FacetName,
-        /// Its field.
-        field: String,
-    },
-    /// A value that its place cannot hold.
-    #[error(transparent)]
-    Escape(#[from] EscapeError),
-    /// The description lacks what its protocol needs. Cannot happen to a market that was checked.
-    #[error("the description lacks what its protocol needs")]
-    Shape,
-}
-
-/// Makes the request that asks `origin` the `question`.
+/// Builds the request that asks `origin` for the vehicle of `values`.
 ///
 /// # Errors
 /// [`RequestError`] for secrets that are not set, fields that are not stated, and values that
 /// cannot be written.
-pub fn build(
+pub fn build_request(
     origin: &Origin,
-    question: &Question,
+    values: &TemplateValues,
     ports: &Ports,
 ) -> Result<OriginRequest, RequestError> {
     let mut request = OriginRequest {
         method: "GET",
-        url: address(origin, question)?,
+        url: build_url(origin, values)?,
         headers: Vec::new(),
         body: None,
         certificate: None,
@@ -62,52 +44,42 @@ pub fn build(
         max_bytes: usize::try_from(origin.max_bytes).unwrap_or(usize::MAX),
     };
     match origin.protocol {
-        Protocol::Rest => rest(origin.rest.as_ref(), question, &mut request)?,
-        Protocol::Odata => odata(origin, &mut request),
-        Protocol::Record | Protocol::Csv => record::request(origin, question, &mut request)?,
+        Protocol::Rest => set_rest(origin.rest.as_ref(), values, &mut request)?,
+        Protocol::Odata => set_odata_headers(origin, &mut request),
+        Protocol::Record | Protocol::Csv => record::set_body(origin, values, &mut request)?,
         Protocol::Soap => {
             let description = origin.soap.as_ref().ok_or(RequestError::Shape)?;
-            soap::envelope(description, question, ports, &mut request)?;
+            soap::set_envelope(description, values, ports, &mut request)?;
         }
     }
     for (name, template) in &origin.headers {
-        let value = escape::header(&fill(template, question, escape::header)?)?;
-        set(&mut request, &name.to_ascii_lowercase(), value);
+        let value = template::fill_template(template, values, escape::escape_header)?;
+        let value = escape::escape_header(&value)?;
+        set_header(&mut request, &name.to_ascii_lowercase(), value);
     }
     if let Some(auth) = &origin.auth {
-        authenticate(auth, ports, &mut request)?;
+        credentials::add_credentials(auth, ports, &mut request)?;
     }
     Ok(request)
 }
 
-/// The value of a secret.
-pub(super) fn secret(name: &SecretName, ports: &Ports) -> Result<String, RequestError> {
-    ports.secrets.get(name.as_str()).ok_or_else(|| RequestError::Secret { name: name.clone() })
-}
-
-/// Sets a header, replacing what the protocol set.
-pub(super) fn set(request: &mut OriginRequest, name: &str, value: String) {
-    request.headers.retain(|(other, _)| other != name);
-    request.headers.push((name.to_owned(), value));
-}
-
-fn address(origin: &Origin, question: &Question) -> Result<String, RequestError> {
+fn build_url(origin: &Origin, values: &TemplateValues) -> Result<String, RequestError> {
     let mut url = String::new();
     for (part, is_quoted) in origin.url.quoted_parts() {
         match part {
             Part::Literal(literal) => url.push_str(literal),
             Part::Placeholder { variable, spec } => {
-                let value = value(variable, spec, question, origin, is_quoted)?;
-                url.push_str(&escape::segment(&value)?);
+                let value = format_value(variable, spec, values, origin, is_quoted)?;
+                url.push_str(&escape::escape_segment(&value)?);
             }
         }
     }
     let mut separator = if url.contains('?') { '&' } else { '?' };
     for (name, template) in &origin.query {
         url.push(separator);
-        url.push_str(&escape::query_literal(name));
+        url.push_str(&escape::escape_query_literal(name));
         url.push('=');
-        url.push_str(&query_value(template, question, origin)?);
+        url.push_str(&fill_query(template, values, origin)?);
         separator = '&';
     }
     if origin.version == Some(OData::V2) && !origin.query.contains_key("$format") {
@@ -117,89 +89,94 @@ fn address(origin: &Origin, question: &Question) -> Result<String, RequestError>
     Ok(url)
 }
 
-/// The literal text keeps the marks of the query language, the values keep none.
-fn query_value(
+/// Fills a query option. Literal text keeps the query language's punctuation, values keep none.
+fn fill_query(
     template: &Template,
-    question: &Question,
+    values: &TemplateValues,
     origin: &Origin,
 ) -> Result<String, RequestError> {
     let is_odata = origin.protocol == Protocol::Odata;
     let mut text = String::new();
     for (part, is_quoted) in template.quoted_parts() {
         match part {
-            Part::Literal(literal) if is_odata => text.push_str(&escape::query_literal(literal)),
-            Part::Literal(literal) => text.push_str(&escape::url(literal)),
+            Part::Literal(literal) if is_odata => {
+                text.push_str(&escape::escape_query_literal(literal))
+            }
+            Part::Literal(literal) => text.push_str(&escape_url(literal)),
             Part::Placeholder { variable, spec } => {
-                text.push_str(&escape::url(&value(variable, spec, question, origin, is_quoted)?));
+                text.push_str(&escape_url(&format_value(
+                    variable, spec, values, origin, is_quoted,
+                )?));
             }
         }
     }
     Ok(text)
 }
 
-/// A value in an address: in `OData` between quotes as the inside of a string, else, where it has a
-/// kind, as a literal of that kind.
-fn value(
+/// Formats a value in an address: in `OData` between quotes as the inside of a string, else, if it
+/// has a kind, as a literal of that kind.
+fn format_value(
     variable: &Variable,
     kind: &str,
-    question: &Question,
+    values: &TemplateValues,
     origin: &Origin,
     is_quoted: bool,
 ) -> Result<String, RequestError> {
     match origin.protocol {
         Protocol::Odata if is_quoted => {
-            Ok(escape::odata(&escape::plain(variable, kind, question)?))
+            Ok(escape::escape_odata(&template::plain_value(variable, kind, values)?))
         }
-        Protocol::Odata => escape::typed(variable, kind, question, origin.version),
-        _ => escape::plain(variable, kind, question),
+        Protocol::Odata => template::typed_value(variable, kind, values, origin.version),
+        _ => template::plain_value(variable, kind, values),
     }
 }
 
-fn rest(
+fn set_rest(
     description: Option<&Rest>,
-    question: &Question,
+    values: &TemplateValues,
     request: &mut OriginRequest,
 ) -> Result<(), RequestError> {
-    set(request, "accept", "application/json".into());
+    set_header(request, "accept", "application/json".into());
     let Some(Rest { method: Method::Post, body }) = description else { return Ok(()) };
     request.method = "POST";
-    set(request, "content-type", "application/json".into());
+    set_header(request, "content-type", "application/json".into());
     let mut text = String::new();
     if let Some(body) = body {
-        write_json(body, question, &mut text)?;
+        push_json(body, values, &mut text)?;
     }
     request.body = Some(text.into_bytes());
     Ok(())
 }
 
-fn odata(origin: &Origin, request: &mut OriginRequest) {
-    set(request, "accept", "application/json".into());
+fn set_odata_headers(origin: &Origin, request: &mut OriginRequest) {
+    set_header(request, "accept", "application/json".into());
     let (name, value) = match origin.version {
         Some(OData::V2) => ("maxdataserviceversion", "2.0"),
         _ => ("odata-maxversion", "4.0"),
     };
-    set(request, name, value.into());
+    set_header(request, name, value.into());
 }
 
-/// A JSON body with its texts' placeholders filled. `serde_json` escapes texts; a text that is one
-/// number's placeholder becomes the number, exactly as it is written.
-fn write_json(body: &Value, question: &Question, out: &mut String) -> Result<(), RequestError> {
+/// Appends a JSON body with the placeholders of its texts filled. `serde_json` escapes texts. A text
+/// that consists of one number's placeholder becomes that number, digit for digit.
+fn push_json(body: &Value, values: &TemplateValues, out: &mut String) -> Result<(), RequestError> {
     match body {
         Value::String(text) => {
             let template = Template::new(text.as_str()).map_err(|_| RequestError::Shape)?;
             if let [Part::Placeholder { variable, spec }] = template.parts()
-                && literal::is_number(spec)
+                && literal::is_number_kind(spec)
             {
-                out.push_str(&escape::plain(variable, spec, question)?);
+                out.push_str(&template::plain_value(variable, spec, values)?);
             } else {
-                let text = fill(&template, question, |value| Ok(value.to_owned()))?;
+                let text =
+                    template::fill_template(&template, values, |value| Ok(value.to_owned()))?;
                 out.push_str(&Value::String(text).to_string());
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 out.push(if index == 0 { '[' } else { ',' });
-                write_json(item, question, out)?;
+                push_json(item, values, out)?;
             }
             out.push_str(if items.is_empty() { "[]" } else { "]" });
         }
@@ -208,36 +185,12 @@ fn write_json(body: &Value, question: &Question, out: &mut String) -> Result<(),
                 out.push(if index == 0 { '{' } else { ',' });
                 out.push_str(&Value::String(name.clone()).to_string());
                 out.push(':');
-                write_json(value, question, out)?;
+                push_json(value, values, out)?;
             }
             out.push_str(if fields.is_empty() { "{}" } else { "}" });
         }
         other => out.push_str(&other.to_string()),
     }
-    Ok(())
-}
-
-fn authenticate(
-    auth: &Auth,
-    ports: &Ports,
-    request: &mut OriginRequest,
-) -> Result<(), RequestError> {
-    if let Some(name) = &auth.basic {
-        let pair = secret(name, ports)?;
-        if !pair.contains(':') {
-            return Err(RequestError::SecretShape { name: name.clone() });
-        }
-        set(request, "authorization", format!("Basic {}", STANDARD.encode(pair)));
-    }
-    if let Some(name) = &auth.bearer {
-        let token = escape::header(&secret(name, ports)?)?;
-        set(request, "authorization", format!("Bearer {token}"));
-    }
-    if let Some(header) = &auth.header {
-        let value = escape::header(&secret(&header.secret, ports)?)?;
-        set(request, &header.name.to_ascii_lowercase(), value);
-    }
-    request.certificate = auth.certificate.as_ref().map(ToString::to_string);
     Ok(())
 }
 

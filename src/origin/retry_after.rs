@@ -1,13 +1,23 @@
-//! `Retry-After` as a date: RFC 9110 §5.6.7, all three forms that a recipient must accept.
+//! `Retry-After` (RFC 9110 §10.2.3): seconds, or a date in one of the three forms that a recipient
+//! must accept (§5.6.7).
 
-use super::answer::MAX_RETRY_S;
 use crate::calendar::Date;
 use crate::ports::Timestamp;
+
+/// Longest delay that is honoured, in seconds.
+const MAX_RETRY_S: u32 = 3600;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Seconds until an HTTP date, 0 where it has passed; nothing where it is none.
+/// Parses a delay in seconds; at most 3600. `None` if the text is no number.
+pub(super) fn parse_seconds(text: &str) -> Option<u32> {
+    let seconds = text.trim().parse::<u64>().ok()?;
+    Some(u32::try_from(seconds).unwrap_or(u32::MAX).min(MAX_RETRY_S))
+}
+
+/// Returns the seconds until an HTTP date: 0 for a past date, at most 3600. `None` if the text is no
+/// date.
 pub(super) fn seconds_until(text: &str, now: Timestamp) -> Option<u32> {
     let left_ms = milliseconds(text)?.saturating_sub(now.0).max(0);
     Some(u32::try_from(left_ms.saturating_add(999) / 1000).unwrap_or(u32::MAX).min(MAX_RETRY_S))

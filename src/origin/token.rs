@@ -1,10 +1,9 @@
-//! OAuth 2.0 client credentials (RFC 6749 §4.4): one token a client and isolate, asked for once,
-//! kept until shortly before its end.
+//! OAuth 2.0 client credentials (RFC 6749 §4.4): one cached token per client and isolate, requested
+//! once (single-flight) and cached until shortly before it expires.
 //!
-//! What is shared between requests is plain data: the platform fails whoever awaits another
-//! request's promise. Who finds that a token is being asked for looks again from time to time, and
-//! asks itself where that takes too long. A token or a client's secret is in no event and no
-//! failure.
+//! Requests share plain data only: the platform fails a request that awaits another request's
+//! promise. A request that finds a token request in flight polls on its own timer, and sends its own
+//! when the in-flight entry has expired. Events and failures hold neither tokens nor client secrets.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,58 +13,62 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
-use super::json;
-use super::request::secret;
+use super::json::parse_json;
+use super::request::lookup_secret;
 use crate::market::{ClientStyle, OAuth2};
 use crate::ports::{OriginRequest, OriginResponse, Ports, Timestamp};
 
-/// Bytes of a token endpoint's answer at the most.
+/// Largest response of a token endpoint, in bytes.
 const MAX_BYTES: usize = 65_536;
-/// Seconds that a token is kept whose end is not stated.
-const UNSTATED_S: u32 = 60;
-/// Seconds that any token is kept at the most.
-const MAX_S: u32 = 86_400;
-/// Milliseconds between two looks at whether another request has got the token.
-const LOOK_AGAIN_MS: u32 = 20;
-/// Milliseconds after which a request that asks for a token is taken for ended: a visitor may have
-/// left.
-const ASKING_MS: u32 = 5_000;
-/// Milliseconds that a failure counts for all: an endpoint that is down is not asked by each
-/// request in turn.
+/// Lifetime of a token without `expires_in`, in seconds.
+const DEFAULT_LIFETIME_S: u32 = 60;
+/// Longest lifetime of a cached token, in seconds.
+const MAX_LIFETIME_S: u32 = 86_400;
+/// Interval at which a follower polls for the token, in milliseconds.
+const POLL_MS: u32 = 20;
+/// Expiry of an in-flight token request, in milliseconds: its visitor may have left.
+const IN_FLIGHT_MS: u32 = 5_000;
+/// Negative caching of a failed token request, in milliseconds: keeps requests from retrying a broken
+/// endpoint in turn.
 const FAILURE_MS: u32 = 1_000;
-/// Clients that are remembered.
+/// Most clients in the cache.
 const MAX_CLIENTS: usize = 64;
 
-/// The tokens of an isolate; cloning gives the same ones.
+/// The tokens of an isolate. Clones share one cache.
 #[derive(Clone, Default)]
-pub struct Tokens(Rc<RefCell<Vec<Client>>>);
+pub struct TokenCache(Rc<RefCell<Vec<CachedClient>>>);
 
-struct Client {
-    /// Endpoint, client and what was asked for.
+struct CachedClient {
+    /// Endpoint, client, scope, audience and resource.
     key: String,
+    /// Token, and the end of its use.
     token: Option<(String, Timestamp)>,
-    /// Until when somebody else is believed to be asking.
-    asking: Option<Timestamp>,
+    /// Expiry of another request's in-flight token request.
+    in_flight: Option<Timestamp>,
+    /// Last failure, and the end of its negative caching.
     failure: Option<(Failure, Timestamp)>,
 }
 
 /// A token to send.
-pub(super) struct Token {
+pub(super) struct BearerToken {
     pub(super) value: String,
-    /// Whether it was there before: then the origin may have ended it since.
-    pub(super) is_kept: bool,
+    /// True for a token from the cache, which the origin may have revoked since.
+    pub(super) is_cached: bool,
 }
 
-impl Tokens {
-    /// A token that is good now: one that is kept, one that another request is about to get, or a
-    /// new one. Ends at `until`.
+impl TokenCache {
+    /// Returns a valid token: a cached one, the one that another request is about to get, or a new
+    /// one.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is no token by `until`, or the endpoint issues none.
     pub(super) async fn get(
         &self,
         oauth2: &OAuth2,
         ports: &Ports,
         until: Timestamp,
-    ) -> Result<Token, Failure> {
-        let key = key(oauth2);
+    ) -> Result<BearerToken, Failure> {
+        let key = cache_key(oauth2);
         loop {
             let now = ports.clock.now();
             let left_ms = u32::try_from(until.since_ms(now)).unwrap_or(u32::MAX);
@@ -75,56 +78,57 @@ impl Tokens {
                     "no token within the timeout",
                 ));
             }
-            match self.look(&key, now) {
-                Look::Token(value) => return Ok(Token { value, is_kept: true }),
-                Look::Failed(failure) => return Err(failure),
-                Look::Asked => ports.timer.sleep(LOOK_AGAIN_MS.min(left_ms)).await,
-                Look::Nothing => {
-                    self.with(&key, |client| client.asking = Some(now.plus_ms(ASKING_MS)));
-                    let asking = Asking { tokens: self, key: &key };
-                    let got = ask(oauth2, ports, left_ms).await;
-                    drop(asking);
-                    return self.keep(&key, got, ports.clock.now());
+            match self.lookup(&key, now) {
+                TokenLookup::Hit(value) => return Ok(BearerToken { value, is_cached: true }),
+                TokenLookup::Failed(failure) => return Err(failure),
+                TokenLookup::InFlight => ports.timer.sleep(POLL_MS.min(left_ms)).await,
+                TokenLookup::Miss => {
+                    let expiry = now.plus_ms(IN_FLIGHT_MS);
+                    self.with_client(&key, |client| client.in_flight = Some(expiry));
+                    let guard = InFlightGuard { tokens: self, key: &key };
+                    let result = request_token(oauth2, ports, left_ms).await;
+                    drop(guard);
+                    return self.store(&key, result, ports.clock.now());
                 }
             }
         }
     }
 
-    /// Forgets a token that an origin refused, unless there is a newer one.
+    /// Removes a token that an origin refused, unless a newer one has replaced it.
     pub(super) fn forget(&self, oauth2: &OAuth2, value: &str) {
-        self.with(&key(oauth2), |client| {
-            if client.token.as_ref().is_some_and(|(kept, _)| kept == value) {
+        self.with_client(&cache_key(oauth2), |client| {
+            if client.token.as_ref().is_some_and(|(cached, _)| cached == value) {
                 client.token = None;
             }
         });
     }
 
-    fn look(&self, key: &str, now: Timestamp) -> Look {
-        self.with(key, |client| {
+    fn lookup(&self, key: &str, now: Timestamp) -> TokenLookup {
+        self.with_client(key, |client| {
             if let Some((value, _)) = client.token.as_ref().filter(|(_, end)| now < *end) {
-                return Look::Token(value.clone());
+                return TokenLookup::Hit(value.clone());
             }
-            if client.asking.is_some_and(|until| now < until) {
-                return Look::Asked;
+            if client.in_flight.is_some_and(|expiry| now < expiry) {
+                return TokenLookup::InFlight;
             }
             match client.failure.as_ref().filter(|(_, end)| now < *end) {
-                Some((failure, _)) => Look::Failed(failure.clone()),
-                None => Look::Nothing,
+                Some((failure, _)) => TokenLookup::Failed(failure.clone()),
+                None => TokenLookup::Miss,
             }
         })
     }
 
-    fn keep(
+    fn store(
         &self,
         key: &str,
-        got: Result<(String, u32), Failure>,
+        result: Result<IssuedToken, Failure>,
         now: Timestamp,
-    ) -> Result<Token, Failure> {
-        self.with(key, |client| match got {
-            Ok((value, good_for_s)) => {
+    ) -> Result<BearerToken, Failure> {
+        self.with_client(key, |client| match result {
+            Ok(IssuedToken { value, lifetime_s }) => {
                 client.failure = None;
-                client.token = Some((value.clone(), now.plus_ms(good_for_s.saturating_mul(1000))));
-                Ok(Token { value, is_kept: false })
+                client.token = Some((value.clone(), now.plus_ms(lifetime_s.saturating_mul(1000))));
+                Ok(BearerToken { value, is_cached: false })
             }
             Err(failure) => {
                 client.failure = Some((failure.clone(), now.plus_ms(FAILURE_MS)));
@@ -133,59 +137,85 @@ impl Tokens {
         })
     }
 
-    /// Works on what is remembered of a client. Never across an `await`.
-    fn with<T>(&self, key: &str, work: impl FnOnce(&mut Client) -> T) -> T {
+    /// Runs `work` on a client's entry, made if missing. The oldest entry leaves a full cache.
+    fn with_client<T>(&self, key: &str, work: impl FnOnce(&mut CachedClient) -> T) -> T {
         let mut clients = self.0.borrow_mut();
         let at = clients.iter().position(|client| client.key == key).unwrap_or_else(|| {
             if clients.len() >= MAX_CLIENTS {
                 clients.remove(0);
             }
-            clients.push(Client { key: key.to_owned(), token: None, asking: None, failure: None });
+            clients.push(CachedClient {
+                key: key.to_owned(),
+                token: None,
+                in_flight: None,
+                failure: None,
+            });
             clients.len() - 1
         });
-        #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "OK because the position was found or made above"
+        )]
         work(&mut clients[at])
     }
 }
 
-enum Look {
-    Token(String),
-    Asked,
+enum TokenLookup {
+    Hit(String),
+    InFlight,
     Failed(Failure),
-    Nothing,
+    Miss,
 }
 
-/// Says that a request asks for a token, until it has one or is dropped.
-struct Asking<'t> {
-    tokens: &'t Tokens,
+/// Marks a token request as in flight until it ends or is dropped.
+struct InFlightGuard<'t> {
+    tokens: &'t TokenCache,
     key: &'t str,
 }
 
-impl Drop for Asking<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        self.tokens.with(self.key, |client| client.asking = None);
+        self.tokens.with_client(self.key, |client| client.in_flight = None);
     }
 }
 
-fn key(oauth2: &OAuth2) -> String {
+fn cache_key(oauth2: &OAuth2) -> String {
     let OAuth2 { token_url, client, scope, audience, resource, .. } = oauth2;
+    // OK because an absent part and an empty one request the same token.
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    // A line break is in none of them.
+    // No part holds a line break.
     [token_url.clone(), client.to_string(), part(scope), part(audience), part(resource)].join("\n")
 }
 
-/// Asks the endpoint: the token, and the seconds that it may be used for.
-async fn ask(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<(String, u32), Failure> {
-    let request = request(oauth2, ports, timeout_ms)?;
-    let response = ports.origins.send(request).await.map_err(|error| {
-        let failure = Failure::of_http(error);
-        Failure { cause: "the token endpoint could not be asked", ..failure }
-    })?;
-    read(&response)
+/// A token that the endpoint issued.
+#[derive(Debug, PartialEq)]
+struct IssuedToken {
+    value: String,
+    /// Seconds for which it is used.
+    lifetime_s: u32,
 }
 
-fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequest, Failure> {
-    let pair = secret(&oauth2.client, ports).map_err(|error| Failure::of_request(&error))?;
+/// Requests a token from the endpoint.
+async fn request_token(
+    oauth2: &OAuth2,
+    ports: &Ports,
+    timeout_ms: u32,
+) -> Result<IssuedToken, Failure> {
+    let request = build_token_request(oauth2, ports, timeout_ms)?;
+    let response = ports.origins.send(request).await.map_err(|error| {
+        let failure = Failure::from_http(error);
+        Failure { cause: "the token endpoint could not be asked", ..failure }
+    })?;
+    parse_token(&response)
+}
+
+fn build_token_request(
+    oauth2: &OAuth2,
+    ports: &Ports,
+    timeout_ms: u32,
+) -> Result<OriginRequest, Failure> {
+    let pair =
+        lookup_secret(&oauth2.client, ports).map_err(|error| Failure::from_request(&error))?;
     let (id, secret) = pair.split_once(':').ok_or_else(|| {
         let failure = Failure::new(
             ErrorToken::DestinationUnavailable,
@@ -195,9 +225,9 @@ fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequ
     })?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials");
-    let asked =
+    let parameters =
         [("scope", &oauth2.scope), ("audience", &oauth2.audience), ("resource", &oauth2.resource)];
-    for (name, value) in asked {
+    for (name, value) in parameters {
         if let Some(value) = value {
             form.append_pair(name, value);
         }
@@ -228,8 +258,8 @@ fn request(oauth2: &OAuth2, ports: &Ports, timeout_ms: u32) -> Result<OriginRequ
     })
 }
 
-/// Reads the endpoint's answer (RFC 6749 §5.1).
-fn read(response: &OriginResponse) -> Result<(String, u32), Failure> {
+/// Parses the endpoint's response (RFC 6749 §5.1).
+fn parse_token(response: &OriginResponse) -> Result<IssuedToken, Failure> {
     let refused = |cause| {
         let failure = Failure::new(ErrorToken::DestinationUnavailable, cause);
         Failure { status: Some(response.status), ..failure }
@@ -240,27 +270,27 @@ fn read(response: &OriginResponse) -> Result<(String, u32), Failure> {
     let wrong = || refused("the token endpoint's answer is no token");
     let tree = std::str::from_utf8(&response.body)
         .ok()
-        .and_then(|text| json::tree(text).ok())
+        .and_then(|text| parse_json(text).ok())
         .ok_or_else(wrong)?;
-    let text = |name: &str| tree.get(name).and_then(Value::as_str).unwrap_or_default();
-    let token = text("access_token");
+    let text = |name: &str| tree.get(name).and_then(Value::as_str).ok_or_else(wrong);
+    let (token, token_type) = (text("access_token")?, text("token_type")?);
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_token || !text("token_type").eq_ignore_ascii_case("bearer") {
+    if !is_token || !token_type.eq_ignore_ascii_case("bearer") {
         return Err(wrong());
     }
-    let stated = match tree.get("expires_in") {
+    let expires_in_s = match tree.get("expires_in") {
         Some(Value::Number(number)) => number.as_u64(),
         Some(Value::String(digits)) => digits.trim().parse().ok(),
         _ => None,
     };
-    Ok((token.to_owned(), good_for_s(stated)))
+    Ok(IssuedToken { value: token.to_owned(), lifetime_s: usable_lifetime_s(expires_in_s) })
 }
 
-/// Ends a tenth early, 5 to 60 seconds, so that none ends on its way.
-fn good_for_s(stated: Option<u64>) -> u32 {
-    let Some(stated) = stated else { return UNSTATED_S };
-    let stated = u32::try_from(stated).unwrap_or(MAX_S).min(MAX_S);
-    stated.saturating_sub((stated / 10).clamp(5, 60))
+/// Returns the lifetime less a tenth, 5 to 60 seconds, so that no token expires in transit.
+fn usable_lifetime_s(expires_in_s: Option<u64>) -> u32 {
+    let Some(expires_in_s) = expires_in_s else { return DEFAULT_LIFETIME_S };
+    let lifetime_s = u32::try_from(expires_in_s).unwrap_or(MAX_LIFETIME_S).min(MAX_LIFETIME_S);
+    lifetime_s.saturating_sub((lifetime_s / 10).clamp(5, 60))
 }
 
 #[cfg(test)]

@@ -1,31 +1,32 @@
-//! XML to the common tree: objects by local name, attributes as `@name`, mixed text as `#text`,
-//! repeated elements as lists.
+//! Parses XML into the common tree: objects by local name, attributes as `@name`, mixed text as
+//! `#text`, repeated elements as lists.
 //!
-//! XML 1.0 without document type definitions: a `<!DOCTYPE` is refused, so there are no entities to
-//! expand or fetch beyond the five of the standard. Namespaces are not resolved: prefixes differ
-//! between servers, local names do not.
+//! XML 1.0 without document type definitions: the parser refuses a `<!DOCTYPE`, so it expands and
+//! fetches no entities beyond the five of the standard. It does not resolve namespaces: prefixes
+//! differ between servers, local names do not.
 
 use std::borrow::Cow;
 
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
 
-use super::text::{self, TextError};
+use super::charset::{CharsetError, decode_markup};
 
-/// Elements inside elements.
-const DEEPEST: usize = 64;
-/// Attributes of one element.
+/// Most levels of nested elements.
+const MAX_DEPTH: usize = 64;
+/// Most attributes of one element.
 const MAX_ATTRIBUTES: usize = 256;
-/// Elements and attributes of one answer.
+/// Most elements and attributes of one response.
 const MAX_NODES: usize = 100_000;
 
-/// Why a body is no tree.
+/// A body that does not parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// Its bytes are no text.
+    /// Bytes that do not decode.
     #[error(transparent)]
-    Text(#[from] TextError),
+    Charset(#[from] CharsetError),
     /// Not well-formed.
     #[error("not well-formed XML")]
     Malformed,
@@ -41,46 +42,49 @@ pub enum XmlError {
     /// More than 100 000 elements and attributes, or 256 attributes at one element.
     #[error("more than 100000 nodes or 256 attributes at one")]
     Nodes,
-    /// Nothing, or something outside the one root element.
+    /// No root element, or content outside of it.
     #[error("not exactly one root element")]
     Root,
 }
 
-/// An element that is still open.
-struct Open {
+/// An element whose end tag is still missing.
+struct OpenElement {
+    /// Local name.
     name: String,
     fields: Map<String, Value>,
     text: String,
-    nil: bool,
+    /// True for `xsi:nil`.
+    is_nil: bool,
 }
 
-/// Reads a document. `charset` is the transport's; without it the XML declaration's counts.
+/// Parses a document into a tree. `charset` is the transport's; without it the XML declaration's
+/// applies.
 ///
 /// # Errors
-/// [`XmlError`] by what is wrong with it.
-pub fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
-    let document = if let Some(text) = utf16(body) {
+/// [`XmlError`] with the cause.
+pub fn parse_xml(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
+    let document = if let Some(text) = decode_utf16(body) {
         Cow::Owned(text?)
     } else {
         let declared = charset.map(ToOwned::to_owned).or_else(|| declared_encoding(body));
-        text::markup(body, declared.as_deref())?
+        decode_markup(body, declared.as_deref())?
     };
     if document.contains(is_forbidden) {
         return Err(XmlError::Malformed);
     }
     let mut reader = Reader::from_str(&document);
-    let mut builder = Builder::default();
+    let mut builder = TreeBuilder::default();
     loop {
         match reader.read_event().map_err(|_| XmlError::Malformed)? {
-            Event::Start(start) => builder.open(&start)?,
+            Event::Start(start) => builder.start_element(&start)?,
             Event::Empty(start) => {
-                builder.open(&start)?;
-                builder.close()?;
+                builder.start_element(&start)?;
+                builder.end_element()?;
             }
-            Event::End(_) => builder.close()?,
-            Event::Text(text) => builder.text(&text.xml10_content())?,
-            Event::CData(data) => builder.text(&data.xml10_content())?,
-            Event::GeneralRef(reference) => builder.text(&resolve(&reference)?)?,
+            Event::End(_) => builder.end_element()?,
+            Event::Text(text) => builder.push_text(&text.xml10_content())?,
+            Event::CData(data) => builder.push_text(&data.xml10_content())?,
+            Event::GeneralRef(reference) => builder.push_text(&resolve_reference(&reference)?)?,
             Event::DocType(_) => return Err(XmlError::DocType),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
             Event::Eof => return builder.finish(),
@@ -89,63 +93,71 @@ pub fn tree(body: &[u8], charset: Option<&str>) -> Result<Value, XmlError> {
 }
 
 #[derive(Default)]
-struct Builder {
-    stack: Vec<Open>,
+struct TreeBuilder {
+    stack: Vec<OpenElement>,
     root: Map<String, Value>,
     nodes: usize,
 }
 
-impl Builder {
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
-        if self.stack.len() >= DEEPEST {
+impl TreeBuilder {
+    fn start_element(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+        if self.stack.len() >= MAX_DEPTH {
             return Err(XmlError::Depth);
         }
         if self.stack.is_empty() && !self.root.is_empty() {
             return Err(XmlError::Root);
         }
-        self.count()?;
+        self.count_node()?;
         if !is_name(start.name().as_ref()) {
             return Err(XmlError::Malformed);
         }
-        let mut open = Open {
-            name: local(start.name().as_ref()),
+        let mut open = OpenElement {
+            name: local_name(start.name().as_ref()),
             fields: Map::new(),
             text: String::new(),
-            nil: false,
+            is_nil: false,
         };
         for (index, attribute) in start.attributes().enumerate() {
-            // Each is compared with those before it.
+            // The parser compares each attribute with all before it.
             if index >= MAX_ATTRIBUTES {
                 return Err(XmlError::Nodes);
             }
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
-            let name = attribute.key.as_ref();
-            if !is_name(name) {
-                return Err(XmlError::Malformed);
-            }
-            if name == "xmlns" || name.starts_with("xmlns:") {
-                continue;
-            }
-            self.count()?;
-            let value = attribute
-                .normalized_value(XmlVersion::Explicit1_0)
-                .map_err(|_| XmlError::Entity)?;
-            if value.contains(is_forbidden) {
-                return Err(XmlError::Malformed);
-            }
-            let key = format!("@{}", local(name));
-            if name.ends_with(":nil") && matches!(value.trim(), "true" | "1") {
-                open.nil = true;
-            } else if !name.contains(':') || !open.fields.contains_key(&key) {
-                // Of two of the same local name the one without a prefix is the element's own.
-                open.fields.insert(key, Value::String(value.into_owned()));
-            }
+            self.add_attribute(&mut open, &attribute)?;
         }
         self.stack.push(open);
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+    fn add_attribute(
+        &mut self,
+        open: &mut OpenElement,
+        attribute: &Attribute<'_>,
+    ) -> Result<(), XmlError> {
+        let name = attribute.key.as_ref();
+        if !is_name(name) {
+            return Err(XmlError::Malformed);
+        }
+        if name == "xmlns" || name.starts_with("xmlns:") {
+            return Ok(());
+        }
+        self.count_node()?;
+        let value =
+            attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| XmlError::Entity)?;
+        if value.contains(is_forbidden) {
+            return Err(XmlError::Malformed);
+        }
+        let key = format!("@{}", local_name(name));
+        if name.ends_with(":nil") && matches!(value.trim(), "true" | "1") {
+            open.is_nil = true;
+        } else if !name.contains(':') || !open.fields.contains_key(&key) {
+            // Of two attributes of the same local name, the one without a prefix counts.
+            open.fields.insert(key, Value::String(value.into_owned()));
+        }
+        Ok(())
+    }
+
+    fn push_text(&mut self, text: &str) -> Result<(), XmlError> {
         match self.stack.last_mut() {
             Some(open) => open.text.push_str(text),
             None if text.chars().all(char::is_whitespace) => {}
@@ -154,9 +166,9 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), XmlError> {
+    fn end_element(&mut self) -> Result<(), XmlError> {
         let open = self.stack.pop().ok_or(XmlError::Malformed)?;
-        let (name, value) = open.finish();
+        let (name, value) = open.into_value();
         let parent = self.stack.last_mut().map_or(&mut self.root, |parent| &mut parent.fields);
         match parent.get_mut(&name) {
             None => {
@@ -168,7 +180,7 @@ impl Builder {
         Ok(())
     }
 
-    fn count(&mut self) -> Result<(), XmlError> {
+    fn count_node(&mut self) -> Result<(), XmlError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES { Err(XmlError::Nodes) } else { Ok(()) }
     }
@@ -181,12 +193,12 @@ impl Builder {
     }
 }
 
-impl Open {
-    /// Text alone is a string; beside attributes or elements it is `#text`, unless it is only
-    /// layout.
-    fn finish(mut self) -> (String, Value) {
+impl OpenElement {
+    /// Returns name and value. Text alone is a string; text beside attributes or elements is `#text`,
+    /// unless it is whitespace.
+    fn into_value(mut self) -> (String, Value) {
         let text = self.text.trim();
-        let value = if self.nil {
+        let value = if self.is_nil {
             Value::Null
         } else if self.fields.is_empty() {
             Value::String(text.to_owned())
@@ -200,8 +212,8 @@ impl Open {
     }
 }
 
-/// UTF-16 with its byte-order mark, which every XML processor must read (XML 1.0 §4.3.3).
-fn utf16(body: &[u8]) -> Option<Result<String, TextError>> {
+/// Decodes UTF-16 with a byte-order mark, which every XML processor must accept (XML 1.0 §4.3.3).
+fn decode_utf16(body: &[u8]) -> Option<Result<String, CharsetError>> {
     let (bytes, is_big) = match body {
         [0xfe, 0xff, rest @ ..] => (rest, true),
         [0xff, 0xfe, rest @ ..] => (rest, false),
@@ -211,27 +223,27 @@ fn utf16(body: &[u8]) -> Option<Result<String, TextError>> {
         |pair: &[u8; 2]| if is_big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
     let (pairs, rest) = bytes.as_chunks::<2>();
     let text: Result<String, _> = char::decode_utf16(pairs.iter().map(unit)).collect();
-    Some(text.ok().filter(|_| rest.is_empty()).ok_or(TextError::Bytes))
+    Some(text.ok().filter(|_| rest.is_empty()).ok_or(CharsetError::Bytes))
 }
 
-/// What XML 1.0 §2.2 has no place for.
+/// True for characters that XML 1.0 §2.2 excludes.
 fn is_forbidden(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Letters, digits, marks and whatever lies beyond ASCII: not all that XML 1.0 §2.3 says, but
-/// nothing that stands for something else in the tree.
+/// True for names of letters, digits, `_:-.` and characters beyond ASCII: wider than XML 1.0 §2.3,
+/// but without the characters that have a meaning in the tree.
 fn is_name(name: &str) -> bool {
     let is_start = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | ':') || !c.is_ascii();
     name.starts_with(is_start)
         && name.chars().all(|c| is_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
-fn local(name: &str) -> String {
+fn local_name(name: &str) -> String {
     name.rsplit(':').next().unwrap_or(name).to_owned()
 }
 
-fn resolve(reference: &BytesRef<'_>) -> Result<String, XmlError> {
+fn resolve_reference(reference: &BytesRef<'_>) -> Result<String, XmlError> {
     if let Some(c) = reference.resolve_char_ref().map_err(|_| XmlError::Entity)? {
         return if is_forbidden(c) { Err(XmlError::Malformed) } else { Ok(c.to_string()) };
     }
@@ -239,7 +251,7 @@ fn resolve(reference: &BytesRef<'_>) -> Result<String, XmlError> {
     known.map(ToOwned::to_owned).ok_or(XmlError::Entity)
 }
 
-/// The encoding of `<?xml … encoding="…"?>`.
+/// Returns the encoding of `<?xml … encoding="…"?>`.
 fn declared_encoding(body: &[u8]) -> Option<String> {
     let head = body.get(..body.len().min(200))?;
     let head: String = head.iter().map(|byte| char::from(*byte)).collect();
@@ -255,7 +267,7 @@ mod tests {
     use serde_json::json;
 
     fn check(body: &str, expect: Result<Value, XmlError>) {
-        assert_eq!(tree(body.as_bytes(), None), expect, "{body}");
+        assert_eq!(parse_xml(body.as_bytes(), None), expect, "{body}");
     }
 
     #[test]
@@ -275,19 +287,19 @@ mod tests {
     #[test]
     fn ok_encodings() {
         let body = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xfc</a>";
-        assert_eq!(tree(body, None), Ok(json!({"a": "ü"})));
-        assert_eq!(tree(body, Some("utf-8")), Err(XmlError::Text(TextError::Bytes)));
+        assert_eq!(parse_xml(body, None), Ok(json!({"a": "ü"})));
+        assert_eq!(parse_xml(body, Some("utf-8")), Err(XmlError::Charset(CharsetError::Bytes)));
         let text = "<?xml version='1.0' encoding='UTF-16'?><a>ü🚗</a>";
         let be: Vec<u8> =
             [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
         let le: Vec<u8> =
             [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        assert_eq!(tree(&be, Some("utf-16")), Ok(json!({"a": "ü🚗"})));
-        assert_eq!(tree(&le, None), Ok(json!({"a": "ü🚗"})));
+        assert_eq!(parse_xml(&be, Some("utf-16")), Ok(json!({"a": "ü🚗"})));
+        assert_eq!(parse_xml(&le, None), Ok(json!({"a": "ü🚗"})));
         let odd = be.get(..be.len() - 1).unwrap_or_default();
-        assert_eq!(tree(odd, None), Err(XmlError::Text(TextError::Bytes)));
-        // The header says what the server's default is, not what the bytes are.
-        assert_eq!(tree("<a>ü</a>".as_bytes(), Some("iso-8859-1")), Ok(json!({"a": "ü"})));
+        assert_eq!(parse_xml(odd, None), Err(XmlError::Charset(CharsetError::Bytes)));
+        // The header names the server's default, not the encoding of the bytes.
+        assert_eq!(parse_xml("<a>ü</a>".as_bytes(), Some("iso-8859-1")), Ok(json!({"a": "ü"})));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use kerbside::market::{self, Market, OriginName};
-use kerbside::origin::{self, ParsedResponse, Question, Tokens};
+use kerbside::origin::{self, ParsedResponse, TemplateValues, TokenCache};
 use kerbside::ports::fake::World;
 use kerbside::vehicle::Vin;
 
@@ -46,11 +46,11 @@ pub fn answers<'m>(
     market: &'m Market,
     vin: &Vin,
 ) -> BTreeMap<&'m OriginName, ParsedResponse> {
-    let question =
-        Question { vin: vin.clone(), market: market.code.clone(), fields: BTreeMap::new() };
-    let (ports, tokens) = (world.ports(), Tokens::default());
+    let values =
+        TemplateValues { vin: vin.clone(), market: market.code.clone(), fields: BTreeMap::new() };
+    let (ports, tokens) = (world.ports(), TokenCache::default());
     let ask = |name| {
-        let ask = origin::ask(&ports, &tokens, market, name, &question, &[], 30_000);
+        let ask = origin::fetch(&ports, &tokens, market, name, &values, &[], 30_000);
         (
             name,
             world.run(ask).unwrap_or_else(|failure| panic!("{} {name}: {failure:?}", market.code)),

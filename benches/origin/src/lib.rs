@@ -4,7 +4,7 @@
 //! compiled with its own profile.
 
 use kerbside::market::{FacetName, Market, OriginName, compile};
-use kerbside::origin::{Mapped, ParsedResponse, map, read};
+use kerbside::origin::{Mapped, ParsedResponse, map_facet, parse_response};
 use kerbside::ports::OriginResponse;
 use kerbside::vehicle::Vin;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -60,11 +60,11 @@ impl Job {
         let content_type = Some(content_type.to_owned());
         let response = OriginResponse { status: 200, content_type, retry_after: None, body };
         let ParsedResponse::Tree(tree) =
-            read(origin, &response).map_err(|failure| failure.cause.to_owned())?
+            parse_response(origin, &response).map_err(|failure| failure.cause.to_owned())?
         else {
             return Err("not found".to_owned());
         };
-        match map(&self.market, self.facet, &tree, &self.vin)
+        match map_facet(&self.market, self.facet, &tree, &self.vin)
             .map_err(|error| error.cause.to_owned())?
         {
             Mapped::Present(value) => Ok(value),

@@ -1,4 +1,4 @@
-//! Conversions, one table a kind.
+//! Conversions, one table per kind.
 
 use super::*;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn leaf(keys: Value) -> Leaf {
     serde_json::from_value(keys).expect("a leaf")
 }
 
-/// Values and what each becomes; an error by its cause.
+/// Checks values and their results; an error by its cause.
 fn check(keys: Value, kind: Kind, cases: &[(Value, Result<Value, &str>)]) {
     let leaf = leaf(keys);
     for (value, expect) in cases {

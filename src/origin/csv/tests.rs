@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::origin::Question;
-use crate::origin::record::fill;
+use crate::origin::TemplateValues;
+use crate::origin::request::fill_record;
 
 fn origin(keys: &Value) -> Origin {
     let mut described =
@@ -46,7 +46,7 @@ fn ok_and_err_by_fixture() {
                     [first.expect("a text"), &again.expect("a text")].concat().into_bytes()
                 }
             };
-            let found = match csv_tree(&origin(&case["origin"]), &body, case["charset"].as_str()) {
+            let found = match parse_csv(&origin(&case["origin"]), &body, case["charset"].as_str()) {
                 Ok(tree) => tree,
                 Err(error) => match error.row() {
                     Some(row) => json!({"error": error.as_str(), "row": row}),
@@ -72,7 +72,7 @@ fn ok_and_err_by_fixture() {
 }
 
 fn sent(template: &str, csv: &Value, model: &str) -> Result<Vec<u8>, crate::origin::RequestError> {
-    let question = Question {
+    let values = TemplateValues {
         vin: crate::vehicle::Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: crate::market::MarketCode::new("de").expect("a code"),
         fields: [((crate::market::FacetName::Identity, "model".to_owned()), model.to_owned())]
@@ -80,7 +80,7 @@ fn sent(template: &str, csv: &Value, model: &str) -> Result<Vec<u8>, crate::orig
     };
     let template = crate::market::RequestTemplate::new(template).expect("a request");
     let csv: Csv = serde_json::from_value(csv.clone()).expect("a form");
-    fill(&template, Encoding::Utf8, Some(&csv), &question)
+    fill_record(&template, Encoding::Utf8, Some(&csv), &values)
 }
 
 #[test]
@@ -105,10 +105,10 @@ fn ok_the_rows_of_one_car_in_a_file_of_many() {
     let market = crate::market::compile("flat.toml", text).expect("the fixture is valid").market;
     let origin = market.origins.get("feed").expect("described");
     let body = b"vin;name\nWP0ZZZ99ZTS390001;Other\nWP0ZZZ99ZTS390000;One\nwp0zzz99zts390000;Two\n";
-    let tree = csv_tree(origin, body, None).expect("readable");
+    let tree = parse_csv(origin, body, None).expect("readable");
     let items = |vin: &str| {
         let vin = crate::vehicle::Vin::parse(vin).expect("valid");
-        match crate::origin::map(&market, crate::market::FacetName::Equipment, &tree, &vin)
+        match crate::origin::map_facet(&market, crate::market::FacetName::Equipment, &tree, &vin)
             .expect("mapped")
         {
             crate::origin::Mapped::Present(value) => value["items"].clone(),
@@ -129,7 +129,7 @@ proptest! {
         let csv = json!({"separator": separator, "quote": quote});
         let bytes = sent(&format!("vin{separator}model\n{{vin}}{separator}{{identity.model}}\n"), &csv, &model);
         let bytes = bytes.expect("representable");
-        let tree = csv_tree(&origin(&json!({"csv": csv})), &bytes, None).expect("readable");
+        let tree = parse_csv(&origin(&json!({"csv": csv})), &bytes, None).expect("readable");
         prop_assert_eq!(tree, json!({"rows": [{"vin": "WP0ZZZ99ZTS390000", "model": model}]}));
     }
 
@@ -140,11 +140,11 @@ proptest! {
         let or_null = |field: &String| if field.is_empty() { Value::Null } else { json!(field) };
         let expect: Vec<Value> = rows.iter().map(|row| json!({"a": or_null(&row[0]), "b": or_null(&row[1]), "c": or_null(&row[2])})).collect();
         let form = json!({"csv": {"separator": ";"}});
-        prop_assert_eq!(csv_tree(&origin(&form), text.as_bytes(), None), Ok(json!({"rows": expect})));
+        prop_assert_eq!(parse_csv(&origin(&form), text.as_bytes(), None), Ok(json!({"rows": expect})));
         // Whatever is cut off a quoted file, no value comes out changed: at the worst the last one
         // is not stated, or ends at a quote that was one of two.
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
-            let Ok(tree) = csv_tree(&origin(&form), &text.as_bytes()[..end], None) else { continue };
+            let Ok(tree) = parse_csv(&origin(&form), &text.as_bytes()[..end], None) else { continue };
             for (found, row) in tree["rows"].as_array().expect("rows").iter().zip(&expect) {
                 let found = found.as_object().expect("a row");
                 let is_cut = |name: &str, value: &Value| {
@@ -165,6 +165,6 @@ proptest! {
         let csv = json!({"header": header, "columns": if header { json!([]) } else { json!(["a", "", "b"]) }, "skip": skip,
             "ragged": ragged, "quote": quote, "comment": if skip > 2 { json!("#") } else { json!(null) }});
         let encoding = [json!(null), json!("iso-8859-1"), json!("cp037"), json!("windows-1252")][encoding].clone();
-        let _ = csv_tree(&origin(&json!({"csv": csv, "encoding": encoding})), &body, None);
+        let _ = parse_csv(&origin(&json!({"csv": csv, "encoding": encoding})), &body, None);
     }
 }

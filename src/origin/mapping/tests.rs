@@ -17,7 +17,7 @@ fn vehicle(fields: &Value) -> Value {
 }
 
 fn check(facet: FacetName, tree: &Value, expect: Result<Value, (&str, &str)>) {
-    let found = map(&market(), facet, tree, &vin());
+    let found = map_facet(&market(), facet, tree, &vin());
     let found = found.as_ref().map_err(|error| (error.pointer.as_str(), error.cause));
     assert_eq!(found, expect.map(Mapped::Present).as_ref().map_err(|error| *error), "{tree}");
 }
@@ -61,8 +61,9 @@ fn ok_a_system_that_knows_only_what_the_list_comes_to() {
     let open = "map = { open = { at = \"/d/Indicator\", as = \"boolean\" } }";
     let market =
         crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
-    let open =
-        |tree: &Value| map(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause);
+    let open = |tree: &Value| {
+        map_facet(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause)
+    };
     let present = |open| Ok(Mapped::Present(json!({"open": open})));
     assert_eq!(open(&json!({"d": {"Indicator": "Nein"}})), present(false));
     assert_eq!(open(&json!({"d": {"Indicator": true}})), present(true));
@@ -103,8 +104,8 @@ fn err_another_cars_answer_is_refused() {
         .map
         .insert("vin".into(), Leaf::at(at));
     let tree = |vin: &str| vehicle(&json!({"Brand": "a", "Model": "b", "Vin": vin}));
-    assert!(map(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
-    let error = map(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin())
+    assert!(map_facet(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
+    let error = map_facet(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin())
         .expect_err("another car");
     assert_eq!(error.cause, "the answer is about another car");
 }
@@ -122,7 +123,7 @@ fn every_key() -> &'static Market {
 
 /// What a facet of that market comes to.
 fn read(facet: FacetName, tree: &Value) -> Result<Mapped, (String, &'static str)> {
-    map(every_key(), facet, tree, &vin()).map_err(|error| (error.pointer, error.cause))
+    map_facet(every_key(), facet, tree, &vin()).map_err(|error| (error.pointer, error.cause))
 }
 
 /// The fields of an identity out of a row; the VIN is left out.
@@ -360,7 +361,7 @@ mod properties {
                 1 => json!({"field": field, "not": word}),
                 how => json!({"field": field, "missing": how == 2}),
             };
-            serde_json::from_value::<crate::market::Match>(condition).expect("a condition")
+            serde_json::from_value::<Match>(condition).expect("a condition")
         });
         let plain = (
             proptest::option::of(pointer()),
@@ -403,7 +404,7 @@ mod properties {
                 facet.each.clone_from(&each);
                 let fields = shape(*name).fields(each.is_some()).iter().map(|field| field.name.to_owned());
                 facet.map = fields.zip(leaves.iter().cycle().cloned()).collect();
-                let _ = map(&market, *name, &tree, &vin());
+                let _ = map_facet(&market, *name, &tree, &vin());
             }
         }
     }

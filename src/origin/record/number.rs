@@ -1,13 +1,13 @@
-//! Numbers as mainframes write them: digits with a sign, zoned, packed and binary. Always exact,
-//! never through floating point.
+//! Parses numbers in the notations of mainframes: digits with a sign, zoned, packed and binary. All
+//! results are exact; none passes through floating point.
 
 use serde_json::Value;
 
-use super::RecordCause;
+use super::error::RecordCause;
 use crate::market::{Encoding, Endian, LayoutField, SignPlace};
 
-/// Digits as characters, blanks around them, a sign before or behind them.
-pub(super) fn display(text: &str, field: &LayoutField) -> Result<Value, RecordCause> {
+/// Parses digits as characters, with blanks around them and a sign before or behind them.
+pub(super) fn parse_display(text: &str, field: &LayoutField) -> Result<Value, RecordCause> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(Value::Null);
@@ -25,11 +25,11 @@ pub(super) fn display(text: &str, field: &LayoutField) -> Result<Value, RecordCa
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(RecordCause::Number);
     }
-    exact(negative, digits.to_owned(), field)
+    exact_number(negative, digits.to_owned(), field)
 }
 
-/// Digits as characters, the sign in the first or the last.
-pub(super) fn zoned(
+/// Parses digits as characters with the sign in the first or the last.
+pub(super) fn parse_zoned(
     bytes: &[u8],
     encoding: Encoding,
     field: &LayoutField,
@@ -51,14 +51,14 @@ pub(super) fn zoned(
         }
         digits.push(char::from(b'0' + digit));
     }
-    exact(negative, digits, field)
+    exact_number(negative, digits, field)
 }
 
-/// A digit, and whether it says that the number is negative.
-type Digit = Option<(u8, Option<bool>)>;
+/// A digit and the sign in it, true for minus; `None` for a byte that is no digit.
+type ZonedDigit = Option<(u8, Option<bool>)>;
 
-/// The zone is F in digits without a sign, C, A or E for plus, D or B for minus.
-fn ebcdic_digit(byte: u8) -> Digit {
+/// Decodes a digit of EBCDIC. The zone is F in digits without a sign, C, A or E for plus, D or B for minus.
+fn ebcdic_digit(byte: u8) -> ZonedDigit {
     let sign = match byte >> 4 {
         0xf => None,
         0xa | 0xc | 0xe => Some(false),
@@ -68,10 +68,10 @@ fn ebcdic_digit(byte: u8) -> Digit {
     Some((byte & 0xf, sign)).filter(|(digit, _)| *digit <= 9)
 }
 
-/// As gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR` for minus; from German pages
-/// `ä` and `ü` for the zeros), and as compilers on ASCII machines write them (`pqrstuvwxy` for
-/// minus).
-fn ascii_digit(byte: u8, encoding: Encoding) -> Digit {
+/// Decodes a digit of ASCII: as gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR` for
+/// minus; from German pages `ä` and `ü` for the zeros), and as compilers on ASCII machines write
+/// them (`pqrstuvwxy` for minus).
+fn ascii_digit(byte: u8, encoding: Encoding) -> ZonedDigit {
     Some(match byte {
         b'0'..=b'9' => (byte - b'0', None),
         b'{' => (0, Some(false)),
@@ -85,31 +85,31 @@ fn ascii_digit(byte: u8, encoding: Encoding) -> Digit {
     })
 }
 
-/// Two digits a byte, the sign in the last half byte.
-pub(super) fn packed(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordCause> {
+/// Parses two digits per byte, with the sign in the last half byte.
+pub(super) fn parse_packed(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordCause> {
     let mut digits = String::with_capacity(bytes.len() * 2);
     let mut sign = None;
     for (at, byte) in bytes.iter().enumerate() {
-        digits.push(digit_of(byte >> 4)?);
+        digits.push(packed_digit(byte >> 4)?);
         if at + 1 < bytes.len() {
-            digits.push(digit_of(byte & 0xf)?);
+            digits.push(packed_digit(byte & 0xf)?);
         } else {
             sign = Some(byte & 0xf);
         }
     }
     match sign {
-        Some(0xa | 0xc | 0xe | 0xf) => exact(false, digits, field),
-        Some(0xb | 0xd) => exact(true, digits, field),
+        Some(0xa | 0xc | 0xe | 0xf) => exact_number(false, digits, field),
+        Some(0xb | 0xd) => exact_number(true, digits, field),
         _ => Err(RecordCause::Packed),
     }
 }
 
-fn digit_of(half: u8) -> Result<char, RecordCause> {
+fn packed_digit(half: u8) -> Result<char, RecordCause> {
     if half <= 9 { Ok(char::from(b'0' + half)) } else { Err(RecordCause::Packed) }
 }
 
-/// Two's complement of 1 to 8 bytes.
-pub(super) fn binary(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordCause> {
+/// Parses two's complement of 1 to 8 bytes.
+pub(super) fn parse_binary(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordCause> {
     if bytes.is_empty() || bytes.len() > 8 {
         return Err(RecordCause::Binary);
     }
@@ -118,38 +118,39 @@ pub(super) fn binary(bytes: &[u8], field: &LayoutField) -> Result<Value, RecordC
         Endian::Big => bytes.iter().fold(0, shift),
         Endian::Little => bytes.iter().rev().fold(0, shift),
     };
-    let unused = 64 - 8 * u32::try_from(bytes.len()).unwrap_or(8); // OK because there are at most 8 bytes.
+    // OK because there are at most 8 bytes.
+    let unused = 64 - 8 * u32::try_from(bytes.len()).unwrap_or(8);
     if field.signed == Some(true) {
         let number = (number << unused).cast_signed() >> unused;
-        exact(number < 0, number.unsigned_abs().to_string(), field)
+        exact_number(number < 0, number.unsigned_abs().to_string(), field)
     } else {
-        exact(false, number.to_string(), field)
+        exact_number(false, number.to_string(), field)
     }
 }
 
-/// The number of these digits: a whole number where 18 digits are enough for it, decimal text
-/// otherwise.
-fn exact(negative: bool, digits: String, field: &LayoutField) -> Result<Value, RecordCause> {
+/// Makes the number of these digits: a number if it is whole and has at most 18 digits, else decimal
+/// text.
+fn exact_number(negative: bool, digits: String, field: &LayoutField) -> Result<Value, RecordCause> {
     let mut digits = digits;
     digits.drain(..digits.len() - digits.trim_start_matches('0').len());
     let is_negative = negative && !digits.is_empty();
     if is_negative && field.signed == Some(false) {
         return Err(RecordCause::Negative);
     }
-    let behind_point = usize::from(field.scale.max(0).unsigned_abs());
+    let decimals = usize::from(field.scale.max(0).unsigned_abs());
     if field.scale < 0 && !digits.is_empty() {
         (0..field.scale.unsigned_abs()).for_each(|_| digits.push('0'));
     }
-    let lacking = (behind_point + 1).saturating_sub(digits.len());
+    let lacking = (decimals + 1).saturating_sub(digits.len());
     digits.insert_str(0, &"0".repeat(lacking));
-    if behind_point > 0 {
-        digits.insert(digits.len() - behind_point, '.');
+    if decimals > 0 {
+        digits.insert(digits.len() - decimals, '.');
     }
     if is_negative {
         digits.insert(0, '-');
     }
     match digits.parse::<i64>() {
-        Ok(number) if behind_point == 0 && digits.len() <= 18 + usize::from(is_negative) => {
+        Ok(number) if decimals == 0 && digits.len() <= 18 + usize::from(is_negative) => {
             Ok(Value::from(number))
         }
         _ => Ok(Value::String(digits)),

@@ -4,11 +4,10 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::request::fill;
 use super::*;
 use crate::market::{Encoding, Endian, FacetName, Origin, RequestTemplate};
-use crate::origin::request::RequestError;
-use crate::origin::{EscapeError, Question};
+use crate::origin::request::fill_record;
+use crate::origin::{EscapeError, RequestError, TemplateValues};
 use crate::vehicle::Vin;
 
 /// An origin with these keys.
@@ -29,7 +28,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// A case: an origin, a body as `hex` or as `text` of the encoding, and what it comes to.
+/// Each case is an origin, a body as `hex` or as `text` of the encoding, and the result.
 #[test]
 fn ok_and_err_by_fixture() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/record");
@@ -51,7 +50,7 @@ fn ok_and_err_by_fixture() {
                     .and_then(|e| e.encode(text.expect("a body")))
                     .expect("encodable"),
             };
-            let found = match record_tree(&origin, &body) {
+            let found = match parse_record(&origin, &body) {
                 Ok(tree) => json!({"tree": tree}),
                 Err(error) => json!({"error": error.cause.as_str(), "place": error.place}),
             };
@@ -73,9 +72,9 @@ fn ok_and_err_by_fixture() {
     assert!(cases > 150, "only {cases} cases were found");
 }
 
-/// What an origin of `flat.toml` comes to with an answer: the tree, nothing for "no such car", or
-/// the cause and the place.
-fn read(
+/// Parses a response of an origin of `flat.toml`: the tree, nothing for "no such car", or cause and
+/// place.
+fn parse(
     origin: &str,
     status: u16,
     content_type: &str,
@@ -89,7 +88,7 @@ fn read(
         body: body.to_vec(),
         ..crate::ports::OriginResponse::default()
     };
-    match crate::origin::read(market.origins.get(origin).expect("described"), &response) {
+    match crate::origin::parse_response(market.origins.get(origin).expect("described"), &response) {
         Ok(crate::origin::ParsedResponse::Tree(tree)) => Ok(Some(tree)),
         Ok(crate::origin::ParsedResponse::NotFound) => Ok(None),
         Err(failure) => Err((failure.cause, failure.place.unwrap_or_default())),
@@ -110,18 +109,18 @@ fn ok_answers_of_a_record_origin() {
     let bytes = "application/octet-stream";
     let tree = json!({"status": "00", "plate": "S-KB 911", "first_reg": "1996-03-15", "km": 12345, "n": 0, "keepers": []});
     assert_eq!(
-        read("registry", 200, bytes, &registry("00S-KB 911  19960315")),
+        parse("registry", 200, bytes, &registry("00S-KB 911  19960315")),
         Ok(Some(tree.clone()))
     );
-    // The market's word counts more than the answer's.
+    // The market's encoding takes precedence over the response's charset.
     let lies = "text/plain; charset=utf-8";
-    assert_eq!(read("registry", 200, lies, &registry("00S-KB 911  19960315")), Ok(Some(tree)));
+    assert_eq!(parse("registry", 200, lies, &registry("00S-KB 911  19960315")), Ok(Some(tree)));
     // "No such car" in full, alone, and with a message where the fields would be.
     for body in
         [registry("04                  "), vec![0xf0, 0xf4], registry("04NO SUCH VEHICLE   ")]
     {
-        assert_eq!(read("registry", 200, bytes, &body), Ok(None));
-        assert_eq!(read("registry", 404, bytes, &body), Ok(None));
+        assert_eq!(parse("registry", 200, bytes, &body), Ok(None));
+        assert_eq!(parse("registry", 404, bytes, &body), Ok(None));
     }
 }
 
@@ -130,41 +129,41 @@ fn err_answers_of_a_record_origin() {
     let bytes = "application/octet-stream";
     let fails = |cause: &'static str, place: &str| Err((cause, place.to_owned()));
     let short = "a body that is not of the record's length";
-    assert_eq!(read("registry", 200, bytes, &[0xf0, 0xf0]), fails(short, ""));
+    assert_eq!(parse("registry", 200, bytes, &[0xf0, 0xf0]), fails(short, ""));
     assert_eq!(
-        read("registry", 200, bytes, &registry("00S-KB 911  19961332")),
+        parse("registry", 200, bytes, &registry("00S-KB 911  19961332")),
         fails("text that is not a date of the format", "/first_reg")
     );
-    assert_eq!(read("registry", 200, bytes, b""), fails("an empty body", ""));
+    assert_eq!(parse("registry", 200, bytes, b""), fails("an empty body", ""));
     assert_eq!(
-        read("registry", 200, "text/html", &registry("00S-KB 911  19960315")),
+        parse("registry", 200, "text/html", &registry("00S-KB 911  19960315")),
         fails("an HTML page", "")
     );
     let found = registry("00S-KB 911  19960315");
-    assert_eq!(read("registry", 500, bytes, &found), fails("a status that is no answer", ""));
-    // A gateway that is not found says nothing of the car, unless its path names the car.
-    assert_eq!(read("registry", 404, "text/html", b"<html>"), fails("an HTML page", ""));
-    assert_eq!(read("feed", 404, "text/plain", b"none"), fails("a status that is no answer", ""));
-    assert_eq!(read("journal", 404, "text/plain", b"none"), Ok(None));
+    assert_eq!(parse("registry", 500, bytes, &found), fails("a status that is no answer", ""));
+    // A 404 of a gateway states nothing about the car, unless the path holds the car's key.
+    assert_eq!(parse("registry", 404, "text/html", b"<html>"), fails("an HTML page", ""));
+    assert_eq!(parse("feed", 404, "text/plain", b"none"), fails("a status that is no answer", ""));
+    assert_eq!(parse("journal", 404, "text/plain", b"none"), Ok(None));
 }
 
 #[test]
 fn ok_and_err_answers_of_a_csv_origin() {
     let row = json!({"rows": [{"vin": "WP0ZZZ99ZTS390000", "name": "Sitz \u{2013} Leder"}]});
     let body = b"vin;name\nWP0ZZZ99ZTS390000;Sitz \x96 Leder\n";
-    assert_eq!(read("feed", 200, "text/csv; charset=utf-8", body), Ok(Some(row)));
+    assert_eq!(parse("feed", 200, "text/csv; charset=utf-8", body), Ok(Some(row)));
     let length = "a row of another length than the header";
-    assert_eq!(read("feed", 200, "text/csv", b"vin;name\na;b\nc"), Err((length, "row 2".into())));
+    assert_eq!(parse("feed", 200, "text/csv", b"vin;name\na;b\nc"), Err((length, "row 2".into())));
     assert_eq!(
-        read("feed", 200, "text/csv", b"vin,name\na,b\n"),
+        parse("feed", 200, "text/csv", b"vin,name\na,b\n"),
         Err(("a column that must be there is not", String::new()))
     );
 }
 
-fn question(model: &str, year: &str) -> Question {
+fn template_values(model: &str, year: &str) -> TemplateValues {
     let field =
         |name: &str, value: &str| ((FacetName::Identity, name.to_owned()), value.to_owned());
-    Question {
+    TemplateValues {
         vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: crate::market::MarketCode::new("de").expect("a code"),
         fields: [field("model", model), field("model_year", year)].into(),
@@ -177,11 +176,11 @@ fn sent(
     model: &str,
     year: &str,
 ) -> Result<Vec<u8>, RequestError> {
-    fill(
+    fill_record(
         &RequestTemplate::new(template).expect("a request"),
         encoding,
         None,
-        &question(model, year),
+        &template_values(model, year),
     )
 }
 
@@ -240,11 +239,11 @@ fn field(keys: &Value) -> LayoutField {
     serde_json::from_value(keys.clone()).expect("a field")
 }
 
-fn reader(encoding: Encoding) -> Reader {
-    Reader { codec: encoding.codec(), short: false, lenient: false, nodes: 0 }
+fn decoder(encoding: Encoding) -> FieldDecoder {
+    FieldDecoder { codec: encoding.codec(), may_be_short: false, is_lenient: false }
 }
 
-/// Writes a number as digits with the sign in the last, as COBOL does.
+/// Formats a number as digits with the sign in the last, as COBOL does.
 fn as_zoned(number: i64, width: usize, encoding: Encoding) -> Vec<u8> {
     let mut bytes = encoding.encode(&format!("{:0width$}", number.unsigned_abs())).expect("digits");
     let last = bytes.last_mut().expect("a digit");
@@ -279,17 +278,17 @@ proptest! {
     #[test]
     fn ok_numbers_come_back_from_every_encoding(number in -999_999_999_999_999_999_i64..=999_999_999_999_999_999) {
         for encoding in ENCODINGS {
-            let read = |kind: &str, bytes: &[u8]| {
+            let decode = |kind: &str, bytes: &[u8]| {
                 let field = field(&json!({"name": "n", "at": 0, "len": bytes.len(), "type": kind}));
-                reader(encoding).read(&field, bytes)
+                decoder(encoding).decode(&field, bytes)
             };
             let expect = Ok(json!(number));
-            prop_assert_eq!(read("zoned", &as_zoned(number, 18, encoding)), expect.clone());
-            prop_assert_eq!(read("number", &encoding.encode(&number.to_string()).expect("digits")), expect.clone());
+            prop_assert_eq!(decode("zoned", &as_zoned(number, 18, encoding)), expect.clone());
+            prop_assert_eq!(decode("number", &encoding.encode(&number.to_string()).expect("digits")), expect.clone());
             let trailing = format!("{}{}", number.unsigned_abs(), if number < 0 { '-' } else { '+' });
-            prop_assert_eq!(read("number", &encoding.encode(&trailing).expect("digits")), expect.clone());
-            prop_assert_eq!(read("packed", &as_packed(number, 10)), expect.clone());
-            prop_assert_eq!(read("packed", &as_packed(number, 11)), expect);
+            prop_assert_eq!(decode("number", &encoding.encode(&trailing).expect("digits")), expect.clone());
+            prop_assert_eq!(decode("packed", &as_packed(number, 10)), expect.clone());
+            prop_assert_eq!(decode("packed", &as_packed(number, 11)), expect);
         }
     }
 
@@ -299,7 +298,7 @@ proptest! {
         let field = field(&json!({"name": "n", "at": 0, "len": 8, "type": "packed", "scale": 2}));
         let sign = if number < 0 { "-" } else { "" };
         let expect = format!("{sign}{whole}.{cents:02}");
-        prop_assert_eq!(reader(Encoding::Cp037).read(&field, &as_packed(number, 8)), Ok(json!(expect)));
+        prop_assert_eq!(decoder(Encoding::Cp037).decode(&field, &as_packed(number, 8)), Ok(json!(expect)));
     }
 
     #[test]
@@ -318,10 +317,10 @@ proptest! {
             };
             let text = |value: Result<Value, RecordCause>| value.map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
             let bytes = in_order(&cut.to_be_bytes()[8 - len..]);
-            prop_assert_eq!(text(reader(Encoding::Utf8).read(&field(true), &bytes)), Ok(cut.to_string()));
+            prop_assert_eq!(text(decoder(Encoding::Utf8).decode(&field(true), &bytes)), Ok(cut.to_string()));
             let cut = unsigned >> (64 - 8 * len);
             let bytes = in_order(&cut.to_be_bytes()[8 - len..]);
-            prop_assert_eq!(text(reader(Encoding::Utf8).read(&field(false), &bytes)), Ok(cut.to_string()));
+            prop_assert_eq!(text(decoder(Encoding::Utf8).decode(&field(false), &bytes)), Ok(cut.to_string()));
         }
     }
 
@@ -335,7 +334,7 @@ proptest! {
                 {"name": "model", "at": 17, "len": 24},
                 {"name": "year", "at": 41, "len": 6, "type": "number"},
             ]});
-            let tree = record_tree(&origin(&layout), &bytes).expect("readable");
+            let tree = parse_record(&origin(&layout), &bytes).expect("readable");
             prop_assert_eq!(tree, json!({"vin": "WP0ZZZ99ZTS390000", "model": model.trim_end(), "year": year}));
         }
     }
@@ -366,7 +365,7 @@ proptest! {
         let keys = json!({"encoding": ENCODINGS[encoding], "layout": layout, "groups": [group], "records": records,
             "length": length, "short": shape & 4 == 4});
         let origin = origin(&keys);
-        let _ = record_tree(&origin, &body);
-        let _ = readable_part(&origin, &body);
+        let _ = parse_record(&origin, &body);
+        let _ = parse_leniently(&origin, &body);
     }
 }

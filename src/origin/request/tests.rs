@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::market::{Market, compile};
+use crate::market::{FacetName, Market, SecretName, compile};
 use crate::ports::fake::World;
 use crate::vehicle::Vin;
 
@@ -20,7 +20,7 @@ fn request(
     for (name, value) in [("DE_MASTER_TOKEN", "anna:p<w"), ("DE_EQUIPMENT_BASIC", "user:pass")] {
         world.secrets.borrow_mut().insert(name.into(), value.into());
     }
-    let question = Question {
+    let values = TemplateValues {
         vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: market.code.clone(),
         fields: fields
@@ -28,7 +28,7 @@ fn request(
             .map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()))
             .collect(),
     };
-    build(market.origins.get(origin).expect("described"), &question, &world.ports())
+    build_request(market.origins.get(origin).expect("described"), &values, &world.ports())
 }
 
 fn header<'r>(request: &'r OriginRequest, name: &str) -> Option<&'r str> {
@@ -96,20 +96,20 @@ fn ok_rest_post_with_json_body_and_fields_of_another_facet() {
     let market = compile("market.toml", &text).expect("valid").market;
     let world = World::new();
     world.secrets.borrow_mut().insert("DE_EQUIPMENT_BASIC".into(), "user:pass".into());
-    let mut question = Question {
+    let mut values = TemplateValues {
         vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
         market: market.code.clone(),
         fields: [((FacetName::Identity, "model".to_owned()), "9\"11".to_owned())].into(),
     };
     let origin = market.origins.get("equipment").expect("described");
-    let made = build(origin, &question, &world.ports()).expect("a request");
+    let made = build_request(origin, &values, &world.ports()).expect("a request");
     assert_eq!(
         made.body.as_deref(),
         Some(br#"{"in":["9\"11"],"vin":"WP0ZZZ99ZTS390000"}"#.as_slice())
     );
     assert_eq!(header(&made, "x-market"), Some("de"));
-    question.fields = BTreeMap::new();
-    let error = build(origin, &question, &world.ports());
+    values.fields = BTreeMap::new();
+    let error = build_request(origin, &values, &world.ports());
     assert_eq!(
         error,
         Err(RequestError::Field { facet: FacetName::Identity, field: "model".into() })
@@ -149,8 +149,8 @@ fn protocols(origin: &str, fields: &[(&str, &str)]) -> Result<OriginRequest, Req
         .chain(fields)
         .map(|(name, value)| ((FacetName::Identity, (*name).into()), (*value).into()));
     let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
-    let question = Question { vin, market: market.code.clone(), fields: fields.collect() };
-    build(market.origins.get(origin).expect("described"), &question, &world.ports())
+    let values = TemplateValues { vin, market: market.code.clone(), fields: fields.collect() };
+    build_request(market.origins.get(origin).expect("described"), &values, &world.ports())
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn ok_soap_header_timestamp_and_certificate() {
     assert!(body.contains(timestamp), "{body}");
     let end = "</wsse:Security><a:To xmlns:a='http://www.w3.org/2005/08/addressing'>urn:de</a:To></s:Header><s:Body><v:GetVehicle xmlns:v='urn:vehicle' of='WP0ZZZ99ZTS390000'/></s:Body></s:Envelope>";
     assert!(body.ends_with(end), "{body}");
-    assert!(crate::origin::xml_tree(body.as_bytes(), None).is_ok(), "{body}");
+    assert!(crate::origin::parse_xml(body.as_bytes(), None).is_ok(), "{body}");
 }
 
 #[test]
@@ -219,20 +219,20 @@ proptest::proptest! {
     #[test]
     fn json_escape_then_parse_returns_the_value(value in "\\PC{1,40}|[\"\\\\\u{0}-\u{1f}]{1,20}") {
         let body = serde_json::json!({"a": ["x{identity.model}y"]});
-        let question = Question {
+        let values = TemplateValues {
             vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
             market: crate::market::MarketCode::new("de").expect("a code"),
             fields: [((FacetName::Identity, "model".to_owned()), value.clone())].into(),
         };
         let mut text = String::new();
-        write_json(&body, &question, &mut text).expect("a body");
+        push_json(&body, &values, &mut text).expect("a body");
         let read: Value = serde_json::from_str(&text).expect("JSON");
         proptest::prop_assert_eq!(read, serde_json::json!({"a": [format!("x{value}y")]}));
     }
 
     #[test]
     fn a_path_segment_comes_back(value in "\\PC{1,40}|[./%\\\\]{1,9}") {
-        if let Ok(text) = escape::segment(&value) {
+        if let Ok(text) = escape::escape_segment(&value) {
             let url = ::url::Url::parse(&format!("https://h/a/{text}/b")).expect("an address");
             let segments: Vec<&str> = url.path_segments().expect("a path").collect();
             let middle = segments.get(1).copied().unwrap_or_default();
@@ -245,7 +245,7 @@ proptest::proptest! {
 
     #[test]
     fn a_header_holds_one_line(value in "\\PC{0,40}|[\u{0}-\u{7f}]{0,20}") {
-        if let Ok(text) = escape::header(&value) {
+        if let Ok(text) = escape::escape_header(&value) {
             proptest::prop_assert_eq!(&text, value.trim_matches(' '));
             proptest::prop_assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
         }

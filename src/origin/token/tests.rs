@@ -1,4 +1,4 @@
-//! Token endpoints that answer, are slow, fail and lie; requests that come together.
+//! Token endpoints that respond, are slow, fail and lie; concurrent requests.
 
 use std::cell::Cell;
 
@@ -30,10 +30,10 @@ fn world(answer: impl Fn(usize) -> ScriptedResponse + 'static) -> Rc<World> {
     world
 }
 
-fn get(world: &Rc<World>, tokens: &Tokens, oauth2: &OAuth2) -> Result<(String, bool), Failure> {
+fn get(world: &Rc<World>, tokens: &TokenCache, oauth2: &OAuth2) -> Result<(String, bool), Failure> {
     let ports = world.ports();
     let until = ports.clock.now().plus_ms(2_000);
-    world.run(tokens.get(oauth2, &ports, until)).map(|token| (token.value, token.is_kept))
+    world.run(tokens.get(oauth2, &ports, until)).map(|token| (token.value, token.is_cached))
 }
 
 fn body_of(request: &OriginRequest) -> String {
@@ -44,9 +44,9 @@ fn body_of(request: &OriginRequest) -> String {
 fn ok_the_request_in_both_styles() {
     let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
     let asked = json!({"scope": "a b", "audience": "https://x", "resource": "urn:y"});
-    assert_eq!(get(&world, &Tokens::default(), &oauth2(asked)), Ok(("t0k3n".into(), false)));
+    assert_eq!(get(&world, &TokenCache::default(), &oauth2(asked)), Ok(("t0k3n".into(), false)));
     assert_eq!(
-        get(&world, &Tokens::default(), &oauth2(json!({"style": "body"}))),
+        get(&world, &TokenCache::default(), &oauth2(json!({"style": "body"}))),
         Ok(("t0k3n".into(), false))
     );
     let requests = world.requests();
@@ -67,25 +67,24 @@ fn ok_the_request_in_both_styles() {
 }
 
 #[test]
-fn ok_a_token_is_kept_until_shortly_before_its_end() {
+fn ok_a_token_is_cached_until_shortly_before_its_end() {
     let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
-    let tokens = Tokens::default();
-    let of = |change| oauth2(change);
-    assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), false)));
+    let tokens = TokenCache::default();
+    assert_eq!(get(&world, &tokens, &oauth2(json!({}))), Ok(("t0k3n".into(), false)));
     world.advance_s(3_539);
-    assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), true)));
+    assert_eq!(get(&world, &tokens, &oauth2(json!({}))), Ok(("t0k3n".into(), true)));
     world.advance_s(1);
-    assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), false)));
+    assert_eq!(get(&world, &tokens, &oauth2(json!({}))), Ok(("t0k3n".into(), false)));
     // Another scope is another token.
-    assert_eq!(get(&world, &tokens, &of(json!({"scope": "x"}))), Ok(("t0k3n".into(), false)));
-    tokens.forget(&of(json!({})), "another");
-    assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), true)));
-    tokens.forget(&of(json!({})), "t0k3n");
-    assert_eq!(get(&world, &tokens, &of(json!({}))), Ok(("t0k3n".into(), false)));
+    assert_eq!(get(&world, &tokens, &oauth2(json!({"scope": "x"}))), Ok(("t0k3n".into(), false)));
+    tokens.forget(&oauth2(json!({})), "another");
+    assert_eq!(get(&world, &tokens, &oauth2(json!({}))), Ok(("t0k3n".into(), true)));
+    tokens.forget(&oauth2(json!({})), "t0k3n");
+    assert_eq!(get(&world, &tokens, &oauth2(json!({}))), Ok(("t0k3n".into(), false)));
 }
 
 #[test]
-fn ok_how_long_a_token_is_good_for() {
+fn ok_how_long_a_token_is_lifetime_s() {
     for (stated, expect) in [
         (None, 60),
         (Some(0), 0),
@@ -94,23 +93,24 @@ fn ok_how_long_a_token_is_good_for() {
         (Some(3600), 3540),
         (Some(u64::MAX), 86_340),
     ] {
-        assert_eq!(good_for_s(stated), expect, "{stated:?}");
+        assert_eq!(usable_lifetime_s(stated), expect, "{stated:?}");
     }
-    for (stated, good_for) in
+    for (stated, lifetime_s) in
         [("\"600\"", 540), ("-1", 60), ("1.5", 60), ("null", 60), ("\"soon\"", 60), ("[]", 60)]
     {
         let body =
             format!(r#"{{"access_token": "t", "token_type": "Bearer", "expires_in": {stated}}}"#);
         let response =
             OriginResponse { status: 200, body: body.into_bytes(), ..OriginResponse::default() };
-        assert_eq!(read(&response), Ok(("t".to_owned(), good_for)), "{stated}");
+        let issued = IssuedToken { value: "t".to_owned(), lifetime_s };
+        assert_eq!(parse_token(&response), Ok(issued), "{stated}");
     }
 }
 
 #[test]
 fn ok_many_requests_ask_once() {
     let world = world(|_| ScriptedResponse::ok("application/json", GOOD).after(300));
-    let (ports, tokens, oauth2) = (world.ports(), Tokens::default(), oauth2(json!({})));
+    let (ports, tokens, oauth2) = (world.ports(), TokenCache::default(), oauth2(json!({})));
     let until = ports.clock.now().plus_ms(2_000);
     let got = world.run(join_all((0..20).map(|_| tokens.get(&oauth2, &ports, until))));
     assert!(got.iter().all(|token| token.as_ref().is_ok_and(|token| token.value == "t0k3n")));
@@ -122,7 +122,7 @@ fn ok_a_request_that_left_holds_nobody_up() {
     let world = world(|asked| {
         ScriptedResponse::ok("application/json", GOOD).after(if asked == 1 { 1_900 } else { 20 })
     });
-    let (ports, tokens, oauth2) = (world.ports(), Tokens::default(), oauth2(json!({})));
+    let (ports, tokens, oauth2) = (world.ports(), TokenCache::default(), oauth2(json!({})));
     let until = ports.clock.now().plus_ms(2_000);
     let mut left = tokens.get(&oauth2, &ports, until).boxed_local();
     assert!(left.as_mut().now_or_never().is_none(), "it asks");
@@ -137,7 +137,7 @@ fn err_a_failure_counts_for_a_second() {
         1 => ScriptedResponse::failure(OriginHttpError::Connection),
         _ => ScriptedResponse::ok("application/json", GOOD),
     });
-    let (tokens, oauth2) = (Tokens::default(), oauth2(json!({})));
+    let (tokens, oauth2) = (TokenCache::default(), oauth2(json!({})));
     let refused = get(&world, &tokens, &oauth2).map_err(|failure| (failure.token, failure.cause));
     let expect = (ErrorToken::ConnectionRefused, "the token endpoint could not be asked");
     assert_eq!(refused, Err(expect));
@@ -151,7 +151,8 @@ fn err_a_failure_counts_for_a_second() {
 fn err_endpoints_that_lie() {
     let unusable = |answer: ScriptedResponse| {
         let world = world(move |_| answer.clone());
-        let failure = get(&world, &Tokens::default(), &oauth2(json!({}))).expect_err("no token");
+        let failure =
+            get(&world, &TokenCache::default(), &oauth2(json!({}))).expect_err("no token");
         (failure.token.as_str(), failure.cause)
     };
     let no_token = ("destination_unavailable", "the token endpoint's answer is no token");
@@ -190,7 +191,7 @@ fn err_endpoints_that_lie() {
 fn err_secrets_of_another_form() {
     let world = world(|_| ScriptedResponse::ok("application/json", GOOD));
     world.secrets.borrow_mut().insert("DE_CLIENT".into(), "no colon".into());
-    let failure = get(&world, &Tokens::default(), &oauth2(json!({}))).expect_err("no request");
+    let failure = get(&world, &TokenCache::default(), &oauth2(json!({}))).expect_err("no request");
     assert_eq!(
         (failure.cause, failure.place.as_deref()),
         ("a secret is not of the form id:secret", Some("DE_CLIENT"))

@@ -1,31 +1,31 @@
-//! Lists of `OData` services that go on in further pages: `__next` in version 2, `@odata.nextLink`
-//! in version 4.
+//! Paged lists of `OData` services: `__next` in version 2, `@odata.nextLink` in version 4.
 //!
 //! A link may be relative or absolute (v4 JSON format §4.5.5) and is followed on the origin's own
-//! scheme, host and port only: the request carries credentials. What cannot be followed is a
+//! scheme, host and port only: the request carries credentials. A link that cannot be followed is a
 //! failure; a part of a list never passes for the whole (decision 0007).
 
 use serde_json::Value;
 
-/// Pages that are asked for, unless the market says otherwise.
+use super::request::escape_url;
+
+/// Most pages of a list, unless the market names another limit.
 pub(super) const MAX_PAGES: u8 = 5;
 
-/// Where a list stands in an answer, and the link to its next page.
+/// Parent, list and next link of a list in a response.
 const PLACES: [(&str, &str, &str); 3] = [
     ("/d", "results", "__next"),
     ("", "value", "@odata.nextLink"),
     ("", "value", "odata.nextLink"),
 ];
 
-/// Takes the link to the next page out of an answer. Nothing where the list ends here, or there is
-/// none.
-pub(super) fn take_next(tree: &mut Value) -> Option<String> {
+/// Takes the link to the next page out of a response. `None` at the last page, or without a list.
+pub(super) fn take_next_link(tree: &mut Value) -> Option<String> {
     for (parent, list, link) in PLACES {
         let Some(Value::Object(fields)) = tree.pointer_mut(parent) else { continue };
         if !matches!(fields.get(list), Some(Value::Array(_))) {
             continue;
         }
-        // One that is no text stays, and the mapping refuses the list.
+        // A link that is no text stays in the tree, and the mapping refuses the list.
         if let Some(Value::String(next)) =
             fields.get(link).filter(|next| next.as_str().is_some_and(|next| !next.is_empty()))
         {
@@ -37,9 +37,8 @@ pub(super) fn take_next(tree: &mut Value) -> Option<String> {
     None
 }
 
-/// Puts the elements of a further page behind those that are there. Nothing where the page holds no
-/// such list.
-pub(super) fn append(tree: &mut Value, page: &mut Value) -> Option<()> {
+/// Moves the elements of a further page to the end of the list. `None` if the page has no such list.
+pub(super) fn append_page(tree: &mut Value, page: &mut Value) -> Option<()> {
     for (parent, list, _) in PLACES {
         let at = format!("{parent}/{list}");
         if let Some(Value::Array(items)) = tree.pointer_mut(&at) {
@@ -51,19 +50,20 @@ pub(super) fn append(tree: &mut Value, page: &mut Value) -> Option<()> {
     None
 }
 
-/// The address of a next page, where it is on the same origin as `base`, the address that named it.
-pub(super) fn resolve(base: &str, link: &str) -> Option<String> {
-    // Fetch takes `\` for `/` and drops blanks and tabs: an address that could be read otherwise is
-    // not read at all.
+/// Resolves a link to a next page against `base`, the URL of the page that holds it. `None` if it
+/// leaves the scheme, host or port of `base`.
+pub(super) fn resolve_link(base: &str, link: &str) -> Option<String> {
+    // Fetch takes `\` for `/` and drops blanks and tabs: refuses ambiguous links altogether.
     if link.chars().any(|c| c.is_control() || c == '\\') {
         return None;
     }
-    let link = encoded(link.trim().split('#').next()?);
-    let (root, path) = split(base)?;
+    let link = encode_link(link.trim().split('#').next()?);
+    let (root, path) = split_root(base)?;
     if let Some((scheme, _)) = link.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
-        let (other, rest) = split(&link)?;
+        let (other, rest) = split_root(&link)?;
         let is_http = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-        return (is_http && normal(other) == normal(root)).then(|| format!("{root}{rest}"));
+        return (is_http && normalize_root(other) == normalize_root(root))
+            .then(|| format!("{root}{rest}"));
     }
     if link.starts_with("//") {
         return None;
@@ -81,15 +81,15 @@ pub(super) fn resolve(base: &str, link: &str) -> Option<String> {
     Some(format!("{root}{folder}{separator}{link}"))
 }
 
-/// An address as scheme and host, and the rest.
-fn split(url: &str) -> Option<(&str, &str)> {
+/// Splits a URL into scheme and authority, and the rest.
+fn split_root(url: &str) -> Option<(&str, &str)> {
     let authority = url.find("://")? + 3;
     let end = url.get(authority..)?.find(['/', '?']).map_or(url.len(), |at| authority + at);
     Some((url.get(..end)?, url.get(end..)?))
 }
 
-/// Scheme and host in lower case, without the scheme's own port.
-fn normal(root: &str) -> String {
+/// Normalizes scheme and authority: lower case, without the scheme's default port.
+fn normalize_root(root: &str) -> String {
     let root = root.to_ascii_lowercase();
     let port = if root.starts_with("https:") { ":443" } else { ":80" };
     root.strip_suffix(port).map(ToOwned::to_owned).unwrap_or(root)
@@ -100,14 +100,14 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Services write blanks, quotes and letters beyond ASCII into links as they are.
-fn encoded(link: &str) -> String {
+/// Percent-encodes blanks, quotes and letters beyond ASCII, which services write into links raw.
+fn encode_link(link: &str) -> String {
     let mut text = String::with_capacity(link.len());
     for c in link.chars() {
         if c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}') {
             text.push(c);
         } else {
-            text.push_str(&super::escape::url(c.encode_utf8(&mut [0; 4])));
+            text.push_str(&escape_url(c.encode_utf8(&mut [0; 4])));
         }
     }
     text
@@ -136,14 +136,14 @@ mod tests {
             ),
         ] {
             let (mut tree, mut page) = (first, second);
-            assert_eq!(take_next(&mut tree).as_deref(), Some(link));
-            assert_eq!(append(&mut tree, &mut page), Some(()));
-            assert_eq!((&tree, take_next(&mut page)), (&whole, None));
+            assert_eq!(take_next_link(&mut tree).as_deref(), Some(link));
+            assert_eq!(append_page(&mut tree, &mut page), Some(()));
+            assert_eq!((&tree, take_next_link(&mut page)), (&whole, None));
         }
         let mut odd = json!({"d": {"results": [1], "__next": 7}});
-        assert_eq!((take_next(&mut odd), odd.pointer("/d/__next")), (None, Some(&json!(7))));
-        assert_eq!(append(&mut json!({"value": [1]}), &mut json!({"error": {}})), None);
-        assert_eq!(take_next(&mut json!({"__next": "x"})), None);
+        assert_eq!((take_next_link(&mut odd), odd.pointer("/d/__next")), (None, Some(&json!(7))));
+        assert_eq!(append_page(&mut json!({"value": [1]}), &mut json!({"error": {}})), None);
+        assert_eq!(take_next_link(&mut json!({"__next": "x"})), None);
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
                 "https://sap.example.com/odata/v2/Orders?$filter=Name%20eq%20'M%C3%BC'",
             ),
         ] {
-            assert_eq!(resolve(base, link).as_deref(), Some(address), "{link}");
+            assert_eq!(resolve_link(base, link).as_deref(), Some(address), "{link}");
         }
     }
 
@@ -190,16 +190,16 @@ mod tests {
             "file:///etc/passwd",
             "data:application/json,{}",
         ] {
-            assert_eq!(resolve(base, link), None, "{link}");
+            assert_eq!(resolve_link(base, link), None, "{link}");
         }
     }
 
     proptest! {
-        /// As fetch reads the address, it has the same scheme, host and port.
+        /// As `fetch` parses the URL, it has the same scheme, host and port.
         #[test]
         fn never_leaves_its_origin(link in "(https?:)?[/\\\\]{0,3}[a-z.@:?#\\\\ \t%0-9-]{0,30}|\\PC{0,30}") {
             let base = "https://sap.example.com/odata/Orders?x=1";
-            if let Some(address) = resolve(base, &link) {
+            if let Some(address) = resolve_link(base, &link) {
                 let address = ::url::Url::parse(&address).expect("an address");
                 let origin = ::url::Url::parse(base).expect("an address").origin();
                 prop_assert_eq!(address.origin(), origin);

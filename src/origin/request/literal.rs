@@ -1,40 +1,43 @@
-//! Typed values of requests: what a placeholder's kind (`{identity.model_year:int}`) makes of a
-//! value.
+//! Literals of typed placeholders, `{identity.model_year:int}`.
 //!
 //! `OData` v2 (Atom Publishing: URI conventions §2.2.2) and v4 (ABNF construction rules,
-//! `primitiveLiteral`) write the same value differently; everywhere else the plain form counts,
-//! which is v4's. A value that is not of its kind is an error before any request leaves. The kinds
-//! are [`crate::market::LITERALS`].
+//! `primitiveLiteral`) write the same value differently. All other protocols use the plain form,
+//! which is v4's. A value of another kind is an error before any request leaves. The kinds are
+//! [`crate::market::LITERALS`].
 
-use super::escape::EscapeError;
+use super::error::EscapeError;
 use crate::calendar::{Date, Moment};
 use crate::market::OData;
 
-/// Digits of a decimal at the most: those of `Edm.Decimal` in version 2.
+/// Most digits of a decimal: those of `Edm.Decimal` in version 2.
 const MAX_DIGITS: usize = 29;
 
-/// Whether a kind is a number, which JSON writes without quotes.
-pub(super) fn is_number(kind: &str) -> bool {
+/// True for kinds that JSON writes without quotes.
+pub(super) fn is_number_kind(kind: &str) -> bool {
     matches!(kind, "int" | "int64" | "decimal")
 }
 
-/// Writes a value as a literal of a kind: with the marks of `OData` v2 where it is asked for, else
-/// plain. Percent-encoding comes after.
+/// Formats a value as a literal of a kind: in the notation of `OData` v2 if `version` says so, else
+/// plain. The caller percent-encodes the result.
 ///
 /// # Errors
-/// [`EscapeError::Literal`] where the value is not of the kind.
-pub fn literal(kind: &str, value: &str, version: Option<OData>) -> Result<String, EscapeError> {
+/// [`EscapeError::Literal`] for a value of another kind.
+pub fn format_literal(
+    kind: &str,
+    value: &str,
+    version: Option<OData>,
+) -> Result<String, EscapeError> {
     let is_v2 = version == Some(OData::V2);
     let value = value.trim();
     let plain = match kind {
         "int" => value.parse::<i32>().ok().map(|number| number.to_string()),
         "int64" => value.parse::<i64>().ok().map(|number| number.to_string()),
-        "decimal" => decimal(value),
+        "decimal" => normalize_decimal(value),
         "date" => Date::parse_iso(value).map(|date| date.to_string()),
-        "datetime" if is_v2 => instant(value)
+        "datetime" if is_v2 => utc_instant(value)
             .or_else(|| midnight(value))
             .map(|text| text.trim_end_matches('Z').to_owned()),
-        "datetime" | "datetimeoffset" => instant(value),
+        "datetime" | "datetimeoffset" => utc_instant(value),
         "guid" => is_guid(value).then(|| value.to_ascii_lowercase()),
         _ => None,
     };
@@ -48,8 +51,9 @@ pub fn literal(kind: &str, value: &str, version: Option<OData>) -> Result<String
     })
 }
 
-/// Digits with or without decimals and a minus; no exponent, no leading zeros in the result.
-fn decimal(value: &str) -> Option<String> {
+/// Normalizes digits with an optional minus and optional decimals: strips leading zeros. Refuses
+/// exponents.
+fn normalize_decimal(value: &str) -> Option<String> {
     let (sign, digits) = value.strip_prefix('-').map_or(("", value), |rest| ("-", rest));
     let (whole, fraction) =
         digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
@@ -68,9 +72,9 @@ fn decimal(value: &str) -> Option<String> {
     })
 }
 
-/// An instant in UTC as it stands in documents: `2026-11-20T08:00:00Z`. A day alone says no
-/// instant. What goes out is written anew: ISO 8601 allows forms that `OData` does not.
-fn instant(value: &str) -> Option<String> {
+/// Formats an instant in UTC, `2026-11-20T08:00:00Z`. A day without a time is no instant. Formats it
+/// anew, because ISO 8601 allows forms that `OData` does not.
+fn utc_instant(value: &str) -> Option<String> {
     let moment = Moment::parse_iso(value, None)?;
     (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.instant())?
 }
@@ -91,11 +95,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The plain form, and the one of version 2.
+    /// Checks the plain form and the one of version 2.
     fn check(kind: &str, value: &str, plain: &str, v2: &str) {
-        assert_eq!(literal(kind, value, None).as_deref(), Ok(plain), "{kind} {value}");
-        assert_eq!(literal(kind, value, Some(OData::V4)).as_deref(), Ok(plain), "{kind} {value}");
-        assert_eq!(literal(kind, value, Some(OData::V2)).as_deref(), Ok(v2), "{kind} {value}");
+        assert_eq!(format_literal(kind, value, None).as_deref(), Ok(plain), "{kind} {value}");
+        assert_eq!(
+            format_literal(kind, value, Some(OData::V4)).as_deref(),
+            Ok(plain),
+            "{kind} {value}"
+        );
+        assert_eq!(
+            format_literal(kind, value, Some(OData::V2)).as_deref(),
+            Ok(v2),
+            "{kind} {value}"
+        );
     }
 
     #[test]
@@ -128,7 +140,7 @@ mod tests {
         let lower = guid.to_lowercase();
         check("guid", guid, &lower, &format!("guid'{lower}'"));
         assert_eq!(
-            literal("datetime", "2026-11-20", Some(OData::V2)).as_deref(),
+            format_literal("datetime", "2026-11-20", Some(OData::V2)).as_deref(),
             Ok("datetime'2026-11-20T00:00:00'")
         );
     }
@@ -176,7 +188,7 @@ mod tests {
                         continue;
                     }
                     assert_eq!(
-                        literal(kind, value, version),
+                        format_literal(kind, value, version),
                         Err(EscapeError::Literal),
                         "{kind} {value:?}"
                     );
@@ -186,12 +198,12 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in, what goes out is one literal: no blank, no parenthesis, no operator,
-        /// quotes only as the kind's own.
+        /// A result is one literal: no blank, no parenthesis, no operator, no quotes but the kind's
+        /// own.
         #[test]
         fn a_literal_is_one_word(value in "\\PC{0,40}|[-0-9T:Z.' ]{0,40}", kind in proptest::sample::select(crate::market::LITERALS.as_slice())) {
             for version in [OData::V2, OData::V4] {
-                let Ok(text) = literal(kind, &value, Some(version)) else { continue };
+                let Ok(text) = format_literal(kind, &value, Some(version)) else { continue };
                 prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:'".contains(&b)), "{}", text);
                 let quotes = text.matches('\'').count();
                 prop_assert!(quotes == 0 || quotes == 2 && version == OData::V2 && text.ends_with('\''), "{}", text);
@@ -200,8 +212,8 @@ mod tests {
 
         #[test]
         fn whole_numbers_come_back(number: i64) {
-            prop_assert_eq!(literal("int64", &number.to_string(), Some(OData::V4)), Ok(number.to_string()));
-            prop_assert_eq!(literal("decimal", &number.to_string(), None), Ok(number.to_string()));
+            prop_assert_eq!(format_literal("int64", &number.to_string(), Some(OData::V4)), Ok(number.to_string()));
+            prop_assert_eq!(format_literal("decimal", &number.to_string(), None), Ok(number.to_string()));
         }
     }
 }

@@ -1,58 +1,60 @@
-//! Whole questions to an origin: tokens, pages and the limits over all of them.
+//! Whole fetches from an origin: tokens, pages, and the limits over all requests.
 
 use std::rc::Rc;
 
 use super::*;
-use crate::market::compile;
+use crate::market::{FacetName, compile};
 use crate::ports::fake::{ScriptedResponse as Scripted, World};
+use crate::vehicle::Vin;
 
 const TOKEN: &str = r#"{"access_token": "t1", "token_type": "Bearer", "expires_in": 3600}"#;
 
 struct Case {
     world: Rc<World>,
     market: Market,
-    tokens: Tokens,
+    tokens: TokenCache,
 }
 
 impl Case {
     /// The origin `recalls`: `OData` v2, at most 3 pages, with OAuth 2.0.
     fn new(script: impl Fn(&OriginRequest) -> Scripted + 'static) -> Self {
-        let text = include_str!("../../tests/fixtures/protocols.toml");
+        let text = include_str!("../../../tests/fixtures/protocols.toml");
         let world = World::new();
         world.secrets.borrow_mut().insert("DE_RECALLS_CLIENT".into(), "id:secret".into());
         world.origins(script);
         Self {
             world,
             market: compile("protocols.toml", text).expect("valid").market,
-            tokens: Tokens::default(),
+            tokens: TokenCache::default(),
         }
     }
 
-    fn ask(&self) -> Result<Value, (&'static str, &'static str)> {
+    fn fetch(&self) -> Result<Value, (&'static str, &'static str)> {
         let fields = [("model", "911"), ("model_year", "1996"), ("trim", "Targa")];
         let fields =
             fields.map(|(name, value)| ((FacetName::Identity, name.to_owned()), value.to_owned()));
         let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
-        let question = Question { vin, market: self.market.code.clone(), fields: fields.into() };
+        let values =
+            TemplateValues { vin, market: self.market.code.clone(), fields: fields.into() };
         let name = OriginName::new("recalls").expect("a name");
         let ports = self.world.ports();
-        let answer = self.world.run(ask(
+        let result = self.world.run(fetch(
             &ports,
             &self.tokens,
             &self.market,
             &name,
-            &question,
+            &values,
             &[],
             u32::MAX,
         ));
-        match answer {
+        match result {
             Ok(ParsedResponse::Tree(tree)) => Ok(tree),
             Ok(ParsedResponse::NotFound) => Ok(Value::Null),
             Err(failure) => Err((failure.token.as_str(), failure.cause)),
         }
     }
 
-    fn asked(&self) -> Vec<String> {
+    fn requested_urls(&self) -> Vec<String> {
         self.world.requests().iter().map(|request| request.url.replace("https://", "")).collect()
     }
 }
@@ -66,7 +68,7 @@ fn authorization(request: &OriginRequest) -> &str {
     header.map(|(_, value)| value.as_str()).unwrap_or_default()
 }
 
-/// A page of one element; `next` is where it goes on.
+/// A page of one element with a link to the next page.
 fn page(number: u32, next: Option<&str>) -> Scripted {
     let results = vec![serde_json::json!({"Campaign": number})];
     let body = serde_json::json!({"d": {"results": results, "__next": next}});
@@ -85,22 +87,19 @@ fn ok_pages_are_one_list() {
         url if url.ends_with("=3") => page(3, None),
         _ => page(1, Some("Recalls?$skiptoken=2")),
     });
-    let tree = case.ask().expect("a list");
+    let tree = case.fetch().expect("a list");
     let items = tree.pointer("/d/results").and_then(Value::as_array).expect("a list");
     assert_eq!(
         items.iter().map(|item| item["Campaign"].as_u64()).collect::<Vec<_>>(),
         [Some(1), Some(2), Some(3)]
     );
     assert!(tree.pointer("/d/__next").is_none());
-    let asked = case.asked();
+    let urls = case.requested_urls();
     assert_eq!(
-        asked.get(2).map(String::as_str),
+        urls.get(2).map(String::as_str),
         Some("sap.example.com/odata/v2/Cars('WP0ZZZ99ZTS390000')/Recalls?$skiptoken=2")
     );
-    assert_eq!(
-        asked.get(3).map(String::as_str),
-        Some("sap.example.com/odata/v2/Next?$skiptoken=3")
-    );
+    assert_eq!(urls.get(3).map(String::as_str), Some("sap.example.com/odata/v2/Next?$skiptoken=3"));
     let requests = case.world.requests();
     assert!(
         requests
@@ -118,9 +117,9 @@ fn err_a_part_never_passes_for_the_whole() {
             url if url.contains("skiptoken") => second(request),
             _ => page(1, Some(next)),
         });
-        assert_eq!(case.ask(), Err(expect), "{next}");
+        assert_eq!(case.fetch(), Err(expect), "{next}");
         assert!(
-            case.asked()
+            case.requested_urls()
                 .iter()
                 .all(|url| url.starts_with("sap.example.com/") || url == "login.example.com/token")
         );
@@ -172,7 +171,7 @@ fn ok_all_requests_share_the_timeout() {
         url if url.contains("skiptoken") => page(2, None).after(500),
         _ => page(1, Some("?$skiptoken=2")).after(1_100),
     });
-    assert_eq!(case.ask(), Err(("http_response_timeout", "no whole answer within the timeout")));
+    assert_eq!(case.fetch(), Err(("http_response_timeout", "no whole answer within the timeout")));
     let allowed: Vec<u32> =
         case.world.requests().iter().map(|request| request.timeout_ms).collect();
     assert_eq!(allowed, [2_500, 1_500, 400]);
@@ -185,28 +184,28 @@ fn ok_a_refused_token_is_replaced_once() {
         request if authorization(request) == "Bearer t1" => page(1, None),
         _ => Scripted::status(401, "text/plain", ""),
     });
-    assert!(case.ask().is_ok());
+    assert!(case.fetch().is_ok());
     case.world.origins(|request| match request {
         request if is_token(request) => json(&TOKEN.replace("t1", "t2")),
         request if authorization(request) == "Bearer t2" => page(1, None),
         _ => Scripted::status(401, "text/plain", ""),
     });
-    assert!(case.ask().is_ok());
-    assert_eq!(case.asked().len(), 2 + 3);
+    assert!(case.fetch().is_ok());
+    assert_eq!(case.requested_urls().len(), 2 + 3);
     case.world.origins(|request| match request {
         request if is_token(request) => json(&TOKEN.replace("t1", "t3")),
         _ => Scripted::status(401, "text/plain", ""),
     });
-    assert_eq!(case.ask(), Err(("http_protocol_error", "the origin refuses the credentials")));
-    assert_eq!(case.asked().len(), 5 + 3, "no third try");
+    assert_eq!(case.fetch(), Err(("http_protocol_error", "the origin refuses the credentials")));
+    assert_eq!(case.requested_urls().len(), 5 + 3, "no third try");
 }
 
 #[test]
-fn err_without_a_token_the_origin_is_not_asked() {
+fn err_without_a_token_the_origin_gets_no_request() {
     let case =
         Case::new(|_| Scripted::status(401, "application/json", r#"{"error": "invalid_client"}"#));
-    assert_eq!(case.ask(), Err(("destination_unavailable", "the token endpoint gave no token")));
-    assert_eq!(case.asked(), ["login.example.com/token"]);
+    assert_eq!(case.fetch(), Err(("destination_unavailable", "the token endpoint gave no token")));
+    assert_eq!(case.requested_urls(), ["login.example.com/token"]);
 }
 
 #[test]
@@ -222,13 +221,13 @@ fn ok_odata_error_codes_say_not_found() {
         }
     };
     let mut case = Case::new(script(400));
-    assert_eq!(case.ask(), Err(("http_protocol_error", "a status that is no answer")));
+    assert_eq!(case.fetch(), Err(("http_protocol_error", "a status that is no answer")));
     let recalls = OriginName::new("recalls").expect("a name");
     let origin = case.market.origins.get_mut(&recalls).expect("described");
     origin.not_found =
         serde_json::from_value(serde_json::json!({"at": "/error/code", "is": ["Z/404"]}))
             .expect("a condition");
-    assert_eq!(case.ask(), Ok(Value::Null));
+    assert_eq!(case.fetch(), Ok(Value::Null));
     case.world.origins(script(200));
-    assert_eq!(case.ask(), Ok(Value::Null));
+    assert_eq!(case.fetch(), Ok(Value::Null));
 }
