@@ -1,18 +1,22 @@
-//! HTTP: from a call to an answer. Wire types live here and nowhere else; only [`problem`] knows
+//! HTTP: from a request to a response. Wire types live here and nowhere else; only [`problem`] knows
 //! error statuses.
 //!
-//! Owns routes, documents, headers, problem documents and the handlers of pages. Leaves to others:
-//! what a page looks like (`pages`), how facets come together (`flow`), how bytes come and go
+//! Owns the route table, documents, headers, problem documents and the handlers of pages. Leaves to
+//! others: the look of pages (`pages`), the composition of facets (`flow`), the transport of bytes
 //! (`platform`).
 
-mod call;
 mod config;
 mod context;
 mod document;
 mod json;
+mod log;
 mod operator;
 pub mod problem;
+mod request;
+mod response;
+mod route;
 mod router;
+mod routes;
 mod site;
 mod stream;
 mod trace;
@@ -20,116 +24,78 @@ mod v1;
 
 use std::rc::Rc;
 
-pub use call::{BodyError, EventStream, HEAD_BYTES, Header, Incoming, Request, Response};
 pub use config::{Config, ConfigError};
-pub use router::{Route, route};
+pub use request::{BodyError, Incoming, Request};
+pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response};
+pub use route::{Access, Csrf, RateClass, Route, Surface};
+pub use routes::ROUTES;
 
 use crate::ports::Ports;
 use crate::registry::Memory;
-use crate::telemetry::{Event, Level, field};
 use context::Context;
 use problem::{Problem, Slug};
+use router::Match;
 
-/// The application: what one isolate has.
+/// The application as one isolate holds it.
 pub struct App {
-    /// What is outside.
+    /// The ports.
     pub ports: Ports,
-    /// What the isolate remembers.
+    /// The isolate's memory of markets and keys.
     pub memory: Rc<Memory>,
-    /// What the isolate remembers of origins.
+    /// The isolate's memory of vehicles and origins.
     pub flow: crate::flow::FlowMemory,
-    /// What the deployment says.
+    /// The deployment's variables.
     pub config: Rc<Config>,
 }
 
-/// Answers a call. Never fails: what goes wrong is an answer too.
+/// Handles a request. Never fails: a problem is a response too.
 pub async fn handle(app: &App, request: Request) -> Response {
-    let context = Context::new(app, request);
-    let matched = route(&context.request.path);
-    let result = match &matched {
-        Some(route) => dispatch(&context, *route).await,
-        None => Err(Problem::new(Slug::NotFound)),
+    let found = router::find(&request.path, &request.method);
+    let context = Context::new(app, request, found.route().map_or(0, |route| route.body_limit));
+    let result = match &found {
+        Match::Found(route) => dispatch(&context, route).await,
+        Match::OtherMethods(methods, _) => Err(Problem::method_not_allowed(methods)),
+        Match::Nothing => Err(Problem::new(Slug::NotFound)),
     };
-    let mut answer = match result {
-        Ok(answer) => answer,
-        Err(problem) => refuse(&context, matched.as_ref(), problem).await,
+    let mut response = match result {
+        Ok(response) => response,
+        Err(problem) => problem_response(&context, found.route(), problem).await,
     };
-    answer.header("x-request-id", context.request_id.to_string());
-    answer.header("traceparent", context.trace.own());
-    answer.secure();
-    report(&context, matched.as_ref(), &answer);
-    answer
+    response.set("x-request-id", context.request_id.to_string());
+    response.set("traceparent", context.trace.own());
+    response.secure();
+    response.caching(context.viewer(), response.freshness);
+    log::report(&context, found.route(), &response);
+    response
 }
 
-async fn dispatch(context: &Context<'_>, route: Route<'_>) -> Result<Response, Problem> {
-    let allowed = route.methods();
-    let method =
-        if context.request.method == "HEAD" { "GET" } else { context.request.method.as_str() };
-    if !allowed.contains(&method) {
-        return Err(Problem::method_not_allowed(allowed));
+/// Runs the checks of a route's row, and then its handler.
+async fn dispatch(context: &Context<'_>, route: &'static Route) -> Result<Response, Problem> {
+    router::check_csrf(context, route.csrf)?;
+    let segments = route::segments(route.pattern, &context.request.path)
+        .ok_or_else(|| Problem::new(Slug::NotFound))?;
+    if route.access != Access::Operator {
+        return (route.handler)(context, segments).await;
     }
-    match route {
-        Route::Healthz => Ok(v1::health::healthz()),
-        Route::Readyz => Ok(v1::health::readyz(context).await),
-        Route::OpenApi => v1::openapi(context).await,
-        Route::Markets => Ok(v1::markets::list(context).await),
-        Route::Market { market } => v1::markets::one(context, market).await,
-        Route::Lookups { market } => v1::lookups::create(context, market).await,
-        Route::Vehicle { market, id } => v1::vehicles::document(context, market, id).await,
-        Route::Facet { market, id, facet } => v1::vehicles::facet(context, market, id, facet).await,
-        Route::Operator(route) => operator::answer(context, route, method).await,
-        Route::HomePage => Ok(site::home(context).await),
-        Route::MarketPage { market } if method == "POST" => site::look_up(context, market).await,
-        Route::MarketPage { market } => site::market(context, market).await,
-        Route::MarketRedirect { market } => site::with_slash(context, market),
-        Route::VehiclePage { market, id } => site::vehicle(context, market, id).await,
-        Route::ProblemsPage => Ok(site::problems(context)),
-        Route::ProblemPage { slug } => site::problem_type(context, slug),
-    }
+    operator::authenticate(context)?;
+    let response = (route.handler)(context, segments).await?;
+    Ok(response.with_freshness(Freshness::Private).with_vary("Authorization, Cookie"))
 }
 
-/// The API answers with problem documents, pages with pages.
-async fn refuse(context: &Context<'_>, route: Option<&Route<'_>>, problem: Problem) -> Response {
+/// Makes the response to a request that failed: a problem document, or a page for people.
+async fn problem_response(
+    context: &Context<'_>,
+    route: Option<&Route>,
+    problem: Problem,
+) -> Response {
     let path = context.request.path.as_str();
-    let is_api = path.starts_with("/api/")
-        || path.starts_with("/operator/")
-        || matches!(route, Some(Route::Healthz | Route::Readyz));
+    let is_api = match route {
+        Some(route) => route.surface != Surface::Page,
+        None => path.starts_with("/api/") || path.starts_with("/operator/"),
+    };
     if is_api || context.wants_json() {
         problem.to_json(&context.request_id)
     } else {
-        site::problem(context, route.and_then(Route::market), &problem).await
+        site::problem(context, route.and_then(|route| route.market(path)), &problem).await
     }
-}
-
-/// One line stands for so many ordinary answers. A line of the log costs an operator more than the
-/// request that it is about.
-const ORDINARY_A_LINE: i64 = 16;
-
-/// Every answer has a line, but for the ordinary ones: of these those that the caller traces, and
-/// those whose request id ends in 0.
-fn report(context: &Context<'_>, route: Option<&Route<'_>>, answer: &Response) {
-    let stands_for =
-        if answer.is_ordinary && !context.trace.is_recorded() { ORDINARY_A_LINE } else { 1 };
-    if stands_for > 1 && !context.request_id.ends_with('0') {
-        return;
-    }
-    let level = if answer.status >= 500 { Level::Error } else { Level::Info };
-    let duration_ms = context.ports.clock.now().since_ms(context.started);
-    let mut event = Event::new(level, "answered")
-        .with(field::ROUTE, route.map_or("none", Route::name))
-        .with(field::METHOD, context.known_method())
-        .with(field::STATUS, answer.status)
-        .with(field::DURATION_MS, duration_ms);
-    if let Some(market) =
-        route.and_then(Route::market).and_then(|code| crate::market::MarketCode::new(code).ok())
-    {
-        event = event.with(field::MARKET, &market);
-    }
-    if let Some(slug) = answer.problem {
-        event = event.with(field::PROBLEM, slug);
-    }
-    if stands_for > 1 {
-        event = event.with(field::STANDS_FOR, stands_for);
-    }
-    context.ports.events.emit(event);
 }

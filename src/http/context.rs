@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::App;
-use super::call::{BodyError, Request};
 use super::problem::{Problem, Slug};
+use super::request::{BodyError, Request};
 use super::trace::{self, Trace};
 use crate::auth::{self, Viewer};
 use crate::cache;
@@ -22,9 +22,6 @@ use crate::telemetry::{Event, Field, Level, field};
 use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
 
-/// Bytes of a request body at the most: a VIN with much around it.
-const MAX_BODY: usize = 16 * 1024;
-
 /// One call at work.
 pub(super) struct Context<'a> {
     pub(super) app: &'a App,
@@ -35,11 +32,14 @@ pub(super) struct Context<'a> {
     pub(super) request_id: Arc<str>,
     pub(super) trace: Trace,
     pub(super) started: Timestamp,
+    /// Bytes that are read of the body.
+    body_limit: usize,
     viewer: OnceCell<Viewer>,
+    operator: OnceCell<String>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(app: &'a App, request: Request) -> Self {
+    pub(super) fn new(app: &'a App, request: Request, body_limit: usize) -> Self {
         // All at once: randomness has its price by the call.
         let mut random = [0; trace::RANDOM + 16];
         app.ports.random.fill(&mut random);
@@ -66,7 +66,9 @@ impl<'a> Context<'a> {
             request_id,
             trace,
             started: app.ports.clock.now(),
+            body_limit,
             viewer: OnceCell::new(),
+            operator: OnceCell::new(),
         }
     }
 
@@ -78,13 +80,13 @@ impl<'a> Context<'a> {
 
     /// Whether the caller asks for JSON rather than a page.
     pub(super) fn wants_json(&self) -> bool {
-        let accept = self.request.incoming.header("accept").unwrap_or_default();
+        let accept = self.request.header_or_empty("accept");
         accept.contains("json") && !accept.contains("text/html")
     }
 
     /// Whether the caller asks for server-sent events.
     pub(super) fn wants_events(&self) -> bool {
-        let accept = self.request.incoming.header("accept").unwrap_or_default();
+        let accept = self.request.header_or_empty("accept");
         accept.split(',').any(|range| {
             let mut parts = range.split(';').map(str::trim);
             let is_refused =
@@ -138,30 +140,44 @@ impl<'a> Context<'a> {
         Some(format!("{}/{}/", self.app.config.hosts.get(&entry.region)?, entry.code))
     }
 
+    /// Logs a fault of Kerbside's own with its cause, and makes the problem of it.
+    pub(super) fn internal(&self, message: &'static str, cause: &impl ToString) -> Problem {
+        let cause = Field::Word(cause.to_string().into());
+        let event = Event::new(Level::Error, message);
+        self.ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
+        Problem::new(Slug::Internal)
+    }
+
     /// The keys behind vehicle ids.
     pub(super) fn keys(&self) -> Result<Rc<KeyRing>, Problem> {
-        self.app.memory.keys(&self.ports).map_err(|error| {
-            let event = Event::new(Level::Error, "the keys of vehicle ids do not read");
-            let cause = Field::Word(error.to_string().into());
-            self.ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
-            Problem::new(Slug::Internal)
-        })
+        let keys = self.app.memory.keys(&self.ports);
+        keys.map_err(|error| self.internal("the keys of vehicle ids do not read", &error))
     }
 
     /// The keys that seal what is above public. Without them nothing of a car is fetched: it could
     /// not be stored.
     pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
-        self.app.memory.sealing(&self.ports).map_err(|error| {
-            let event = Event::new(Level::Error, "the sealing keys do not read");
-            let cause = Field::Word(error.to_string().into());
-            self.ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
-            Problem::new(Slug::Internal)
-        })
+        let ring = self.app.memory.sealing(&self.ports);
+        ring.map_err(|error| self.internal("the sealing keys do not read", &error))
     }
 
     /// The viewer of this request in its market. Anonymous before the market is known.
     pub(super) fn viewer(&self) -> &Viewer {
         self.viewer.get().unwrap_or(&Viewer::Anonymous)
+    }
+
+    /// Notes the operator whose token the request carries.
+    pub(super) fn set_operator(&self, name: String) {
+        // OK because a request is authenticated once.
+        let _ = self.operator.set(name);
+    }
+
+    /// The name of the operator that was authenticated.
+    ///
+    /// # Errors
+    /// 500 `internal` on a route without operator access.
+    pub(super) fn operator(&self) -> Result<&str, Problem> {
+        self.operator.get().map(String::as_str).ok_or_else(|| Problem::new(Slug::Internal))
     }
 
     /// The vehicle of an id, and the viewer's right to it. The hash of an id that was opened a
@@ -233,8 +249,8 @@ impl<'a> Context<'a> {
 
     /// The body, where it is of the media type and not too long.
     pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
-        let sent = self.request.incoming.header("content-type").unwrap_or_default();
-        let essence = sent.split(';').next().unwrap_or_default().trim();
+        let sent = self.request.header_or_empty("content-type");
+        let essence = sent.split_once(';').map_or(&*sent, |(essence, _)| essence).trim();
         if !essence.eq_ignore_ascii_case(media_type) {
             return Err(Problem::with_detail(
                 Slug::UnsupportedMediaType,
@@ -246,14 +262,13 @@ impl<'a> Context<'a> {
             .incoming
             .header("content-length")
             .and_then(|text| text.parse::<usize>().ok());
-        let too_large = Problem::with_detail(
-            Slug::PayloadTooLarge,
-            format!("At most {MAX_BODY} bytes are read."),
-        );
-        if length.is_some_and(|length| length > MAX_BODY) {
+        let limit = self.body_limit;
+        let too_large =
+            Problem::with_detail(Slug::PayloadTooLarge, format!("At most {limit} bytes are read."));
+        if length.is_some_and(|length| length > limit) {
             return Err(too_large);
         }
-        self.request.incoming.body(MAX_BODY).await.map_err(|error| match error {
+        self.request.incoming.body(limit).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large,
             BodyError::Broken => {
                 Problem::with_detail(Slug::InvalidRequest, "The request body broke off.")

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::call::{HEAD_BYTES, Response};
 use super::problem::{Problem, Slug};
+use super::response::{Freshness, HEAD_BYTES, Response};
 use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Market};
 use crate::text::{push_hex, push_json, push_number};
@@ -154,14 +154,14 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 
 /// Adds what follows from a flow: caching, provenance, timing.
 pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Response {
-    answer.is_ordinary = flow.is_fast_path;
-    answer.header("cache-control", cache_control(flow));
-    answer.header("cache-status", cache_status(flow));
-    answer.header("server-timing", server_timing(flow));
+    answer.is_fast_path = flow.is_fast_path;
+    answer.freshness = freshness(flow);
+    answer.set("cache-status", cache_status(flow));
+    answer.set("server-timing", server_timing(flow));
     if let Some(age_s) = provenances(flow).map(|provenance| provenance.age_s).max() {
         let mut age = String::with_capacity(20);
         push_number(&mut age, age_s);
-        answer.header("age", age);
+        answer.set("age", age);
     }
     let failures = flow
         .facets
@@ -178,7 +178,7 @@ pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Res
         })
         .collect();
     if !members.is_empty() {
-        answer.header("proxy-status", members.values().cloned().collect::<Vec<_>>().join(", "));
+        answer.set("proxy-status", members.values().cloned().collect::<Vec<_>>().join(", "));
     }
     answer
 }
@@ -232,21 +232,17 @@ fn provenances(flow: &Flow) -> impl Iterator<Item = &Provenance> {
     })
 }
 
-fn cache_control(flow: &Flow) -> String {
+/// The least freshness of all facets. An incomplete document is one caller's.
+fn freshness(flow: &Flow) -> Freshness {
     let least = |of: fn(&Provenance) -> i64| provenances(flow).map(of).min().unwrap_or(0).max(0);
     if !is_complete(flow) {
-        return "private, no-store".to_owned();
+        return Freshness::Private;
     }
-    let mut out = String::with_capacity(96);
-    for (name, value) in [
-        ("public, max-age=", least(|p| p.ttl_s)),
-        (", stale-while-revalidate=", least(|p| i64::from(p.stale_s) + p.ttl_s.min(0))),
-        (", stale-if-error=", least(|p| i64::from(p.error_s) + p.ttl_s.min(0))),
-    ] {
-        out.push_str(name);
-        push_number(&mut out, value);
+    Freshness::Facets {
+        max_age_s: least(|p| p.ttl_s),
+        stale_while_revalidate_s: least(|p| i64::from(p.stale_s) + p.ttl_s.min(0)),
+        stale_if_error_s: least(|p| i64::from(p.error_s) + p.ttl_s.min(0)),
     }
-    out
 }
 
 /// RFC 9211. `fwd=stale` where something stale was served, `fwd=partial` where some facets were

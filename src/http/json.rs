@@ -1,8 +1,25 @@
-//! Reading JSON bodies: typed, and with a sentence for what is wrong.
+//! JSON bodies: requests read into types with a sentence for each mistake, and responses.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::context::Context;
 use super::problem::{Problem, Slug};
+use super::response::Response;
+
+/// Makes a response of a wire type.
+///
+/// # Errors
+/// 500 `internal` if the value cannot be written as JSON.
+pub(super) fn respond(
+    context: &Context<'_>,
+    status: u16,
+    wire: &impl Serialize,
+) -> Result<Response, Problem> {
+    let body = serde_json::to_string(wire);
+    let body = body.map_err(|error| context.internal("a document could not be written", &error))?;
+    Ok(Response::json(status, body))
+}
 
 /// Reads a body. 400 where it is no JSON, 422 where it is JSON of another shape.
 pub(super) fn read<T: DeserializeOwned>(

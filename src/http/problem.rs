@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::call::{Header, Response};
+use super::response::{Freshness, Header, Response};
 use crate::flow::Missing;
 use crate::origin::ErrorToken;
 use crate::vehicle::VinError;
@@ -278,8 +278,10 @@ impl Problem {
 
     /// Adds the problem's headers to an answer.
     pub fn dress(&self, mut answer: Response) -> Response {
-        answer.headers.extend(self.headers.iter().cloned());
-        answer.header("cache-control", "no-store");
+        for (name, value) in &self.headers {
+            answer.set(name, value.clone());
+        }
+        answer.freshness = Freshness::NoStore;
         answer.problem = Some(self.slug.as_str());
         answer
     }

@@ -1,194 +1,71 @@
-//! A plain match on path segments. What a path is and which verbs it has; nothing else.
+//! From a path and a method to a row of the route table, and the checks that the row asks for.
 
-/// Where a call goes. Segments are as sent, still percent-encoded and unchecked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route<'a> {
-    /// `/healthz`
-    Healthz,
-    /// `/readyz`
-    Readyz,
-    /// `/api/v1/openapi.json`
-    OpenApi,
-    /// `/api/v1/markets`
-    Markets,
-    /// `/api/v1/{market}`
-    Market {
-        /// The market's code.
-        market: &'a str,
-    },
-    /// `/api/v1/{market}/lookups`
-    Lookups {
-        /// The market's code.
-        market: &'a str,
-    },
-    /// `/api/v1/{market}/vehicles/{id}`
-    Vehicle {
-        /// The market's code.
-        market: &'a str,
-        /// The vehicle's id.
-        id: &'a str,
-    },
-    /// `/api/v1/{market}/vehicles/{id}/facets/{facet}`
-    Facet {
-        /// The market's code.
-        market: &'a str,
-        /// The vehicle's id.
-        id: &'a str,
-        /// The facet's name.
-        facet: &'a str,
-    },
-    /// `/operator/v1/…`
-    Operator(OperatorRoute),
-    /// `/`
-    HomePage,
-    /// `/{market}/`
-    MarketPage {
-        /// The market's code.
-        market: &'a str,
-    },
-    /// `/{market}`, which leads to the one with a slash.
-    MarketRedirect {
-        /// The market's code.
-        market: &'a str,
-    },
-    /// `/{market}/vehicles/{id}`
-    VehiclePage {
-        /// The market's code.
-        market: &'a str,
-        /// The vehicle's id.
-        id: &'a str,
-    },
-    /// `/problems/`
-    ProblemsPage,
-    /// `/problems/{slug}`
-    ProblemPage {
-        /// The problem's slug.
-        slug: &'a str,
-    },
+use super::context::Context;
+use super::problem::{Problem, Slug};
+use super::route::{Csrf, Route, segments};
+use super::routes::ROUTES;
+
+/// The route of a path.
+pub(super) enum Match {
+    /// A row for the path and the method.
+    Found(&'static Route),
+    /// Rows for the path, with other methods.
+    OtherMethods(Vec<&'static str>, &'static Route),
+    /// No row.
+    Nothing,
 }
 
-/// What an operator does; no part of the public contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OperatorRoute {
-    /// `/operator/v1/purges`
-    Purges,
-    /// `/operator/v1/erasures`
-    Erasures,
-    /// `/operator/v1/inspections`
-    Inspections,
-    /// `/operator/v1/keys`
-    Keys,
-    /// `/operator/v1/resealings`
-    Resealings,
-    /// `/operator/v1/audit`
-    Audit,
-}
-
-/// The route of a path, or nothing.
-pub fn route(path: &str) -> Option<Route<'_>> {
-    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').take(9).collect();
-    Some(match segments.as_slice() {
-        [""] => Route::HomePage,
-        ["healthz"] => Route::Healthz,
-        ["readyz"] => Route::Readyz,
-        ["problems"] | ["problems", ""] => Route::ProblemsPage,
-        ["problems", slug] => Route::ProblemPage { slug },
-        ["api", "v1", "openapi.json"] => Route::OpenApi,
-        ["api", "v1", "markets"] => Route::Markets,
-        ["api", "v1", "", ..] => return None,
-        ["api", "v1", market] => Route::Market { market },
-        ["api", "v1", market, "lookups"] => Route::Lookups { market },
-        ["api", "v1", market, "vehicles", id] => Route::Vehicle { market, id },
-        ["api", "v1", market, "vehicles", id, "facets", facet] => {
-            Route::Facet { market, id, facet }
-        }
-        ["operator", "v1", what] => Route::Operator(OperatorRoute::of(what)?),
-        ["" | "api" | "auth" | "assets" | "operator", ..] => return None,
-        [market] => Route::MarketRedirect { market },
-        [market, ""] => Route::MarketPage { market },
-        [market, "vehicles", id] => Route::VehiclePage { market, id },
-        _ => return None,
-    })
-}
-
-impl OperatorRoute {
-    fn of(segment: &str) -> Option<Self> {
-        Some(match segment {
-            "purges" => Self::Purges,
-            "erasures" => Self::Erasures,
-            "inspections" => Self::Inspections,
-            "keys" => Self::Keys,
-            "resealings" => Self::Resealings,
-            "audit" => Self::Audit,
-            _ => return None,
-        })
-    }
-
-    fn methods(self) -> &'static [&'static str] {
+impl Match {
+    /// The row, or one of those with other methods.
+    pub(super) fn route(&self) -> Option<&'static Route> {
         match self {
-            Self::Purges => &["GET", "POST"],
-            Self::Keys | Self::Audit => &["GET"],
-            Self::Erasures | Self::Inspections | Self::Resealings => &["POST"],
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Purges => "/operator/v1/purges",
-            Self::Erasures => "/operator/v1/erasures",
-            Self::Inspections => "/operator/v1/inspections",
-            Self::Keys => "/operator/v1/keys",
-            Self::Resealings => "/operator/v1/resealings",
-            Self::Audit => "/operator/v1/audit",
+            Self::Found(route) | Self::OtherMethods(_, route) => Some(route),
+            Self::Nothing => None,
         }
     }
 }
 
-impl Route<'_> {
-    /// The verbs of the route; `HEAD` goes with `GET`.
-    pub fn methods(&self) -> &'static [&'static str] {
-        match self {
-            Self::Lookups { .. } => &["POST"],
-            Self::MarketPage { .. } => &["GET", "POST"],
-            Self::Operator(route) => route.methods(),
-            _ => &["GET"],
-        }
+/// Finds the row of a path and a method.
+pub(super) fn find(path: &str, method: &str) -> Match {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let Some(first) = find_path(path) else { return Match::Nothing };
+    let rows = || ROUTES.iter().filter(|row| row.pattern == first.pattern);
+    match rows().find(|row| row.method == method) {
+        Some(row) => Match::Found(row),
+        None => Match::OtherMethods(rows().map(|row| row.method).collect(), first),
     }
+}
 
-    /// The market's code, as sent.
-    pub fn market(&self) -> Option<&str> {
-        match self {
-            Self::Market { market }
-            | Self::Lookups { market }
-            | Self::Vehicle { market, .. }
-            | Self::Facet { market, .. }
-            | Self::MarketPage { market }
-            | Self::MarketRedirect { market }
-            | Self::VehiclePage { market, .. } => Some(market),
-            _ => None,
-        }
-    }
+/// Finds the first row of a path.
+fn find_path(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|row| segments(row.pattern, path).is_some())
+}
 
-    /// The route as telemetry names it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Healthz => "/healthz",
-            Self::Readyz => "/readyz",
-            Self::OpenApi => "/api/v1/openapi.json",
-            Self::Markets => "/api/v1/markets",
-            Self::Market { .. } => "/api/v1/{market}",
-            Self::Lookups { .. } => "/api/v1/{market}/lookups",
-            Self::Vehicle { .. } => "/api/v1/{market}/vehicles/{id}",
-            Self::Facet { .. } => "/api/v1/{market}/vehicles/{id}/facets/{facet}",
-            Self::Operator(route) => route.name(),
-            Self::HomePage => "/",
-            Self::MarketPage { .. } => "/{market}/",
-            Self::MarketRedirect { .. } => "/{market}",
-            Self::VehiclePage { .. } => "/{market}/vehicles/{id}",
-            Self::ProblemsPage => "/problems/",
-            Self::ProblemPage { .. } => "/problems/{slug}",
-        }
+/// Refuses a browser's request that another site has made.
+///
+/// Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`. A request with neither is no
+/// browser's, and carries nothing that another site could misuse.
+///
+/// # Errors
+/// 400 `invalid-request`.
+pub(super) fn check_csrf(context: &Context<'_>, rule: Csrf) -> Result<(), Problem> {
+    if rule != Csrf::SameOrigin {
+        return Ok(());
     }
+    let incoming = &context.request.incoming;
+    let is_same = match (incoming.header("sec-fetch-site"), incoming.header("origin")) {
+        (Some(site), _) => matches!(&*site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = context.request.header_or_empty("host");
+            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
+        }
+        (None, None) => true,
+    };
+    if is_same {
+        return Ok(());
+    }
+    let detail = "Another site has sent this form. Open the page here, and send it from there.";
+    Err(Problem::with_detail(Slug::InvalidRequest, detail))
 }
 
 #[cfg(test)]
@@ -216,7 +93,7 @@ mod tests {
                 "/api/v1/{market}/vehicles/{id}/facets/{facet}",
             ),
         ] {
-            assert_eq!(route(path).as_ref().map(Route::name), Some(name), "{path}");
+            assert_eq!(find_path(path).map(|row| row.name), Some(name), "{path}");
         }
     }
 
@@ -241,7 +118,15 @@ mod tests {
             "/de/vehicles/x/",
             "/de/x",
         ] {
-            assert_eq!(route(path), None, "{path}");
+            assert!(find_path(path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn ok_head_is_get_and_other_methods_are_named() {
+        assert!(matches!(find("/", "HEAD"), Match::Found(row) if row.method == "GET"));
+        let Match::OtherMethods(methods, _) = find("/de/", "PUT") else { panic!("no such method") };
+        assert_eq!(methods, ["GET", "POST"]);
+        assert!(matches!(find("/api/v1/", "GET"), Match::Nothing));
     }
 }

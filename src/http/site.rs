@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::call::Response;
 use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
+use super::response::{Freshness, Response};
 use super::stream::{self, Part};
 use crate::disclosure;
 use crate::flow::Flow;
@@ -21,10 +21,10 @@ const VARY: &str = "Cookie, Accept-Language";
 /// The address of a car's page is that of its events too.
 const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
 /// How long pages without facts may be kept.
-const CACHE_CONTROL: &str = "public, max-age=30";
+const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
 
 /// `GET /`
-pub(super) async fn home(context: &Context<'_>) -> Response {
+pub(super) async fn home(context: &Context<'_>) -> Result<Response, Problem> {
     let mut view = HomeView::new(frame(context, "/", &[]));
     let directory = registry::directory(&context.ports, &context.app.memory).await;
     for entry in directory.iter() {
@@ -34,7 +34,7 @@ pub(super) async fn home(context: &Context<'_>) -> Response {
             view.add_market_elsewhere(entry.code.as_str(), &entry.name, host);
         }
     }
-    page(200, pages::render_home(&view))
+    Ok(page(200, pages::render_home(&view)))
 }
 
 /// `GET /{market}`
@@ -80,7 +80,7 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Respo
             }
             let html =
                 pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
-            let mut answer = page(422, html).with("cache-control", "no-store");
+            let mut answer = page(422, html).with_freshness(Freshness::NoStore);
             answer.problem = Some(Slug::InvalidVin.as_str());
             Ok(answer)
         }
@@ -121,7 +121,7 @@ pub(super) async fn vehicle(
             .ok_or_else(|| Problem::new(Slug::NotFound))?,
         None => pages::render_vehicle(&view),
     };
-    Ok(document::headers(page(200, html), &market, &flow).with("vary", VEHICLE_VARY))
+    Ok(document::headers(page(200, html), &market, &flow).with_vary(VEHICLE_VARY))
 }
 
 /// Each facet as the section of the page that shows it, `{"name", "html"}`, and the end.
@@ -145,7 +145,7 @@ async fn vehicle_events(
         Part::Done => Some(("done", "{}".to_owned())),
     };
     let answer = stream::answer(context, market, car, facets, Box::new(write), true).await?;
-    Ok(answer.with("vary", VEHICLE_VARY))
+    Ok(answer.with_vary(VEHICLE_VARY))
 }
 
 fn vehicle_view(
@@ -171,8 +171,8 @@ fn vehicle_view(
 }
 
 /// `GET /problems/`
-pub(super) fn problems(context: &Context<'_>) -> Response {
-    page(200, pages::render_problem_index(&frame(context, "/problems/", &[])))
+pub(super) fn problems(context: &Context<'_>) -> Result<Response, Problem> {
+    Ok(page(200, pages::render_problem_index(&frame(context, "/problems/", &[]))))
 }
 
 /// `GET /problems/{slug}`
@@ -219,7 +219,7 @@ pub(super) async fn problem(
 }
 
 fn page(status: u16, html: String) -> Response {
-    Response::html(status, html).with("vary", VARY).with("cache-control", CACHE_CONTROL)
+    Response::html(status, html).with_vary(VARY).with_freshness(FRESHNESS)
 }
 
 /// The frame of a page in the best of its languages: the market's, or all where it belongs to none.

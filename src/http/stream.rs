@@ -12,10 +12,10 @@ use futures::StreamExt as _;
 use futures::future::{Either, select};
 use futures::stream;
 
-use super::call::Response;
 use super::context::Context;
 use super::document;
 use super::problem::{Problem, Slug};
+use super::response::Response;
 use crate::flow::{Flow, FlowStream, State};
 use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Market};
@@ -70,7 +70,7 @@ pub(super) async fn document(
         Part::Done => Some(("done", document::done(flow))),
     };
     let answer = answer(context, market, car, facets, Box::new(write), false).await?;
-    Ok(answer.with("vary", "Cookie, Authorization, Accept"))
+    Ok(answer.with_vary("Cookie, Authorization, Accept"))
 }
 
 /// Starts the flow and answers with its events. `says_all`: facets that are there at once are

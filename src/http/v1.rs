@@ -5,9 +5,9 @@ pub(super) mod lookups;
 pub(super) mod markets;
 pub(super) mod vehicles;
 
-use super::call::Response;
 use super::context::Context;
 use super::problem::{Problem, Slug};
+use super::response::{Freshness, Response};
 
 /// Where the contract lies among the static assets: it is text for few readers, and would be in
 /// every isolate.
@@ -17,5 +17,5 @@ const CONTRACT: &str = "/api/v1/openapi.json";
 pub(super) async fn openapi(context: &Context<'_>) -> Result<Response, Problem> {
     let text =
         context.ports.assets.read(CONTRACT).await.map_err(|_| Problem::new(Slug::Internal))?;
-    Ok(Response::json(200, text).with("cache-control", "public, max-age=3600"))
+    Ok(Response::json(200, text).with_freshness(Freshness::Public { max_age_s: 3600 }))
 }

@@ -151,3 +151,29 @@ fn ok_the_callers_trace_goes_on_to_origins() {
         assert_eq!(header("tracestate").as_deref(), Some("a=1"));
     }
 }
+
+#[test]
+fn err_a_form_of_another_site_is_refused() {
+    let app = TestApp::new();
+    let send = |headers: &[(&str, &str)]| {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let headers = [&[form, ("host", "eu.example.com")], headers].concat();
+        app.send("POST", "/de/", &headers, format!("vin={CAR}").as_bytes())
+    };
+    for other in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site"), ("origin", "https://eu.example.com")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+    ] {
+        let answer = send(other);
+        assert_eq!((answer.status, answer.problem), (400, Some("invalid-request")), "{other:?}");
+    }
+    for own in [
+        &[("sec-fetch-site", "same-origin"), ("origin", "https://eu.example.com")][..],
+        &[("origin", "https://eu.example.com")],
+        &[],
+    ] {
+        assert_eq!(send(own).status, 303, "{own:?}");
+    }
+}

@@ -3,11 +3,11 @@
 
 use super::form::Form;
 use super::object::{List, Object};
-use super::{Operator, audited, entry, markets, not_done};
+use super::{audited, entry, markets, not_done};
 use crate::audit;
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
+use crate::http::response::Response;
 use crate::market::{FacetName, MarketCode};
 use crate::privacy::erasure::{self, Cleared, Erased, Proof, What};
 
@@ -26,10 +26,7 @@ const LATER: [&str; 5] = [
 ];
 
 /// Erases.
-pub(super) async fn create(
-    context: &Context<'_>,
-    operator: &Operator,
-) -> Result<Response, Problem> {
+pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let what = form.word("/what", &[What::Vehicle.as_str(), What::Person.as_str()]);
@@ -52,7 +49,7 @@ pub(super) async fn create(
         to_state: Some("erased".to_owned()),
         method: Some(what.as_str().to_owned()),
         reason: reason.as_deref(),
-        ..entry(context, operator, "erase")
+        ..entry(context, "erase")?
     };
     let proof = erasure::erase(&context.ports, &written, &chosen, &vehicle, what)
         .await
@@ -65,7 +62,7 @@ pub(super) async fn create(
         market: code.as_ref().map(MarketCode::as_str),
         to_state: Some(if complete { "nothing left" } else { "something left" }.to_owned()),
         evidence: Some(format!("sha256:{digest}")),
-        ..entry(context, operator, "erasure proof")
+        ..entry(context, "erasure proof")?
     };
     // The erasure is done and audited. Where this entry fails, the proof says so by having none.
     let witnessed = audit::act(&context.ports, &evidence, &[]).await.ok();

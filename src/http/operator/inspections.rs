@@ -2,22 +2,19 @@
 
 use super::form::Form;
 use super::object::{List, Object};
-use super::{Operator, audited, entry, failed, not_done};
+use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::SealingRing;
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
+use crate::http::response::Response;
 use crate::privacy::inspection;
 
 const FIELDS: [&str; 3] = ["market", "vin", "reason"];
 const SHAPE: &str = r#"{"market": "de", "vin": "…"}"#;
 
 /// Inspects.
-pub(super) async fn create(
-    context: &Context<'_>,
-    operator: &Operator,
-) -> Result<Response, Problem> {
+pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     form.need("/market", code.as_ref(), "Say which market.");
@@ -30,7 +27,7 @@ pub(super) async fn create(
         vehicle: Some(&vehicle),
         market: Some(market.code.as_str()),
         reason: reason.as_deref(),
-        ..entry(context, operator, "inspect")
+        ..entry(context, "inspect")?
     };
     let mut done = audit::act(&context.ports, &written, &inspection::look(&market, &vehicle))
         .await

@@ -3,12 +3,12 @@
 
 use super::form::Form;
 use super::object::{List, Object};
-use super::{Operator, audited, entry, failed, not_done};
+use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::SealingRing;
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
+use crate::http::response::Response;
 use crate::privacy::resealing::{self, Cursor};
 use crate::telemetry::{Event, Level, field};
 
@@ -17,7 +17,7 @@ const SHAPE: &str = r#"{"after": "de/9W5cnpqDBdh5y7L2Wg6y2g/recalls"}"#;
 const WRONG_CURSOR: &str = "Give `next` of the answer before, or leave it out to begin.";
 
 /// The keys that are held, and the next rows by key and market.
-pub(super) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
+pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let ring = ring(context)?;
     let after = cursor(context.request.parameter("after"), 400)?;
     let results = context.ports.db.batch(vec![resealing::count(&after)]).await.map_err(failed)?;
@@ -38,10 +38,7 @@ fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {
 }
 
 /// Seals the next rows under the newest key.
-pub(super) async fn reseal(
-    context: &Context<'_>,
-    operator: &Operator,
-) -> Result<Response, Problem> {
+pub(in crate::http) async fn reseal(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let after = form.text("/after");
     form.check()?;
@@ -55,7 +52,7 @@ pub(super) async fn reseal(
         let written = audit::Entry {
             to_state: Some(format!("key {}", ring.newest())),
             method: Some(format!("{} rows after {}", chunk.rows, after.text())),
-            ..entry(context, operator, "reseal")
+            ..entry(context, "reseal")?
         };
         done = Some(audit::act(ports, &written, &chunk.write()).await.map_err(not_done)?);
     }

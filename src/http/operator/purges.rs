@@ -2,13 +2,13 @@
 
 use super::form::Form;
 use super::object::Object;
-use super::{Operator, audited, entry, failed, not_done};
+use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MAX_RULES, Purge, Tag, Wish};
 use crate::disclosure;
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
+use crate::http::response::Response;
 use crate::market::{FacetName, Market, MarketCode, OriginName};
 use crate::ports::{Statement, StoreError};
 use crate::privacy::erasure;
@@ -17,10 +17,7 @@ const FIELDS: [&str; 7] = ["market", "kind", "vin", "facet", "origin", "tag", "r
 const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
 
 /// Purges.
-pub(super) async fn create(
-    context: &Context<'_>,
-    operator: &Operator,
-) -> Result<Response, Problem> {
+pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
@@ -62,7 +59,7 @@ pub(super) async fn create(
         to_state: Some(scope(&wish)),
         method: Some(purge.as_str().to_owned()),
         reason: reason.as_deref(),
-        ..entry(context, operator, "purge")
+        ..entry(context, "purge")?
     };
     let done =
         audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
@@ -78,7 +75,7 @@ pub(super) async fn create(
 }
 
 /// The rules of a market that count now.
-pub(super) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
+pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let code = context.request.parameter("market").unwrap_or_default();
     let market = context.market(&code).await?;
     let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::Operator;
 use crate::http::context::Context;
 use crate::http::problem::{Problem, Slug};
 use crate::telemetry::{Event, Level, field};
@@ -23,11 +22,11 @@ const REALM: &str = "Bearer realm=\"kerbside operators\"";
 /// Names and hashes of the tokens.
 type Tokens = Vec<(String, [u8; 32])>;
 
-/// The operator whose token a request carries.
+/// Authenticates the operator whose token a request carries, and notes their name.
 ///
 /// # Errors
 /// 401 without a good token, 400 with a session beside it, 503 where no operator is configured.
-pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
+pub(in crate::http) fn authenticate(context: &Context<'_>) -> Result<(), Problem> {
     let tokens = context.ports.secrets.get(SECRET).and_then(|secret| parse(&secret));
     let tokens = tokens.ok_or_else(|| not_configured(context))?;
     let Some(sent) = context.request.incoming.header("authorization") else {
@@ -52,7 +51,7 @@ pub(super) fn authenticate(context: &Context<'_>) -> Result<Operator, Problem> {
         .map(str::trim)
         .filter(|token| (1..=MAX_TOKEN).contains(&token.len()))
         .and_then(|token| find(&tokens, &Sha256::digest(token).into()));
-    name.map(|name| Operator { name }).ok_or_else(|| {
+    name.map(|name| context.set_operator(name)).ok_or_else(|| {
         let failures = context.app.memory.count_failure(context.started);
         let event = Event::new(Level::Warn, "an operator's token was refused");
         context.ports.events.emit(event.with(field::FAILURES, failures));

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use crate::http::call::Response;
 use crate::http::context::Context;
+use crate::http::json;
 use crate::http::operator;
+use crate::http::problem::Problem;
+use crate::http::response::Response;
 use crate::ports::Statement;
 use crate::registry;
 
@@ -31,7 +33,7 @@ pub(in crate::http) fn healthz() -> Response {
 }
 
 /// 200 where everything that a look-up needs is there, else 503 with what is not.
-pub(in crate::http) async fn readyz(context: &Context<'_>) -> Response {
+pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, Problem> {
     let ports = &context.ports;
     let directory = registry::directory(ports, &context.app.memory).await;
     let served = directory.iter().any(|entry| context.serves(entry));
@@ -68,6 +70,5 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         checks,
     };
-    let body = serde_json::to_string(&ready).unwrap_or_default(); // OK because it holds texts only.
-    Response::json(if all { 200 } else { 503 }, body)
+    json::respond(context, if all { 200 } else { 503 }, &ready)
 }

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::json;
 use crate::http::problem::Problem;
+use crate::http::response::Response;
 use crate::vehicle::{CheckDigit, Vin};
 
 #[derive(Deserialize)]
@@ -58,8 +58,7 @@ pub(in crate::http) async fn create(
         hints: hints(&vin),
         links: Links { page: format!("/{}/vehicles/{id}", market.code) },
     };
-    let body = serde_json::to_string(&found).unwrap_or_default(); // OK because it holds texts only.
-    Ok(Response::json(200, body))
+    json::respond(context, 200, &found)
 }
 
 /// A European VIN has no check digit, so only a North American one can fail it.

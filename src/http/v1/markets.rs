@@ -3,14 +3,15 @@
 
 use serde::Serialize;
 
-use crate::http::call::Response;
 use crate::http::context::Context;
+use crate::http::json;
 use crate::http::problem::Problem;
+use crate::http::response::{Freshness, Response};
 use crate::market::{FacetName, Market, MarketCode, OwnershipMethod, RegionCode};
 use crate::registry;
 
 /// How long browsers and caches may keep it: a new market shows within a minute.
-const CACHE_CONTROL: &str = "public, max-age=30";
+const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
 
 #[derive(Serialize)]
 struct MarketList<'m> {
@@ -68,7 +69,7 @@ struct Ownership {
 }
 
 /// The markets of this region.
-pub(in crate::http) async fn list(context: &Context<'_>) -> Response {
+pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let directory = registry::directory(&context.ports, &context.app.memory).await;
     let served = directory.iter().filter(|entry| context.serves(entry));
     let markets = served.map(|entry| Entry {
@@ -77,13 +78,14 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Response {
         locales: &entry.locales,
         links: links(&entry.code),
     });
-    json(&MarketList { markets: markets.collect() })
+    let list = MarketList { markets: markets.collect() };
+    Ok(json::respond(context, 200, &list)?.with_freshness(FRESHNESS))
 }
 
 /// One market.
 pub(in crate::http) async fn one(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    Ok(json(&describe(&market)))
+    Ok(json::respond(context, 200, &describe(&market))?.with_freshness(FRESHNESS))
 }
 
 fn describe(market: &Market) -> One<'_> {
@@ -109,9 +111,4 @@ fn describe(market: &Market) -> One<'_> {
 
 fn links(code: &MarketCode) -> Links {
     Links { this: format!("/api/v1/{code}"), page: format!("/{code}/") }
-}
-
-fn json(wire: &impl Serialize) -> Response {
-    let body = serde_json::to_string(wire).unwrap_or_default(); // OK because it holds texts only.
-    Response::json(200, body).with("cache-control", CACHE_CONTROL)
 }

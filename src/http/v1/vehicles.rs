@@ -4,10 +4,10 @@
 use std::rc::Rc;
 
 use crate::flow::Flow;
-use crate::http::call::Response;
 use crate::http::context::Context;
 use crate::http::document;
 use crate::http::problem::{Problem, Slug};
+use crate::http::response::Response;
 use crate::http::stream;
 use crate::market::{FacetName, Market};
 
@@ -58,9 +58,9 @@ fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: S
         if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
             answer = Response::without_body(304);
         }
-        answer.header("etag", tag);
+        answer.set("etag", tag);
     }
-    document::headers(answer, market, flow).with("vary", VARY)
+    document::headers(answer, market, flow).with_vary(VARY)
 }
 
 fn selected(context: &Context<'_>, market: &Rc<Market>) -> Result<Vec<FacetName>, Problem> {

@@ -1,0 +1,246 @@
+//! A response, free of any platform's types, and the one place that writes `Cache-Control` and
+//! `Vary`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use futures::stream::LocalBoxStream;
+
+use crate::auth::Viewer;
+use crate::pages::CONTENT_SECURITY_POLICY;
+use crate::text::push_number;
+
+/// A body that is sent in parts: server-sent events.
+pub struct EventStream(pub LocalBoxStream<'static, String>);
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventStream")
+    }
+}
+
+/// A header's name, in lower case, and its value.
+pub type Header = (&'static str, Cow<'static, str>);
+
+/// Typical size in bytes of a response's headers and log line. A body buffer with this much room
+/// behind the body takes them without a copy.
+pub const HEAD_BYTES: usize = 2_048;
+
+/// Initial capacity of the header list: most responses have fewer.
+const HEADER_CAPACITY: usize = 16;
+
+/// Lifetime of a response in caches (RFC 9111, RFC 5861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Freshness {
+    /// `no-store`.
+    #[default]
+    NoStore,
+    /// `private, no-store`: the response is one caller's.
+    Private,
+    /// `public, max-age`: the response is the same for everybody who sends the same `Vary` headers.
+    Public {
+        /// Seconds from the origin's answer on.
+        max_age_s: i64,
+    },
+    /// The same with times for stale responses.
+    Facets {
+        /// Seconds from the origin's answer on.
+        max_age_s: i64,
+        /// Further seconds during which it may be served while it is refreshed.
+        stale_while_revalidate_s: i64,
+        /// Further seconds during which it may be served while the origin fails.
+        stale_if_error_s: i64,
+    },
+}
+
+/// A response.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers in order. A name occurs several times where it was appended (`set-cookie`).
+    pub headers: Vec<Header>,
+    /// The body in UTF-8. Sent for every method but `HEAD`.
+    pub body: String,
+    /// The events that follow the body. Dropping them stops no origin call.
+    pub events: Option<EventStream>,
+    /// The problem's slug, for telemetry.
+    pub problem: Option<&'static str>,
+    /// True if the flow took its fast path; such responses are sampled in the log.
+    pub is_fast_path: bool,
+    /// The lifetime in caches, as the handler states it.
+    pub freshness: Freshness,
+    /// The request headers that select the response; empty for none.
+    pub vary: &'static str,
+}
+
+impl Response {
+    /// Makes a response with a body.
+    pub fn new(status: u16, content_type: &'static str, body: String) -> Self {
+        let mut response = Self { body, ..Self::without_body(status) };
+        response.append("content-type", content_type);
+        response
+    }
+
+    /// Makes a response without a body.
+    pub fn without_body(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::with_capacity(HEADER_CAPACITY),
+            body: String::new(),
+            events: None,
+            problem: None,
+            is_fast_path: false,
+            freshness: Freshness::NoStore,
+            vary: "",
+        }
+    }
+
+    /// Makes a response of server-sent events.
+    pub fn events(events: LocalBoxStream<'static, String>) -> Self {
+        let mut response = Self::new(200, "text/event-stream", String::new());
+        response.events = Some(EventStream(events));
+        response.with_freshness(Freshness::Private)
+    }
+
+    /// Makes an HTML page.
+    pub fn html(status: u16, body: String) -> Self {
+        let mut response = Self::new(status, "text/html; charset=utf-8", body);
+        response.append("content-security-policy", CONTENT_SECURITY_POLICY);
+        response
+    }
+
+    /// Makes an API document.
+    pub fn json(status: u16, body: String) -> Self {
+        Self::new(status, "application/json", body)
+    }
+
+    /// Makes a redirect to another address with GET.
+    pub fn see_other(location: String) -> Self {
+        let mut response = Self::without_body(303);
+        response.append("location", location);
+        response
+    }
+
+    /// Sets a header: replaces all of the same name.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
+        self.headers.retain(|(other, _)| *other != name);
+        self.append(name, value);
+    }
+
+    /// Appends a header: others of the same name stay.
+    pub fn append(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
+        self.headers.push((name, value.into()));
+    }
+
+    /// Returns the response with another lifetime in caches.
+    #[must_use]
+    pub fn with_freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
+    }
+
+    /// Returns the response with the request headers that select it, comma-separated.
+    #[must_use]
+    pub fn with_vary(mut self, names: &'static str) -> Self {
+        self.vary = names;
+        self
+    }
+
+    /// Writes `Cache-Control` and `Vary`. A member's responses are `private, no-store`, whatever
+    /// `freshness` says.
+    pub(super) fn caching(&mut self, viewer: &Viewer, freshness: Freshness) {
+        let freshness = match viewer {
+            Viewer::Anonymous => freshness,
+            Viewer::Member(_) => Freshness::Private,
+        };
+        self.set("cache-control", freshness.to_cache_control());
+        if !self.vary.is_empty() {
+            self.set("vary", self.vary);
+        }
+    }
+
+    /// Appends the security headers of every response. `_headers` sets the same on static assets.
+    pub(super) fn secure(&mut self) {
+        const ALWAYS: [(&str, &str); 5] = [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "strict-origin-when-cross-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+        ];
+        self.headers.extend(ALWAYS.map(|(name, value)| (name, value.into())));
+    }
+}
+
+impl Freshness {
+    /// The value of `Cache-Control`.
+    fn to_cache_control(self) -> Cow<'static, str> {
+        let directives = match self {
+            Self::NoStore => return Cow::Borrowed("no-store"),
+            Self::Private => return Cow::Borrowed("private, no-store"),
+            Self::Public { max_age_s } => &[("public, max-age=", max_age_s)][..],
+            Self::Facets { max_age_s, stale_while_revalidate_s, stale_if_error_s } => &[
+                ("public, max-age=", max_age_s),
+                (", stale-while-revalidate=", stale_while_revalidate_s),
+                (", stale-if-error=", stale_if_error_s),
+            ],
+        };
+        let mut value = String::with_capacity(96);
+        for (directive, seconds) in directives {
+            value.push_str(directive);
+            push_number(&mut value, *seconds);
+        }
+        Cow::Owned(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::fake;
+
+    const HOUR: Freshness = Freshness::Public { max_age_s: 3600 };
+
+    fn values<'r>(response: &'r Response, name: &str) -> Vec<&'r str> {
+        let named = response.headers.iter().filter(|(known, _)| *known == name);
+        named.map(|(_, value)| &**value).collect()
+    }
+
+    #[test]
+    fn ok_set_replaces_and_append_adds() {
+        let mut response = Response::without_body(204);
+        response.append("set-cookie", "a=1");
+        response.append("set-cookie", "b=2");
+        response.set("etag", "\"1\"");
+        response.set("etag", "\"2\"");
+        assert_eq!(values(&response, "set-cookie"), ["a=1", "b=2"]);
+        assert_eq!(values(&response, "etag"), ["\"2\""]);
+    }
+
+    #[test]
+    fn ok_caching_of_anybodys_response_is_what_the_handler_says() {
+        let facets =
+            Freshness::Facets { max_age_s: 60, stale_while_revalidate_s: 30, stale_if_error_s: 0 };
+        for (freshness, expected) in [
+            (Freshness::NoStore, "no-store"),
+            (Freshness::Private, "private, no-store"),
+            (HOUR, "public, max-age=3600"),
+            (facets, "public, max-age=60, stale-while-revalidate=30, stale-if-error=0"),
+        ] {
+            let mut response = Response::without_body(200).with_vary("Cookie");
+            response.caching(&Viewer::Anonymous, freshness);
+            assert_eq!(values(&response, "cache-control"), [expected]);
+            assert_eq!(values(&response, "vary"), ["Cookie"]);
+        }
+    }
+
+    #[test]
+    fn ok_a_members_response_is_never_stored() {
+        for freshness in [Freshness::NoStore, Freshness::Private, HOUR] {
+            let mut response = Response::without_body(200);
+            response.caching(&fake::member("ada"), freshness);
+            assert_eq!(values(&response, "cache-control"), ["private, no-store"]);
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The route table: one row for each method of each path.
+//!
+//! Everything that is checked before a handler runs stands in its row: access, the CSRF rule, the
+//! body limit and the rate limit. The first pattern that matches a path is its route, so that
+//! fixed paths stand above `{market}`.
+
+use std::future::ready;
+
+use futures::FutureExt as _;
+
+use super::operator::{audit, erasures, inspections, keys, purges};
+use super::route::{Access, Csrf, RateClass, Route, Surface};
+use super::site;
+use super::v1::{self, health, lookups, markets, vehicles};
+
+/// Bytes of a request body: a VIN with much around it.
+const MAX_BODY: usize = 16 * 1024;
+
+/// All routes.
+pub static ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        pattern: "/healthz",
+        name: "/healthz",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |_, _| ready(Ok(health::healthz())).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/readyz",
+        name: "/readyz",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| health::readyz(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/openapi.json",
+        name: "/api/v1/openapi.json",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| v1::openapi(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/markets",
+        name: "/api/v1/markets",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| markets::list(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/{market}",
+        name: "/api/v1/{market}",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, ..]| markets::one(context, market).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/api/v1/{market}/lookups",
+        name: "/api/v1/{market}/lookups",
+        surface: Surface::Api,
+        access: Access::Public,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::LookUps,
+        handler: |context, [market, ..]| lookups::create(context, market).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/{market}/vehicles/{id}",
+        name: "/api/v1/{market}/vehicles/{id}",
+        surface: Surface::Api,
+        access: Access::ByRight,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, id, _]| vehicles::document(context, market, id).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/{market}/vehicles/{id}/facets/{facet}",
+        name: "/api/v1/{market}/vehicles/{id}/facets/{facet}",
+        surface: Surface::Api,
+        access: Access::ByRight,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, id, facet]| {
+            vehicles::facet(context, market, id, facet).boxed_local()
+        },
+    },
+    Route {
+        method: "GET",
+        pattern: "/operator/v1/purges",
+        name: "/operator/v1/purges",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| purges::list(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/purges",
+        name: "/operator/v1/purges",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| purges::create(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/erasures",
+        name: "/operator/v1/erasures",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| erasures::create(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/inspections",
+        name: "/operator/v1/inspections",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| inspections::create(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/operator/v1/keys",
+        name: "/operator/v1/keys",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| keys::list(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/resealings",
+        name: "/operator/v1/resealings",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| keys::reseal(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/operator/v1/audit",
+        name: "/operator/v1/audit",
+        surface: Surface::Operator,
+        access: Access::Operator,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Operators,
+        handler: |context, _| audit::list(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/",
+        name: "/",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| site::home(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/problems",
+        name: "/problems/",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| ready(site::problems(context)).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/problems/",
+        name: "/problems/",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, _| ready(site::problems(context)).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/problems/{slug}",
+        name: "/problems/{slug}",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [slug, ..]| ready(site::problem_type(context, slug)).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/{market}",
+        name: "/{market}",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, ..]| ready(site::with_slash(context, market)).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/{market}/",
+        name: "/{market}/",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, ..]| site::market(context, market).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/{market}/",
+        name: "/{market}/",
+        surface: Surface::Page,
+        access: Access::Public,
+        csrf: Csrf::SameOrigin,
+        body_limit: MAX_BODY,
+        rate_limit: RateClass::LookUps,
+        handler: |context, [market, ..]| site::look_up(context, market).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/{market}/vehicles/{id}",
+        name: "/{market}/vehicles/{id}",
+        surface: Surface::Page,
+        access: Access::ByRight,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: RateClass::Unlimited,
+        handler: |context, [market, id, _]| site::vehicle(context, market, id).boxed_local(),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn described(contract: &str, route: &Route) -> bool {
+        let contract: Value = serde_json::from_str(contract).expect("JSON");
+        let paths = contract.get("paths").and_then(|paths| paths.get(route.pattern));
+        paths.is_some_and(|methods| methods.get(route.method.to_lowercase()).is_some())
+    }
+
+    #[test]
+    fn ok_each_route_is_in_its_contract_or_is_a_page() {
+        for route in ROUTES {
+            let contract = match route.surface {
+                Surface::Page => continue,
+                Surface::Api => include_str!("../../site/public/api/v1/openapi.json"),
+                Surface::Operator => include_str!("../../docs/operator.openapi.json"),
+            };
+            assert!(described(contract, route), "{} {}", route.method, route.pattern);
+        }
+    }
+
+    #[test]
+    fn ok_each_route_that_changes_something_has_a_csrf_rule_and_a_rate_limit() {
+        for route in ROUTES {
+            let name = format!("{} {}", route.method, route.pattern);
+            let changes = !matches!(route.method, "GET" | "HEAD");
+            assert_eq!(changes, route.csrf != Csrf::ReadOnly, "{name}");
+            assert_eq!(changes, route.body_limit > 0, "{name}");
+            assert!(!changes || route.rate_limit != RateClass::Unlimited, "{name}");
+            // A form needs no preflight, so that another site could send it.
+            let is_form = changes && route.surface == Surface::Page;
+            assert_eq!(is_form, route.csrf == Csrf::SameOrigin, "{name}");
+        }
+    }
+
+    #[test]
+    fn ok_access_fits_the_path() {
+        for route in ROUTES {
+            let expected = match route.pattern {
+                path if path.starts_with("/operator/") => Access::Operator,
+                path if path.contains("/vehicles/{id}") => Access::ByRight,
+                _ => Access::Public,
+            };
+            assert_eq!(route.access, expected, "{}", route.pattern);
+            assert_eq!(
+                route.surface == Surface::Operator,
+                route.access == Access::Operator,
+                "{}",
+                route.pattern
+            );
+        }
+    }
+
+    #[test]
+    fn ok_no_row_is_there_twice() {
+        let mut rows: Vec<_> = ROUTES.iter().map(|route| (route.pattern, route.method)).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows.len(), ROUTES.len());
+    }
+}
