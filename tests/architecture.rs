@@ -29,14 +29,14 @@ const CEILING: usize = 500;
 /// The modules that each module uses, in the order of docs/ARCHITECTURE.md: a module uses only those
 /// above its row. `lib.rs` is the module map and uses nothing.
 const TABLE: &[(&str, &[&str])] = &[
-    ("calendar", &[]),
     ("text", &[]),
-    ("market", &["text", "calendar"]),
-    ("vehicle", &["market", "calendar"]),
+    ("time", &[]),
+    ("market", &["text", "time"]),
+    ("vehicle", &["market", "time"]),
     ("disclosure", &["market", "vehicle"]),
     ("telemetry", &["market", "vehicle", "text"]),
-    ("ports", &["market", "vehicle", "telemetry", "calendar"]),
-    ("origin", &["market", "vehicle", "disclosure", "telemetry", "ports", "text", "calendar"]),
+    ("ports", &["market", "vehicle", "telemetry"]),
+    ("origin", &["market", "vehicle", "disclosure", "telemetry", "ports", "text", "time"]),
     ("audit", &["ports", "text"]),
     ("cache", &["market", "vehicle", "disclosure", "telemetry", "ports", "text", "audit"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
@@ -249,8 +249,6 @@ const CIRCLES: &[&str] = &[
     "cache/purge/tag.rs",
     "cache/store.rs",
     "cache/store/rows.rs",
-    "calendar.rs",
-    "calendar/moment.rs",
     "flow.rs",
     "flow/outcome_channel.rs",
     "flow/memory.rs",

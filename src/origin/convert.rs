@@ -1,14 +1,17 @@
 //! Converts one value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`,
 //! `trim`.
 
+use jiff::Span;
+use jiff::fmt::temporal::SpanParser;
+use jiff::tz::Offset;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::decimal::{convert_unit, parse_decimal, to_integer, to_json_number};
 use super::money::parse_sum;
 use super::scalar::{WrongType, element_value, scalar_text};
-use crate::calendar::{Moment, offset_minutes};
 use crate::market::{Conversion, Kind, Leaf, MONTH_S, Unit, unit_family};
+use crate::time::{LocalTime, is_placeholder, parse_offset};
 
 /// Converts the value at a leaf's pointer. `None` for an empty one: *not stated*. `stated_currency`
 /// is the value at the leaf's `currency_at`.
@@ -182,37 +185,23 @@ fn quantity(leaf: &Leaf, kind: Kind, number: Decimal) -> Result<Option<Value>, W
 /// Parses a duration of ISO 8601 §5.5.2 and XML Schema, `P3Y6M`, into months of 30.436875 days.
 /// Ignores fractions of a second.
 fn parse_months(text: &str) -> Option<Decimal> {
-    let (days, time) = match text.strip_prefix('P')?.split_once('T') {
-        Some((days, time)) if !time.is_empty() => (days, time),
-        Some(_) => return None,
-        None => (text.strip_prefix('P')?, ""),
-    };
-    let days =
-        parse_seconds(days, &[('Y', 12 * MONTH_S), ('M', MONTH_S), ('W', 604_800), ('D', 86_400)])?;
-    let time = parse_seconds(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
-    let seconds = Decimal::from(days.checked_add(time)?);
-    let unit = Unit { word: "s", factor: (1, MONTH_S), is_inverse: false };
-    if text.len() > 1 { convert_unit(seconds, &unit, 0) } else { None }
+    let span = SpanParser::new().parse_span(text).ok()?;
+    convert_unit(Decimal::from(seconds(span)?), &SECOND, 0)
 }
 
-/// Parses the parts of a duration, each at most once and in order, into seconds.
-fn parse_seconds(text: &str, mut designators: &[(char, u64)]) -> Option<u64> {
-    let (mut total, mut rest) = (0_u64, text);
-    while !rest.is_empty() {
-        let end = rest.bytes().position(|byte| !byte.is_ascii_digit())?;
-        let (number, after) = rest.split_at_checked(end)?;
-        let whole: u32 = number.parse().ok()?;
-        let fraction = after
-            .strip_prefix('.')
-            .map(|after| after.trim_start_matches(|c: char| c.is_ascii_digit()));
-        rest = fraction.filter(|after| *after == "S").unwrap_or(after);
-        let at = designators.iter().position(|(designator, _)| rest.starts_with(*designator))?;
-        let (designator, factor) = designators.get(at)?;
-        designators = designators.get(at + 1..)?;
-        rest = rest.strip_prefix(*designator)?;
-        total = total.checked_add(u64::from(whole).checked_mul(*factor)?)?;
-    }
-    Some(total)
+/// The unit of [`seconds`].
+const SECOND: Unit = Unit { word: "s", factor: (1, MONTH_S), is_inverse: false };
+
+/// The length of a span, a month being [`MONTH_S`] seconds.
+fn seconds(span: Span) -> Option<i64> {
+    let month_s = i64::try_from(MONTH_S).ok()?;
+    let months = i64::from(span.get_years()) * 12 + i64::from(span.get_months());
+    let days = i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+    let time =
+        [(i64::from(span.get_hours()), 3600), (span.get_minutes(), 60), (span.get_seconds(), 1)];
+    time.into_iter().try_fold(months * month_s + days * 86_400, |total, (number, seconds)| {
+        total.checked_add(number.checked_mul(seconds)?)
+    })
 }
 
 /// Parses a day or an instant, by the field's kind.
@@ -225,30 +214,30 @@ fn parse_moment(
     if is_void(text) {
         return Ok(None);
     }
-    let zone = leaf.zone.as_deref().and_then(offset_minutes);
+    let zone = leaf.zone.as_deref().and_then(parse_offset);
     let (moment, wrong) = match (conversion, &leaf.format) {
         (Conversion::OdataDate, _) => {
             (parse_odata_date(text, zone), "text that is not an OData date")
         }
         (Conversion::Date, Some(format)) => {
-            (Moment::parse(text, format, zone), "text that is not a date of the format")
+            (LocalTime::parse(text, format, zone), "text that is not a date of the format")
         }
         (_, Some(format)) => {
-            (Moment::parse(text, format, zone), "text that is not a time of the format")
+            (LocalTime::parse(text, format, zone), "text that is not a time of the format")
         }
         (Conversion::Date, None) => {
-            (Moment::parse_iso(text, zone), "text that is not a date of the format")
+            (LocalTime::parse_iso(text, zone), "text that is not a date of the format")
         }
-        (_, None) => (Moment::parse_iso(text, zone), "text that is not a time of the format"),
+        (_, None) => (LocalTime::parse_iso(text, zone), "text that is not a time of the format"),
     };
     let moment = moment.ok_or(WrongType { found: wrong })?;
-    if moment.date.is_void() {
+    if is_placeholder(moment.date) {
         return Ok(None);
     }
     let is_instant =
         kind == Kind::Instant || kind != Kind::Date && conversion == Conversion::Datetime;
     let text = if is_instant {
-        moment.instant().ok_or(WrongType { found: "a time without its offset from UTC" })?
+        moment.to_utc().ok_or(WrongType { found: "a time without its offset from UTC" })?
     } else {
         moment.date.to_string()
     };
@@ -262,18 +251,21 @@ fn is_void(text: &str) -> bool {
 
 /// Parses `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock
 /// is ahead (v2), or ISO 8601.
-fn parse_odata_date(text: &str, zone: Option<i32>) -> Option<Moment> {
+fn parse_odata_date(text: &str, zone: Option<Offset>) -> Option<LocalTime> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
-        return Moment::parse_iso(text, zone);
+        return LocalTime::parse_iso(text, zone);
     };
     let offset_at =
         inside.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map(|(at, _)| at);
     let (milliseconds, offset) = inside.split_at_checked(offset_at.unwrap_or(inside.len()))?;
     let offset = match offset {
-        "" => zone.unwrap_or(0),
-        offset => offset.parse().ok().filter(|minutes: &i32| minutes.abs() < 1440)?,
+        "" => zone.unwrap_or(Offset::UTC),
+        offset => {
+            let minutes = offset.parse().ok().filter(|minutes: &i32| minutes.abs() < 1440)?;
+            Offset::from_seconds(minutes * 60).ok()?
+        }
     };
-    Moment::of_milliseconds(milliseconds.parse().ok()?, offset)
+    LocalTime::from_milliseconds(milliseconds.parse().ok()?, offset)
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 use std::fmt;
 
 use futures::future::LocalBoxFuture;
+use jiff::fmt::temporal::DateTimePrinter;
+
+/// The first second of the year 0, the earliest of RFC 3339.
+const MIN_SECOND: i64 = -62_167_219_200;
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -16,7 +20,11 @@ impl Timestamp {
 
     /// Appends the time as RFC 3339 UTC with seconds: `2026-11-20T08:00:00Z`.
     pub fn push(self, out: &mut String) {
-        crate::calendar::push_rfc3339(out, self.0);
+        let second = self.0.div_euclid(1000);
+        let time = jiff::Timestamp::from_second(second).ok().filter(|_| second >= MIN_SECOND);
+        let time = time.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        // OK because writing to a String cannot fail.
+        let _ = DateTimePrinter::new().print_timestamp(&time, out);
     }
 
     /// Returns the time that many milliseconds later.
@@ -29,7 +37,9 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// Formats the time as RFC 3339 UTC with seconds: `2026-11-20T08:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::calendar::rfc3339(self.0))
+        let mut text = String::with_capacity(20);
+        self.push(&mut text);
+        f.write_str(&text)
     }
 }
 

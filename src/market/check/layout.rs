@@ -186,7 +186,7 @@ fn check_type(path: &[&str], field: &LayoutField, findings: &mut Findings) {
     }
     if field.kind == FieldType::Date {
         let format = field.format.as_deref().unwrap_or("%Y%m%d");
-        if crate::calendar::Format::new(format).is_none() {
+        if crate::time::Format::new(format).is_none() {
             findings.add(
                 &[path, &["format"]].concat(),
                 "says no day; use %Y, %y, %m, %d, %j, %H, %M, %S and literal text",

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::currency::is_currency;
 use super::{Findings, nearest};
-use crate::calendar::{Date, Format, offset_minutes};
 use crate::market::condition::Match;
 use crate::market::mapping::{Conversion, Leaf};
 use crate::market::unit::family;
 use crate::market::vocabulary::{Field, Kind};
+use crate::time::{Format, parse_iso_date, parse_offset};
 
 /// How deep alternatives may stand in alternatives, and how many a field may have.
 const DEEPEST: usize = 4;
@@ -124,8 +124,8 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
         (Kind::Integer, _) => findings.add(path, needs("a whole number; write it without quotes")),
         (Kind::Boolean, Value::Bool(_)) => {}
         (Kind::Boolean, _) => findings.add(path, needs("true or false; write it without quotes")),
-        (Kind::Date, Value::String(text))
-            if text.len() == 10 && Date::parse_iso(text).is_some() => {}
+        (Kind::Date, Value::String(text)) if text.len() == 10 && parse_iso_date(text).is_some() => {
+        }
         (Kind::Date, _) => {
             findings.add(path, needs("a date; write it in quotes, like \"2026-11-20\""))
         }
@@ -284,7 +284,7 @@ fn check_times(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) 
     if let Some(zone) = &leaf.zone {
         if !matches!(leaf.conversion, Some(Date | Datetime | OdataDate)) {
             findings.add(path, "has a `zone`, which goes with as = \"datetime\" or \"odata_date\"");
-        } else if offset_minutes(zone).is_none() {
+        } else if parse_offset(zone).is_none() {
             findings.add(
                 path,
                 "has a `zone` that is no offset from UTC; write \"Z\" or one like \"+01:00\"",

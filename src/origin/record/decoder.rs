@@ -1,13 +1,14 @@
 //! Decodes the bytes of one field to a value.
 
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::error::RecordCause;
 use super::number;
-use crate::calendar::Date;
 use crate::market::{Codec, FieldType, LayoutField};
 use crate::origin::charset::is_stray_control;
 use crate::text::to_hex;
+use crate::time::{self, is_placeholder};
 
 /// Decoder of an origin's fields.
 pub(super) struct FieldDecoder {
@@ -78,7 +79,11 @@ fn parse_date(text: &str, format: &str) -> Result<Value, RecordCause> {
     if text.is_empty() || all(b'0') || all(b'9') {
         return Ok(Value::Null);
     }
-    let date = Date::parse(text, format).ok_or(RecordCause::Date)?;
-    let is_end_of_time = Date::new(9999, 12, 31) == Some(date);
-    Ok(if date.is_void() || is_end_of_time { Value::Null } else { Value::String(date.to_string()) })
+    let date = time::parse_date(text, format).ok_or(RecordCause::Date)?;
+    let is_end_of_time = date == Date::MAX;
+    Ok(if is_placeholder(date) || is_end_of_time {
+        Value::Null
+    } else {
+        Value::String(date.to_string())
+    })
 }

@@ -6,8 +6,8 @@
 //! [`crate::market::LITERALS`].
 
 use super::error::EscapeError;
-use crate::calendar::{Date, Moment};
 use crate::market::OData;
+use crate::time::{LocalTime, parse_iso_date};
 
 /// Most digits of a decimal: those of `Edm.Decimal` in version 2.
 const MAX_DIGITS: usize = 29;
@@ -33,7 +33,7 @@ pub fn format_literal(
         "int" => value.parse::<i32>().ok().map(|number| number.to_string()),
         "int64" => value.parse::<i64>().ok().map(|number| number.to_string()),
         "decimal" => normalize_decimal(value),
-        "date" => Date::parse_iso(value).map(|date| date.to_string()),
+        "date" => parse_iso_date(value).map(|date| date.to_string()),
         "datetime" if is_v2 => utc_instant(value)
             .or_else(|| midnight(value))
             .map(|text| text.trim_end_matches('Z').to_owned()),
@@ -75,12 +75,12 @@ fn normalize_decimal(value: &str) -> Option<String> {
 /// Formats an instant in UTC, `2026-11-20T08:00:00Z`. A day without a time is no instant. Formats it
 /// anew, because ISO 8601 allows forms that `OData` does not.
 fn utc_instant(value: &str) -> Option<String> {
-    let moment = Moment::parse_iso(value, None)?;
-    (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.instant())?
+    let moment = LocalTime::parse_iso(value, None)?;
+    (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.to_utc())?
 }
 
 fn midnight(value: &str) -> Option<String> {
-    let date = Date::parse_iso(value)?;
+    let date = parse_iso_date(value)?;
     (value.len() == 10).then(|| format!("{date}T00:00:00"))
 }
 

@@ -1,10 +1,10 @@
 //! Damage that was reported.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::record::{items, record, state};
 use super::value::Money;
-use crate::calendar::Date;
 use crate::market::codes::{DamageArea, Severity};
 
 record! {

@@ -1,8 +1,9 @@
 //! What the car is. Field names follow schema.org `Vehicle` where it has them.
 
+use jiff::civil::Date;
+
 use super::record::record;
 use super::value::{CubicCentimetre, Kilowatt, Parts, Quantity, Year};
-use crate::calendar::Date;
 use crate::market::codes::{Body, Drive, Fuel, Transmission};
 
 record! {

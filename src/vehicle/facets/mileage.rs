@@ -1,10 +1,10 @@
 //! Distances read, and whether they agree.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::record::{items, record, state, text};
 use super::value::{Kilometre, Quantity};
-use crate::calendar::Date;
 use crate::market::codes::{Code, MileageVerdict, ReadingSource};
 
 /// Kilometres by which a later reading may be lower: origins round, and miles are rounded again.

@@ -1,9 +1,9 @@
 //! Safety recalls.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::record::{items, record, state, text};
-use crate::calendar::Date;
 use crate::market::codes::{Code, RecallStatus};
 
 record! {

@@ -1,8 +1,9 @@
 //! How the authority has the car on record.
 
+use jiff::civil::Date;
+
 use super::record::record;
 use super::value::Whole;
-use crate::calendar::Date;
 use crate::market::codes::{RegistrationStatus, Usage};
 
 record! {

@@ -1,10 +1,10 @@
 //! What was done to the car, and when.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::record::{items, record, state};
 use super::value::{Count, Kilometre, Money, Quantity};
-use crate::calendar::Date;
 use crate::market::codes::{InspectionResult, ServiceKind};
 
 record! {

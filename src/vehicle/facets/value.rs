@@ -3,12 +3,13 @@
 
 use std::marker::PhantomData;
 
+use jiff::civil::Date;
 use serde_json::{Number, Value};
 
 use super::record::{Content, Limits, Part};
-use crate::calendar::Date;
 use crate::market::Kind;
 use crate::market::codes::Code;
+use crate::time::parse_iso_date;
 
 /// Characters that a text can have.
 const MAX_CHARACTERS: usize = 2000;
@@ -75,12 +76,12 @@ fn parts<'v>(value: &'v Value, number: &str, text: &str) -> Option<(&'v Value, &
 }
 
 fn day(value: &Value) -> Option<Date> {
-    value.as_str().filter(|text| text.len() == 10).and_then(Date::parse_iso)
+    value.as_str().filter(|text| text.len() == 10).and_then(parse_iso_date)
 }
 
 fn instant(value: &Value) -> Option<&str> {
     let is_utc = |text: &&str| {
-        text.ends_with('Z') && text.get(10..11) == Some("T") && Date::parse_iso(text).is_some()
+        text.ends_with('Z') && text.get(10..11) == Some("T") && parse_iso_date(text).is_some()
     };
     value.as_str().filter(is_utc)
 }

@@ -1,11 +1,12 @@
 //! What is covered, and until when.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::record::{Wrong, record, state, text};
 use super::value::{Kilometre, Month, Quantity};
-use crate::calendar::Date;
 use crate::market::codes::{Code, WarrantyKind, WarrantyStatus};
+use crate::time::{add_months, parse_iso_date};
 
 record! {
     /// The warranties of this car.
@@ -83,5 +84,5 @@ fn valid_until(items: &[Value]) -> Option<&str> {
 /// Regulation (EEC, Euratom) 1182/71, article 3).
 fn end(item: &Value) -> Option<Date> {
     let months = item.get("duration")?.get("value")?.as_u64()?;
-    Date::parse_iso(text(item, "starts_on"))?.plus_months(u32::try_from(months).ok()?)
+    add_months(parse_iso_date(text(item, "starts_on"))?, u32::try_from(months).ok()?)
 }
