@@ -1,5 +1,4 @@
-//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and reports which keys are in
-//! use.
+//! `cargo xtask keys`: makes keys and tokens, rotates the sealing key, and reports the keys in use.
 
 mod status;
 
@@ -323,16 +322,16 @@ mod tests {
 
     #[test]
     fn ok_where_keys_are() -> Result<()> {
-        assert!(
-            matches!(target("--env us")?, KeyTarget::Region(region) if region.as_str() == "us")
-        );
-        assert!(matches!(target("--secrets a/b")?, KeyTarget::File(file) if file.ends_with("a/b")));
-        assert!(
-            matches!(target("--state s")?, KeyTarget::File(file) if file.ends_with("s/eu/secrets.env"))
-        );
-        assert!(
-            matches!(target("--state s --env us")?, KeyTarget::File(file) if file.ends_with("s/us/secrets.env"))
-        );
+        let region = target("--env us")?;
+        assert!(matches!(region, KeyTarget::Region(region) if region.as_str() == "us"));
+        for (line, expect) in [
+            ("--secrets a/b", "a/b"),
+            ("--state s", "s/eu/secrets.env"),
+            ("--state s --env us", "s/us/secrets.env"),
+        ] {
+            let file = target(line)?;
+            assert!(matches!(file, KeyTarget::File(file) if file.ends_with(expect)), "{line}");
+        }
         for wrong in ["", "--env apac", "--secrets a --state s", "--secrets a --env eu"] {
             assert!(target(wrong).is_err(), "{wrong}");
         }

@@ -1,5 +1,5 @@
-//! Locks that other calls of these commands respect. The system lets go of them when the process
-//! ends, however it ends.
+//! File locks between runs of these commands. The system releases them when the process ends,
+//! however it ends.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -8,18 +8,17 @@ use anyhow::{Context, Result};
 
 use crate::process;
 
-/// A lock; released when dropped.
+/// A lock; released on drop.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of this file, which is made where it is missing; `None` where another process
-    /// has it.
+    /// Takes the lock of a file, which is made if it is missing; `None` if another process has it.
     ///
     /// # Errors
-    /// Where the file cannot be made or locked.
+    /// A file that cannot be made or locked.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
         let cannot = || format!("cannot lock {}", path.display());
         let file = File::options()
@@ -35,7 +34,7 @@ impl Lock {
         }
     }
 
-    /// Waits for the lock and says so.
+    /// Waits for the lock, and prints a note if it has to.
     ///
     /// # Errors
     /// As [`Lock::try_take`], and [`process::Interrupted`].

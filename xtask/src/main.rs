@@ -8,6 +8,7 @@ mod audit;
 mod bench;
 mod build;
 mod cache;
+mod campaign;
 mod database;
 mod dev;
 mod files;
@@ -56,6 +57,7 @@ enum Command {
     Size(size::SizeArgs),
     Bench(bench::BenchArgs),
     Fuzz(fuzz::FuzzArgs),
+    Campaign(campaign::CampaignArgs),
     Market(market::MarketArgs),
     Report(report::ReportArgs),
     Cache(cache::CacheArgs),
@@ -109,6 +111,7 @@ fn run(command: Option<Command>) -> anyhow::Result<()> {
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Build(args)) => build::run(&args),
         Some(Command::Cache(args)) => cache::run(&args),
+        Some(Command::Campaign(args)) => campaign::run(&args),
         Some(Command::Completions(args)) => {
             print_completions(args.shell);
             Ok(())

@@ -1,9 +1,8 @@
-//! Other programs: started in process groups of their own, so that ending one ends everything that
-//! it started.
+//! Child processes, each in a process group of its own, so that ending one ends everything that it
+//! started.
 //!
-//! Owns signals: Ctrl-C, SIGTERM and SIGHUP set a flag; whatever waits here notices it within
-//! moments, ends what it started and returns [`Interrupted`]. A second signal ends this process at
-//! once.
+//! Owns signals: Ctrl-C, SIGTERM and SIGHUP set a flag. Functions that wait poll it, end their
+//! child process and return [`Interrupted`]. A second signal ends this process at once.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,14 +20,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const POLL: Duration = Duration::from_millis(20);
-/// How long a program may take to end by itself.
+/// Time limit for a program to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(4);
-/// How long the rest of its group may take after it.
+/// Time limit for the rest of its group after it.
 const GROUP_GRACE: Duration = Duration::from_millis(150);
 
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The person asked to stop.
+/// The error of a command that a signal ended.
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -40,10 +39,10 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Starts listening for signals.
+/// Installs the signal handlers.
 ///
 /// # Errors
-/// Where the system does not let us.
+/// A refusal of the system.
 pub fn listen_for_signals() -> Result<()> {
     let stop = STOP.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -53,6 +52,8 @@ pub fn listen_for_signals() -> Result<()> {
     Ok(())
 }
 
+/// Checks the flag that signals set.
+///
 /// # Errors
 /// [`Interrupted`] once a signal has arrived.
 pub fn check_interrupted() -> Result<()> {
@@ -62,7 +63,7 @@ pub fn check_interrupted() -> Result<()> {
     Ok(())
 }
 
-/// Waits a moment, for loops that watch something.
+/// Waits a moment, in a loop that polls.
 ///
 /// # Errors
 /// [`Interrupted`] once a signal has arrived.
@@ -95,7 +96,7 @@ impl Running {
     /// Starts a program in a process group of its own.
     ///
     /// # Errors
-    /// Where it cannot be started, and [`Interrupted`] once a signal has arrived: nothing new
+    /// A program that cannot be started, and [`Interrupted`] once a signal has arrived: nothing new
     /// starts then.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
         check_interrupted()?;
@@ -106,20 +107,20 @@ impl Running {
         Ok(Self { name: name.to_owned(), child, ended: false })
     }
 
-    /// Its standard output, where it was piped.
+    /// Takes its standard output, if it was piped.
     pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Its standard input, where it was piped.
+    /// Takes its standard input, if it was piped.
     pub fn take_stdin(&mut self) -> Option<std::process::ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// How it ended, if it has.
+    /// Returns its exit status, `None` while it runs.
     ///
     /// # Errors
-    /// Where the system cannot tell.
+    /// A failure of the system call.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
@@ -137,14 +138,14 @@ impl Running {
         }
     }
 
-    /// Asks it to end, so that several can do so at the same time.
-    pub fn ask_to_end(&self) {
+    /// Sends SIGTERM to its group.
+    pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // An error means that the group is gone, which is what we want.
+            // The only error is that the group is gone already.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -154,13 +155,13 @@ impl Running {
             return;
         }
         self.ended = true;
-        self.ask_to_end();
-        let asked = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < GRACE {
+        self.terminate();
+        let terminated = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && terminated.elapsed() < GRACE {
             thread::sleep(POLL);
         }
-        if asked.elapsed() >= GRACE {
-            crate::progress::note(&format!("{} did not end when asked; ending it", self.name));
+        if terminated.elapsed() >= GRACE {
+            crate::progress::note(&format!("{} did not end in time; killing it", self.name));
         } else {
             thread::sleep(GROUP_GRACE);
         }
@@ -175,28 +176,28 @@ impl Drop for Running {
     }
 }
 
-/// Where a program's output goes.
+/// The destination of a program's output.
 #[derive(Debug, Clone, Copy)]
 pub enum Output<'a> {
-    /// To a file; its end is shown where the program fails.
+    /// A file, whose end is printed if the program fails.
     Log(&'a Path),
-    /// To standard output as it comes, and to a file.
+    /// Standard output as it comes, and a file.
     Tee(&'a Path),
-    /// To wherever ours goes.
+    /// The output of this process.
     Inherit,
 }
 
 /// Runs a program to its end.
 ///
 /// # Errors
-/// Where it cannot be started or fails (the message then has the end of its log, or
+/// A program that cannot be started, one that fails (the message has the end of its log), and
 /// [`Interrupted`].
 pub fn run(name: &str, command: &mut Command, output: Output<'_>) -> Result<()> {
     command.stdin(Stdio::null());
     let status = match output {
         Output::Inherit => Running::start(name, command)?.wait()?,
         Output::Log(path) => {
-            let file = create(path)?;
+            let file = create_log(path)?;
             command.stdout(file.try_clone()?).stderr(file);
             Running::start(name, command)?.wait()?
         }
@@ -217,12 +218,11 @@ pub fn run(name: &str, command: &mut Command, output: Output<'_>) -> Result<()> 
 }
 
 fn run_tee(name: &str, command: &mut Command, path: &Path) -> Result<ExitStatus> {
-    let mut file = create(path)?;
+    let mut file = create_log(path)?;
     let (mut reader, writer) = std::io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let running = Running::start(name, command)?;
-    // The command still holds our ends of the pipe; without this the reader would never see its
-    // end.
+    // The command still holds the pipe's writing end, without whose closing the reader never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let copy = thread::spawn(move || {
         let mut buffer = [0; 8192];
@@ -238,35 +238,37 @@ fn run_tee(name: &str, command: &mut Command, path: &Path) -> Result<ExitStatus>
     Ok(status)
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program to its end; returns its standard output.
 ///
 /// # Errors
-/// Where it cannot be started or fails; the message then has what it said.
+/// A program that cannot be started or fails; the message has its output.
 pub fn run_for_output(name: &str, command: &mut Command) -> Result<String> {
     run_with_input(name, command, None)
 }
 
-/// The same with a text on its standard input: what arguments would show to everybody on the
-/// machine.
+/// Runs a program with a text on its standard input; returns its standard output. Arguments would
+/// show the text to everybody on the machine.
 ///
 /// # Errors
-/// Where it cannot be started or fails; the message then has what it said.
+/// A program that cannot be started or fails; the message has its output.
 pub fn run_with_input(name: &str, command: &mut Command, input: Option<&str>) -> Result<String> {
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(name, command)?;
-    let stderr = running.child.stderr.take().map(drain);
-    let stdout = running.take_stdout().map(drain);
+    let stderr = running.child.stderr.take().map(read_in_background);
+    let stdout = running.take_stdout().map(read_in_background);
     if let (Some(mut stdin), Some(input)) = (running.take_stdin(), input) {
-        // Where it has ended already its status says why, and not the broken pipe.
+        // A failed program's status tells more than the broken pipe.
         let _ = stdin.write_all(input.as_bytes());
     }
     let status = running.wait()?;
     let text = |thread: Option<thread::JoinHandle<Vec<u8>>>| {
-        let bytes = thread.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let bytes = thread.and_then(|thread| thread.join().ok());
+        let bytes = bytes.with_context(|| format!("the output of {name} is lost"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let (stdout, stderr) = (text(stdout), text(stderr));
+    let (stdout, stderr): (Result<String>, Result<String>) = (text(stdout), text(stderr));
+    let (stdout, stderr) = (stdout?, stderr?);
     if !status.success() {
         bail!("{name} failed ({status}): {}{}", stderr.trim(), stdout.trim());
     }
@@ -285,7 +287,7 @@ pub fn ok_unless_interrupted<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+fn read_in_background(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = from.read_to_end(&mut bytes);
@@ -293,38 +295,42 @@ fn drain(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
-/// The program of that name on PATH.
+/// Finds a program on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// PATH with a folder before the others.
+/// Returns PATH with a folder before the others.
 ///
 /// # Errors
-/// Where the folder's name cannot be part of PATH.
+/// A folder whose name cannot be part of PATH.
 pub fn path_with(first: &Path) -> Result<std::ffi::OsString> {
-    let rest = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(first.to_owned()).chain(std::env::split_paths(&rest));
-    std::env::join_paths(folders).context("PATH")
+    let path = std::env::var_os("PATH");
+    let rest = path.iter().flat_map(std::env::split_paths);
+    std::env::join_paths(std::iter::once(first.to_owned()).chain(rest)).context("PATH")
 }
 
-/// The last lines of a file.
+/// Reads the last lines of a log file, for the message of another error.
 pub fn tail(path: &Path, lines: usize) -> String {
-    let bytes = std::fs::read(path).unwrap_or_default();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return format!("(cannot read {}: {error})", path.display()),
+    };
     let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text.lines().collect();
-    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+    let mut last: Vec<&str> = text.lines().rev().take(lines).collect();
+    last.reverse();
+    last.join("\n")
 }
 
-/// A command that runs in the checkout.
+/// Prepares a command that runs in the checkout.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(crate::files::root());
     command
 }
 
-fn create(path: &Path) -> Result<File> {
+fn create_log(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make {}", folder.display()))?;

@@ -90,12 +90,14 @@ fn statements(hours: u32, market: Option<&str>) -> Vec<String> {
         ),
         format!(
             "SELECT market, facet, origin, state, sum(answers) AS answers, \
-             sum(age_s_total) AS age_s_total, max(age_s_most) AS age_s_most FROM usage WHERE hour_ms >= {since}{only} \
-             GROUP BY market, facet, origin, state ORDER BY market, facet, origin"
+             sum(age_s_total) AS age_s_total, max(age_s_most) AS age_s_most FROM usage \
+             WHERE hour_ms >= {since}{only} GROUP BY market, facet, origin, state \
+             ORDER BY market, facet, origin"
         ),
         format!(
             "SELECT market, origin, outcome, up_to_ms, sum(calls) AS calls FROM origin_call \
-             WHERE hour_ms >= {since}{only} GROUP BY market, origin, outcome, up_to_ms ORDER BY market, origin, up_to_ms"
+             WHERE hour_ms >= {since}{only} GROUP BY market, origin, outcome, up_to_ms \
+             ORDER BY market, origin, up_to_ms"
         ),
         "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ran_at_ms / 1000, 'unixepoch') AS ran_at, state \
          FROM job WHERE name = 'retention'"
@@ -270,11 +272,12 @@ mod tests {
     }
 
     fn report() -> Report {
-        let models = json!([{"market": "de", "make": "Porsche", "model": null, "cars": 2, "views": 31, "from_year": 1996,
-            "to_year": 2004, "last_seen": "2026-11-20T08:00:00Z"}]);
+        let models = json!([{
+            "market": "de", "make": "Porsche", "model": null, "cars": 2, "views": 31,
+            "from_year": 1996, "to_year": 2004, "last_seen": "2026-11-20T08:00:00Z"}]);
         let state = |state: &str, answers: i64, total: i64, most: i64| {
-            json!({"market": "de", "facet": "recalls", "origin": "recalls", "state": state, "answers": answers,
-                "age_s_total": total, "age_s_most": most})
+            json!({"market": "de", "facet": "recalls", "origin": "recalls", "state": state,
+                "answers": answers, "age_s_total": total, "age_s_most": most})
         };
         let usage = json!([
             state("hit", 90, 9_000, 500),
@@ -284,14 +287,18 @@ mod tests {
             state("unavailable", 2, 0, 0),
             state("withheld", 7, 0, 0)
         ]);
-        let call = |outcome: &str, up_to_ms: i64, calls: i64| json!({"market": "de", "origin": "recalls", "outcome": outcome, "up_to_ms": up_to_ms, "calls": calls});
+        let call = |outcome: &str, up_to_ms: i64, calls: i64| {
+            json!({"market": "de", "origin": "recalls", "outcome": outcome, "up_to_ms": up_to_ms,
+                "calls": calls})
+        };
         let calls = json!([
             call("ok", 100, 50),
             call("ok", 125, 45),
             call("ok", 1_000, 5),
             call("http_response_timeout", 2_500, 25)
         ]);
-        let job = json!([{"ran_at": "2026-11-20T08:07:00Z", "state": r#"{"removed": {"stored_facet": 12, "lease": 0}, "more": true}"#}]);
+        let state = r#"{"removed": {"stored_facet": 12, "lease": 0}, "more": true}"#;
+        let job = json!([{"ran_at": "2026-11-20T08:07:00Z", "state": state}]);
         let results = [models, usage, calls, job].iter().map(rows).collect();
         Report::new("eu".into(), 168, None, results).expect("four results")
     }
@@ -304,7 +311,8 @@ mod tests {
             "de recalls recalls 100 96.0 % 90.0 % 5.0 % 1.0 % 2.0 % 0.0 % 0.0 % 0.0 % 2.0 % 7",
             "de recalls 125 20.0 % 100 125 960 http_response_timeout 25",
             "de recalls 96 5.2 % 1.0 % 45 min 11.6 h 2.3 d",
-            "Retention: last ran 2026-11-20T08:07:00Z, removed stored_facet 12; more is left for the next run",
+            "Retention: last ran 2026-11-20T08:07:00Z, removed stored_facet 12; more is left for \
+             the next run",
         ] {
             let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(

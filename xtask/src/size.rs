@@ -1,4 +1,4 @@
-//! `cargo xtask size`: what the Worker weighs, held to a budget.
+//! `cargo xtask size`: the size of the Worker, compared with its budget.
 
 use std::io::Write;
 

@@ -1,8 +1,7 @@
 //! The whole portal on this machine: the Worker in workerd, its stores, and stand-ins for the
 //! legacy systems.
 //!
-//! Owns the order in which the parts start and how they end. `dev`, `test` and `bench` run the same
-//! stack.
+//! Owns the order in which the parts start and end. `dev`, `test` and `bench` run the same stack.
 
 mod frozen;
 mod legacy;
@@ -30,36 +29,35 @@ use crate::tools::Node;
 pub use legacy::Suggestion;
 pub use port::Port;
 
-use port::Reserved;
+use port::ReservedPort;
 
-/// How long the Worker may take from the start of wrangler until it answers.
+/// Time limit from the start of wrangler until the Worker answers.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// What to run.
+/// The settings of a stack.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The port to listen on.
     pub port: Port,
-    /// One region only, or all of them.
+    /// The only region to serve; `None` serves all.
     pub region: Option<Region>,
     /// The folder of market files.
     pub markets: PathBuf,
-    /// Whether to start the stand-ins.
+    /// True to start the stand-ins.
     pub legacy: bool,
-    /// Given secrets.
+    /// The file of given secrets.
     pub secrets: Option<PathBuf>,
-    /// The folder to keep state in; else a temporary one.
+    /// The folder of the state; `None` takes a temporary one.
     pub state: Option<PathBuf>,
-    /// Whether breakers hardly open: tests make origins fail on purpose, and one must not find what
-    /// another left.
+    /// True for breakers that hardly open: tests make origins fail on purpose, and each starts with
+    /// closed breakers.
     pub patient: bool,
-    /// Whether the Worker is built anew when its source changes. Otherwise it stays what it was at
-    /// the start.
+    /// True to rebuild the Worker when its source changes.
     pub watch: bool,
 }
 
 impl Options {
-    /// What tests and benchmarks run against.
+    /// Returns the settings of tests and benchmarks.
     pub fn for_tests() -> Self {
         let markets = crate::files::root().join("markets");
         Self {
@@ -75,25 +73,24 @@ impl Options {
     }
 }
 
-/// A running stack; ends when dropped.
+/// A running stack; ends on drop.
 #[derive(Debug)]
 pub struct Stack {
-    /// Where the portal answers: `http://127.0.0.1:8787`.
+    /// The portal's address: `http://127.0.0.1:8787`.
     pub url: String,
-    /// Where the stand-ins are controlled, if they run.
+    /// The address of the stand-ins' control server, if they run.
     pub control: Option<String>,
     /// Cars to try.
     pub suggestions: Vec<Suggestion>,
-    /// The token of the operator `dev`, unless operators were given.
+    /// The token of the operator `dev`; `None` if operators were given.
     pub operator_token: Option<String>,
     /// The Node that everything runs on.
     pub node: Node,
-    // In the order in which they end: the Worker, the systems that it asks, then the folder that
-    // they write to.
+    // Fields drop in this order: the Worker, its origins, then the folder that they write to.
     worker: worker::Worker,
     legacy: Option<legacy::Legacy>,
     state: state::State,
-    _port: Reserved,
+    _port: ReservedPort,
 }
 
 impl Stack {
@@ -112,7 +109,7 @@ impl Stack {
         let state = state::State::open(options.state.as_deref(), environment.as_str())?;
         let mut secrets = markets.complete_secrets(options, &state)?;
         let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
-        let port = Reserved::take(options.port)?;
+        let port = ReservedPort::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are
         // written.
@@ -148,18 +145,18 @@ impl Stack {
         })
     }
 
-    /// The file that holds the secrets that were made, and the operator's token.
+    /// The file of random secrets and of the operator's token.
     pub fn secrets_file(&self) -> PathBuf {
         self.state.secrets()
     }
 
-    /// Where the Worker's log is, as long as the stack runs.
+    /// The Worker's log file, while the stack runs.
     pub fn worker_log(&self) -> PathBuf {
         self.worker.log().to_owned()
     }
 
-    /// How tests and benchmarks find everything: environment variables, listed in `cargo xtask help
-    /// test`.
+    /// Returns the environment variables of tests and benchmarks, which `cargo xtask help test`
+    /// lists.
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
         let mut variables = vec![
             ("KERBSIDE_URL", self.url.clone().into()),
@@ -173,10 +170,10 @@ impl Stack {
         variables
     }
 
-    /// Waits until the person asks to stop, or a part ends by itself.
+    /// Watches the parts, and notes failed builds, until a signal or the end of a part.
     ///
     /// # Errors
-    /// Always: [`process::Interrupted`], or what ended.
+    /// Always: [`process::Interrupted`], or the part that ended.
     pub fn watch(&mut self) -> Result<std::convert::Infallible> {
         let report = self.state.build_report();
         let mut last = String::new();

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that CI runs, in parts, with a closing table.
 
-mod parts;
+pub mod parts;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ variables:
 pub struct TestArgs {
     /// The only part to run
     part: Option<Part>,
+    /// The only test files to run, of the parts site, legacy, worker and browser: crash
+    files: Vec<String>,
     /// Run the quick parts only: fmt, site, clippy, unit, legacy, deny
     #[arg(long, conflicts_with = "part")]
     quick: bool,
@@ -75,24 +77,32 @@ impl Part {
         )
     }
 
+    /// True for parts that are Node test files.
+    fn has_files(self) -> bool {
+        matches!(self, Self::Site | Self::Legacy | Self::Worker | Self::Browser)
+    }
+
     /// The part without which this one makes no sense.
     fn needs(self) -> Option<Self> {
         matches!(self, Self::Size | Self::Worker | Self::Browser).then_some(Self::Build)
     }
 
-    fn run(self) -> Result<()> {
+    fn run(self, files: &[String]) -> Result<()> {
+        if !files.is_empty() && !self.has_files() {
+            bail!("the part {} has no test files to choose from", self.name());
+        }
         match self {
             Self::Fmt => parts::fmt(),
-            Self::Site => parts::site(),
+            Self::Site => parts::site(files),
             Self::Clippy => parts::clippy(),
             Self::Unit => parts::unit(),
-            Self::Legacy => parts::legacy(),
+            Self::Legacy => parts::legacy(files),
             Self::Deny => parts::deny(),
             Self::Fuzz => parts::fuzz(),
             Self::Build => parts::build(),
             Self::Size => parts::size(),
-            Self::Worker => parts::worker(),
-            Self::Browser => parts::browser(),
+            Self::Worker => parts::worker(files),
+            Self::Browser => parts::browser(files),
         }
     }
 }
@@ -117,7 +127,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
             all.filter(|part| !args.quick || part.is_quick()).collect()
         }
     };
-    let outcomes = run_parts(&chosen, Part::run)?;
+    let outcomes = run_parts(&chosen, |part| part.run(&args.files))?;
     print!("{}", render_summary(&outcomes));
     let failed = outcomes.iter().filter(|outcome| !outcome.passed);
     let failed: Vec<String> = failed.map(|outcome| outcome.part.name()).collect();

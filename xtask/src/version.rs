@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Version(pub u32, pub u32, pub u32);
 
 impl Version {
-    /// The first thing in `text` that looks like a version.
+    /// Finds the first version in a text.
     pub fn find(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(|word| {
             let word = word.trim_start_matches(['v', '=']);
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn ok_found_in_what_tools_print() {
+    fn ok_found_in_the_output_of_tools() {
         check("v20.20.2", Some(Version(20, 20, 2)));
         check("wasm-bindgen 0.2.130\n", Some(Version(0, 2, 130)));
         check(

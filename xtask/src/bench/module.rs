@@ -1,5 +1,5 @@
 //! The wasm module of a benchmark that has a crate of its own (`benches/<name>/Cargo.toml`):
-//! compiled, bound and optimised as the Worker is, so that what it measures is what is deployed.
+//! compiled, bound and optimised as the Worker is, so that the benchmark measures deployed code.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use crate::files;
 use crate::process::{self, Output};
 use crate::tools::{self, Node, WasmToolchain};
 
-/// Builds the module of a benchmark; the folder with `module.js` and `module_bg.wasm`, or nothing
-/// where it has no crate.
+/// Builds the module of a benchmark; returns the folder with `module.js` and `module_bg.wasm`,
+/// `None` for a benchmark without a crate.
 ///
 /// # Errors
 /// A missing tool, or what the compiler says.
@@ -29,7 +29,7 @@ pub fn build(name: &str, node: &Node) -> Result<Option<PathBuf>> {
         "--package",
         &package,
     ]);
-    // As for the Worker: it is part of what cargo compares.
+    // As for the Worker: cargo's fingerprints include it.
     cargo.env("WASM_BINDGEN_USE_JS_SYS", "1");
     toolchain.prepare(&mut cargo);
     process::run("compiling the benchmark's module", &mut cargo, Output::Inherit)?;
@@ -47,7 +47,7 @@ pub fn build(name: &str, node: &Node) -> Result<Option<PathBuf>> {
     Ok(Some(folder))
 }
 
-/// wasm-opt with the Worker's own options.
+/// Runs wasm-opt with the Worker's own options.
 fn optimise(wasm: &Path, node: &Node) -> Result<()> {
     let manifest: toml::Table =
         files::read_text(&files::root().join("Cargo.toml"))?.parse().context("Cargo.toml")?;

@@ -1,8 +1,7 @@
-//! Facets as they are stored: what the recorded answers of the stand-ins became
-//! (tests/fixtures/markets), projected as the Worker does it.
+//! Stored facets for benches/storage.mjs, which makes a database of them: the recorded responses
+//! of the stand-ins (tests/fixtures/markets), projected as the Worker does it.
 //!
-//! For benches/storage.mjs, which makes a database of them. The recordings hold no fact about a
-//! real car's keeper.
+//! The recordings hold no fact about a real car's keeper.
 
 use std::path::PathBuf;
 
@@ -14,14 +13,14 @@ use serde_json::{Map, Value, json};
 use crate::files;
 use crate::market::MarketFiles;
 
-/// Nonce and tag of AES-256-GCM.
+/// Length of the nonce and the tag of AES-256-GCM.
 const SEAL_BYTES: usize = 12 + 16;
 
 /// Writes `{"market", "facet", "origin", "ttl_s", …, "public", "withheld", "sealed_chars"}` of
 /// every recorded facet to a file.
 ///
 /// # Errors
-/// Where a recording or a market file does not read.
+/// A malformed recording or market file.
 pub fn write(name: &str) -> Result<PathBuf> {
     let mut samples = Vec::new();
     for compiled in MarketFiles::load(&[])?.compile_unchanged()? {
@@ -35,7 +34,7 @@ pub fn write(name: &str) -> Result<PathBuf> {
         let cars: Map<String, Value> =
             serde_json::from_str(json).with_context(|| files::shown(&recording))?;
         for (facet, whole) in cars.values().filter_map(Value::as_object).flatten() {
-            // A word stands for what is not there.
+            // A word stands for a missing facet.
             let (Some(facet), true) = (FacetName::parse(facet), whole.is_object()) else {
                 continue;
             };
@@ -43,9 +42,11 @@ pub fn write(name: &str) -> Result<PathBuf> {
             let public = disclosure::public(facet, whole, market);
             let sealed = (whole.to_string().len() + SEAL_BYTES).div_ceil(3) * 4;
             samples.push(json!({
-                "market": market.code, "facet": facet, "origin": described.origin, "ttl_s": described.ttl_s,
-                "stale_s": described.stale_s, "error_s": described.error_s, "public": public.value.to_string(),
-                "withheld": public.withheld.join(","), "sealed_chars": if public.withheld.is_empty() { 0 } else { sealed },
+                "market": market.code, "facet": facet, "origin": described.origin,
+                "ttl_s": described.ttl_s, "stale_s": described.stale_s,
+                "error_s": described.error_s, "public": public.value.to_string(),
+                "withheld": public.withheld.join(","),
+                "sealed_chars": if public.withheld.is_empty() { 0 } else { sealed },
             }));
         }
     }

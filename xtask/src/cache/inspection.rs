@@ -163,8 +163,9 @@ mod tests {
         let now = 1_795_161_600_000_i64;
         let row = |facet: &str, more: Value| {
             let mut row = serde_json::json!({
-                "facet": facet, "generation": now - 9_000, "stored_at_ms": now - 7_000, "ttl_s": 5, "stale_s": 10, "error_s": 20,
-                "took_ms": 35, "source": "master", "withheld": "vin", "public_bytes": 70, "policy_is_current": true,
+                "facet": facet, "generation": now - 9_000, "stored_at_ms": now - 7_000,
+                "ttl_s": 5, "stale_s": 10, "error_s": 20, "took_ms": 35, "source": "master",
+                "withheld": "vin", "public_bytes": 70, "policy_is_current": true,
                 "purge": null, "purge_id": null,
             });
             if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
@@ -176,10 +177,15 @@ mod tests {
             "market": "de", "vehicle": "car", "now_ms": now, "keys": [1],
             "record": [
                 row("identity", serde_json::json!({"key_id": 1, "sealed_bytes": 900})),
-                row("recalls", serde_json::json!({"key_id": 2, "sealed_bytes": 9, "purge": "soft", "purge_id": 7})),
+                row("recalls", serde_json::json!({
+                    "key_id": 2, "sealed_bytes": 9, "purge": "soft", "purge_id": 7,
+                })),
             ],
-            "cache": null, "leases": [{"origin": "master", "until_ms": 0, "generation": now, "error": null}],
-            "breakers": [], "purges": [{"id": 7, "hard": 0, "facet": "recalls", "generation": now, "expires_at_ms": now}],
+            "cache": null, "breakers": [],
+            "leases": [{"origin": "master", "until_ms": 0, "generation": now, "error": null}],
+            "purges": [{
+                "id": 7, "hard": 0, "facet": "recalls", "generation": now, "expires_at_ms": now,
+            }],
             "audit": {"id": 3, "hash": "ab"},
         });
         let text = render_inspection(&found);

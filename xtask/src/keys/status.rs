@@ -122,9 +122,18 @@ mod tests {
     fn ok_pages_are_added_up_and_what_may_go_is_said() {
         let mut status = KeyStatus::default();
         let page = |rows: Value| json!({"held": [1, 2, 3], "newest": 3, "rows": rows});
-        status
-            .add(&page(json!([{"market": "de", "key_id": 2, "rows": 5}, {"market": "de", "key_id": null, "rows": 1}])));
-        status.add(&page(json!([{"market": "de", "key_id": 2, "rows": 2}, {"market": "us", "key_id": 9, "rows": 4}])));
+        for rows in [
+            json!([
+                {"market": "de", "key_id": 2, "rows": 5},
+                {"market": "de", "key_id": null, "rows": 1},
+            ]),
+            json!([
+                {"market": "de", "key_id": 2, "rows": 2},
+                {"market": "us", "key_id": 9, "rows": 4},
+            ]),
+        ] {
+            status.add(&page(rows)).expect("a page");
+        }
         assert_eq!((status.rows_under_older_keys(), status.newest), (7, 3));
         let report = status.render();
         for said in [

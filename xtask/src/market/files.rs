@@ -121,8 +121,8 @@ impl MarketFiles {
     }
 }
 
-/// Finds the line of the key at the start of a sentence, `disclosure."facet.field": …`: `12: `, or
-/// a blank if no line has it.
+/// Finds the line of the key at the start of a sentence, `disclosure."facet.field": …`; returns
+/// `12: `, or a blank if no line has it.
 fn line_prefix(text: &str, sentence: &str) -> String {
     let key = sentence.split('"').nth(1).unwrap_or("");
     let names = |line: &str| {

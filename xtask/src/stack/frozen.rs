@@ -1,8 +1,6 @@
-//! The Worker as it was at the start: a copy of what was built, and wrangler's configuration
-//! without the part that builds anew.
+//! A frozen Worker: a copy of the build, and wrangler's configuration without its build command.
 //!
-//! A test run says something about one state of the source only if the Worker does not change under
-//! it.
+//! A test run must not see the Worker change with its source.
 
 use std::path::{Path, PathBuf};
 
@@ -11,23 +9,24 @@ use anyhow::{Context, Result};
 use super::state::State;
 use crate::{build, files};
 
-/// Copies the built Worker and gives the configuration that runs the copy.
+/// Copies the built Worker; returns the path of the configuration that runs the copy.
 ///
 /// # Errors
-/// Where wrangler.toml does not read or something cannot be copied.
+/// A malformed wrangler.toml, and failures of the file system.
 pub fn freeze(state: &State) -> Result<PathBuf> {
     let folder = state.frozen();
-    copy(&build::folder(), &folder.join("build"))?;
+    copy_folder(&build::folder(), &folder.join("build"))?;
     let text = files::read_text(&files::root().join("wrangler.toml"))?;
     let config = folder.join("wrangler.toml");
-    let frozen = frozen(&text, &files::root(), &folder.join("build")).context("wrangler.toml")?;
+    let frozen =
+        freeze_config(&text, &files::root(), &folder.join("build")).context("wrangler.toml")?;
     std::fs::write(&config, frozen)
         .with_context(|| format!("cannot write {}", config.display()))?;
     Ok(config)
 }
 
-/// wrangler.toml without `build`, with the paths that it has as seen from elsewhere.
-fn frozen(text: &str, root: &Path, built: &Path) -> Result<String> {
+/// Rewrites wrangler.toml: without `build`, with absolute paths.
+fn freeze_config(text: &str, root: &Path, built: &Path) -> Result<String> {
     let mut config: toml::Table = text.parse()?;
     config.remove("build");
     let main = config
@@ -38,7 +37,7 @@ fn frozen(text: &str, root: &Path, built: &Path) -> Result<String> {
     config.insert("main".to_owned(), main.display().to_string().into());
     if let Some(directory) = config.get_mut("assets").and_then(|assets| assets.get_mut("directory"))
     {
-        absolute(directory, root);
+        make_absolute(directory, root);
     }
     let environments =
         config.get_mut("env").and_then(toml::Value::as_table_mut).into_iter().flatten();
@@ -46,19 +45,19 @@ fn frozen(text: &str, root: &Path, built: &Path) -> Result<String> {
         .filter_map(|(_, environment)| environment.get_mut("d1_databases")?.as_array_mut());
     for database in databases.flatten() {
         if let Some(folder) = database.get_mut("migrations_dir") {
-            absolute(folder, root);
+            make_absolute(folder, root);
         }
     }
     Ok(toml::to_string(&config)?)
 }
 
-fn absolute(path: &mut toml::Value, root: &Path) {
+fn make_absolute(path: &mut toml::Value, root: &Path) {
     if let Some(relative) = path.as_str() {
         *path = root.join(relative).display().to_string().into();
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         std::fs::remove_dir_all(to).with_context(|| format!("cannot replace {}", to.display()))?;
     }
@@ -69,7 +68,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target)?;
         } else {
             std::fs::copy(entry.path(), &target)
                 .with_context(|| format!("cannot copy {}", entry.path().display()))?;
@@ -86,7 +85,7 @@ mod tests {
     fn ok_nothing_builds_and_all_paths_hold_from_elsewhere() -> Result<()> {
         let text = files::read_text(&files::root().join("wrangler.toml"))?;
         let config: toml::Table =
-            frozen(&text, Path::new("/checkout"), Path::new("/state/build"))?.parse()?;
+            freeze_config(&text, Path::new("/checkout"), Path::new("/state/build"))?.parse()?;
         let text = |value: Option<&toml::Value>| {
             value.and_then(toml::Value::as_str).unwrap_or_default().to_owned()
         };

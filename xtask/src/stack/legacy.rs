@@ -1,5 +1,5 @@
-//! The stand-ins for the legacy systems: one Node process that says in one line of JSON when it is
-//! ready, and where.
+//! The stand-ins for the legacy systems: one Node process that prints a line of JSON with its
+//! addresses when it is ready.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,31 +25,31 @@ pub struct Suggestion {
     pub market: String,
     /// Its VIN.
     pub vin: String,
-    /// What it is, for people.
+    /// Its make, model and year.
     pub label: String,
 }
 
-/// The stand-ins; end when dropped.
+/// The stand-ins; end on drop.
 #[derive(Debug)]
 pub struct Legacy {
-    /// Where they are controlled.
+    /// The address of their control server.
     pub control: String,
-    /// Which hosts of the market files they stand in for, and where.
+    /// Their addresses by the hosts in the market files.
     pub hosts: BTreeMap<String, String>,
-    /// Cars worth a look.
+    /// Cars to try.
     pub suggestions: Vec<Suggestion>,
     running: Running,
     lines: mpsc::Receiver<String>,
     log: PathBuf,
-    // They end when this closes, even where we are killed.
+    // They end when this closes, even if this process is killed.
     _stdin: Option<ChildStdin>,
 }
 
 impl Legacy {
-    /// Starts them with the credentials that they are to ask for.
+    /// Starts them with the credentials that they require.
     ///
     /// # Errors
-    /// Where Node cannot be started.
+    /// A failure to start Node.
     pub fn start(node: &Node, secrets: &Secrets, state: &State) -> Result<Self> {
         let log = state.log("legacy");
         let mut command = node.command()?;
@@ -57,7 +57,7 @@ impl Legacy {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log)?);
         let mut running = Running::start("the stand-ins", &mut command)?;
         let stdin = running.take_stdin();
-        let stdout = running.take_stdout().context("the stand-ins say where they are")?;
+        let stdout = running.take_stdout().context("the stand-ins have no standard output")?;
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -68,10 +68,10 @@ impl Legacy {
         Ok(Self { control, hosts, suggestions, running, lines, log, _stdin: stdin })
     }
 
-    /// Waits until they say where they are.
+    /// Waits until they have printed their addresses.
     ///
     /// # Errors
-    /// Where they end or stay silent instead, with what they logged.
+    /// Stand-ins that end or print nothing in time, with the end of their log.
     pub fn wait_until_ready(mut self) -> Result<Self> {
         let started = Instant::now();
         let line = loop {
@@ -89,12 +89,14 @@ impl Legacy {
             process::pause()?;
         };
         (self.control, self.hosts, self.suggestions) =
-            parse(&line).with_context(|| format!("the stand-ins said: {line}"))?;
+            parse_ready(&line).with_context(|| format!("the stand-ins printed: {line}"))?;
         Ok(self)
     }
 
+    /// Checks that they still run.
+    ///
     /// # Errors
-    /// Where they have ended, with what they logged.
+    /// Stand-ins that have ended, with the end of their log.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.running.try_wait()? {
             bail!("the stand-ins ended ({status}); the end of their log:\n{}", tail(&self.log, 20));
@@ -103,9 +105,10 @@ impl Legacy {
     }
 }
 
+/// Control address, addresses by host, suggestions.
 type Ready = (String, BTreeMap<String, String>, Vec<Suggestion>);
 
-fn parse(line: &str) -> Result<Ready> {
+fn parse_ready(line: &str) -> Result<Ready> {
     let value: serde_json::Value = serde_json::from_str(line)?;
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let control = value.get("control").and_then(text).context("no control address")?;
@@ -132,8 +135,10 @@ mod tests {
 
     #[test]
     fn ok_ready_line() -> Result<()> {
-        let line = r#"{"ready":true,"control":"http://127.0.0.1:9","hosts":{"https://a.example.com":"http://127.0.0.1:10"},"try":[{"market":"de","vin":"WVW","label":"Golf"}]}"#;
-        let (control, hosts, suggestions) = parse(line)?;
+        let line = r#"{"ready":true,"control":"http://127.0.0.1:9",
+            "hosts":{"https://a.example.com":"http://127.0.0.1:10"},
+            "try":[{"market":"de","vin":"WVW","label":"Golf"}]}"#;
+        let (control, hosts, suggestions) = parse_ready(line)?;
         assert_eq!(control, "http://127.0.0.1:9");
         assert_eq!(
             hosts.get("https://a.example.com").map(String::as_str),
@@ -148,7 +153,7 @@ mod tests {
 
     #[test]
     fn err_anything_else() {
-        assert!(parse("listening on 3000").is_err());
-        assert!(parse("{}").is_err());
+        assert!(parse_ready("listening on 3000").is_err());
+        assert!(parse_ready("{}").is_err());
     }
 }

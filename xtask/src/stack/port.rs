@@ -1,8 +1,8 @@
 //! The port that the portal listens on.
 //!
-//! Between looking for a free one and wrangler listening there pass seconds, in which another stack
-//! could choose the same and then take the other's answers for its own. So a port is reserved by a
-//! lock, for as long as the stack runs.
+//! Seconds pass between the choice of a free port and wrangler listening on it. Another stack that
+//! chose the same port would talk to the wrong portal, so a lock reserves a port while the stack
+//! runs.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,33 +14,33 @@ use crate::files;
 use crate::lock::Lock;
 use crate::progress;
 
-/// How many free ports are tried before something else must be wrong.
-const ATTEMPTS: usize = 20;
+/// Number of free ports that are tried.
+const MAX_ATTEMPTS: usize = 20;
 
-/// Where to listen.
+/// The wanted port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {
     /// Any free one.
     Free,
-    /// This one, or any free one where it is taken.
+    /// This one, or any free one if it is taken.
     Preferred(u16),
     /// This one.
     Fixed(u16),
 }
 
-/// A port that nothing listens on and no other stack will; released when dropped.
+/// A port that nothing listens on and no other stack takes; released on drop.
 #[derive(Debug)]
-pub struct Reserved {
+pub struct ReservedPort {
     /// Its number.
     pub number: u16,
     _lock: Lock,
 }
 
-impl Reserved {
+impl ReservedPort {
     /// Reserves a port.
     ///
     /// # Errors
-    /// Where the one that must be is taken or not allowed, or none is free.
+    /// A fixed port that is taken or not allowed, and a machine without free ports.
     pub fn take(wish: Port) -> Result<Self> {
         let folder = files::cache()?.join("ports");
         std::fs::create_dir_all(&folder)
@@ -50,22 +50,23 @@ impl Reserved {
 
     fn take_in(folder: &Path, wish: Port) -> Result<Self> {
         match wish {
-            Port::Fixed(port) => match Self::attempt(folder, port)? {
+            Port::Fixed(port) => match Self::try_reserve(folder, port)? {
                 Some(reserved) => Ok(reserved),
                 None => bail!(
-                    "port {port} is taken: choose another with --port N, or any free one with --port 0"
+                    "port {port} is taken: choose another with --port N, or any free one with \
+                     --port 0"
                 ),
             },
             Port::Preferred(port) => {
-                if let Some(reserved) = Self::attempt(folder, port)? {
+                if let Some(reserved) = Self::try_reserve(folder, port)? {
                     return Ok(reserved);
                 }
                 progress::note(&format!("port {port} is taken; taking a free one"));
                 Self::take_in(folder, Port::Free)
             }
             Port::Free => {
-                for _ in 0..ATTEMPTS {
-                    if let Some(reserved) = Self::attempt(folder, 0)? {
+                for _ in 0..MAX_ATTEMPTS {
+                    if let Some(reserved) = Self::try_reserve(folder, 0)? {
                         return Ok(reserved);
                     }
                 }
@@ -74,8 +75,8 @@ impl Reserved {
         }
     }
 
-    /// `None` where it is taken.
-    fn attempt(folder: &Path, port: u16) -> Result<Option<Self>> {
+    /// Reserves a port, 0 for any free one; `None` if it is taken.
+    fn try_reserve(folder: &Path, port: u16) -> Result<Option<Self>> {
         let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(listener) => listener,
             Err(error) if error.kind() == ErrorKind::AddrInUse => return Ok(None),
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn ok_a_reserved_port_is_taken_before_anything_listens() -> Result<()> {
         let folder = TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
-        let take = |wish| Reserved::take_in(folder.path(), wish);
+        let take = |wish| ReservedPort::take_in(folder.path(), wish);
         let first = take(Port::Free)?;
         let error = take(Port::Fixed(first.number)).expect_err("reserved").to_string();
         assert!(error.contains("is taken: choose another"), "{error}");
@@ -113,7 +114,8 @@ mod tests {
         let folder = TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         assert!(
-            Reserved::take_in(folder.path(), Port::Fixed(listener.local_addr()?.port())).is_err()
+            ReservedPort::take_in(folder.path(), Port::Fixed(listener.local_addr()?.port()))
+                .is_err()
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Migrations and markets into the local stores, by one script while everything else starts.
+//! Fills the local stores with migrations and markets, by one script while everything else starts.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::market::KvEntry;
 use crate::process::{Running, tail};
 use crate::tools::Node;
 
-/// The script, applying migrations and then waiting for the markets.
+/// The running script: it applies migrations, then waits for the markets.
 #[derive(Debug)]
 pub struct Seed {
     running: Running,
@@ -20,10 +20,10 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// Starts it.
+    /// Starts the script.
     ///
     /// # Errors
-    /// Where Node cannot be started.
+    /// A failure to start Node.
     pub fn start(node: &Node, environment: &str, state: &State) -> Result<Self> {
         let log = state.log("seed");
         let file = File::create(&log)?;
@@ -37,17 +37,17 @@ impl Seed {
         Ok(Self { running: Running::start("the migrations", &mut command)?, log })
     }
 
-    /// Hands over the markets and waits until everything is stored.
+    /// Passes the markets to the script and waits until everything is stored.
     ///
     /// # Errors
-    /// Where a migration or a write fails, with what the script said.
+    /// A failed migration or write, with the end of the script's log.
     pub fn finish(mut self, entries: &[KvEntry]) -> Result<()> {
         let json: Vec<_> = entries
             .iter()
             .map(|entry| serde_json::json!({ "key": entry.key, "value": entry.value }))
             .collect();
-        let mut stdin = self.running.take_stdin().context("the script reads the markets")?;
-        // Where the script has failed already, its log says why, and not the broken pipe.
+        let mut stdin = self.running.take_stdin().context("the script has no standard input")?;
+        // A failed script's log tells more than the broken pipe.
         let _ = stdin.write_all(serde_json::to_string(&json)?.as_bytes());
         drop(stdin);
         if !self.running.wait()?.success() {

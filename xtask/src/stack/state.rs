@@ -8,24 +8,23 @@ use crate::files::TemporaryFolder;
 use crate::lock::Lock;
 
 const PREFIX: &str = "kerbside-stack";
-/// In the folder of a stack that runs, locked.
+/// The file in the folder of a stack that is locked while the stack runs.
 const LOCK: &str = "lock";
 
-/// A folder, removed at the end unless the person named it.
+/// The folder of a stack; removed on drop unless a person named it.
 #[derive(Debug)]
 pub struct State {
     path: PathBuf,
-    // Dropped before the folder goes.
+    // Released before the folder goes.
     _lock: Lock,
     _temporary: Option<TemporaryFolder>,
 }
 
 impl State {
-    /// Opens the person's folder, or makes a temporary one. Regions do not share stores, so each
-    /// has a folder in it.
+    /// Opens the given folder, or makes a temporary one. Each region has a folder of its own in it.
     ///
     /// # Errors
-    /// Where it cannot be made, or another stack uses it.
+    /// A failure of the file system, and a folder that another stack uses.
     pub fn open(given: Option<&Path>, environment: &str) -> Result<Self> {
         let temporary = match given {
             Some(_) => None,
@@ -42,7 +41,8 @@ impl State {
         })?;
         let Some(lock) = Lock::try_take(&path.join(LOCK))? else {
             bail!(
-                "another `cargo xtask dev` uses {}: end it, or name another folder with --state DIR",
+                "another `cargo xtask dev` uses {}: end it, or name another folder with --state \
+                 DIR",
                 path.display()
             );
         };
@@ -64,25 +64,25 @@ impl State {
         self.path.join("stores")
     }
 
-    /// The secrets that were made.
+    /// The file of random secrets.
     pub fn secrets(&self) -> PathBuf {
         self.path.join("secrets.env")
     }
 
-    /// What wrangler keeps between its own processes.
+    /// The folder of wrangler's own files.
     pub fn scratch(&self) -> PathBuf {
         self.path.join("wrangler")
     }
 
-    /// Where builds under wrangler say how they went.
+    /// The file in which builds under wrangler report their outcome.
     pub fn build_report(&self) -> PathBuf {
         self.scratch().join("build.txt")
     }
 
-    /// What runs but is no state. Beside the folder itself, which tests search for what may not be
-    /// kept.
+    /// The folder of the frozen Worker. It lies beside the state, which tests search for values
+    /// that must not be stored.
     pub fn frozen(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = self.path.file_name().map_or("state".into(), |name| name.to_string_lossy());
         self.path.with_file_name(format!("frozen-{name}"))
     }
 
@@ -96,8 +96,7 @@ impl State {
     }
 }
 
-/// A new folder among those of other stacks. Where one was killed, its folder is still there, with
-/// its secrets: it goes now.
+/// Makes a temporary folder. Removes those of killed stacks, which hold their secrets.
 fn make_temporary(parent: &Path) -> Result<TemporaryFolder> {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -108,7 +107,7 @@ fn make_temporary(parent: &Path) -> Result<TemporaryFolder> {
     TemporaryFolder::make(parent, PREFIX)
 }
 
-/// Whether a stack's folder has a lock that nobody holds. One without a lock is just being made.
+/// True if a stack's folder has a lock that nobody holds. A folder without a lock is being made.
 fn is_left_over(folder: &Path) -> bool {
     let environments = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut locks = environments

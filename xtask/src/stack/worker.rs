@@ -19,10 +19,10 @@ use crate::tools::Node;
 /// Time limit of a request to the Worker that starts.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
-/// How the Worker is set up.
+/// The settings of the Worker.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
-    /// Another configuration than wrangler.toml.
+    /// The configuration; `None` takes wrangler.toml.
     pub config: Option<&'a Path>,
     /// The environment of wrangler.toml.
     pub environment: &'a str,
@@ -34,13 +34,13 @@ pub struct Settings<'a> {
     pub secrets: &'a Secrets,
 }
 
-/// A running Worker; ends when dropped.
+/// A running Worker; ends on drop.
 #[derive(Debug)]
 pub struct Worker {
     port: u16,
     running: Running,
     log: PathBuf,
-    // wrangler ends when this closes, even where we are killed.
+    // wrangler ends when this closes, even if this process is killed.
     _stdin: Option<ChildStdin>,
 }
 
@@ -48,13 +48,13 @@ impl Worker {
     /// Starts wrangler; nothing reads the stores before the first request.
     ///
     /// # Errors
-    /// Where Node cannot be started or the secrets cannot be handed over.
+    /// A failure to start Node or to write the secrets.
     pub fn start(node: &Node, state: &State, settings: &Settings<'_>) -> Result<Self> {
         let secrets_file = state.scratch().join("secrets.env");
         secrets::write_private(&secrets_file, &secrets::to_wrangler_dotenv(settings.secrets)?)?;
         let log = state.log("worker");
         let file = File::create(&log)?;
-        let mut command = node.wrangler(&["--import", "./xtask/js/exit-with-stdin.mjs"])?;
+        let mut command = node.wrangler(&["--import", "./xtask/js/wrangler-preload.mjs"])?;
         command.args([
             "dev",
             "--env",
@@ -82,7 +82,7 @@ impl Worker {
         command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
         command.env("WRANGLER_LOG_PATH", state.log("wrangler"));
         command.env(crate::build::REPORT, state.build_report());
-        // The shell that wrangler runs parts words at blanks.
+        // The shell of the build command splits words at blanks.
         if let Ok(xtask) = std::env::current_exe()
             && !xtask.to_string_lossy().contains(' ')
         {
@@ -94,20 +94,20 @@ impl Worker {
         Ok(Self { port: settings.port, running, log, _stdin: stdin })
     }
 
-    /// Where it answers.
+    /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Its log.
+    /// Its log file.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Waits until it says that it is ready to serve.
+    /// Waits until `/readyz` reports that it is ready.
     ///
     /// # Errors
-    /// Where it ends or does not become ready, with the end of its log.
+    /// A Worker that ends or is not ready in time, with the end of its log.
     pub fn wait_until_ready(&mut self, limit: Duration) -> Result<()> {
         let started = Instant::now();
         loop {
@@ -131,8 +131,10 @@ impl Worker {
         }
     }
 
+    /// Checks that it still runs.
+    ///
     /// # Errors
-    /// Where it has ended, with the end of its log.
+    /// A Worker that has ended, with the end of its log.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.running.try_wait()? {
             bail!("wrangler dev ended ({status}); the end of its log:\n{}", tail(&self.log, 30));
@@ -152,7 +154,8 @@ fn get_status(url: &str) -> Option<u16> {
     Some(response.status().as_u16())
 }
 
-/// The addresses of all regions: served ones are here, others where wrangler.toml says.
+/// Returns the addresses of all regions as JSON: served ones on this machine, others as in
+/// wrangler.toml.
 fn region_hosts(settings: &Settings<'_>) -> Result<String> {
     let text = files::read_text(&files::root().join("wrangler.toml"))?;
     let mut hosts = configured_hosts(&text, settings.environment)
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn ok_hosts_of_the_environment() {
         let text = "[env.eu.vars]\nREGION_HOSTS = '{\"us\":\"https://us.example.com\"}'\n";
-        let hosts = configured_hosts(text, "eu").unwrap_or_default();
+        let hosts = configured_hosts(text, "eu").expect("a JSON object");
         assert_eq!(hosts.get("us").and_then(|host| host.as_str()), Some("https://us.example.com"));
         assert!(configured_hosts(text, "us").is_none());
     }

@@ -68,13 +68,13 @@ pub fn deny() -> Result<()> {
 }
 
 /// Runs the stand-ins' own tests.
-pub fn legacy() -> Result<()> {
-    node_tests("legacy", &Node::ensure()?, &[])
+pub fn legacy(files: &[String]) -> Result<()> {
+    node_tests("legacy", files, &Node::ensure()?, &[])
 }
 
 /// Tests the pages' modules, apart from a browser.
-pub fn site() -> Result<()> {
-    node_tests("site", &Node::ensure()?, &[])
+pub fn site(files: &[String]) -> Result<()> {
+    node_tests("site", files, &Node::ensure()?, &[])
 }
 
 /// Runs each fuzz target for some seconds: findings of the long runs stay found.
@@ -93,15 +93,15 @@ pub fn size() -> Result<()> {
 }
 
 /// Tests the Worker end to end in workerd.
-pub fn worker() -> Result<()> {
+pub fn worker(files: &[String]) -> Result<()> {
     tools::openssl()?;
-    with_stack("worker", &[])
+    with_stack("worker", files, &[])
 }
 
 /// Tests the pages in Chromium.
-pub fn browser() -> Result<()> {
+pub fn browser(files: &[String]) -> Result<()> {
     let chromium = tools::chromium()?;
-    with_stack("browser", &[("CHROMIUM", chromium.as_os_str())])
+    with_stack("browser", files, &[("CHROMIUM", chromium.as_os_str())])
 }
 
 fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
@@ -109,23 +109,32 @@ fn cargo(words: &[&str], output: Output<'_>) -> Result<()> {
     process::run(&name, process::command("cargo").args(words), output)
 }
 
-fn with_stack(part: &str, env: &[(&str, &OsStr)]) -> Result<()> {
+/// Runs the tests of a part against a stack of their own.
+fn with_stack(part: &str, files: &[String], env: &[(&str, &OsStr)]) -> Result<()> {
     let stack = Stack::start(&Options::for_tests())?;
     let variables = stack.variables();
     let mut all: Vec<(&str, &OsStr)> =
         variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
     all.extend_from_slice(env);
-    let result = node_tests(part, &stack.node, &all);
+    let result = node_tests(part, files, &stack.node, &all);
     if result.is_err() {
         println!("the end of the Worker's log:\n{}", process::tail(&stack.worker_log(), 30));
     }
     result
 }
 
-/// Runs `tests/<folder>/*.test.mjs` one after another: they share the stand-ins, whose faults they
-/// switch.
-fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
-    let files = test_files(&files::root().join("tests").join(folder))?;
+/// Runs `tests/<folder>/*.test.mjs`, or the chosen ones, one after another: they share the
+/// stand-ins, whose faults they switch.
+///
+/// # Errors
+/// A failed test, and a file that does not exist.
+pub fn node_tests(
+    folder: &str,
+    chosen: &[String],
+    node: &Node,
+    env: &[(&str, &OsStr)],
+) -> Result<()> {
+    let files = choose_files(&files::root().join("tests").join(folder), chosen)?;
     let mut command = node.command()?;
     command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
     command.envs(env.iter().copied());
@@ -136,6 +145,18 @@ fn node_tests(folder: &str, node: &Node, env: &[(&str, &OsStr)]) -> Result<()> {
         &mut command,
         Output::Tee(&files::log(folder)),
     )
+}
+
+/// Chooses the test files of a folder by their names without `.test.mjs`; all if none is named.
+fn choose_files(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
+    if names.is_empty() {
+        return test_files(folder);
+    }
+    let path = |name: &String| {
+        let path = folder.join(name).with_extension("test.mjs");
+        if path.is_file() { Ok(path) } else { bail!("there is no {}", files::shown(&path)) }
+    };
+    names.iter().map(path).collect()
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
