@@ -1,5 +1,5 @@
-### Every text of the pages for people, in English. build.rs compiles this file into the Worker and refuses it
-### when its keys or arguments differ from those of the other languages (site/README.md).
+### The texts of all pages, in English. The build compiles this file into the Worker and refuses it
+### if its keys or arguments differ from those of the other languages (site/README.md).
 ### Keys that begin with code-, error-, facet-, field-, problem-, source-, state- or unit- are looked up by name at run time.
 
 -brand = Kerbside
