@@ -27,7 +27,7 @@ use std::rc::Rc;
 pub use config::{Config, ConfigError};
 pub use request::{BodyError, Incoming, Request};
 pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response};
-pub use route::{Access, Csrf, RateClass, Route, Surface};
+pub use route::{Access, Csrf, Route, Surface};
 pub use routes::ROUTES;
 
 use crate::ports::Ports;
@@ -72,6 +72,7 @@ pub async fn handle(app: &App, request: Request) -> Response {
 /// Runs the checks of a route's row, and then its handler.
 async fn dispatch(context: &Context<'_>, route: &'static Route) -> Result<Response, Problem> {
     router::check_csrf(context, route.csrf)?;
+    router::check_rate(context, route.rate_limit).await?;
     let segments = route::segments(route.pattern, &context.request.path)
         .ok_or_else(|| Problem::new(Slug::NotFound))?;
     if route.access != Access::Operator {

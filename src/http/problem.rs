@@ -37,6 +37,8 @@ pub enum Slug {
     UnsupportedMediaType,
     /// The path has other verbs.
     MethodNotAllowed,
+    /// The client has sent too many requests.
+    RateLimited,
     /// The market is served elsewhere.
     Misdirected,
     /// Something that it needs is not there now.
@@ -47,7 +49,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidVin,
         Self::InvalidRequest,
         Self::UnknownVehicle,
@@ -61,6 +63,7 @@ impl Slug {
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::MethodNotAllowed,
+        Self::RateLimited,
         Self::Misdirected,
         Self::ServiceUnavailable,
         Self::Internal,
@@ -90,6 +93,7 @@ impl Slug {
                 ("unsupported-media-type", 415, "The request body is of another type")
             }
             Self::MethodNotAllowed => ("method-not-allowed", 405, "This address has other methods"),
+            Self::RateLimited => ("rate-limited", 429, "There were too many requests"),
             Self::Misdirected => ("misdirected", 421, "This market is served elsewhere"),
             Self::ServiceUnavailable => ("service-unavailable", 503, "This cannot be done now"),
             Self::Internal => ("internal", 500, "Something went wrong here"),
@@ -209,6 +213,14 @@ impl Problem {
         let mut problem =
             Self::with_detail(Slug::MethodNotAllowed, format!("Allowed here: {allow}."));
         problem.headers.push(("allow", allow.into()));
+        problem
+    }
+
+    /// A client that has sent too many requests.
+    pub fn rate_limited(retry_after_s: u32) -> Self {
+        let detail = format!("Wait {retry_after_s} seconds before the next request.");
+        let mut problem = Self::with_detail(Slug::RateLimited, detail);
+        problem.headers.push(("retry-after", retry_after_s.to_string().into()));
         problem
     }
 

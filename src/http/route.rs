@@ -7,6 +7,7 @@ use futures::future::LocalBoxFuture;
 use super::context::Context;
 use super::problem::Problem;
 use super::response::Response;
+use crate::ports::RateLimitClass;
 
 /// A row of the route table.
 #[derive(Debug)]
@@ -25,8 +26,9 @@ pub struct Route {
     pub csrf: Csrf,
     /// Bytes that are read of a request body.
     pub body_limit: usize,
-    /// The limit of requests that the route counts in.
-    pub rate_limit: RateClass,
+    /// The limit of requests that the route counts in; `None` for reads, which caches and the flow's
+    /// own limits protect.
+    pub rate_limit: Option<RateLimitClass>,
     /// The handler, given the segments in braces in order.
     pub(super) handler: Handler,
 }
@@ -73,17 +75,6 @@ pub enum Csrf {
     /// None: no browser sends such a request for another site without a preflight, because its
     /// media type is JSON, or its token is in a header.
     Preflight,
-}
-
-/// A class of routes that count in one limit of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RateClass {
-    /// Unlimited: reads that caches and the flow's own limits protect.
-    Unlimited,
-    /// Look-ups of VINs.
-    LookUps,
-    /// Requests of operators.
-    Operators,
 }
 
 /// First segments that name no market.

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::route::{Csrf, Route, segments};
 use super::routes::ROUTES;
+use crate::ports::{RateLimitClass, RateLimitDecision};
 
 /// The route of a path.
 pub(super) enum Match {
@@ -66,6 +67,23 @@ pub(super) fn check_csrf(context: &Context<'_>, rule: Csrf) -> Result<(), Proble
     }
     let detail = "Another site has sent this form. Open the page here, and send it from there.";
     Err(Problem::with_detail(Slug::InvalidRequest, detail))
+}
+
+/// Counts the request in its limit. A client is told apart by its address, which goes to the
+/// platform's counter alone.
+///
+/// # Errors
+/// 429 `rate-limited`.
+pub(super) async fn check_rate(
+    context: &Context<'_>,
+    class: Option<RateLimitClass>,
+) -> Result<(), Problem> {
+    let Some(class) = class else { return Ok(()) };
+    let client = context.request.header_or_empty("cf-connecting-ip").into_owned();
+    match context.ports.rate_limit.check(class, client).await {
+        RateLimitDecision::Allowed => Ok(()),
+        RateLimitDecision::Limited { retry_after_s } => Err(Problem::rate_limited(retry_after_s)),
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,15 @@ use std::future::ready;
 use futures::FutureExt as _;
 
 use super::operator::{audit, erasures, inspections, keys, purges};
-use super::route::{Access, Csrf, RateClass, Route, Surface};
+use super::route::{Access, Csrf, Route, Surface};
 use super::site;
 use super::v1::{self, health, lookups, markets, vehicles};
+use crate::ports::RateLimitClass;
+
+/// Look-ups of VINs. They ask no origin, but each costs cryptography.
+const LOOKUPS: RateLimitClass = RateLimitClass { binding: "LOOKUP_LIMIT", period_s: 60 };
+/// Requests of operators, counted before their token is checked.
+const OPERATORS: RateLimitClass = RateLimitClass { binding: "OPERATOR_LIMIT", period_s: 60 };
 
 /// Bytes of a request body: a VIN with much around it.
 const MAX_BODY: usize = 16 * 1024;
@@ -26,7 +32,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |_, _| ready(Ok(health::healthz())).boxed_local(),
     },
     Route {
@@ -37,7 +43,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| health::readyz(context).boxed_local(),
     },
     Route {
@@ -48,7 +54,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| v1::openapi(context).boxed_local(),
     },
     Route {
@@ -59,7 +65,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| markets::list(context).boxed_local(),
     },
     Route {
@@ -70,7 +76,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, ..]| markets::one(context, market).boxed_local(),
     },
     Route {
@@ -81,7 +87,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::LookUps,
+        rate_limit: Some(LOOKUPS),
         handler: |context, [market, ..]| lookups::create(context, market).boxed_local(),
     },
     Route {
@@ -92,7 +98,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::ByRight,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, id, _]| vehicles::document(context, market, id).boxed_local(),
     },
     Route {
@@ -103,7 +109,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::ByRight,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, id, facet]| {
             vehicles::facet(context, market, id, facet).boxed_local()
         },
@@ -116,7 +122,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| purges::list(context).boxed_local(),
     },
     Route {
@@ -127,7 +133,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| purges::create(context).boxed_local(),
     },
     Route {
@@ -138,7 +144,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| erasures::create(context).boxed_local(),
     },
     Route {
@@ -149,7 +155,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| inspections::create(context).boxed_local(),
     },
     Route {
@@ -160,7 +166,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| keys::list(context).boxed_local(),
     },
     Route {
@@ -171,7 +177,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| keys::reseal(context).boxed_local(),
     },
     Route {
@@ -182,7 +188,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Operator,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Operators,
+        rate_limit: Some(OPERATORS),
         handler: |context, _| audit::list(context).boxed_local(),
     },
     Route {
@@ -193,7 +199,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| site::home(context).boxed_local(),
     },
     Route {
@@ -204,7 +210,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| ready(site::problems(context)).boxed_local(),
     },
     Route {
@@ -215,7 +221,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, _| ready(site::problems(context)).boxed_local(),
     },
     Route {
@@ -226,7 +232,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [slug, ..]| ready(site::problem_type(context, slug)).boxed_local(),
     },
     Route {
@@ -237,7 +243,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, ..]| ready(site::with_slash(context, market)).boxed_local(),
     },
     Route {
@@ -248,7 +254,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, ..]| site::market(context, market).boxed_local(),
     },
     Route {
@@ -259,7 +265,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::Public,
         csrf: Csrf::SameOrigin,
         body_limit: MAX_BODY,
-        rate_limit: RateClass::LookUps,
+        rate_limit: Some(LOOKUPS),
         handler: |context, [market, ..]| site::look_up(context, market).boxed_local(),
     },
     Route {
@@ -270,7 +276,7 @@ pub static ROUTES: &[Route] = &[
         access: Access::ByRight,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
-        rate_limit: RateClass::Unlimited,
+        rate_limit: None,
         handler: |context, [market, id, _]| site::vehicle(context, market, id).boxed_local(),
     },
 ];
@@ -306,10 +312,23 @@ mod tests {
             let changes = !matches!(route.method, "GET" | "HEAD");
             assert_eq!(changes, route.csrf != Csrf::ReadOnly, "{name}");
             assert_eq!(changes, route.body_limit > 0, "{name}");
-            assert!(!changes || route.rate_limit != RateClass::Unlimited, "{name}");
+            assert!(!changes || route.rate_limit.is_some(), "{name}");
             // A form needs no preflight, so that another site could send it.
             let is_form = changes && route.surface == Surface::Page;
             assert_eq!(is_form, route.csrf == Csrf::SameOrigin, "{name}");
+        }
+    }
+
+    #[test]
+    fn ok_each_rate_limit_has_its_binding_in_each_region() {
+        let wrangler = include_str!("../../wrangler.toml");
+        let regions = wrangler.matches("REGIONS = ").count();
+        for class in ROUTES.iter().filter_map(|route| route.rate_limit) {
+            let binding = format!("name = \"{}\"", class.binding);
+            let period = format!("period = {}", class.period_s);
+            let lines = wrangler.lines().filter(|line| line.contains(&binding));
+            let fitting = lines.filter(|line| line.contains(&period));
+            assert_eq!(fitting.count(), regions, "{}", class.binding);
         }
     }
 

@@ -1,6 +1,7 @@
 //! `POST /api/v1/{market}/lookups`
 
 use crate::support::{CAR, TestApp, body, header, problem};
+use kerbside::ports::RateLimitDecision;
 use serde_json::{Value, json};
 
 fn post(app: &TestApp, content_type: &str, body: &[u8]) -> kerbside::http::Response {
@@ -105,4 +106,27 @@ fn err_wrong_verbs_name_the_right_ones() {
         assert_eq!(problem(&answer), (405, "method-not-allowed".into()), "{method} {path}");
         assert_eq!(header(&answer, "allow"), allow);
     }
+}
+
+#[test]
+fn err_too_many_look_ups_of_one_address_are_refused() {
+    let app = TestApp::new();
+    app.world.rate_limits(|class, key| match (class.binding, key) {
+        ("LOOKUP_LIMIT", "192.0.2.1") => RateLimitDecision::Limited { retry_after_s: 60 },
+        _ => RateLimitDecision::Allowed,
+    });
+    let look_up = |client: &str| {
+        let headers = [("content-type", "application/json"), ("cf-connecting-ip", client)];
+        app.send("POST", "/api/v1/de/lookups", &headers, format!(r#"{{"vin":"{CAR}"}}"#).as_bytes())
+    };
+    let refused = look_up("192.0.2.1");
+    assert_eq!(problem(&refused), (429, "rate-limited".to_owned()));
+    assert_eq!(header(&refused, "retry-after"), "60");
+    assert_eq!(look_up("192.0.2.2").status, 200);
+    let page = ("content-type", "application/x-www-form-urlencoded");
+    let form = app.send("POST", "/de/", &[page, ("cf-connecting-ip", "192.0.2.1")], b"vin=x");
+    assert_eq!((form.status, form.problem), (429, Some("rate-limited")));
+    assert!(form.body.starts_with("<!doctype html>"), "{}", form.body);
+    let read = app.send("GET", "/de/", &[("cf-connecting-ip", "192.0.2.1")], b"");
+    assert_eq!(read.status, 200, "reads are not limited");
 }
