@@ -1,6 +1,7 @@
 /**
- * The document from KV as anybody would write it: the key from the address, one read, the value goes out. It carries the headers of
- * Kerbside's answer, their values fixed: it knows no market, no age, no tier and no condition, which is the point of the comparison.
+ * The document from KV by a minimal Worker: the key from the address, one read, the value as the
+ * body. It has the headers of Kerbside's response with fixed values: it knows no market, age, tier
+ * or condition, which is the point of the comparison.
  */
 const SECURITY = {
   "strict-transport-security": "max-age=63072000; includeSubDomains",
@@ -15,7 +16,9 @@ const DOCUMENT = {
   "content-type": "application/json",
   "cache-control": "public, max-age=3600, stale-while-revalidate=3600, stale-if-error=86400",
   "cache-status": "kerbside; hit; ttl=3600",
-  "server-timing": 'identity;dur=0;desc="hit", equipment;dur=0;desc="hit", energy;dur=0;desc="hit", recalls;dur=0;desc="hit", warranty;dur=0;desc="withheld"',
+  "server-timing":
+    'identity;dur=0;desc="hit", equipment;dur=0;desc="hit", energy;dur=0;desc="hit", ' +
+    'recalls;dur=0;desc="hit", warranty;dur=0;desc="withheld"',
   age: "0",
   etag: 'W/"0123456789abcdef01234567"',
   vary: "Cookie, Authorization, Accept",

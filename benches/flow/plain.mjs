@@ -1,12 +1,19 @@
 /**
- * The same composition as anybody would write it: five calls at once, each with a time limit, and what is there goes out.
- * No store, no retries, no breaker: what it does not do is the point of the comparison.
+ * The same composition by a minimal Worker: five calls at once, each with a time limit, and the
+ * available facets as the body. It has no store, retry or breaker, which is the point of the
+ * comparison.
  */
 const TIMEOUT_MS = 875;
 const FACETS = {
   identity: ["o1", ({ make, model, year }) => ({ make, model, model_year: year })],
   equipment: ["o2", ({ items }) => ({ item_count: items.length })],
-  energy: ["o3", ({ standard, consumption }) => ({ emission_standard: standard, consumption: { value: consumption, unit: "l/100km" } })],
+  energy: [
+    "o3",
+    ({ standard, consumption }) => ({
+      emission_standard: standard,
+      consumption: { value: consumption, unit: "l/100km" },
+    }),
+  ],
   recalls: ["o4", ({ items }) => ({ open: items.some(({ status }) => status === "O") })],
   warranty: ["o5", () => ({})],
 };
@@ -21,7 +28,18 @@ async function facet(market, vin, name) {
     });
     if (!answer.ok) return { name, meta: { state: "unavailable", error: "http_protocol_error" } };
     const value = map(await answer.json());
-    return { name, value, meta: { state: "fresh", source: origin, as_of: new Date().toISOString(), age_s: 0, ttl_s: 3600 }, took: Date.now() - began };
+    return {
+      name,
+      value,
+      meta: {
+        state: "fresh",
+        source: origin,
+        as_of: new Date().toISOString(),
+        age_s: 0,
+        ttl_s: 3600,
+      },
+      took: Date.now() - began,
+    };
   } catch {
     return { name, meta: { state: "unavailable", error: "http_response_timeout" } };
   }
@@ -34,7 +52,9 @@ export default {
     const there = facets.filter(({ value }) => value);
     const complete = there.length === facets.length;
     const body = {
-      id: vin, market, tier: "public",
+      id: vin,
+      market,
+      tier: "public",
       facets: Object.fromEntries(there.map(({ name, value }) => [name, value])),
       meta: { complete, facets: Object.fromEntries(facets.map(({ name, meta }) => [name, meta])) },
     };

@@ -1,11 +1,14 @@
 /**
- * What lies outside of the Workers in a benchmark, in a process of its own: the origins, and stores that answer at once.
+ * The outside of the Workers in a benchmark, in a process of its own: origins, and stores that
+ * answer at once.
  *
- * One server, told apart by the Host header: `oN.<market>.example.com` is an origin, `kv-markets`, `kv-cache` and `d1` are the stores
- * in the protocols of workerd's bindings, `control` sets faults and tells what was asked. D1 is a SQLite in memory with the project's
- * migrations. Prints its port.
+ * One server, which tells its parts by the Host header: `oN.<market>.example.com` is an origin;
+ * `kv-markets`, `kv-cache` and `d1` are the stores in the protocols of workerd's bindings;
+ * `control` sets faults and reports requests. D1 is an in-memory SQLite with the project's
+ * migrations.
  *
- * Environment: KERBSIDE_MARKETS (what is published), KERBSIDE_LATENCY_MS (how long an origin takes).
+ * Environment: KERBSIDE_MARKETS (the published markets), KERBSIDE_LATENCY_MS (the latency of
+ * origins).
  */
 import http from "node:http";
 import { readFileSync, readdirSync } from "node:fs";
@@ -13,21 +16,46 @@ import { DatabaseSync } from "node:sqlite";
 
 const LATENCY_MS = Number(process.env.KERBSIDE_LATENCY_MS);
 const record = JSON.stringify({
-  make: "Kerbside", model: "Bench", year: 2026, standard: "Euro 6", consumption: 5.4,
-  items: Array.from({ length: 12 }, (_, i) => ({ code: `C${i}`, name: `Thing number ${i}`, status: i % 3 ? "C" : "O", kind: "F" })),
+  make: "Kerbside",
+  model: "Bench",
+  year: 2026,
+  standard: "Euro 6",
+  consumption: 5.4,
+  items: Array.from({ length: 12 }, (_, i) => ({
+    code: `C${i}`,
+    name: `Thing number ${i}`,
+    status: i % 3 ? "C" : "O",
+    kind: "F",
+  })),
 });
-const kv = { "kv-markets": new Map(JSON.parse(readFileSync(process.env.KERBSIDE_MARKETS, "utf8")).map(({ key, value }) => [key, value])), "kv-cache": new Map() };
+const kv = {
+  "kv-markets": new Map(
+    JSON.parse(readFileSync(process.env.KERBSIDE_MARKETS, "utf8")).map(({ key, value }) => [
+      key,
+      value,
+    ]),
+  ),
+  "kv-cache": new Map(),
+};
 const sqlite = new DatabaseSync(":memory:");
 const migrations = new URL("../../migrations/", import.meta.url);
-for (const file of readdirSync(migrations).filter((name) => name.endsWith(".sql")).sort()) sqlite.exec(readFileSync(new URL(file, migrations), "utf8"));
+for (const file of readdirSync(migrations)
+  .filter((name) => name.endsWith(".sql"))
+  .sort())
+  sqlite.exec(readFileSync(new URL(file, migrations), "utf8"));
 const prepared = new Map();
-/** Origin to "hang" or "half"; how many requests each had; the slowest answer of each car, by this side's clock. */
+/**
+ * Faults by origin, "hang" or "half"; requests by origin; the slowest response of each car by this
+ * side's clock.
+ */
 let faults = {};
 let requests = {};
 let slowest = {};
-/** How often each store was asked; of D1 the statements, by their table. */
+/** Number of operations by store; of D1 the statements, by their table. */
 let operations = {};
-const count = (name, times = 1) => { operations[name] = (operations[name] ?? 0) + times; };
+const count = (name, times = 1) => {
+  operations[name] = (operations[name] ?? 0) + times;
+};
 
 const bodyOf = async (req) => {
   const chunks = [];
@@ -43,7 +71,9 @@ function origin(name, req, res) {
   if (fault === "hang") return;
   setTimeout(() => {
     const fails = fault === "half" && requests[name] % 2 === 0;
-    res.writeHead(fails ? 500 : 200, { "content-type": "application/json" }).end(fails ? "{}" : record);
+    res
+      .writeHead(fails ? 500 : 200, { "content-type": "application/json" })
+      .end(fails ? "{}" : record);
     slowest[car] = Math.max(slowest[car] ?? 0, performance.now() - began);
   }, LATENCY_MS);
 }
@@ -69,7 +99,9 @@ async function store(name, req, res) {
   }
   const { keys } = JSON.parse(await bodyOf(req));
   res.writeHead(200, { "content-type": "application/json" });
-  return res.end(JSON.stringify(Object.fromEntries(keys.map((key) => [key, values.get(key) ?? null]))));
+  return res.end(
+    JSON.stringify(Object.fromEntries(keys.map((key) => [key, values.get(key) ?? null]))),
+  );
 }
 
 function result({ sql, params }) {
@@ -77,7 +109,11 @@ function result({ sql, params }) {
   if (!prepared.has(sql)) prepared.set(sql, sqlite.prepare(sql));
   const rows = prepared.get(sql).all(...(params ?? []));
   const columns = Object.keys(rows[0] ?? {});
-  return { success: true, meta: {}, results: { columns, rows: rows.map((row) => columns.map((column) => row[column])) } };
+  return {
+    success: true,
+    meta: {},
+    results: { columns, rows: rows.map((row) => columns.map((column) => row[column])) },
+  };
 }
 
 async function database(req, res) {
@@ -90,9 +126,13 @@ async function database(req, res) {
   } catch (error) {
     sqlite.exec("ROLLBACK");
     console.error(`d1: ${error.message}`);
-    return res.writeHead(500, { "content-type": "application/json" }).end(JSON.stringify({ success: false, error: error.message }));
+    return res
+      .writeHead(500, { "content-type": "application/json" })
+      .end(JSON.stringify({ success: false, error: error.message }));
   }
-  return res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(Array.isArray(sent) ? answers : answers[0]));
+  return res
+    .writeHead(200, { "content-type": "application/json" })
+    .end(JSON.stringify(Array.isArray(sent) ? answers : answers[0]));
 }
 
 async function control(req, res) {
@@ -100,7 +140,12 @@ async function control(req, res) {
   if (change.faults) faults = change.faults;
   if (change.empty) kv[change.empty].clear();
   for (const [key, value] of Object.entries(change.put ?? {})) kv["kv-cache"].set(key, value);
-  const said = JSON.stringify({ requests, slowest, operations, ...(change.keys && { keys: [...kv[change.keys].keys()] }) });
+  const said = JSON.stringify({
+    requests,
+    slowest,
+    operations,
+    ...(change.keys && { keys: [...kv[change.keys].keys()] }),
+  });
   if (change.reset) [requests, slowest, operations] = [{}, {}, {}];
   res.writeHead(200, { "content-type": "application/json" }).end(said);
 }

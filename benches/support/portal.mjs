@@ -1,7 +1,8 @@
 /**
- * What benchmarks share: the portal and the stand-ins that `cargo xtask bench` started, and one way to ask them.
+ * A client of the portal and of the stand-ins that `cargo xtask bench` started.
  *
- * Environment: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the stand-ins' control server), KERBSIDE_RESULT (where the result goes).
+ * Environment: KERBSIDE_URL (the portal), KERBSIDE_CONTROL (the stand-ins' control server),
+ * KERBSIDE_RESULT (the file of the result).
  */
 import { writeFileSync } from "node:fs";
 import http from "node:http";
@@ -16,7 +17,10 @@ const portal = new URL(need("KERBSIDE_URL"));
 const control = need("KERBSIDE_CONTROL");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
 
-/** Asks the portal: `{ status, headers, json, ms }`; `ms` runs from the request's first byte to the answer's last one. */
+/**
+ * Requests a path of the portal: `{ status, headers, json, ms }`; `ms` runs from the request's
+ * first byte to the response's last one.
+ */
 export function ask(method, path, body) {
   const { hostname: host, port } = portal;
   const sent = body && Buffer.from(JSON.stringify(body));
@@ -39,19 +43,24 @@ export function ask(method, path, body) {
   });
 }
 
-/** Where the document of a car is. Asks no origin. */
+/** Returns the address of a car's document. Calls no origin. */
 export async function addressOf(market, vin) {
   const { status, json } = await ask("POST", `/api/v1/${market}/lookups`, { vin });
   if (status !== 200) throw new Error(`the look-up answered ${status}`);
   return `/api/v1/${market}/vehicles/${json.vehicle.id}`;
 }
 
-/** Asks the stand-ins' control server. */
+/** Sends a request to the stand-ins' control server. */
 export async function tell(method, path, body) {
-  const answer = await fetch(new URL(path, control), { method, body: body && JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`the stand-ins' control answered ${answer.status} to ${method} ${path}`);
+  const answer = await fetch(new URL(path, control), {
+    method,
+    body: body && JSON.stringify(body),
+  });
+  if (!answer.ok)
+    throw new Error(`the stand-ins' control answered ${answer.status} to ${method} ${path}`);
   return answer.json();
 }
 
-/** Hands the result to `cargo xtask bench`. */
-export const report = (result) => writeFileSync(need("KERBSIDE_RESULT"), `${JSON.stringify(result)}\n`);
+/** Writes the result for `cargo xtask bench`. */
+export const report = (result) =>
+  writeFileSync(need("KERBSIDE_RESULT"), `${JSON.stringify(result)}\n`);

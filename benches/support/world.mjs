@@ -1,6 +1,7 @@
 /**
- * One `workerd serve` process that holds ours and a plain JavaScript Worker, and beside it the process with everything outside of
- * them. Stores are outside too, as in production: what they cost is not the Worker's; what it costs to ask them is.
+ * One `workerd serve` process that holds Kerbside and a plain JavaScript Worker, and beside it the
+ * process with everything outside of them. Stores are outside too, as in production: their own
+ * processor time does not count, the Workers' calls to them do.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -18,16 +19,19 @@ import { cpuMs, residentBytes } from "./workerd.mjs";
 
 const here = new URL(".", import.meta.url);
 
-const freePort = () => new Promise((done) => {
-  const probe = net.createServer().listen(0, "127.0.0.1", () => {
-    const { port } = probe.address();
-    probe.close(() => done(port));
+const freePort = () =>
+  new Promise((done) => {
+    const probe = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
   });
-});
 
-/** The configuration of workerd: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
+/** Writes the configuration of workerd (src/workerd/server/workerd.capnp in its repository). */
 function configuration({ wasm, outside, ports }) {
-  const external = (name) => `(name = "${name}", external = (address = "127.0.0.1:${outside}", http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
+  const external = (name) =>
+    `(name = "${name}", external = (address = "127.0.0.1:${outside}",
+      http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
   const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
   const kv = (binding, service) => `(name = "${binding}", kvNamespace = "${service}")`;
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -43,14 +47,19 @@ const config :Workerd.Config = (
   ]
 );
 const kerbside :Workerd.Worker = (
-  modules = [(name = "index.js", esModule = embed "index.js"), (name = "${wasm}", wasm = embed "${wasm}")],
+  modules = [
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "${wasm}", wasm = embed "${wasm}")
+  ],
   compatibilityDate = "2026-11-01", globalOutbound = "origins",
   bindings = [
     ${kv("CACHE", "kv-cache")}, ${kv("MARKETS", "kv-markets")},
-    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")])),
+    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api",
+      innerBindings = [(name = "fetcher", service = "d1")])),
     (name = "ASSETS", service = "assets"),
     ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
-    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)}, ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
+    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)},
+    ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
     ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))}
   ]
 );
@@ -62,11 +71,17 @@ const plain :Workerd.Worker = (
 `;
 }
 
-/** Starts both processes: `plain` is the address of the plain Worker's module, `latencyMs` what an origin takes. */
+/**
+ * Starts both processes: `plain` is the address of the plain Worker's module, `latencyMs` the
+ * latency of origins.
+ */
 export async function start({ plain, latencyMs }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
   const env = { ...process.env, KERBSIDE_LATENCY_MS: String(latencyMs), NODE_NO_WARNINGS: "1" };
-  const outside = spawn(process.execPath, [fileURLToPath(new URL("outside.mjs", here))], { stdio: ["pipe", "pipe", "inherit"], env });
+  const outside = spawn(process.execPath, [fileURLToPath(new URL("outside.mjs", here))], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env,
+  });
   const [port] = await once(createInterface(outside.stdout), "line");
   const ports = { kerbside: await freePort(), plain: await freePort() };
   const config = join(folder, "config.capnp");
@@ -77,37 +92,52 @@ export async function start({ plain, latencyMs }) {
   copyFileSync(plain, join(folder, "plain.mjs"));
   writeFileSync(config, configuration({ wasm, outside: port, ports }));
   const require = createRequire(import.meta.url);
-  const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], { stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"] });
+  const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], {
+    stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"],
+  });
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 
-  /** Asks one of the two: `{ status, headers, text, ms }`. */
+  /** Sends a request to one of the two: `{ status, headers, text, ms }`. */
   function ask(which, path, { method = "GET", body } = {}) {
-    const headers = body ? { "content-type": "application/json", "content-length": Buffer.byteLength(body) } : {};
+    const headers = body
+      ? { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
+      : {};
     return new Promise((done, failed) => {
       const started = performance.now();
-      const request = http.request({ host: "127.0.0.1", port: ports[which] ?? which, agent, method, path, headers }, async (response) => {
-        try {
-          const chunks = [];
-          for await (const chunk of response) chunks.push(chunk);
-          done({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString("utf8"), ms: performance.now() - started });
-        } catch (error) {
-          failed(error);
-        }
-      });
+      const request = http.request(
+        { host: "127.0.0.1", port: ports[which] ?? which, agent, method, path, headers },
+        async (response) => {
+          try {
+            const chunks = [];
+            for await (const chunk of response) chunks.push(chunk);
+            done({
+              status: response.statusCode,
+              headers: response.headers,
+              text: Buffer.concat(chunks).toString("utf8"),
+              ms: performance.now() - started,
+            });
+          } catch (error) {
+            failed(error);
+          }
+        },
+      );
       request.setTimeout(20_000, () => request.destroy(new Error(`no answer: ${which} ${path}`)));
       request.once("error", failed).end(body);
     });
   }
 
-  // However this ends, what it started ends with it.
+  // Child processes end with this one, however it ends.
   process.once("exit", () => workerd.kill("SIGKILL"));
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const world = {
     ask,
-    tell: async (change) => JSON.parse((await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text),
-    /** Milliseconds of processor time that workerd has used, all threads. */
+    tell: async (change) =>
+      JSON.parse(
+        (await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text,
+      ),
+    /** Returns the processor time of workerd, all threads, in milliseconds. */
     cpuMs: () => cpuMs(workerd.pid),
-    /** MiB that workerd holds. */
+    /** Returns the resident memory of workerd in MiB. */
     memoryMiB: () => residentBytes(workerd.pid) / 2 ** 20,
     async end() {
       workerd.kill("SIGKILL");
@@ -121,7 +151,9 @@ export async function start({ plain, latencyMs }) {
     } catch (error) {
       if (attempt > 100 || workerd.exitCode !== null) {
         await world.end();
-        throw new Error("workerd does not answer; KERBSIDE_BENCH_LOUD=1 shows why", { cause: error });
+        throw new Error("workerd does not answer; KERBSIDE_BENCH_LOUD=1 shows why", {
+          cause: error,
+        });
       }
       await new Promise((go) => setTimeout(go, 100));
     }

@@ -1,11 +1,13 @@
 /**
- * Fills the local stores before `wrangler dev` opens them: applies the D1 migrations, then writes to KV what it reads.
+ * Fills the local stores before `wrangler dev` opens them: applies the D1 migrations, then writes
+ * the entries of standard input to KV.
  *
  *     node seed.mjs ENVIRONMENT FOLDER < entries.json
  *
- * FOLDER is what `wrangler dev --persist-to` gets. Standard input is a JSON list of {key, value}, read to its end, after the
- * migrations. One process instead of `wrangler d1 migrations apply` and `wrangler kv bulk put` after one another; the table of
- * applied migrations is wrangler's own, so that both can be used on the same folder.
+ * FOLDER is that of `wrangler dev --persist-to`. Standard input is a JSON list of {key, value},
+ * read to its end after the migrations. One process replaces `wrangler d1 migrations apply` and
+ * `wrangler kv bulk put`; the table of applied migrations is wrangler's own, so that both can be
+ * used on the same folder.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -36,12 +38,12 @@ async function migrate(db) {
   }
 }
 
-/** The market in `market:de`, `market:de:history` and `market:de:version:…`. */
+/** Returns the market of `market:de`, `market:de:history` and `market:de:version:…`. */
 const marketOf = (key) => key.split(":")[1];
 
-/** A folder that is kept between runs may hold markets whose files are gone. */
-async function forgetOthers(kv, codes) {
-  for (let cursor, done = false; !done; ) {
+/** Deletes markets whose files are gone: the folder may be kept between runs. */
+async function deleteOthers(kv, codes) {
+  for (let cursor, done = false; !done;) {
     const page = await kv.list({ prefix: "market:", cursor });
     for (const { name } of page.keys) if (!codes.has(marketOf(name))) await kv.delete(name);
     ({ cursor, list_complete: done } = page);
@@ -49,11 +51,16 @@ async function forgetOthers(kv, codes) {
 }
 
 const [environment, folder] = process.argv.slice(2);
-const platform = await getPlatformProxy({ environment, persist: { path: join(folder, "v3") }, remoteBindings: false, envFiles: [] });
+const platform = await getPlatformProxy({
+  environment,
+  persist: { path: join(folder, "v3") },
+  remoteBindings: false,
+  envFiles: [],
+});
 try {
   await migrate(platform.env.DB);
   const entries = JSON.parse(await text(process.stdin));
-  await forgetOthers(platform.env.MARKETS, new Set(entries.map(({ key }) => marketOf(key))));
+  await deleteOthers(platform.env.MARKETS, new Set(entries.map(({ key }) => marketOf(key))));
   for (const { key, value } of entries) await platform.env.MARKETS.put(key, value);
 } finally {
   await platform.dispose();
