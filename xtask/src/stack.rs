@@ -116,7 +116,8 @@ impl Stack {
         let seed = seed::Seed::start(&node, environment.as_str(), &state)?;
         let legacy =
             options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
-        build::build(Profile::Release, &node)?;
+        let profile = if options.watch { Profile::Dev } else { Profile::Release };
+        build::build(profile, &node)?;
         let step = Step::start("starting the stand-ins and the Worker");
         let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
         let settings = worker::Settings {

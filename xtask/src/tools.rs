@@ -6,7 +6,7 @@ mod debian;
 pub mod node;
 mod wasm;
 
-pub use cargo::{cargo_deny, cargo_fuzz, wasm_bindgen, worker_build};
+pub use cargo::{cargo_deny, cargo_fuzz};
 pub use chromium::chromium;
 pub use node::Node;
 pub use wasm::{TARGET as WASM_TARGET, WasmToolchain};

@@ -21,9 +21,9 @@ const FRONT = `export default { fetch: (request, env) => env["W" + (request.head
 
 /**
  * Starts a region. `market` is the market's description without code, name, region, locales and currency; `answer(origin, vin)` gives what
- * an origin says, as `{ status?, body, after_ms? }`, or nothing to have it refuse; `change` may change the Worker's JavaScript.
+ * an origin says, as `{ status?, body, after_ms? }`, or nothing to have it refuse; `entry` is a module around the built one (`./index.js`).
  */
-export async function region({ isolates = 1, market, answer, change = (module) => module }) {
+export async function region({ isolates = 1, market, answer, entry }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-region-"));
   const secrets = { VEHICLE_ID_KEYS: `1:${secret(64)}`, LOOKUP_KEY: secret(32), SEALING_KEY_1: secret(32) };
   const asked = [];
@@ -48,7 +48,8 @@ export async function region({ isolates = 1, market, answer, change = (module) =
     name: `isolate-${at}`,
     compatibilityDate: COMPATIBILITY_DATE,
     modules: [
-      { type: "ESModule", path: "index.js", contents: change(readFileSync(join(ROOT, "build/index.js"), "utf8")) },
+      ...(entry ? [{ type: "ESModule", path: "entry.js", contents: entry }] : []),
+      { type: "ESModule", path: "index.js", contents: readFileSync(join(ROOT, "build/index.js"), "utf8") },
       { type: "CompiledWasm", path: "index_bg.wasm", contents: readFileSync(join(ROOT, "build/index_bg.wasm")) },
     ],
     bindings: { REGIONS: "eu", REGION_HOSTS: "{}", ...secrets },

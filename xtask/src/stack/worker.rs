@@ -86,7 +86,7 @@ impl Worker {
         if let Ok(xtask) = std::env::current_exe()
             && !xtask.to_string_lossy().contains(' ')
         {
-            command.env("KERBSIDE_XTASK", xtask);
+            command.env("KERBSIDE_BUILD", format!("{} build", xtask.display()));
         }
         command.stdin(Stdio::piped()).stdout(file.try_clone()?).stderr(file);
         let mut running = Running::start("wrangler", &mut command)?;
