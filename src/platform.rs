@@ -4,6 +4,7 @@
 //! isolate's too; promises, timers and bodies are of one call and are not used by another.
 
 mod entry;
+mod executor;
 mod fetch;
 mod intl;
 mod log;
@@ -11,7 +12,7 @@ mod rate_limit;
 mod scheduled;
 mod signatures;
 mod stores;
-mod turn;
+mod tasks;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -69,13 +70,13 @@ struct Edge(Env);
 
 impl Clock for Edge {
     fn now(&self) -> Timestamp {
-        turn::now()
+        executor::now()
     }
 }
 
 impl Timer for Edge {
     fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
-        turn::Sleep::new(milliseconds).boxed_local()
+        executor::Sleep::new(milliseconds).boxed_local()
     }
 }
 

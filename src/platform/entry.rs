@@ -12,9 +12,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::ReadableStream;
 use worker::Env;
 
+use super::executor::{self, Operation};
 use super::fetch::read_capped;
 use super::log;
-use super::turn::{self, Promised};
 use crate::flow;
 use crate::http::{
     App, BodyError, Config, EventStream, HEAD_BYTES, Header, Incoming, Request, Response, handle,
@@ -22,7 +22,7 @@ use crate::http::{
 use crate::ports::Ports;
 use crate::registry::Memory;
 
-#[wasm_bindgen(module = "/src/platform/glue.js")]
+#[wasm_bindgen(module = "/src/platform/exchange.js")]
 extern "C" {
     fn head(request: &web_sys::Request) -> String;
     #[wasm_bindgen(catch)]
@@ -56,7 +56,7 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
         Err(error) => return failure(&error.to_string()),
     };
     let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
-    turn::answer(answer(app, call).boxed_local())
+    executor::run(answer(app, call).boxed_local())
 }
 
 async fn answer(app: App, call: Request) -> JsValue {
@@ -102,7 +102,7 @@ fn call(request: web_sys::Request) -> Request {
     let head = head(&request);
     let mut lines = head.split('\n');
     let mut line = || lines.next().unwrap_or_default();
-    turn::begins(line().parse().unwrap_or_default());
+    executor::set_now(line().parse().unwrap_or_default());
     let (method, url) = (line(), line());
     let read = ["traceparent", "accept", "if-none-match"].map(|name| (name, line().to_owned()));
     // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`,
@@ -154,12 +154,12 @@ fn stream(mut events: EventStream, ports: &Ports) -> Result<ReadableStream, JsVa
     let pump = async move {
         while let Some(text) = events.0.next().await {
             let bytes = Uint8Array::from(text.as_bytes());
-            if Promised::new(&writer.write_with_chunk(&bytes)).await.is_err() {
+            if Operation::from_promise(&writer.write_with_chunk(&bytes)).await.is_err() {
                 return;
             }
         }
         // A reader that has left meanwhile needs no end.
-        let _ = Promised::new(&writer.close()).await;
+        let _ = Operation::from_promise(&writer.close()).await;
     };
     ports.background.spawn(pump.boxed_local());
     Ok(pipe.readable())

@@ -12,8 +12,8 @@ use web_sys::{
 };
 use worker::Env;
 
+use super::executor::Operation;
 use super::stores::binding;
-use super::turn::Promised;
 use crate::ports::{
     Assets, HttpClient, HttpError, HttpRequest, HttpResponse, OriginHttp, OriginHttpError,
     OriginRequest, OriginResponse, StoreError,
@@ -109,10 +109,14 @@ impl Assets for StaticFiles {
             let response = files
                 .fetch(&format!("https://assets.local{path}"))
                 .map_err(|_| StoreError::Unavailable)?;
-            let response = Promised::new(&response).await.map_err(|_| StoreError::Unavailable)?;
+            let response =
+                Operation::from_promise(&response).await.map_err(|_| StoreError::Unavailable)?;
             let response: Response = response.dyn_into().map_err(|_| StoreError::Unavailable)?;
             let text = response.text().map_err(|_| StoreError::Unavailable)?;
-            let text = Promised::new(&text).await.map_err(|_| StoreError::Unavailable)?.as_string();
+            let text = Operation::from_promise(&text)
+                .await
+                .map_err(|_| StoreError::Unavailable)?
+                .as_string();
             text.filter(|_| response.ok()).ok_or(StoreError::Unavailable)
         }
         .boxed_local()
@@ -180,7 +184,7 @@ impl Outgoing<'_> {
                 .unchecked_into::<web_sys::WorkerGlobalScope>()
                 .fetch_with_request(&request),
         };
-        Promised::new(&promise).await?.dyn_into()
+        Operation::from_promise(&promise).await?.dyn_into()
     }
 }
 
@@ -203,7 +207,7 @@ fn headers(response: &Response) -> Result<Vec<(String, String)>, HttpError> {
 }
 
 async fn read_whole(response: &Response) -> Result<Option<Vec<u8>>, JsValue> {
-    let bytes = Promised::new(&response.array_buffer()?).await?;
+    let bytes = Operation::from_promise(&response.array_buffer()?).await?;
     Ok(Some(Uint8Array::new(&bytes).to_vec()))
 }
 
@@ -215,7 +219,7 @@ pub(super) async fn read_capped(
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut bytes = Vec::new();
     loop {
-        let chunk = Promised::new(&reader.read()).await?;
+        let chunk = Operation::from_promise(&reader.read()).await?;
         if Reflect::get(&chunk, &"done".into())?.is_truthy() {
             return Ok(Some(bytes));
         }

@@ -6,10 +6,10 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::turn;
+use super::executor;
 use crate::telemetry::{Event, Level};
 
-#[wasm_bindgen(module = "/src/platform/glue.js")]
+#[wasm_bindgen(module = "/src/platform/exchange.js")]
 extern "C" {
     #[wasm_bindgen(js_name = log)]
     fn write(lines: &str);
@@ -22,7 +22,7 @@ thread_local! {
 
 /// Writes an event, in its order.
 pub(super) fn emit(event: &Event) {
-    if event.level == Level::Info && turn::is_turning() {
+    if event.level == Level::Info && executor::is_ticking() {
         let is_ascii = WAITING.with_borrow_mut(|lines| {
             lines.push_str(if lines.is_empty() { "" } else { "\n" });
             event.push_json(lines);

@@ -8,13 +8,13 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
-use super::turn;
+use super::executor;
 use crate::jobs::retention;
 
 /// Removes what is past its time. Where it fails the platform counts the run as failed.
 #[wasm_bindgen]
 pub async fn scheduled(_event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
-    turn::begins(turn::milliseconds(js_sys::Date::now()));
+    executor::set_now(executor::to_milliseconds(js_sys::Date::now()));
     let failed = |text: &str| JsValue::from(js_sys::Error::new(text));
     let ports = super::ports(&env, context).map_err(|_| failed("a binding is missing"))?;
     retention::run(&ports).await.map(drop).map_err(|_| failed("retention could not go on"))

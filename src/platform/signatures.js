@@ -21,6 +21,8 @@ async function importKey(jwk, algorithm, usage) {
 export async function verify(name, jwk, message, signature) {
   const algorithm = ALGORITHMS[name];
   const key = await importKey(jwk, algorithm, "verify");
+  // workerd throws for an Ed25519 signature of another length, and for no other algorithm.
+  if (key && name === "EdDSA" && signature.length !== 64) return false;
   return key && crypto.subtle.verify(algorithm, key, signature, message);
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::turn::Promised;
+use super::executor::Operation;
 use crate::ports::{Crypto, CryptoError, P256PrivateKey, PublicKey, SignatureAlgorithm};
 
 #[wasm_bindgen(module = "/src/platform/signatures.js")]
@@ -37,7 +37,8 @@ impl Crypto for WebCrypto {
             let jwk = public_jwk(&key).to_string();
             let (message, signature) = (Uint8Array::from(&*message), Uint8Array::from(&*signature));
             let verified = verify(jwa_name(algorithm), &jwk, &message, &signature);
-            let verified = Promised::new(&verified).await.map_err(|_| CryptoError::Unavailable)?;
+            let verified =
+                Operation::from_promise(&verified).await.map_err(|_| CryptoError::Unavailable)?;
             verified.as_bool().ok_or(CryptoError::InvalidKey)
         }
         .boxed_local()
@@ -52,7 +53,7 @@ impl Crypto for WebCrypto {
             let jwk = private_jwk(&key).to_string();
             let signature = sign("ES256", &jwk, &Uint8Array::from(&*message));
             let signature =
-                Promised::new(&signature).await.map_err(|_| CryptoError::Unavailable)?;
+                Operation::from_promise(&signature).await.map_err(|_| CryptoError::Unavailable)?;
             let signature: Uint8Array =
                 signature.dyn_into().map_err(|_| CryptoError::InvalidKey)?;
             Ok(signature.to_vec())

@@ -10,11 +10,11 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::Env;
 
+use super::executor::Operation;
 use super::log;
-use super::turn::Promised;
 use crate::ports::{Db, DbValue, Kv, KvRead, Rows, Statement, StoreError, Timer};
 
-#[wasm_bindgen(module = "/src/platform/glue.js")]
+#[wasm_bindgen(module = "/src/platform/executor.js")]
 extern "C" {
     #[wasm_bindgen(catch, js_name = readWithin)]
     fn read_within(from: &Namespace, key: &str, limit_ms: u32, id: u32) -> Result<(), JsValue>;
@@ -71,8 +71,9 @@ impl Kv for KvNamespace {
         let namespace = self.0.clone();
         async move {
             let list: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
-            let found =
-                Promised::new(&namespace.get(&list).map_err(logged)?).await.map_err(logged)?;
+            let found = Operation::from_promise(&namespace.get(&list).map_err(logged)?)
+                .await
+                .map_err(logged)?;
             let found: js_sys::Map = found.dyn_into().map_err(logged)?;
             Ok(list.iter().map(|key| found.get(&key).as_string()).collect())
         }
@@ -82,7 +83,7 @@ impl Kv for KvNamespace {
     // By itself a key takes a third of what a list of one takes: no body goes out, and no map comes
     // back.
     fn get(&self, key: String) -> LocalBoxFuture<'static, Result<Option<String>, StoreError>> {
-        let reading = self.0.get_one(&key).map(|promise| Promised::new(&promise));
+        let reading = self.0.get_one(&key).map(|promise| Operation::from_promise(&promise));
         async move { Ok(reading.map_err(logged)?.await.map_err(logged)?.as_string()) }.boxed_local()
     }
 
@@ -92,7 +93,7 @@ impl Kv for KvNamespace {
         limit_ms: u32,
         _: &dyn Timer,
     ) -> LocalBoxFuture<'static, Option<KvRead>> {
-        let read = Promised::begin(|id| read_within(&self.0, &key, limit_ms, id));
+        let read = Operation::from_begin(|id| read_within(&self.0, &key, limit_ms, id));
         async move {
             let found = match read {
                 Ok(promised) => promised.await,
@@ -119,7 +120,7 @@ impl Kv for KvNamespace {
             #[expect(clippy::cast_precision_loss, reason = "lifetimes are below 2^53 seconds")]
             let ttl_s = JsValue::from_f64(ttl_s as f64);
             Reflect::set(&options, &"expirationTtl".into(), &ttl_s).map_err(logged)?;
-            Promised::new(&namespace.put(&key, &value, &options).map_err(logged)?)
+            Operation::from_promise(&namespace.put(&key, &value, &options).map_err(logged)?)
                 .await
                 .map_err(logged)?;
             Ok(())
@@ -130,7 +131,9 @@ impl Kv for KvNamespace {
     fn delete(&self, key: String) -> LocalBoxFuture<'static, Result<(), StoreError>> {
         let namespace = self.0.clone();
         async move {
-            Promised::new(&namespace.delete(&key).map_err(logged)?).await.map_err(logged)?;
+            Operation::from_promise(&namespace.delete(&key).map_err(logged)?)
+                .await
+                .map_err(logged)?;
             Ok(())
         }
         .boxed_local()
@@ -151,8 +154,9 @@ impl Db for D1 {
                     .and_then(|p| p.bind(&values(&statement.params)));
                 prepared.push(&bound.map_err(logged)?.into());
             }
-            let results =
-                Promised::new(&database.batch(&prepared).map_err(logged)?).await.map_err(logged)?;
+            let results = Operation::from_promise(&database.batch(&prepared).map_err(logged)?)
+                .await
+                .map_err(logged)?;
             Array::from(&results).iter().map(|result| rows(&result)).collect()
         }
         .boxed_local()

@@ -1,0 +1,196 @@
+//! Re-entrancy of the executor's loop, natively: wakes, settled operations and new tasks that come
+//! while a task is polled. The runtime is a recording; `tests/worker` runs the same loop in workerd.
+
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
+#[path = "../src/platform/tasks.rs"]
+mod tasks;
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use tasks::{Runtime, Tasks};
+
+thread_local! {
+    static TASKS: Tasks<Recorder> = Tasks::default();
+    static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Recorder;
+
+impl Runtime for Recorder {
+    type Value = String;
+
+    fn wake(task: u32) {
+        TASKS.with(|tasks| tasks.wake(task));
+    }
+
+    fn schedule() {
+        record("schedule");
+    }
+
+    fn promise(task: u32) -> String {
+        format!("promise {task}")
+    }
+
+    fn fulfil(task: u32, output: String) {
+        record(&format!("fulfil {task}: {output}"));
+    }
+
+    fn end_tick() {
+        record("end");
+    }
+}
+
+fn record(line: &str) {
+    LOG.with_borrow_mut(|log| log.push(line.to_owned()));
+}
+
+fn recorded() -> Vec<String> {
+    LOG.take()
+}
+
+/// An operation as a future, as `platform::executor` has it.
+struct Operation(u32);
+
+impl Operation {
+    fn begin() -> Self {
+        Self(TASKS.with(Tasks::begin_operation))
+    }
+}
+
+impl Future for Operation {
+    type Output = Result<String, String>;
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Self::Output> {
+        TASKS.with(|tasks| tasks.poll_operation(self.0, context.waker()))
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        TASKS.with(|tasks| tasks.end_operation(self.0));
+    }
+}
+
+fn start(task: impl Future<Output = String> + 'static) -> String {
+    TASKS.with(|tasks| tasks.start(Box::pin(task)))
+}
+
+fn settle(id: u32, value: &str) {
+    TASKS.with(|tasks| tasks.settle(id, Ok(value.to_owned())));
+}
+
+#[test]
+fn ok_a_task_that_awaits_nothing_is_answered_at_once() {
+    assert_eq!(start(async { "done".to_owned() }), "done");
+    assert_eq!(recorded(), ["end"]);
+}
+
+#[test]
+fn ok_a_settled_operation_fulfils_its_task_once() {
+    let operation = Operation::begin();
+    let id = operation.0;
+    let promise = start(async move { operation.await.expect("settled") });
+    assert!(promise.starts_with("promise "));
+    recorded();
+    settle(id, "first");
+    settle(id, "second");
+    let log = recorded();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert!(log.iter().any(|line| line.ends_with(": first")), "{log:?}");
+}
+
+#[test]
+fn ok_the_outcome_of_a_dropped_operation_is_dropped() {
+    let operation = Operation::begin();
+    let id = operation.0;
+    drop(operation);
+    settle(id, "late");
+    assert!(recorded().is_empty());
+}
+
+#[test]
+fn ok_an_operation_that_settles_during_a_poll_is_seen_in_the_same_tick() {
+    let operation = Operation::begin();
+    let id = operation.0;
+    let was_settled = Cell::new(false);
+    let mut operation = Box::pin(operation);
+    let task = poll_fn(move |context| {
+        let polled = operation.as_mut().poll(context);
+        if !was_settled.replace(true) {
+            // As a runtime would that calls back synchronously.
+            settle(id, "early");
+            assert!(TASKS.with(Tasks::is_ticking), "the tick goes on");
+        }
+        polled.map(|outcome| outcome.expect("settled"))
+    });
+    assert!(start(task).starts_with("promise "));
+    let log = recorded();
+    assert!(log[0].starts_with("fulfil ") && log[0].ends_with(": early"), "{log:?}");
+    assert_eq!(log[1..], ["end"]);
+}
+
+#[test]
+fn ok_a_task_that_wakes_itself_is_polled_again_in_the_same_tick() {
+    let polls = Rc::new(Cell::new(0));
+    let count = Rc::clone(&polls);
+    start(poll_fn(move |context| {
+        count.set(count.get() + 1);
+        if count.get() == 3 {
+            return Poll::Ready("third".to_owned());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }));
+    assert_eq!(polls.get(), 3);
+    let log = recorded();
+    assert!(log[0].ends_with(": third"), "{log:?}");
+    assert!(!log.contains(&"schedule".to_owned()), "{log:?}");
+}
+
+#[test]
+fn ok_a_task_that_starts_within_a_poll_does_not_end_the_tick() {
+    let operation = Operation::begin();
+    let id = operation.0;
+    let inner = RefCell::new(Some(operation));
+    let outer = start(poll_fn(move |_| {
+        if let Some(operation) = inner.take() {
+            let promise = start(async move { operation.await.expect("settled") });
+            assert!(promise.starts_with("promise "));
+            assert!(TASKS.with(Tasks::is_ticking), "the outer task is still polled");
+            settle(id, "inner");
+        }
+        Poll::Ready("outer".to_owned())
+    }));
+    assert_eq!(outer, "outer");
+    let log = recorded();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert!(log[0].ends_with(": inner"), "{log:?}");
+    assert_eq!(log[1], "end");
+}
+
+#[test]
+fn ok_a_wake_outside_a_tick_schedules_one() {
+    let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let slot = Rc::clone(&waker);
+    start(poll_fn(move |context| match slot.borrow_mut().replace(context.waker().clone()) {
+        None => Poll::Pending,
+        Some(_) => Poll::Ready("woken".to_owned()),
+    }));
+    recorded();
+    waker.borrow().as_ref().expect("polled").wake_by_ref();
+    assert_eq!(recorded(), ["schedule"]);
+    TASKS.with(Tasks::tick);
+    let log = recorded();
+    assert!(log[0].ends_with(": woken"), "{log:?}");
+    // A task that has ended may be woken late.
+    waker.borrow().as_ref().expect("polled").wake_by_ref();
+    TASKS.with(Tasks::tick);
+    assert_eq!(recorded(), ["schedule", "end"]);
+}
