@@ -296,8 +296,6 @@ const CIRCLES: &[&str] = &[
     "pages/timeline.rs",
     "pages/verdict.rs",
     "pages/written.rs",
-    "platform/log.rs",
-    "platform/turn.rs",
     "vehicle/facets/record.rs",
     "vehicle/facets/value.rs",
 ];

@@ -76,14 +76,13 @@ impl Runtime for Workerd {
         fulfil(task, output);
     }
 
-    fn end_tick() {
-        log::flush();
+    fn begin_tick() {
+        log::hold();
     }
-}
 
-/// Returns true while a request's task is polled; background work is none.
-pub(super) fn is_ticking() -> bool {
-    TASKS.with(Tasks::is_ticking)
+    fn end_tick() {
+        log::release();
+    }
 }
 
 /// Returns the time at which the runtime last called. Its clock stands still until it calls again,

@@ -28,7 +28,9 @@ pub(super) trait Runtime: 'static {
     fn promise(task: u32) -> Self::Value;
     /// Fulfils a task's promise.
     fn fulfil(task: u32, output: Self::Value);
-    /// Ends a tick: no task can run on before the runtime calls again.
+    /// Reports that a tick begins.
+    fn begin_tick();
+    /// Reports that a tick has ended: no task runs on before the runtime calls again.
     fn end_tick();
 }
 
@@ -72,15 +74,10 @@ impl<R: Runtime> Default for Tasks<R> {
 }
 
 impl<R: Runtime> Tasks<R> {
-    /// Returns true while a task is polled.
-    pub(super) fn is_ticking(&self) -> bool {
-        self.is_ticking.get()
-    }
-
     /// Polls a new task at once; returns its output, or the promise of it.
     pub(super) fn start(&self, task: Task<R::Value>) -> R::Value {
         let id = self.next_id();
-        let is_nested = self.is_ticking.replace(true);
+        let is_nested = self.enter_tick();
         let output = self.poll_task(id, task).unwrap_or_else(|| R::promise(id));
         if !is_nested {
             self.run_woken();
@@ -90,7 +87,7 @@ impl<R: Runtime> Tasks<R> {
 
     /// Polls the tasks that were woken, until there is none. Does nothing within a tick.
     pub(super) fn tick(&self) {
-        if !self.is_ticking.replace(true) {
+        if !self.enter_tick() {
             self.run_woken();
         }
     }
@@ -121,7 +118,7 @@ impl<R: Runtime> Tasks<R> {
         let before = std::mem::replace(operation, Operation::Settled(outcome));
         drop(operations);
         let Operation::Awaited(waker) = before else { return };
-        let is_nested = self.is_ticking.replace(true);
+        let is_nested = self.enter_tick();
         waker.wake();
         if !is_nested {
             self.run_woken();
@@ -147,6 +144,15 @@ impl<R: Runtime> Tasks<R> {
         drop(operations);
         // A dropped outcome may run further code of ours.
         drop(removed);
+    }
+
+    /// Begins a tick; returns true if one runs already.
+    fn enter_tick(&self) -> bool {
+        let is_nested = self.is_ticking.replace(true);
+        if !is_nested {
+            R::begin_tick();
+        }
+        is_nested
     }
 
     fn next_id(&self) -> u32 {
