@@ -1,12 +1,13 @@
-//! Compiles messages in Project Fluent (syntax 1.0) into Rust, so that the Worker carries no parser.
+//! Compiles messages in Project Fluent (syntax 1.0) into Rust, so that the Worker carries no
+//! parser.
 //!
 //! Owns the subset of Fluent that messages may use, and the checks that keep the languages alike:
 //! the same keys and the same arguments everywhere. Leaves escaping to the templates and the plural
-//! rules to the caller. Supported: text, `{ $argument }`, `{ -term }`, `{
-//! message-without-arguments }`, string literals, and selection by plural category, exact number or
-//! string. Everything else (attributes, functions, terms with arguments, message references in
-//! selectors) is an error that names file, line and key. `src/pages/message.rs` of kerbside includes
-//! the result and describes it.
+//! rules to the caller. Supported: text, `{ $argument }`, `{ -term }`, `{ message-without-arguments
+//! }`, string literals, and selection by plural category, exact number or string. Everything else
+//! (attributes, functions, terms with arguments, message references in selectors) is an error that
+//! names file, line and key. `src/pages/message.rs` of kerbside includes the result and describes
+//! it.
 
 mod catalogue;
 mod check;

@@ -211,7 +211,8 @@ impl<'s> Resolver<'s> {
                 id.name
             )),
             _ => Err(
-                "uses an attribute or a term with arguments, which is not supported; write the text out"
+                "uses an attribute or a term with arguments, which is not supported; write the text \
+                 out"
                     .into(),
             ),
         }

@@ -1,5 +1,5 @@
-### Alle Texte der Seiten auf Deutsch. build.rs übersetzt diese Datei in den Worker und weist sie zurück,
-### wenn ihre Schlüssel oder Argumente von denen der anderen Sprachen abweichen (site/README.md).
+### Alle Texte der Seiten auf Deutsch. Der Build übersetzt diese Datei in den Worker und
+### weist sie zurück, wenn ihre Schlüssel oder Argumente von denen der anderen Sprachen abweichen (site/README.md).
 
 -brand = Kerbside
 
@@ -65,21 +65,21 @@ vehicle-copy = Link kopieren
 vehicle-copied = Link kopiert.
 vehicle-copy-failed = Der Link konnte nicht kopiert werden. Bitte kopieren Sie ihn aus der Adresszeile.
 vehicle-again = Anderes Auto nachschlagen
-vehicle-note-vin = Diese Seite und ihr Link zeigen die FIN nicht. Sie können den Link weitergeben.
+vehicle-vin-hint = Diese Seite und ihr Link zeigen die FIN nicht. Sie können den Link weitergeben.
 not-stated = nicht angegeben
 source = Quelle
 as-of = Stand
 reload = Seite neu laden
 arrived = { $facet }: Die Antwort ist da.
 gave-up = { $facet }: Die Quelle hat noch nicht geantwortet. Laden Sie die Seite in einem Moment neu, um nachzusehen.
-note-stale = Aus unserem Bestand vom { $date }; die Quelle wird gerade neu gefragt.
-note-stale-error = Aus unserem Bestand vom { $date }; die Quelle war eben nicht zu erreichen.
-note-stale-undated = Aus unserem Bestand; die Quelle wird gerade neu gefragt.
-note-pending = Die Quelle wird noch gefragt. Die Seite ergänzt diesen Teil von selbst; ohne JavaScript laden Sie sie bitte in einem Moment neu.
-note-absent = Die Quelle wurde gefragt und hat dazu nichts verzeichnet.
-note-unavailable = { $reason } Über das Auto sagt das nichts; bitte versuchen Sie es später noch einmal.
-note-withheld-member = Dieser Teil ist nach der Anmeldung sichtbar.
-note-withheld-owner = Dieser Teil ist nur mit Eigentumsnachweis sichtbar.
+status-stale = Aus unserem Bestand vom { $date }; die Quelle wird gerade neu gefragt.
+status-stale-error = Aus unserem Bestand vom { $date }; die Quelle war eben nicht zu erreichen.
+status-stale-undated = Aus unserem Bestand; die Quelle wird gerade neu gefragt.
+status-pending = Die Quelle wird noch gefragt. Die Seite ergänzt diesen Teil von selbst; ohne JavaScript laden Sie sie bitte in einem Moment neu.
+status-absent = Die Quelle wurde gefragt und hat dazu nichts verzeichnet.
+status-unavailable = { $reason } Über das Auto sagt das nichts; bitte versuchen Sie es später noch einmal.
+status-withheld-member = Dieser Teil ist nach der Anmeldung sichtbar.
+status-withheld-owner = Dieser Teil ist nur mit Eigentumsnachweis sichtbar.
 withheld-member = Nach der Anmeldung sichtbar: { $fields }
 withheld-owner = Nur mit Eigentumsnachweis sichtbar: { $fields }
 sign-in = Anmelden

@@ -1,6 +1,7 @@
 ### The texts of all pages, in English. The build compiles this file into the Worker and refuses it
 ### if its keys or arguments differ from those of the other languages (site/README.md).
-### Keys that begin with code-, error-, facet-, field-, problem-, source-, state- or unit- are looked up by name at run time.
+### The Worker looks up keys that begin with code-, error-, facet-, field-, problem-, source-,
+### state- or unit- by name at run time.
 
 -brand = Kerbside
 
@@ -27,8 +28,8 @@ home-market-elsewhere = Opens { $host }
 home-market-elsewhere-heading = In other regions
 home-market-elsewhere-hint = The records of these markets are kept in their own region, at their own address.
 home-markets-none = No market is open here at the moment. Please come back later.
-home-legend = How to read the marks
-home-legend-lead = Every part of a record carries a mark that says where it comes from and how current it is.
+home-legend = How to read the badges
+home-legend-lead = Every part of a record carries a badge that says where it comes from and how current it is.
 home-legend-not-stated = “{ not-stated }” means that nobody stated it. It never means “no”.
 
 ## Market: the look-up form
@@ -66,21 +67,21 @@ vehicle-copy = Copy link
 vehicle-copied = Link copied.
 vehicle-copy-failed = The link could not be copied. Please copy it from the address bar.
 vehicle-again = Look another car up
-vehicle-note-vin = This page and its link do not show the VIN. You can pass the link on.
+vehicle-vin-hint = This page and its link do not show the VIN. You can pass the link on.
 not-stated = not stated
 source = Source
 as-of = As of
 reload = Reload page
 arrived = { $facet }: the answer has arrived.
 gave-up = { $facet }: the source still has not answered. Reload the page in a moment to see whether it has.
-note-stale = From our records of { $date }; the source is being asked again.
-note-stale-error = From our records of { $date }; the source could not be asked just now.
-note-stale-undated = From our records; the source is being asked again.
-note-pending = The source is still being asked. This page fills the part in by itself; without JavaScript, reload it in a moment.
-note-absent = The source was asked and holds nothing on this.
-note-unavailable = { $reason } That says nothing about the car; please try again later.
-note-withheld-member = This part is shown after sign-in.
-note-withheld-owner = Only the owner sees this part, after proof of ownership.
+status-stale = From our records of { $date }; the source is being asked again.
+status-stale-error = From our records of { $date }; the source could not be asked just now.
+status-stale-undated = From our records; the source is being asked again.
+status-pending = The source is still being asked. This page fills the part in by itself; without JavaScript, reload it in a moment.
+status-absent = The source was asked and holds nothing on this.
+status-unavailable = { $reason } That says nothing about the car; please try again later.
+status-withheld-member = This part is shown after sign-in.
+status-withheld-owner = Only the owner sees this part, after proof of ownership.
 withheld-member = Shown after sign-in: { $fields }
 withheld-owner = Only the owner sees: { $fields }
 sign-in = Sign in

@@ -1,5 +1,5 @@
-### Tous les textes des pages en français. build.rs compile ce fichier dans le Worker et le refuse
-### si ses clés ou ses arguments diffèrent de ceux des autres langues (site/README.md).
+### Tous les textes des pages en français. La compilation intègre ce fichier au Worker et le
+### refuse si ses clés ou ses arguments diffèrent de ceux des autres langues (site/README.md).
 
 -brand = Kerbside
 
@@ -26,8 +26,8 @@ home-market-elsewhere = Ouvre { $host }
 home-market-elsewhere-heading = Dans d’autres régions
 home-market-elsewhere-hint = Les données de ces marchés sont conservées dans leur propre région, à leur propre adresse.
 home-markets-none = Aucun marché n’est ouvert ici pour le moment. Veuillez revenir plus tard.
-home-legend = Comment lire les marques
-home-legend-lead = Chaque partie d’une fiche porte une marque qui dit d’où elle vient et si elle est à jour.
+home-legend = Comment lire les badges
+home-legend-lead = Chaque partie d’une fiche porte un badge qui dit d’où elle vient et si elle est à jour.
 home-legend-not-stated = « { not-stated } » signifie que personne ne l’a indiqué. Cela ne veut jamais dire « non ».
 
 ## Marché : le formulaire de recherche
@@ -65,21 +65,21 @@ vehicle-copy = Copier le lien
 vehicle-copied = Lien copié.
 vehicle-copy-failed = Le lien n’a pas pu être copié. Copiez-le depuis la barre d’adresse.
 vehicle-again = Rechercher une autre voiture
-vehicle-note-vin = Cette page et son lien ne montrent pas le VIN. Vous pouvez transmettre le lien.
+vehicle-vin-hint = Cette page et son lien ne montrent pas le VIN. Vous pouvez transmettre le lien.
 not-stated = non indiqué
 source = Source
 as-of = État au
 reload = Recharger la page
 arrived = { $facet } : la réponse est arrivée.
 gave-up = { $facet } : la source n’a toujours pas répondu. Rechargez la page dans un instant pour vérifier.
-note-stale = D’après nos données du { $date } ; la source est de nouveau interrogée.
-note-stale-error = D’après nos données du { $date } ; la source n’a pas pu être jointe à l’instant.
-note-stale-undated = D’après nos données ; la source est de nouveau interrogée.
-note-pending = La source n’a pas encore répondu. La page complète cette partie d’elle-même ; sans JavaScript, rechargez-la dans un instant.
-note-absent = La source a été interrogée et n’a rien à ce sujet.
-note-unavailable = { $reason } Cela ne dit rien de la voiture ; veuillez réessayer plus tard.
-note-withheld-member = Cette partie est visible après connexion.
-note-withheld-owner = Cette partie n’est visible que sur preuve de propriété.
+status-stale = D’après nos données du { $date } ; la source est de nouveau interrogée.
+status-stale-error = D’après nos données du { $date } ; la source n’a pas pu être jointe à l’instant.
+status-stale-undated = D’après nos données ; la source est de nouveau interrogée.
+status-pending = La source n’a pas encore répondu. La page complète cette partie d’elle-même ; sans JavaScript, rechargez-la dans un instant.
+status-absent = La source a été interrogée et n’a rien à ce sujet.
+status-unavailable = { $reason } Cela ne dit rien de la voiture ; veuillez réessayer plus tard.
+status-withheld-member = Cette partie est visible après connexion.
+status-withheld-owner = Cette partie n’est visible que sur preuve de propriété.
 withheld-member = Visible après connexion : { $fields }
 withheld-owner = Visible uniquement sur preuve de propriété : { $fields }
 sign-in = Se connecter

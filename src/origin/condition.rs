@@ -6,8 +6,8 @@ use super::scalar::{element_value, scalar_text};
 use crate::market::Match;
 use crate::vehicle::Vin;
 
-/// Returns the conditions with `{vin}` replaced by the car's VIN, in capitals and in lower case: they
-/// select the rows of one car in a file of many.
+/// Returns the conditions with `{vin}` replaced by the car's VIN, in capitals and in lower case:
+/// they select the rows of one car in a file of many.
 pub(super) fn with_vin(conditions: &[Match], vin: &Vin) -> Vec<Match> {
     let replace = |texts: &mut Vec<String>| {
         if texts.iter().any(|text| text == "{vin}") {

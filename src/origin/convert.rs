@@ -1,5 +1,5 @@
-//! Converts one value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`, `empty`,
-//! `trim`.
+//! Converts one value of a tree to one value of a facet: `as`, `unit`, `codes`, `yes`, `no`,
+//! `empty`, `trim`.
 
 use jiff::Span;
 use jiff::fmt::temporal::SpanParser;
@@ -249,8 +249,8 @@ fn is_void(text: &str) -> bool {
     text.contains('0') && text.bytes().all(|byte| byte == b'0' || b"-./: TZ+".contains(&byte))
 }
 
-/// Parses `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local clock
-/// is ahead (v2), or ISO 8601.
+/// Parses `/Date(1700000000000)/`, milliseconds of UTC, with or without the minutes that the local
+/// clock is ahead (v2), or ISO 8601.
 fn parse_odata_date(text: &str, zone: Option<Offset>) -> Option<LocalTime> {
     let Some(inside) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) else {
         return LocalTime::parse_iso(text, zone);

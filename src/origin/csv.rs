@@ -1,9 +1,9 @@
-//! Parses CSV into the common tree, `{"rows": [{column: text}]}` (RFC 4180; csv-core splits rows and
-//! fields).
+//! Parses CSV into the common tree, `{"rows": [{column: text}]}` (RFC 4180; csv-core splits rows
+//! and fields).
 //!
 //! An empty field is `null`, *not stated*. An unclosed quote and a row of another length than the
-//! header are errors: both are signs of a truncated file. Text behind a closing quote is part of the
-//! field, as in csv-core.
+//! header are errors: both are signs of a truncated file. Text behind a closing quote is part of
+//! the field, as in csv-core.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};

@@ -22,9 +22,9 @@ const MAX_EXACT: u64 = 9_007_199_254_740_991;
 /// Parses a number with this decimal sign. `None` for other text, and for whole parts of more than
 /// 18 digits.
 ///
-/// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be grouped in
-/// threes by the other sign, a blank or an apostrophe. Without groups it may have an exponent, as
-/// XML's doubles do.
+/// A sign may stand before or behind it, as SAP and COBOL write it. The whole part may be grouped
+/// in threes by the other sign, a blank or an apostrophe. Without groups it may have an exponent,
+/// as XML's doubles do.
 pub(super) fn parse_decimal(text: &str, point: char) -> Option<Decimal> {
     let (is_negative, unsigned) = split_sign(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -64,8 +64,8 @@ pub(super) fn is_finer_than(number: Decimal, decimals: u32) -> bool {
     number.normalize().scale() > decimals
 }
 
-/// Converts a value from `unit`, and rounds to this many decimals, a half away from zero. `None` for
-/// a value without an equivalent: zero miles per gallon.
+/// Converts a value from `unit`, and rounds to this many decimals, a half away from zero. `None`
+/// for a value without an equivalent: zero miles per gallon.
 pub(super) fn convert_unit(number: Decimal, unit: &Unit, places: u8) -> Option<Decimal> {
     let (numerator, denominator) = (Decimal::from(unit.factor.0), Decimal::from(unit.factor.1));
     let converted = if unit.is_inverse {
@@ -412,7 +412,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(text in "[-+−]?[0-9., '\u{202f}]{0,30}([eE][-+]?[0-9]{0,4})?[-+]?|\\PC{0,20}", point in "[.,]") {
+        fn never_panics(
+            text in "[-+−]?[0-9., '\u{202f}]{0,30}([eE][-+]?[0-9]{0,4})?[-+]?|\\PC{0,20}",
+            point in "[.,]",
+        ) {
             let point = point.chars().next().unwrap_or('.');
             if let Some(number) = parse_decimal(&text, point) {
                 let _ = to_json_number(number);
@@ -427,18 +430,27 @@ mod tests {
 
         #[test]
         fn ok_every_whole_number(value in -9_007_199_254_740_991_i64..=9_007_199_254_740_991) {
-            prop_assert_eq!(parse_decimal(&value.to_string(), '.').and_then(to_integer), Some(value));
+            prop_assert_eq!(
+                parse_decimal(&value.to_string(), '.').and_then(to_integer),
+                Some(value)
+            );
         }
 
         #[test]
-        fn ok_print_and_parse(digits in 0_u64..1_000_000_000_000_000, decimals in 0_usize..16, comma: bool) {
+        fn ok_print_and_parse(
+            digits in 0_u64..1_000_000_000_000_000,
+            decimals in 0_usize..16,
+            comma: bool,
+        ) {
             // A number prints as the text that it was parsed from, without trailing zeros.
             let padded = format!("{digits:016}");
             let (whole, fraction) = padded.split_at(padded.len() - decimals);
             let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
             let whole = if whole.is_empty() { "0" } else { whole };
-            let plain = if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
-            let (text, point) = if comma { (plain.replace('.', ","), ',') } else { (plain.clone(), '.') };
+            let plain =
+                if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") };
+            let (text, point) =
+                if comma { (plain.replace('.', ","), ',') } else { (plain.clone(), '.') };
             let number = parse_decimal(&text, point).and_then(to_json_number).expect("a number");
             prop_assert_eq!(number.as_f64(), plain.parse::<f64>().ok());
             let again = parse_decimal(&number.to_string(), '.');
@@ -446,26 +458,43 @@ mod tests {
         }
 
         #[test]
-        fn ok_minor_units_round_trip(units in -9_007_199_254_740_991_i64..=9_007_199_254_740_991, exponent in 0_u32..5) {
+        fn ok_minor_units_round_trip(
+            units in -9_007_199_254_740_991_i64..=9_007_199_254_740_991,
+            exponent in 0_u32..5,
+        ) {
             let scale = 10_u64.pow(exponent);
             let size = units.unsigned_abs();
-            let fraction = if exponent == 0 { String::new() } else { format!(".{:0width$}", size % scale, width = exponent as usize) };
+            let fraction = if exponent == 0 {
+                String::new()
+            } else {
+                format!(".{:0width$}", size % scale, width = exponent as usize)
+            };
             let text = format!("{}{}{fraction}", if units < 0 { "-" } else { "" }, size / scale);
-            prop_assert_eq!(parse_decimal(&text, '.').and_then(|number| to_minor_units(number, exponent)), Some(units));
+            prop_assert_eq!(
+                parse_decimal(&text, '.').and_then(|number| to_minor_units(number, exponent)),
+                Some(units)
+            );
         }
 
         #[test]
-        fn ok_units_round_trip(tenths in 1_u64..10_000_000, family in 0..unit_families().len(), unit in 0_usize..10) {
+        fn ok_units_round_trip(
+            tenths in 1_u64..10_000_000,
+            family in 0..unit_families().len(),
+            unit in 0_usize..10,
+        ) {
             // A conversion there and back differs by no more than the rounding to the field's
             // decimals.
             let family = &unit_families()[family];
             let Some(unit) = family.units.get(unit) else { return Ok(()) };
-            let stated = parse_decimal(&format!("{}.{}", tenths / 10, tenths % 10), '.').expect("a number");
+            let stated =
+                parse_decimal(&format!("{}.{}", tenths / 10, tenths % 10), '.').expect("a number");
             let there = convert_unit(stated, unit, family.places).expect("a value");
             prop_assume!(!there.is_zero());
             let back = convert_unit(there, &back(unit), 6).expect("a value");
             #[expect(clippy::cast_precision_loss, reason = "compared with slack")]
-            let value = |number: Decimal| number.mantissa() as f64 / 10_f64.powi(number.scale().cast_signed());
+            let value = |number: Decimal| {
+                number.mantissa() as f64 / 10_f64.powi(number.scale().cast_signed())
+            };
             let half = 0.5 / 10_f64.powi(family.places.into());
             let factor = float(unit.factor.0) / float(unit.factor.1);
             let (least, most) = if unit.is_inverse {
@@ -475,14 +504,22 @@ mod tests {
             };
             let most = if most <= 0.0 { f64::INFINITY } else { most };
             let slack = value(stated) * 1e-9 + 1e-6;
-            prop_assert!(least - slack <= value(stated) && value(stated) <= most + slack, "{stated:?} {unit:?} {there:?}");
-            prop_assert!(least - slack <= value(back) && value(back) <= most + slack, "{back:?} {unit:?} {there:?}");
+            prop_assert!(
+                least - slack <= value(stated) && value(stated) <= most + slack,
+                "{stated:?} {unit:?} {there:?}"
+            );
+            prop_assert!(
+                least - slack <= value(back) && value(back) <= most + slack,
+                "{back:?} {unit:?} {there:?}"
+            );
         }
 
         #[test]
         fn ok_conversions_round_the_exact_fraction_once(
-            digits in 0_u64..1_000_000_000_000, scale in 0_u32..7,
-            family in 0..unit_families().len(), unit in 0_usize..10,
+            digits in 0_u64..1_000_000_000_000,
+            scale in 0_u32..7,
+            family in 0..unit_families().len(),
+            unit in 0_usize..10,
         ) {
             let family = &unit_families()[family];
             let Some(unit) = family.units.get(unit) else { return Ok(()) };
@@ -490,13 +527,20 @@ mod tests {
             let (numerator, denominator) = (u128::from(unit.factor.0), u128::from(unit.factor.1));
             let (digits, power) = (u128::from(digits), 10_u128.pow(scale));
             let (over, under) = if unit.is_inverse { (power, digits) } else { (digits, power) };
-            let (over, under) = (numerator * over * 10_u128.pow(family.places.into()), denominator * under);
+            let (over, under) =
+                (numerator * over * 10_u128.pow(family.places.into()), denominator * under);
             let exact = over.checked_div(under).map(|whole| {
                 let rest = over - whole * under;
                 let rounded = whole + u128::from(rest >= under - rest);
-                Decimal::from_i128_with_scale(i128::try_from(rounded).expect("small"), family.places.into())
+                Decimal::from_i128_with_scale(
+                    i128::try_from(rounded).expect("small"),
+                    family.places.into(),
+                )
             });
-            prop_assert_eq!(convert_unit(stated, unit, family.places), exact.map(|exact| exact.normalize()));
+            prop_assert_eq!(
+                convert_unit(stated, unit, family.places),
+                exact.map(|exact| exact.normalize())
+            );
         }
     }
 }

@@ -11,12 +11,12 @@ use crate::market::{Market, Origin, OriginName, Protocol};
 use crate::ports::{OriginHttpError, OriginRequest, OriginResponse, Ports, Timestamp};
 
 /// Fetches and parses one origin's response, with all its pages. `left_ms` and the origin's timeout
-/// bound all requests together: tokens, further pages, a second try after a refused token. The pages
-/// share the origin's size limit. `trace` holds the headers of trace propagation.
+/// bound all requests together: tokens, further pages, a second try after a refused token. The
+/// pages share the origin's size limit. `trace` holds the headers of trace propagation.
 ///
 /// # Errors
-/// [`Failure`] for every response that cannot be used: a token for the document, and a cause for the
-/// operator.
+/// [`Failure`] for every response that cannot be used: a token for the document, and a cause for
+/// the operator.
 pub async fn fetch(
     ports: &Ports,
     tokens: &TokenCache,

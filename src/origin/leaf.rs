@@ -76,8 +76,8 @@ pub(super) fn read_leaf(
     }
 }
 
-/// Selects the element of a leaf's `each` and `when`, with its index in the list. The index is `None`
-/// if there is no list.
+/// Selects the element of a leaf's `each` and `when`, with its index in the list. The index is
+/// `None` if there is no list.
 fn select_element<'t>(
     leaf: &Leaf,
     element: &'t Value,

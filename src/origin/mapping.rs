@@ -201,8 +201,8 @@ impl<'t> Elements<'t> {
     }
 }
 
-/// Finds the elements of a list. XML cannot tell an empty list from a missing one, so in XML a parent
-/// without the list has an empty one. `None` if the tree has no list.
+/// Finds the elements of a list. XML cannot tell an empty list from a missing one, so in XML a
+/// parent without the list has an empty one. `None` if the tree has no list.
 fn find_list<'t>(each: &Pointer, tree: &'t Value, is_xml: bool) -> Option<Elements<'t>> {
     if let Some(list) = each.walk(tree) {
         let items = list_elements(list, is_xml)?;
@@ -280,8 +280,8 @@ fn set_vin(
     Ok(())
 }
 
-/// Returns the fields of a facet's value that templates of later requests may use, by name: its texts
-/// and numbers.
+/// Returns the fields of a facet's value that templates of later requests may use, by name: its
+/// texts and numbers.
 pub fn template_fields(
     facet: FacetName,
     value: &Value,

@@ -17,7 +17,8 @@ const EXPONENTS: [(u32, &str); 3] = [
 /// the leaf's. The market's applies only to a leaf that names neither.
 ///
 /// # Errors
-/// [`WrongType`] for text that is no sum, an unknown currency, and decimals that the currency lacks.
+/// [`WrongType`] for text that is no sum, an unknown currency, and decimals that the currency
+/// lacks.
 pub(super) fn parse_sum(
     leaf: &Leaf,
     text: &str,

@@ -37,7 +37,8 @@ pub(super) fn take_next_link(tree: &mut Value) -> Option<String> {
     None
 }
 
-/// Moves the elements of a further page to the end of the list. `None` if the page has no such list.
+/// Moves the elements of a further page to the end of the list. `None` if the page has no such
+/// list.
 pub(super) fn append_page(tree: &mut Value, page: &mut Value) -> Option<()> {
     for (parent, list, _) in PLACES {
         let at = format!("{parent}/{list}");
@@ -197,7 +198,9 @@ mod tests {
     proptest! {
         /// As `fetch` parses the URL, it has the same scheme, host and port.
         #[test]
-        fn never_leaves_its_origin(link in "(https?:)?[/\\\\]{0,3}[a-z.@:?#\\\\ \t%0-9-]{0,30}|\\PC{0,30}") {
+        fn never_leaves_its_origin(
+            link in "(https?:)?[/\\\\]{0,3}[a-z.@:?#\\\\ \t%0-9-]{0,30}|\\PC{0,30}",
+        ) {
             let base = "https://sap.example.com/odata/Orders?x=1";
             if let Some(address) = resolve_link(base, &link) {
                 let address = ::url::Url::parse(&address).expect("an address");

@@ -157,8 +157,8 @@ fn set_odata_headers(origin: &Origin, request: &mut OriginRequest) {
     set_header(request, name, value.into());
 }
 
-/// Appends a JSON body with the placeholders of its texts filled. `serde_json` escapes texts. A text
-/// that consists of one number's placeholder becomes that number, digit for digit.
+/// Appends a JSON body with the placeholders of its texts filled. `serde_json` escapes texts. A
+/// text that consists of one number's placeholder becomes that number, digit for digit.
 fn push_json(body: &Value, values: &TemplateValues, out: &mut String) -> Result<(), RequestError> {
     match body {
         Value::String(text) => {

@@ -20,8 +20,8 @@ pub(super) fn parse_seconds(text: &str) -> Option<u32> {
     Some(u32::try_from(seconds).unwrap_or(u32::MAX).min(MAX_RETRY_S))
 }
 
-/// Returns the seconds until an HTTP date: 0 for a past date, at most 3600. `None` if the text is no
-/// date.
+/// Returns the seconds until an HTTP date: 0 for a past date, at most 3600. `None` if the text is
+/// no date.
 pub(super) fn seconds_until(text: &str, now: Timestamp) -> Option<u32> {
     let time = FORMATS.iter().find_map(|format| parse(format, text))?;
     let then_ms = Offset::UTC.to_timestamp(time).ok()?.as_millisecond();

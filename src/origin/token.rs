@@ -2,8 +2,9 @@
 //! once (single-flight) and cached until shortly before it expires.
 //!
 //! Requests share plain data only: the platform fails a request that awaits another request's
-//! promise. A request that finds a token request in flight polls on its own timer, and sends its own
-//! when the in-flight entry has expired. Events and failures hold neither tokens nor client secrets.
+//! promise. A request that finds a token request in flight polls on its own timer, and sends its
+//! own when the in-flight entry has expired. Events and failures hold neither tokens nor client
+//! secrets.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -28,8 +29,8 @@ const MAX_LIFETIME_S: u32 = 86_400;
 const POLL_MS: u32 = 20;
 /// Expiry of an in-flight token request, in milliseconds: its visitor may have left.
 const IN_FLIGHT_MS: u32 = 5_000;
-/// Negative caching of a failed token request, in milliseconds: keeps requests from retrying a broken
-/// endpoint in turn.
+/// Negative caching of a failed token request, in milliseconds: keeps requests from retrying a
+/// broken endpoint in turn.
 const FAILURE_MS: u32 = 1_000;
 /// Most clients in the cache.
 const MAX_CLIENTS: usize = 64;

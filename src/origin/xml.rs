@@ -194,8 +194,8 @@ impl TreeBuilder {
 }
 
 impl OpenElement {
-    /// Returns name and value. Text alone is a string; text beside attributes or elements is `#text`,
-    /// unless it is whitespace.
+    /// Returns name and value. Text alone is a string; text beside attributes or elements is
+    /// `#text`, unless it is whitespace.
     fn into_value(mut self) -> (String, Value) {
         let text = self.text.trim();
         let value = if self.is_nil {
@@ -228,7 +228,7 @@ fn decode_utf16(body: &[u8]) -> Option<Result<String, CharsetError>> {
 
 /// True for characters that XML 1.0 §2.2 excludes.
 fn is_forbidden(c: char) -> bool {
-    matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+    matches!(c, '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') && !matches!(c, '\t' | '\n' | '\r')
 }
 
 /// True for names of letters, digits, `_:-.` and characters beyond ASCII: wider than XML 1.0 §2.3,

@@ -89,26 +89,30 @@ fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> 
     match state {
         FacetState::Fresh => None,
         FacetState::Stale => Some(stale_note(context, meta)),
-        FacetState::Pending => Some(t.note_pending().to_owned()),
-        FacetState::Absent => Some(t.note_absent().to_owned()),
+        FacetState::Pending => Some(t.status_pending().to_owned()),
+        FacetState::Absent => Some(t.status_absent().to_owned()),
         FacetState::Unavailable => {
             let token = text_of(meta, "error").unwrap_or("other");
-            Some(t.note_unavailable(
+            Some(t.status_unavailable(
                 t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default(),
             ))
         }
         FacetState::Withheld => match needs {
-            Tier::Owner => Some(t.note_withheld_owner().to_owned()),
-            _ => Some(t.note_withheld_member().to_owned()),
+            Tier::Owner => Some(t.status_withheld_owner().to_owned()),
+            _ => Some(t.status_withheld_member().to_owned()),
         },
     }
 }
 
 fn stale_note(context: &Context<'_>, meta: &Value) -> String {
     let t = context.frame.t;
-    let Some(iso) = text_of(meta, "as_of") else { return t.note_stale_undated().to_owned() };
+    let Some(iso) = text_of(meta, "as_of") else { return t.status_stale_undated().to_owned() };
     let date = context.format.date(context.locale, iso);
-    if text_of(meta, "error").is_some() { t.note_stale_error(&date) } else { t.note_stale(&date) }
+    if text_of(meta, "error").is_some() {
+        t.status_stale_error(&date)
+    } else {
+        t.status_stale(&date)
+    }
 }
 
 fn pending(context: &Context<'_>, view: &FacetView, meta: &Value) -> Pending {

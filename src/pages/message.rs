@@ -1,4 +1,4 @@
-//! The texts of the pages, as `build.rs` made them from `site/messages/*.ftl`.
+//! The texts of the pages, compiled from `site/messages/*.ftl` by `fluent-compiler`.
 //!
 //! [`Language`] has one variant a file. A message without arguments is a method that returns
 //! `&'static str`, one with arguments returns a `String`; a misspelt key or a forgotten argument
@@ -39,7 +39,11 @@ fn key_character(character: char) -> char {
     }
 }
 
-#[allow(clippy::all, clippy::pedantic, reason = "written by build.rs, which has tests of its own")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    reason = "written by fluent-compiler, which has tests of its own"
+)]
 mod generated {
     use super::super::plural::{Category, category};
     use super::Messages;

@@ -376,10 +376,25 @@ fn ok_money() {
 
 proptest! {
     #[test]
-    fn never_panics(text in "\\PC{0,30}|[-+0-9.,eE:TZPYMDS/() ]{0,24}", format in "[%YymdHMSjbIpfzsQ./ -]{0,12}", comma: bool) {
-        use Conversion::{Boolean, Date, Datetime, Duration, Integer, Money, Number, OdataDate, String};
-        for conversion in [String, Integer, Number, Boolean, Date, Datetime, OdataDate, Duration, Money] {
-            for kind in [Kind::Text, Kind::Integer, Kind::Date, Kind::Instant, Kind::Quantity("km"), Kind::Money] {
+    fn never_panics(
+        text in "\\PC{0,30}|[-+0-9.,eE:TZPYMDS/() ]{0,24}",
+        format in "[%YymdHMSjbIpfzsQ./ -]{0,12}",
+        comma: bool,
+    ) {
+        use Conversion::{
+            Boolean, Date, Datetime, Duration, Integer, Money, Number, OdataDate, String,
+        };
+        for conversion in
+            [String, Integer, Number, Boolean, Date, Datetime, OdataDate, Duration, Money]
+        {
+            for kind in [
+                Kind::Text,
+                Kind::Integer,
+                Kind::Date,
+                Kind::Instant,
+                Kind::Quantity("km"),
+                Kind::Money,
+            ] {
                 let leaf = Leaf {
                     conversion: Some(conversion),
                     format: Some(format.clone()).filter(|format| !format.is_empty()),
@@ -395,15 +410,34 @@ proptest! {
     }
 
     #[test]
-    fn ok_money_round_trips(units in -9_007_199_254_740_991_i64..=9_007_199_254_740_991, comma: bool, currency in "EUR|JPY|KWD|CLF") {
-        let digits = match currency.as_str() { "JPY" => 0, "KWD" => 3, "CLF" => 4, _ => 2 };
+    fn ok_money_round_trips(
+        units in -9_007_199_254_740_991_i64..=9_007_199_254_740_991,
+        comma: bool,
+        currency in "EUR|JPY|KWD|CLF",
+    ) {
+        let digits = match currency.as_str() {
+            "JPY" => 0,
+            "KWD" => 3,
+            "CLF" => 4,
+            _ => 2,
+        };
         let scale = 10_u64.pow(digits);
         let (whole, rest) = (units.unsigned_abs() / scale, units.unsigned_abs() % scale);
         let point = if comma { "," } else { "." };
-        let fraction = if digits == 0 { String::new() } else { format!("{point}{rest:0width$}", width = digits as usize) };
+        let fraction = if digits == 0 {
+            String::new()
+        } else {
+            format!("{point}{rest:0width$}", width = digits as usize)
+        };
         let text = format!("{}{whole}{fraction}", if units < 0 { "-" } else { "" });
-        let leaf = Leaf { decimal: comma.then_some(','), currency: Some(currency.clone()), conversion: Some(Conversion::Money), ..Leaf::default() };
-        let found = convert(&leaf, Kind::Money, &json!(text), None, "EUR").map_err(|wrong| wrong.found);
+        let leaf = Leaf {
+            decimal: comma.then_some(','),
+            currency: Some(currency.clone()),
+            conversion: Some(Conversion::Money),
+            ..Leaf::default()
+        };
+        let found =
+            convert(&leaf, Kind::Money, &json!(text), None, "EUR").map_err(|wrong| wrong.found);
         prop_assert_eq!(found, Ok(Some(json!({"amount_minor": units, "currency": currency}))));
     }
 }

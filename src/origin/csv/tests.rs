@@ -125,33 +125,64 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn ok_a_request_read_as_csv_returns_the_value(model in "\\PC{1,30}", separator in "[,;|\t]", quote in "[\"'%]") {
+    fn ok_a_request_read_as_csv_returns_the_value(
+        model in "\\PC{1,30}",
+        separator in "[,;|\t]",
+        quote in "[\"'%]",
+    ) {
         let csv = json!({"separator": separator, "quote": quote});
-        let bytes = sent(&format!("vin{separator}model\n{{vin}}{separator}{{identity.model}}\n"), &csv, &model);
+        let bytes = sent(
+            &format!("vin{separator}model\n{{vin}}{separator}{{identity.model}}\n"),
+            &csv,
+            &model,
+        );
         let bytes = bytes.expect("representable");
         let tree = parse_csv(&origin(&json!({"csv": csv})), &bytes, None).expect("readable");
         prop_assert_eq!(tree, json!({"rows": [{"vin": "WP0ZZZ99ZTS390000", "model": model}]}));
     }
 
     #[test]
-    fn ok_rows_come_back(rows in proptest::collection::vec(proptest::collection::vec("[ -~äöü\n]{0,12}", 3), 0..8)) {
-        let line = |row: &Vec<String>| row.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect::<Vec<_>>().join(";");
-        let text = std::iter::once("a;b;c".to_owned()).chain(rows.iter().map(line)).collect::<Vec<_>>().join("\r\n");
+    fn ok_rows_come_back(
+        rows in proptest::collection::vec(proptest::collection::vec("[ -~äöü\n]{0,12}", 3), 0..8),
+    ) {
+        let line = |row: &Vec<String>| {
+            row.iter()
+                .map(|field| format!("\"{}\"", field.replace('"', "\"\"")))
+                .collect::<Vec<_>>()
+                .join(";")
+        };
+        let text = std::iter::once("a;b;c".to_owned())
+            .chain(rows.iter().map(line))
+            .collect::<Vec<_>>()
+            .join("\r\n");
         let or_null = |field: &String| if field.is_empty() { Value::Null } else { json!(field) };
-        let expect: Vec<Value> = rows.iter().map(|row| json!({"a": or_null(&row[0]), "b": or_null(&row[1]), "c": or_null(&row[2])})).collect();
+        let expect: Vec<Value> = rows
+            .iter()
+            .map(|row| json!({"a": or_null(&row[0]), "b": or_null(&row[1]), "c": or_null(&row[2])}))
+            .collect();
         let form = json!({"csv": {"separator": ";"}});
-        prop_assert_eq!(parse_csv(&origin(&form), text.as_bytes(), None), Ok(json!({"rows": expect})));
+        prop_assert_eq!(
+            parse_csv(&origin(&form), text.as_bytes(), None),
+            Ok(json!({"rows": expect}))
+        );
         // Whatever is cut off a quoted file, no value comes out changed: at the worst the last one
         // is not stated, or ends at a quote that was one of two.
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
-            let Ok(tree) = parse_csv(&origin(&form), &text.as_bytes()[..end], None) else { continue };
+            let Ok(tree) = parse_csv(&origin(&form), &text.as_bytes()[..end], None) else {
+                continue;
+            };
             for (found, row) in tree["rows"].as_array().expect("rows").iter().zip(&expect) {
                 let found = found.as_object().expect("a row");
                 let is_cut = |name: &str, value: &Value| {
-                    let (whole, part) = (row[name].as_str().unwrap_or_default(), value.as_str().unwrap_or_default());
+                    let (whole, part) = (
+                        row[name].as_str().unwrap_or_default(),
+                        value.as_str().unwrap_or_default(),
+                    );
                     whole.starts_with(&format!("{part}\""))
                 };
-                let good = |(name, value): (&String, &Value)| value.is_null() || row[name] == *value || is_cut(name, value);
+                let good = |(name, value): (&String, &Value)| {
+                    value.is_null() || row[name] == *value || is_cut(name, value)
+                };
                 prop_assert!(found.iter().all(good), "{}", end);
             }
         }
@@ -160,11 +191,17 @@ proptest! {
     #[test]
     fn never_panics(
         body in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b','), Just(b'\n'), Just(b'a')], 0..300),
-        header: bool, skip in 0_u16..4, ragged: bool, quote in "[\"']?", encoding in 0_usize..4,
+        header: bool,
+        skip in 0_u16..4,
+        ragged: bool,
+        quote in "[\"']?",
+        encoding in 0_usize..4,
     ) {
         let csv = json!({"header": header, "columns": if header { json!([]) } else { json!(["a", "", "b"]) }, "skip": skip,
             "ragged": ragged, "quote": quote, "comment": if skip > 2 { json!("#") } else { json!(null) }});
-        let encoding = [json!(null), json!("iso-8859-1"), json!("cp037"), json!("windows-1252")][encoding].clone();
+        let encoding = [json!(null), json!("iso-8859-1"), json!("cp037"), json!("windows-1252")]
+            [encoding]
+            .clone();
         let _ = parse_csv(&origin(&json!({"csv": csv, "encoding": encoding})), &body, None);
     }
 }

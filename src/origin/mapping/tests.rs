@@ -402,7 +402,8 @@ mod properties {
             for name in FacetName::ALL {
                 let Some(facet) = market.facets.get_mut(name) else { continue };
                 facet.each.clone_from(&each);
-                let fields = shape(*name).fields(each.is_some()).iter().map(|field| field.name.to_owned());
+                let fields =
+                    shape(*name).fields(each.is_some()).iter().map(|field| field.name.to_owned());
                 facet.map = fields.zip(leaves.iter().cycle().cloned()).collect();
                 let _ = map_facet(&market, *name, &tree, &vin());
             }

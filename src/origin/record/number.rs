@@ -57,7 +57,8 @@ pub(super) fn parse_zoned(
 /// A digit and the sign in it, true for minus; `None` for a byte that is no digit.
 type ZonedDigit = Option<(u8, Option<bool>)>;
 
-/// Decodes a digit of EBCDIC. The zone is F in digits without a sign, C, A or E for plus, D or B for minus.
+/// Decodes a digit of EBCDIC. The zone is F in digits without a sign, C, A or E for plus, D or B
+/// for minus.
 fn ebcdic_digit(byte: u8) -> ZonedDigit {
     let sign = match byte >> 4 {
         0xf => None,
@@ -68,9 +69,9 @@ fn ebcdic_digit(byte: u8) -> ZonedDigit {
     Some((byte & 0xf, sign)).filter(|(digit, _)| *digit <= 9)
 }
 
-/// Decodes a digit of ASCII: as gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR` for
-/// minus; from German pages `ä` and `ü` for the zeros), and as compilers on ASCII machines write
-/// them (`pqrstuvwxy` for minus).
+/// Decodes a digit of ASCII: as gateways translate EBCDIC's (`{ABCDEFGHI` for plus, `}JKLMNOPQR`
+/// for minus; from German pages `ä` and `ü` for the zeros), and as compilers on ASCII machines
+/// write them (`pqrstuvwxy` for minus).
 fn ascii_digit(byte: u8, encoding: Encoding) -> ZonedDigit {
     Some(match byte {
         b'0'..=b'9' => (byte - b'0', None),
@@ -128,8 +129,8 @@ pub(super) fn parse_binary(bytes: &[u8], field: &LayoutField) -> Result<Value, R
     }
 }
 
-/// Makes the number of these digits: a number if it is whole and has at most 18 digits, else decimal
-/// text.
+/// Makes the number of these digits: a number if it is whole and has at most 18 digits, else
+/// decimal text.
 fn exact_number(negative: bool, digits: String, field: &LayoutField) -> Result<Value, RecordCause> {
     let mut digits = digits;
     digits.drain(..digits.len() - digits.trim_start_matches('0').len());

@@ -13,9 +13,9 @@ pub(super) fn is_stated(value: &Value) -> bool {
     }
 }
 
-/// True if an occurrence is an unused entry of its table. Mainframes initialize those with blanks in
-/// texts and zeros in numbers. So, unless a field counts the occurrences, zeros state nothing in an
-/// occurrence that has text fields, all blank.
+/// True if an occurrence is an unused entry of its table. Mainframes initialize those with blanks
+/// in texts and zeros in numbers. So, unless a field counts the occurrences, zeros state nothing in
+/// an occurrence that has text fields, all blank.
 pub(super) fn is_unused(
     layout: &[LayoutField],
     occurrence: &Map<String, Value>,

@@ -276,7 +276,9 @@ fn as_packed(number: i64, bytes: usize) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn ok_numbers_come_back_from_every_encoding(number in -999_999_999_999_999_999_i64..=999_999_999_999_999_999) {
+    fn ok_numbers_come_back_from_every_encoding(
+        number in -999_999_999_999_999_999_i64..=999_999_999_999_999_999,
+    ) {
         for encoding in ENCODINGS {
             let decode = |kind: &str, bytes: &[u8]| {
                 let field = field(&json!({"name": "n", "at": 0, "len": bytes.len(), "type": kind}));
@@ -284,9 +286,16 @@ proptest! {
             };
             let expect = Ok(json!(number));
             prop_assert_eq!(decode("zoned", &as_zoned(number, 18, encoding)), expect.clone());
-            prop_assert_eq!(decode("number", &encoding.encode(&number.to_string()).expect("digits")), expect.clone());
-            let trailing = format!("{}{}", number.unsigned_abs(), if number < 0 { '-' } else { '+' });
-            prop_assert_eq!(decode("number", &encoding.encode(&trailing).expect("digits")), expect.clone());
+            prop_assert_eq!(
+                decode("number", &encoding.encode(&number.to_string()).expect("digits")),
+                expect.clone()
+            );
+            let trailing =
+                format!("{}{}", number.unsigned_abs(), if number < 0 { '-' } else { '+' });
+            prop_assert_eq!(
+                decode("number", &encoding.encode(&trailing).expect("digits")),
+                expect.clone()
+            );
             prop_assert_eq!(decode("packed", &as_packed(number, 10)), expect.clone());
             prop_assert_eq!(decode("packed", &as_packed(number, 11)), expect);
         }
@@ -298,7 +307,10 @@ proptest! {
         let field = field(&json!({"name": "n", "at": 0, "len": 8, "type": "packed", "scale": 2}));
         let sign = if number < 0 { "-" } else { "" };
         let expect = format!("{sign}{whole}.{cents:02}");
-        prop_assert_eq!(decoder(Encoding::Cp037).decode(&field, &as_packed(number, 8)), Ok(json!(expect)));
+        prop_assert_eq!(
+            decoder(Encoding::Cp037).decode(&field, &as_packed(number, 8)),
+            Ok(json!(expect))
+        );
     }
 
     #[test]
@@ -306,26 +318,43 @@ proptest! {
         let cut = number >> (64 - 8 * len);
         for endian in [Endian::Big, Endian::Little] {
             let field = |signed: bool| {
-                let mut field = field(&json!({"name": "n", "at": 0, "len": len, "type": "binary", "signed": signed}));
+                let mut field = field(
+                    &json!({"name": "n", "at": 0, "len": len, "type": "binary", "signed": signed}),
+                );
                 field.endian = endian;
                 field
             };
             let in_order = |bytes: &[u8]| {
                 let mut bytes = bytes.to_vec();
-                if endian == Endian::Little { bytes.reverse(); }
+                if endian == Endian::Little {
+                    bytes.reverse();
+                }
                 bytes
             };
-            let text = |value: Result<Value, RecordCause>| value.map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
+            let text = |value: Result<Value, RecordCause>| {
+                value.map(|value| {
+                    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+                })
+            };
             let bytes = in_order(&cut.to_be_bytes()[8 - len..]);
-            prop_assert_eq!(text(decoder(Encoding::Utf8).decode(&field(true), &bytes)), Ok(cut.to_string()));
+            prop_assert_eq!(
+                text(decoder(Encoding::Utf8).decode(&field(true), &bytes)),
+                Ok(cut.to_string())
+            );
             let cut = unsigned >> (64 - 8 * len);
             let bytes = in_order(&cut.to_be_bytes()[8 - len..]);
-            prop_assert_eq!(text(decoder(Encoding::Utf8).decode(&field(false), &bytes)), Ok(cut.to_string()));
+            prop_assert_eq!(
+                text(decoder(Encoding::Utf8).decode(&field(false), &bytes)),
+                Ok(cut.to_string())
+            );
         }
     }
 
     #[test]
-    fn ok_a_request_read_as_a_record_returns_the_values(model in "[A-Za-z0-9äöüß][ A-Za-z0-9äöüß.-]{0,10}", year in -9999_i64..99_999) {
+    fn ok_a_request_read_as_a_record_returns_the_values(
+        model in "[A-Za-z0-9äöüß][ A-Za-z0-9äöüß.-]{0,10}",
+        year in -9999_i64..99_999,
+    ) {
         for encoding in ENCODINGS {
             let template = "{vin:17}{identity.model:24}{identity.model_year:>6:0}";
             let bytes = sent(template, encoding, &model, &year.to_string()).expect("representable");
@@ -335,7 +364,10 @@ proptest! {
                 {"name": "year", "at": 41, "len": 6, "type": "number"},
             ]});
             let tree = parse_record(&origin(&layout), &bytes).expect("readable");
-            prop_assert_eq!(tree, json!({"vin": "WP0ZZZ99ZTS390000", "model": model.trim_end(), "year": year}));
+            prop_assert_eq!(
+                tree,
+                json!({"vin": "WP0ZZZ99ZTS390000", "model": model.trim_end(), "year": year})
+            );
         }
     }
 

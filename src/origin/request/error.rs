@@ -22,7 +22,8 @@ pub enum EscapeError {
     Width,
     /// A control character, or a character that the record's code page lacks.
     #[error(
-        "a record cannot hold the value: it has a character that the encoding lacks, or a control character"
+        "a record cannot hold the value: it has a character that the encoding lacks, or a control \
+         character"
     )]
     Encoding,
     /// A character other than visible ASCII and blanks, which are all that header fields hold.

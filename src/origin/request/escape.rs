@@ -95,10 +95,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn xml_escape_then_parse_returns_the_value(value in "[^\u{0}-\u{1f}\u{7f}-\u{9f}\u{fffe}\u{ffff}]{0,40}") {
+        fn xml_escape_then_parse_returns_the_value(
+            value in "[^\u{0}-\u{1f}\u{7f}-\u{9f}\u{fffe}\u{ffff}]{0,40}",
+        ) {
             let body = format!("<a b=\"{0}\">{0}</a>", escape_xml(&value).expect("representable"));
             let tree = crate::origin::parse_xml(body.as_bytes(), None).expect("well-formed");
-            let text = tree.pointer("/a/#text").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let text =
+                tree.pointer("/a/#text").and_then(serde_json::Value::as_str).unwrap_or_default();
             prop_assert_eq!(text, value.trim());
             let attribute = tree.pointer("/a/@b").and_then(serde_json::Value::as_str);
             prop_assert_eq!(attribute, Some(value.as_str()));
@@ -106,7 +109,8 @@ mod tests {
 
         #[test]
         fn url_escape_then_parse_returns_the_value(value in "\\PC{0,40}") {
-            let parsed = ::url::Url::parse(&format!("http://h/?k={}", escape_url(&value))).expect("an address");
+            let parsed = ::url::Url::parse(&format!("http://h/?k={}", escape_url(&value)))
+                .expect("an address");
             let found = parsed.query_pairs().next().map(|(_, v)| v.into_owned());
             prop_assert_eq!(found, Some(value));
         }

@@ -72,8 +72,8 @@ fn normalize_decimal(value: &str) -> Option<String> {
     })
 }
 
-/// Formats an instant in UTC, `2026-11-20T08:00:00Z`. A day without a time is no instant. Formats it
-/// anew, because ISO 8601 allows forms that `OData` does not.
+/// Formats an instant in UTC, `2026-11-20T08:00:00Z`. A day without a time is no instant. Formats
+/// it anew, because ISO 8601 allows forms that `OData` does not.
 fn utc_instant(value: &str) -> Option<String> {
     let moment = LocalTime::parse_iso(value, None)?;
     (value.get(10..11) == Some("T") && value.ends_with('Z')).then(|| moment.to_utc())?
@@ -201,19 +201,36 @@ mod tests {
         /// A result is one literal: no blank, no parenthesis, no operator, no quotes but the kind's
         /// own.
         #[test]
-        fn a_literal_is_one_word(value in "\\PC{0,40}|[-0-9T:Z.' ]{0,40}", kind in proptest::sample::select(crate::market::LITERALS.as_slice())) {
+        fn a_literal_is_one_word(
+            value in "\\PC{0,40}|[-0-9T:Z.' ]{0,40}",
+            kind in proptest::sample::select(crate::market::LITERALS.as_slice()),
+        ) {
             for version in [OData::V2, OData::V4] {
                 let Ok(text) = format_literal(kind, &value, Some(version)) else { continue };
-                prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:'".contains(&b)), "{}", text);
+                prop_assert!(
+                    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:'".contains(&b)),
+                    "{}",
+                    text
+                );
                 let quotes = text.matches('\'').count();
-                prop_assert!(quotes == 0 || quotes == 2 && version == OData::V2 && text.ends_with('\''), "{}", text);
+                prop_assert!(
+                    quotes == 0 || quotes == 2 && version == OData::V2 && text.ends_with('\''),
+                    "{}",
+                    text
+                );
             }
         }
 
         #[test]
         fn whole_numbers_come_back(number: i64) {
-            prop_assert_eq!(format_literal("int64", &number.to_string(), Some(OData::V4)), Ok(number.to_string()));
-            prop_assert_eq!(format_literal("decimal", &number.to_string(), None), Ok(number.to_string()));
+            prop_assert_eq!(
+                format_literal("int64", &number.to_string(), Some(OData::V4)),
+                Ok(number.to_string())
+            );
+            prop_assert_eq!(
+                format_literal("decimal", &number.to_string(), None),
+                Ok(number.to_string())
+            );
         }
     }
 }

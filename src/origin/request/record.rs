@@ -26,6 +26,7 @@ pub(super) fn set_body(
     };
     request.method = "POST";
     set_header(request, "content-type", content_type);
+    // OK because the table is optional.
     let csv = (origin.protocol == Protocol::Csv).then(|| origin.csv.clone().unwrap_or_default());
     request.body = Some(fill_record(template, encoding, csv.as_ref(), values)?);
     Ok(())

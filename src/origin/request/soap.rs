@@ -18,7 +18,8 @@ const UTILITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
 const PROFILE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
-const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/\
+oasis-200401-wss-soap-message-security-1.0#Base64Binary";
 
 /// Validity of a request's `wsu:Timestamp`, the default that servers allow.
 const TIMESTAMP_VALIDITY_MS: u32 = 300_000;
@@ -43,7 +44,8 @@ pub(super) fn set_envelope(
         SoapVersion::V1_2 => "http://www.w3.org/2003/05/soap-envelope",
     };
     let envelope = format!(
-        r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{namespace}">{header}<s:Body>{body}</s:Body></s:Envelope>"#
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"{namespace}\">{header}\
+         <s:Body>{body}</s:Body></s:Envelope>"
     );
     request.method = "POST";
     request.body = Some(envelope.into_bytes());
@@ -77,7 +79,8 @@ fn security_header(soap: &Soap, ports: &Ports) -> Result<String, RequestError> {
         let now = ports.clock.now();
         let expires = now.plus_ms(TIMESTAMP_VALIDITY_MS);
         inside = format!(
-            "<wsu:Timestamp><wsu:Created>{now}</wsu:Created><wsu:Expires>{expires}</wsu:Expires></wsu:Timestamp>"
+            "<wsu:Timestamp><wsu:Created>{now}</wsu:Created>\
+             <wsu:Expires>{expires}</wsu:Expires></wsu:Timestamp>"
         );
     }
     if let Some(name) = &soap.username_token {
@@ -87,7 +90,8 @@ fn security_header(soap: &Soap, ports: &Ports) -> Result<String, RequestError> {
         return Ok(inside);
     }
     Ok(format!(
-        r#"<wsse:Security s:mustUnderstand="1" xmlns:wsse="{SECURITY}" xmlns:wsu="{UTILITY}">{inside}</wsse:Security>"#
+        "<wsse:Security s:mustUnderstand=\"1\" xmlns:wsse=\"{SECURITY}\" xmlns:wsu=\"{UTILITY}\">\
+         {inside}</wsse:Security>"
     ))
 }
 
@@ -111,7 +115,9 @@ fn username_token(
             let created = ports.clock.now().to_string();
             let digest = password_digest(&nonce, &created, password);
             format!(
-                r#"<wsse:Password Type="{PROFILE}#PasswordDigest">{digest}</wsse:Password><wsse:Nonce EncodingType="{BASE64_BINARY}">{}</wsse:Nonce><wsu:Created>{created}</wsu:Created>"#,
+                "<wsse:Password Type=\"{PROFILE}#PasswordDigest\">{digest}</wsse:Password>\
+                 <wsse:Nonce EncodingType=\"{BASE64_BINARY}\">{}</wsse:Nonce>\
+                 <wsu:Created>{created}</wsu:Created>",
                 STANDARD.encode(nonce)
             )
         }

@@ -238,7 +238,8 @@ proptest::proptest! {
             let middle = segments.get(1).copied().unwrap_or_default();
             // A form decoder reads `+` as a blank; none is written.
             let pair = format!("k={middle}");
-            let read = form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
+            let read =
+                form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned());
             proptest::prop_assert_eq!((segments.len(), read), (3, Some(value)));
         }
     }
