@@ -209,7 +209,10 @@ fn check_soap_body(tree: &Value, is_fault: bool, status: u16) -> Result<(), Fail
 /// gateway or a file that is not found is down.
 fn is_status_about_car(origin: &Origin) -> bool {
     let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
-    let is_key = |part: &Part| matches!(part, Part::Placeholder { variable, .. } if *variable != Variable::Market);
+    let is_key = |part: &Part| match part {
+        Part::Placeholder { variable, .. } => *variable != Variable::Market,
+        Part::Literal(_) => false,
+    };
     match origin.protocol {
         Protocol::Rest => true,
         Protocol::Odata | Protocol::Record | Protocol::Csv => {
