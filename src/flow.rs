@@ -8,8 +8,11 @@
 
 mod breaker;
 mod budget;
+mod claims;
+mod database_health;
 mod deadline;
 mod fast_path;
+mod granted_leases;
 mod latency;
 mod limiter;
 mod memory;
@@ -19,6 +22,7 @@ mod outcome;
 mod outcome_channel;
 mod plan;
 mod public_document;
+mod recent_facets;
 mod request;
 mod response;
 mod retry;
@@ -26,10 +30,12 @@ mod running_flow;
 mod scheduler;
 mod settle;
 mod shared_breaker;
+mod single_flight;
 mod throttle;
 mod trace;
 mod usage;
-mod vehicle_states;
+mod vehicle_key;
+mod vehicle_table;
 
 use std::rc::Rc;
 

@@ -1,25 +1,24 @@
-//! How many further tries an origin may be asked for: a fifth of the calls that were made, and no
+//! The retry budget of one origin: retries and hedges are at most a fifth of its calls, without a
 //! reserve.
 
-/// A further try costs as much as this many first ones bring in.
-const PRICE: u32 = 5;
-/// At most ten tries can be saved up, so that a long calm does not pay for a storm.
-const MOST: u32 = 10 * PRICE;
+/// Calls that pay for one further attempt.
+const CALLS_PER_RETRY: u32 = 5;
+/// Maximum balance, ten further attempts: a long calm does not pay for a storm.
+const MAX_BALANCE: u32 = 10 * CALLS_PER_RETRY;
 
-/// The budget of retries and hedges of one origin, in fifths of a try. Starts empty: the first
-/// retry follows the fifth call.
+/// The balance in fifths of an attempt. Empty at first: the first retry follows the fifth call.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Budget(u32);
+pub(super) struct RetryBudget(u32);
 
-impl Budget {
-    /// A first try has ended: it was sent, and is not only about to be.
-    pub(super) fn earn(&mut self) {
-        self.0 = (self.0 + 1).min(MOST);
+impl RetryBudget {
+    /// Deposits a first attempt that has ended.
+    pub(super) fn deposit(&mut self) {
+        self.0 = (self.0 + 1).min(MAX_BALANCE);
     }
 
-    /// Takes what one further try costs, if it is there.
-    pub(super) fn spend(&mut self) -> bool {
-        let left = self.0.checked_sub(PRICE);
+    /// Withdraws the price of one further attempt; `false` if the balance is too low.
+    pub(super) fn try_withdraw(&mut self) -> bool {
+        let left = self.0.checked_sub(CALLS_PER_RETRY);
         self.0 = left.unwrap_or(self.0);
         left.is_some()
     }
@@ -31,12 +30,12 @@ mod tests {
 
     #[test]
     fn ok_never_more_than_a_fifth_at_any_time() {
-        let mut budget = Budget::default();
+        let mut budget = RetryBudget::default();
         let mut spent = 0;
-        assert!(!budget.spend(), "there is no reserve");
+        assert!(!budget.try_withdraw(), "there is no reserve");
         for calls in 1..=1000 {
-            budget.earn();
-            while calls % 3 == 0 && budget.spend() {
+            budget.deposit();
+            while calls % 3 == 0 && budget.try_withdraw() {
                 spent += 1;
             }
             assert!(spent * 5 <= calls, "{spent} of {calls}");
@@ -46,8 +45,8 @@ mod tests {
 
     #[test]
     fn ok_a_long_calm_saves_ten() {
-        let mut budget = Budget::default();
-        (0..10_000).for_each(|_| budget.earn());
-        assert_eq!((0..100).filter(|_| budget.spend()).count(), 10);
+        let mut budget = RetryBudget::default();
+        (0..10_000).for_each(|_| budget.deposit());
+        assert_eq!((0..100).filter(|_| budget.try_withdraw()).count(), 10);
     }
 }

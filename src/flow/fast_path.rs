@@ -11,7 +11,7 @@ use super::merge;
 use super::public_document::PublicDocument;
 use super::request::FlowRequest;
 use super::response::{FacetResult, Flow};
-use super::vehicle_states::EntryLookup;
+use super::vehicle_table::EntryLookup;
 use crate::cache::{self, Freshness, Stored};
 use crate::disclosure::Right;
 use crate::market::FacetName;
@@ -40,14 +40,14 @@ pub(super) async fn lookup(
     }
     let (vehicle, document) =
         (request.vehicle_key(), memory.public_document(&request.market, &request.right));
-    let recent = memory.vehicles().glance(&vehicle, ports.clock.now(), document.wanted());
+    let recent = memory.vehicles().lookup_entry(&vehicle, document.wanted(), ports.clock.now());
     let (text, is_remembered) = match recent {
-        EntryLookup::Entry(text) => (text, true),
-        EntryLookup::More => return CacheLookup::Miss,
-        EntryLookup::Nothing => match read_entry(ports, request).await {
+        EntryLookup::Recent(text) => (text, true),
+        EntryLookup::Busy => return CacheLookup::Miss,
+        EntryLookup::Leader => match read_entry(ports, request).await {
             Some(text) => (text, false),
             None => {
-                memory.vehicles().glanced(&vehicle, None, ports.clock.now());
+                memory.vehicles().complete_entry_read(&vehicle, None, ports.clock.now());
                 return CacheLookup::Miss;
             }
         },
@@ -55,7 +55,11 @@ pub(super) async fn lookup(
     let now = ports.clock.now();
     let flow = compose(&document, &request.right, &text, now, now.since_ms(request.started));
     let is_latest = is_remembered
-        || memory.vehicles().glanced(&vehicle, flow.is_some().then(|| text.clone()), now);
+        || memory.vehicles().complete_entry_read(
+            &vehicle,
+            flow.is_some().then(|| text.clone()),
+            now,
+        );
     match flow {
         Some(flow) if is_latest => CacheLookup::Hit(flow),
         None if is_remembered => CacheLookup::Miss,

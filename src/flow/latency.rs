@@ -1,21 +1,21 @@
-//! How long an origin's good answers took lately: when a second try is worth it, and when no try
-//! can end in time.
+//! Latencies of an origin's latest good responses: the 95th percentile times a hedge, the minimum
+//! tells when no attempt can end in time.
 
-/// Answers that are remembered. Two bytes each.
+/// Responses that are remembered, two bytes each.
 const WINDOW: usize = 64;
-/// Fewer answers say nothing about the slowest twentieth.
-const ENOUGH: usize = 20;
+/// Responses below which the 95th percentile says nothing.
+const MIN_SAMPLES: usize = 20;
 
-/// The latest good answers of one origin.
+/// The latest latencies of one origin.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Latency {
+pub(super) struct LatencyWindow {
     samples_ms: Vec<u16>,
     next: usize,
 }
 
-impl Latency {
-    /// A good answer took so long.
-    pub(super) fn observe(&mut self, took_ms: i64) {
+impl LatencyWindow {
+    /// Records the latency of a good response.
+    pub(super) fn record(&mut self, took_ms: i64) {
         let took_ms = u16::try_from(took_ms.max(0)).unwrap_or(u16::MAX);
         match self.samples_ms.get_mut(self.next) {
             Some(oldest) => *oldest = took_ms,
@@ -24,9 +24,9 @@ impl Latency {
         self.next = (self.next + 1) % WINDOW;
     }
 
-    /// What nineteen in twenty did not exceed, once enough were seen.
+    /// The 95th percentile, nearest rank; `None` below [`MIN_SAMPLES`].
     pub(super) fn p95_ms(&self) -> Option<u32> {
-        if self.samples_ms.len() < ENOUGH {
+        if self.samples_ms.len() < MIN_SAMPLES {
             return None;
         }
         let mut sorted = self.samples_ms.clone();
@@ -35,8 +35,8 @@ impl Latency {
         sorted.get(at).map(|ms| u32::from(*ms))
     }
 
-    /// The quickest: with less time than that, no answer comes.
-    pub(super) fn quickest_ms(&self) -> u32 {
+    /// The minimum; 0 without samples.
+    pub(super) fn min_ms(&self) -> u32 {
         self.samples_ms.iter().min().map_or(0, |ms| u32::from(*ms))
     }
 }
@@ -46,13 +46,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ok_of_the_latest_answers() {
-        let mut latency = Latency::default();
-        (1..20).for_each(|ms| latency.observe(ms));
-        assert_eq!((latency.p95_ms(), latency.quickest_ms()), (None, 1));
-        (20..=100).for_each(|ms| latency.observe(ms));
-        assert_eq!((latency.p95_ms(), latency.quickest_ms()), (Some(97), 37), "of 37 to 100");
-        (0..64).for_each(|_| latency.observe(i64::MAX));
-        assert_eq!(latency.quickest_ms(), 65_535);
+    fn ok_of_the_latest_responses() {
+        let mut latency = LatencyWindow::default();
+        (1..20).for_each(|ms| latency.record(ms));
+        assert_eq!((latency.p95_ms(), latency.min_ms()), (None, 1));
+        (20..=100).for_each(|ms| latency.record(ms));
+        assert_eq!((latency.p95_ms(), latency.min_ms()), (Some(97), 37), "of 37 to 100");
+        (0..64).for_each(|_| latency.record(i64::MAX));
+        assert_eq!(latency.min_ms(), 65_535);
     }
 }

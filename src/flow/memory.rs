@@ -4,16 +4,18 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
-use super::breaker::Breaker;
-use super::budget::Budget;
-use super::latency::Latency;
+use super::breaker::CircuitBreaker;
+use super::budget::RetryBudget;
+use super::database_health::DatabaseHealth;
+use super::latency::LatencyWindow;
 use super::limiter::{ConcurrencyLimiter, PermitId};
 use super::public_document::PublicDocument;
-use super::throttle::Throttle;
-use super::vehicle_states::VehicleStates;
+use super::throttle::AdaptiveThrottle;
+use super::vehicle_table::VehicleTable;
 use crate::disclosure::Right;
 use crate::market::{Market, MarketCode, OriginName};
 use crate::origin::TokenCache;
+use crate::ports::Timestamp;
 use crate::usage::Usage;
 
 /// A handle on the isolate's memory; a clone shares it.
@@ -23,7 +25,8 @@ pub struct FlowMemory(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     origins: RefCell<Vec<KnownOrigin>>,
-    vehicles: RefCell<VehicleStates>,
+    database: Cell<DatabaseHealth>,
+    vehicles: RefCell<VehicleTable>,
     last_permit_id: Cell<PermitId>,
     tokens: TokenCache,
     usage: Rc<Usage>,
@@ -42,10 +45,10 @@ struct KnownOrigin {
 /// The health of one origin and its limits, as this isolate knows them.
 #[derive(Default)]
 pub(super) struct OriginHealth {
-    pub(super) breaker: Breaker,
-    pub(super) throttle: Throttle,
-    pub(super) budget: Budget,
-    pub(super) latency: Latency,
+    pub(super) breaker: CircuitBreaker,
+    pub(super) throttle: AdaptiveThrottle,
+    pub(super) budget: RetryBudget,
+    pub(super) latency: LatencyWindow,
     pub(super) limiter: ConcurrencyLimiter,
 }
 
@@ -83,8 +86,18 @@ impl FlowMemory {
 
     /// The vehicles that requests of this isolate work on. The borrow must not be held across an
     /// `.await`.
-    pub(super) fn vehicles(&self) -> RefMut<'_, VehicleStates> {
+    pub(super) fn vehicles(&self) -> RefMut<'_, VehicleTable> {
         self.0.vehicles.borrow_mut()
+    }
+
+    /// Records a failure of D1.
+    pub(super) fn set_database_failed(&self, now: Timestamp) {
+        self.0.database.set(DatabaseHealth::failed_at(now));
+    }
+
+    /// True if D1 failed a moment ago and should be skipped.
+    pub(super) fn is_database_failing(&self, now: Timestamp) -> bool {
+        self.0.database.get().is_failing(now)
     }
 
     /// The access tokens from origins' token endpoints.

@@ -1,4 +1,4 @@
-//! From what is stored and what has come to the answer of a flow.
+//! The result of a flow, composed of stored facets and outcomes of origin calls.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn fresh(envelope: &Envelope, now: Timestamp, read_ms: i64) -> FacetR
     FacetResult { state: from_envelope(envelope, None, None, now), via: Via::Hit, took_ms: read_ms }
 }
 
-/// The state of a facet: what has come of it, else what is stored.
+/// The result of a facet: the outcome of its call, or the stored facet.
 pub(super) fn result(
     request: &FlowRequest,
     fetched: Option<&Outcome>,
@@ -61,7 +61,7 @@ pub(super) fn result(
     }
 }
 
-/// The state of what is stored; `projected` is what the caller sees beyond the public projection.
+/// The state of a stored facet; `projected` is the caller's projection beyond the public one.
 fn from_envelope(
     envelope: &Envelope,
     projected: Option<&Projected>,
@@ -75,7 +75,7 @@ fn from_envelope(
         generation: envelope.generation,
         policy: envelope.policy,
         age_s,
-        // What an operator has declared outdated is fresh no more.
+        // A purged facet is stale.
         ttl_s: if envelope.is_purged { 0 } else { i64::from(envelope.ttl_s) }
             .min(i64::from(envelope.ttl_s) - age_s),
         stale_s: envelope.stale_s,
@@ -98,8 +98,9 @@ fn from_envelope(
     }
 }
 
-/// Whether the required facets are there; leaves out what was fetched for them but not asked for.
-pub(super) fn verdict(
+/// Composes the result: finds missing required facets, and leaves out facets that were fetched but
+/// not requested.
+pub(super) fn compose(
     request: &FlowRequest,
     mut facets: BTreeMap<FacetName, FacetResult>,
     answered: Timestamp,
@@ -109,7 +110,7 @@ pub(super) fn verdict(
     for facet in request.required() {
         match facets.get(&facet).map(|result| &result.state) {
             Some(State::Pending) => missing.push((facet, Missing::Pending)),
-            // A failure says more than that another one had not answered when it came.
+            // A failure ends the wait for pending facets, so it comes first.
             Some(State::Unavailable(failure)) => {
                 missing.insert(0, (facet, Missing::Failed(failure.clone())))
             }
@@ -118,8 +119,7 @@ pub(super) fn verdict(
         }
     }
     facets.retain(|facet, _| request.facets.contains(facet));
-    // What was had for its own sake, required or needed, is shown to nobody whose tier sees nothing
-    // of it.
+    // A facet that was fetched because it is required or needed is still withheld below its tier.
     for facet in &request.facets {
         let least_tier = disclosure::least_tier(*facet, &request.market);
         if !request.right.reaches(least_tier) && facets.contains_key(facet) {

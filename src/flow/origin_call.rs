@@ -1,70 +1,72 @@
-//! One call of a request to an origin, and how far it is.
+//! One call of a request to an origin, and its phase.
 
 use super::limiter::PermitId;
 use super::plan;
-use super::vehicle_states::Sequence;
+use super::recent_facets::Sequence;
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::Failure;
 use crate::ports::Timestamp;
 
-/// How often a call that waits for others looks again: after a quarter of the time that it has
-/// waited, within these.
-const LOOK_MS: (i64, i64) = (5, 50);
+/// Limits of a follower's or queued call's polling interval in milliseconds. The interval is a
+/// quarter of the time waited so far.
+const POLL_MS: (i64, i64) = (5, 50);
 
-/// One origin, asked for all facets that it feeds.
+/// The call to one origin for all facets that it feeds.
 #[derive(Debug)]
 pub(super) struct OriginCall {
     pub(super) origin: OriginName,
     pub(super) facets: Vec<FacetName>,
+    /// True if the call feeds a required facet, directly or through another facet.
     pub(super) is_required: bool,
     pub(super) phase: CallPhase,
     pub(super) permit_id: PermitId,
-    /// When all that it needs was there.
+    /// The time at which all fields that it needs were there.
     pub(super) ready_at: Timestamp,
-    /// No try goes on for longer.
+    /// The end of its last attempt at the latest.
     pub(super) give_up_at: Timestamp,
-    /// Tries so far, hedges not counted.
+    /// Attempts so far, without hedges.
     pub(super) tries: u8,
+    /// Attempts that have not ended.
     pub(super) in_flight: u8,
-    /// When a second try goes out beside the first.
+    /// The time of the hedge: a second attempt beside the first.
     pub(super) hedge_at: Option<Timestamp>,
-    /// Why the tries so far failed.
+    /// The failure of the latest attempt.
     pub(super) failure: Option<Failure>,
-    /// Whether others follow this one.
+    /// True if it is the single-flight leader for its vehicle and origin.
     pub(super) leads: bool,
-    /// The lease that other isolates know of, by its generation.
+    /// The generation of its lease in D1.
     pub(super) lease: Option<i64>,
-    /// How often it was refused although nobody held it.
+    /// The number of refused claims while nobody held the lease.
     pub(super) refusals: u8,
-    /// How often the record was looked at for it.
-    pub(super) looks: u8,
-    /// What must come still, and the generation of each that is known, served or not: older ones
-    /// are no news.
+    /// The number of reads of D1 while another isolate held the lease.
+    pub(super) polls: u8,
+    /// The facets still to come, each with the generation that is already known: only newer ones
+    /// count.
     pub(super) known: Vec<(FacetName, i64)>,
 }
 
-/// How far a call is.
+/// The phase of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallPhase {
-    /// What it needs is not there.
-    Waiting,
-    /// Another request of this isolate asks; what has landed since is looked at.
+    /// Waits for the fields that it needs.
+    AwaitingFields,
+    /// Follows another request of this isolate: takes results that complete after this number.
     Following(Sequence),
-    /// For the answer of D1 to who asks.
+    /// Waits for D1 to grant or refuse a lease.
     Claiming,
-    /// Another isolate asks; the record is looked at at this time.
-    Watching(Timestamp),
-    /// For the answer of the record.
-    Looking,
-    /// For a slot.
+    /// Follows another isolate: reads D1 at this time.
+    AwaitingPoll(Timestamp),
+    /// Waits for that read of D1.
+    Polling,
+    /// Waits for a permit of the origin's limiter.
     Queued,
-    /// For the answer to who may probe.
-    Leasing,
-    /// For the origin.
-    Flying,
-    /// Until the next try.
-    Pausing(Timestamp),
-    /// Not any more.
+    /// Waits for D1 to grant or refuse the probe of an open breaker.
+    ClaimingProbe,
+    /// Waits for the origin.
+    Sent,
+    /// Waits for its next attempt.
+    BackingOff(Timestamp),
+    /// Has ended.
     Settled,
 }
 
@@ -76,14 +78,13 @@ impl OriginCall {
         now: Timestamp,
     ) -> Self {
         let fed = || market.facets.iter().filter(|(_, facet)| facet.origin == *origin);
-        // What a required facet needs is required too.
         let is_required =
             fed().any(|(name, facet)| facet.required || plan::is_needed_by_required(market, *name));
         Self {
             origin: origin.clone(),
             facets: fed().map(|(name, _)| *name).collect(),
             is_required,
-            phase: CallPhase::Waiting,
+            phase: CallPhase::AwaitingFields,
             permit_id,
             ready_at: now,
             give_up_at: now,
@@ -94,7 +95,7 @@ impl OriginCall {
             leads: false,
             lease: None,
             refusals: 0,
-            looks: 0,
+            polls: 0,
             known: Vec::new(),
         }
     }
@@ -103,22 +104,20 @@ impl OriginCall {
         self.phase == CallPhase::Settled
     }
 
-    /// Milliseconds after which it must be looked at again, where nothing else says so.
-    pub(super) fn due_ms(&self, now: Timestamp) -> Option<u32> {
-        let due_ms = match self.phase {
+    /// The time at which it must be polled, unless something else wakes it before.
+    pub(super) fn due_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.phase {
             CallPhase::Following(_) | CallPhase::Queued => {
-                (now.since_ms(self.ready_at) / 4).clamp(LOOK_MS.0, LOOK_MS.1)
+                let pause_ms = (now.since_ms(self.ready_at) / 4).clamp(POLL_MS.0, POLL_MS.1);
+                Some(Timestamp(now.0 + pause_ms))
             }
-            CallPhase::Pausing(until) | CallPhase::Watching(until) => until.since_ms(now),
-            CallPhase::Flying => self.hedge_at?.since_ms(now),
-            CallPhase::Waiting
+            CallPhase::BackingOff(until) | CallPhase::AwaitingPoll(until) => Some(until),
+            CallPhase::Sent => self.hedge_at,
+            CallPhase::AwaitingFields
             | CallPhase::Claiming
-            | CallPhase::Looking
-            | CallPhase::Leasing
-            | CallPhase::Settled => {
-                return None;
-            }
-        };
-        u32::try_from(due_ms).ok()
+            | CallPhase::Polling
+            | CallPhase::ClaimingProbe
+            | CallPhase::Settled => None,
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Where the calls of one request leave what they bring, and where the answer looks for it. Both
-//! belong to the same request: the calls run in `wait_until` from the start, so that a visitor who
-//! leaves takes nothing with them.
+//! The channel from a request's origin calls to its result: a watch channel whose value is the set
+//! of outcomes. Both ends belong to the same request. The calls run in `wait_until` from the start,
+//! so they survive a visitor who leaves.
 
 use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
@@ -11,77 +11,77 @@ use std::task::{Context, Poll, Waker};
 use super::outcome::Outcome;
 use crate::market::FacetName;
 
-/// A handle on the board of one request.
+/// A handle on the channel of one request; a clone shares it.
 #[derive(Clone, Default)]
-pub(super) struct OutcomeChannel(Rc<RefCell<State>>);
+pub(super) struct OutcomeChannel(Rc<RefCell<ChannelState>>);
 
 #[derive(Default)]
-struct State {
+struct ChannelState {
     outcomes: BTreeMap<FacetName, Outcome>,
-    /// Counts outcomes.
+    /// The number of outcomes sent.
     version: u32,
-    /// Every call has ended.
+    /// True if every call has ended.
     is_settled: bool,
-    /// The answer has gone out, or nobody wants it any more.
+    /// True if the response has gone out, or nobody waits for it.
     is_closed: bool,
-    /// To be fetched after the answer.
-    later: Vec<FacetName>,
-    reader: Option<Waker>,
-    calls: Option<Waker>,
+    /// Facets to fetch after the response.
+    refreshes: Vec<FacetName>,
+    receiver: Option<Waker>,
+    sender: Option<Waker>,
 }
 
 impl OutcomeChannel {
-    /// What has come so far.
+    /// The outcomes so far.
     pub(super) fn outcomes(&self) -> Ref<'_, BTreeMap<FacetName, Outcome>> {
         Ref::map(self.0.borrow(), |state| &state.outcomes)
     }
 
-    /// A facet has come, or has failed.
-    pub(super) fn put(&self, facet: FacetName, outcome: Outcome) {
+    /// Sends the outcome of a facet.
+    pub(super) fn send(&self, facet: FacetName, outcome: Outcome) {
         let mut state = self.0.borrow_mut();
         state.outcomes.insert(facet, outcome);
         state.version += 1;
-        wake(state.reader.take());
+        wake(state.receiver.take());
     }
 
-    /// Says whether every call has ended.
-    pub(super) fn settle(&self, is_settled: bool) {
+    /// Tells the receiver if every call has ended.
+    pub(super) fn set_settled(&self, is_settled: bool) {
         let mut state = self.0.borrow_mut();
         if state.is_settled != is_settled {
             state.is_settled = is_settled;
-            wake(state.reader.take());
+            wake(state.receiver.take());
         }
     }
 
-    /// The answer is out; these facets are to be fetched now.
-    pub(super) fn close(&self, later: Vec<FacetName>) {
+    /// Closes the receiving end once the response is out, and has these facets fetched now.
+    pub(super) fn close(&self, refreshes: Vec<FacetName>) {
         let mut state = self.0.borrow_mut();
         state.is_closed = true;
-        state.later.extend(later);
-        wake(state.calls.take());
+        state.refreshes.extend(refreshes);
+        wake(state.sender.take());
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.0.borrow().is_closed
     }
 
-    /// What is to be fetched after the answer, once.
-    pub(super) fn take_later(&self) -> Vec<FacetName> {
-        std::mem::take(&mut self.0.borrow_mut().later)
+    /// Takes the facets to fetch after the response.
+    pub(super) fn take_refreshes(&self) -> Vec<FacetName> {
+        std::mem::take(&mut self.0.borrow_mut().refreshes)
     }
 
-    /// For the calls: whether something is to be done since the answer is out. Wakes them when it
-    /// is.
+    /// True if the receiving end has closed since `was_closed`, or has left facets to fetch;
+    /// otherwise wakes the calls once it has.
     pub(super) fn poll_closed(&self, context: &Context<'_>, was_closed: bool) -> bool {
         let mut state = self.0.borrow_mut();
-        let has_changed = state.is_closed != was_closed || !state.later.is_empty();
+        let has_changed = state.is_closed != was_closed || !state.refreshes.is_empty();
         if !has_changed {
-            state.calls = Some(context.waker().clone());
+            state.sender = Some(context.waker().clone());
         }
         has_changed
     }
 
-    /// Waits until more has come than `seen`; `false` where nothing more will come.
+    /// Waits for outcomes beyond `seen`; `false` if every call has ended.
     pub(super) async fn changed(&self, seen: &mut u32) -> bool {
         poll_fn(|context| {
             let mut state = self.0.borrow_mut();
@@ -92,7 +92,7 @@ impl OutcomeChannel {
             if state.is_settled {
                 return Poll::Ready(false);
             }
-            state.reader = Some(context.waker().clone());
+            state.receiver = Some(context.waker().clone());
             Poll::Pending
         })
         .await

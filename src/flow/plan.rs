@@ -1,16 +1,15 @@
-//! From market, facets and right to what must be had.
+//! The plan of a request: the facets to read or fetch, given market, requested facets and right.
 
 use crate::disclosure::{Right, least_tier};
 use crate::market::{FacetName, Market};
 
-/// What a request needs.
+/// The facets of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Facets to be read or fetched: what is asked for and may be seen, what is required, and what
-    /// these need.
+    /// Facets to read or fetch: requested ones that the right reaches, required ones, and the
+    /// facets that these need.
     pub(super) wanted: Vec<FacetName>,
-    /// Facets that are asked for and that the right does not reach. They are not fetched for this
-    /// caller.
+    /// Requested facets that the right does not reach. They are not fetched for this caller.
     pub(super) withheld: Vec<FacetName>,
 }
 
@@ -18,39 +17,35 @@ pub(super) struct Plan {
 pub(super) fn plan(market: &Market, facets: &[FacetName], right: &Right) -> Plan {
     let (visible, withheld): (Vec<FacetName>, Vec<FacetName>) =
         facets.iter().partition(|facet| right.reaches(least_tier(**facet, market)));
-    let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
-    let mut wanted: Vec<FacetName> = Vec::new();
-    let mut due: Vec<FacetName> = visible.into_iter().chain(required).collect();
-    while let Some(facet) = due.pop() {
-        if !wanted.contains(&facet) {
-            wanted.push(facet);
-            due.extend(needs(market, facet));
-        }
-    }
+    let wanted = with_needs(market, visible.into_iter().chain(required(market)).collect());
     let withheld = withheld.into_iter().filter(|facet| !wanted.contains(facet)).collect();
     Plan { wanted, withheld }
 }
 
-/// The facets whose values a facet's request uses.
+/// The facets whose values a facet's origin call uses.
 pub(super) fn needs(market: &Market, facet: FacetName) -> impl Iterator<Item = FacetName> + '_ {
-    let needs = market
-        .facets
-        .get(&facet)
-        .map(|description| description.needs.as_slice())
-        .unwrap_or_default();
-    needs.iter().filter_map(|need| FacetName::parse(need.split('.').next()?))
+    let description = market.facets.get(&facet);
+    let needs = description.into_iter().flat_map(|description| &description.needs);
+    needs.filter_map(|need| FacetName::parse(need.split('.').next()?))
 }
 
-/// Whether a required facet's request uses a facet, by way of others too.
+/// True if a required facet needs this facet, directly or through another facet.
 pub(super) fn is_needed_by_required(market: &Market, facet: FacetName) -> bool {
-    let required = market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name);
+    with_needs(market, required(market).collect()).contains(&facet)
+}
+
+fn required(market: &Market) -> impl Iterator<Item = FacetName> + '_ {
+    market.facets.iter().filter(|(_, facet)| facet.required).map(|(name, _)| *name)
+}
+
+/// These facets and all that they need, each once.
+fn with_needs(market: &Market, mut due: Vec<FacetName>) -> Vec<FacetName> {
     let mut known: Vec<FacetName> = Vec::new();
-    let mut due: Vec<FacetName> = required.collect();
-    while let Some(next) = due.pop() {
-        if !known.contains(&next) {
-            known.push(next);
-            due.extend(needs(market, next));
+    while let Some(facet) = due.pop() {
+        if !known.contains(&facet) {
+            known.push(facet);
+            due.extend(needs(market, facet));
         }
     }
-    known.contains(&facet)
+    known
 }

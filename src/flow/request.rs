@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::trace::OriginTrace;
-use super::vehicle_states::VehicleKey;
+use super::vehicle_key::VehicleKey;
 use crate::cache::SealingRing;
 use crate::cache::purge::Purges;
 use crate::disclosure::Right;

@@ -1,43 +1,41 @@
-//! Which failures are worth another try, and when.
+//! Retries: failures that may pass, and the backoff before the next attempt.
 
+use super::breaker::AttemptResult;
 use crate::origin::{ErrorToken, Failure};
 
-use super::breaker::Verdict;
-
-/// The pause before the first further try is random below this; each later one doubles it.
+/// Upper limit of the first backoff; each later one doubles it.
 const BASE_MS: u32 = 100;
 const MAX_MS: u32 = 2_000;
 
-/// Whether a read may be tried again: no connection, or a status that says "not now". What took the
-/// whole timeout is not among these: nothing is left for another try.
-pub(super) fn is_worth_another_try(failure: &Failure) -> bool {
+/// True if a read may be attempted again: no connection, or a status that means "not now". After a
+/// timeout no time is left for another attempt.
+pub(super) fn is_retryable(failure: &Failure) -> bool {
     matches!(failure.status, Some(429 | 502..=504))
         || (failure.status.is_none() && failure.is_connection_error())
 }
 
-/// The pause before a further try, full jitter: anything from nothing to twice as much each time.
-/// `chance` is random, 0 to
-/// 65535. An origin that says when (`Retry-After`) is not asked earlier.
-pub(super) fn pause_ms(tries: u8, failure: &Failure, chance: u16) -> u32 {
-    let most =
+/// The backoff before the next attempt in milliseconds: exponential with full jitter, not below
+/// `Retry-After`. `random` is 0 to 65535.
+pub(super) fn backoff_ms(tries: u8, failure: &Failure, random: u16) -> u32 {
+    let max_ms =
         BASE_MS.checked_shl(u32::from(tries.saturating_sub(1))).unwrap_or(MAX_MS).min(MAX_MS);
-    let jitter = most * u32::from(chance) / 65_536;
+    let jitter = max_ms * u32::from(random) / 65_536;
     failure.retry_after_s.unwrap_or(0).saturating_mul(1000).saturating_add(jitter)
 }
 
-/// What a failure says about its origin; nothing where no request was made.
-pub(super) fn verdict(failure: &Failure) -> Option<Verdict> {
+/// The evidence of a failure about its origin; `None` if no request was made.
+pub(super) fn classify(failure: &Failure) -> Option<AttemptResult> {
     match (failure.status, failure.token) {
         (Some(429 | 503), _) => Some(match failure.retry_after_s {
-            Some(seconds) if seconds > 0 => Verdict::LeaveAlone(i64::from(seconds) * 1000),
-            _ => Verdict::Bad,
+            Some(seconds) if seconds > 0 => AttemptResult::RetryAfter(i64::from(seconds) * 1000),
+            _ => AttemptResult::Failure,
         }),
         (Some(500..), _) | (_, ErrorToken::ConnectionRefused | ErrorToken::HttpResponseTimeout) => {
-            Some(Verdict::Bad)
+            Some(AttemptResult::Failure)
         }
-        // Refused by the origin, which works: another question may be answered.
-        (Some(300..500), _) => Some(Verdict::Good),
-        (_, ErrorToken::HttpProtocolError) => Some(Verdict::Bad),
+        // The origin works and refuses this request; it may respond to another one.
+        (Some(300..500), _) => Some(AttemptResult::Success),
+        (_, ErrorToken::HttpProtocolError) => Some(AttemptResult::Failure),
         (_, ErrorToken::DestinationUnavailable | ErrorToken::ConnectionLimitReached) => None,
     }
 }
@@ -55,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn ok_only_what_may_pass() {
+    fn ok_only_passing_failures_are_retryable() {
         for (code, expect) in [
             (400, false),
             (404, false),
@@ -66,34 +64,34 @@ mod tests {
             (504, true),
             (505, false),
         ] {
-            assert_eq!(is_worth_another_try(&status(code, None)), expect, "{code}");
+            assert_eq!(is_retryable(&status(code, None)), expect, "{code}");
         }
-        assert!(is_worth_another_try(&Failure::new(ErrorToken::ConnectionRefused, "x")));
-        assert!(!is_worth_another_try(&Failure::new(ErrorToken::HttpResponseTimeout, "x")));
-        assert!(!is_worth_another_try(&Failure::new(ErrorToken::HttpProtocolError, "not JSON")));
+        assert!(is_retryable(&Failure::new(ErrorToken::ConnectionRefused, "x")));
+        assert!(!is_retryable(&Failure::new(ErrorToken::HttpResponseTimeout, "x")));
+        assert!(!is_retryable(&Failure::new(ErrorToken::HttpProtocolError, "not JSON")));
     }
 
     #[test]
     fn ok_full_jitter_and_never_before_retry_after() {
         let failure = status(503, None);
-        assert_eq!([0, 32_768, 65_535].map(|chance| pause_ms(1, &failure, chance)), [0, 50, 99]);
+        assert_eq!([0, 32_768, 65_535].map(|chance| backoff_ms(1, &failure, chance)), [0, 50, 99]);
         assert_eq!(
-            [1, 2, 3, 6, 255].map(|tries| pause_ms(tries, &failure, 32_768)),
+            [1, 2, 3, 6, 255].map(|tries| backoff_ms(tries, &failure, 32_768)),
             [50, 100, 200, 1000, 1000]
         );
-        assert_eq!(pause_ms(1, &status(429, Some(3)), 32_768), 3_050);
-        assert_eq!(pause_ms(1, &status(429, Some(u32::MAX)), 65_535), u32::MAX);
+        assert_eq!(backoff_ms(1, &status(429, Some(3)), 32_768), 3_050);
+        assert_eq!(backoff_ms(1, &status(429, Some(u32::MAX)), 65_535), u32::MAX);
     }
 
     #[test]
     fn ok_what_it_says_about_the_origin() {
-        assert_eq!(verdict(&status(429, Some(2))), Some(Verdict::LeaveAlone(2000)));
-        assert_eq!(verdict(&status(503, None)), Some(Verdict::Bad));
-        assert_eq!(verdict(&status(500, None)), Some(Verdict::Bad));
-        assert_eq!(verdict(&status(403, None)), Some(Verdict::Good));
-        assert_eq!(verdict(&status(200, None)), Some(Verdict::Bad));
+        assert_eq!(classify(&status(429, Some(2))), Some(AttemptResult::RetryAfter(2000)));
+        assert_eq!(classify(&status(503, None)), Some(AttemptResult::Failure));
+        assert_eq!(classify(&status(500, None)), Some(AttemptResult::Failure));
+        assert_eq!(classify(&status(403, None)), Some(AttemptResult::Success));
+        assert_eq!(classify(&status(200, None)), Some(AttemptResult::Failure));
         assert_eq!(
-            verdict(&Failure::new(ErrorToken::DestinationUnavailable, "a secret is not set")),
+            classify(&Failure::new(ErrorToken::DestinationUnavailable, "a secret is not set")),
             None
         );
     }

@@ -1,31 +1,35 @@
-//! A flow at work: read what is stored, start what must be asked, look at what has come.
+//! The slow path: reads the stored facets, starts the missing origin calls, and composes the result
+//! of whatever has come.
 
 use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 
+use super::claims::{claims, timeout_ms};
 use super::deadline::Deadline;
 use super::memory::FlowMemory;
 use super::outcome::{Outcome, Projected};
 use super::outcome_channel::OutcomeChannel;
+use super::recent_facets::{CompletedFetch, Sequence};
 use super::request::FlowRequest;
 use super::response::Flow;
-use super::scheduler::{self, CallScheduler};
-use super::settle;
-use super::vehicle_states::{CompletedFetch, VehicleKey};
-use super::{merge, plan, shared_breaker};
-use crate::cache::{self, Claim, Envelope, FacetStore, Freshness, Lease, Read, Stored};
+use super::scheduler::CallScheduler;
+use super::single_flight::Role;
+use super::vehicle_key::VehicleKey;
+use super::{merge, plan, settle, shared_breaker};
+use crate::cache::{self, Envelope, FacetStore, Freshness, Lease, Read, Stored};
 use crate::disclosure::least_tier;
-use crate::market::{FacetName, Market};
+use crate::market::FacetName;
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
 use crate::vehicle::Vin;
 
-/// How often a request looks whether another one has read the stores.
-const LOOK_MS: u32 = 5;
+/// Milliseconds between two polls of another request's read of the stores.
+const POLL_MS: u32 = 5;
 
-/// A flow at work. Where it is dropped its calls go on, and what they bring is stored.
-pub struct RunningFlow {
+/// A flow on the slow path. When it is dropped its origin calls go on, and their responses are
+/// stored.
+pub(super) struct RunningFlow {
     ports: Ports,
     memory: FlowMemory,
     request: FlowRequest,
@@ -33,42 +37,37 @@ pub struct RunningFlow {
     plan: plan::Plan,
     store: FacetStore,
     cached: BTreeMap<FacetName, Envelope>,
-    /// What the caller sees of these beyond their public part.
+    /// The caller's projections of cached facets, where they are more than the public ones.
     projected: BTreeMap<FacetName, Projected>,
-    /// Served stale, or soon to be: refreshed after the answer.
-    stale: Vec<FacetName>,
-    /// What the calls bring; nothing where none was needed.
-    board: Option<OutcomeChannel>,
-    /// How many outcomes have been looked at.
+    /// Facets that are refreshed after the response: stale ones, and fresh ones that are due early.
+    refreshes: Vec<FacetName>,
+    /// The outcomes of origin calls; `None` if no call was needed.
+    channel: Option<OutcomeChannel>,
+    /// The number of outcomes seen.
     seen: u32,
     read_at: Timestamp,
-    /// The record says that there is no such car.
-    is_unknown: bool,
+    /// True if a cached facet says that the vehicle is unknown.
+    is_unknown_vehicle: bool,
     deadline: Deadline,
 }
 
 impl RunningFlow {
-    /// Reads what is stored and starts the calls for what is missing, which run in the background
-    /// from the start. `entry` is the car's in KV, where that was read.
-    pub async fn start(
+    /// Reads the stored facets and starts the calls for the missing ones, which run in the
+    /// background. `entry` is the vehicle's KV entry, if the fast path read it.
+    pub(super) async fn start(
         ports: &Ports,
         memory: &FlowMemory,
         request: FlowRequest,
         vin: Vin,
         entry: Option<SharedStr>,
     ) -> Self {
-        let plan = plan::plan(&request.market, &request.facets, &request.right);
-        let store = FacetStore::new(
-            ports,
-            &request.market,
-            &request.lookup,
-            &request.sealing,
-            &request.purges,
-        );
+        let FlowRequest { market, lookup, sealing, purges, .. } = &request;
+        let plan = plan::plan(market, &request.facets, &request.right);
+        let store = FacetStore::new(ports, market, lookup, sealing, purges);
         let mut this = Self {
             ports: ports.clone(),
             memory: memory.clone(),
-            deadline: Deadline::new(ports, &request.market, request.started),
+            deadline: Deadline::new(ports, market, request.started),
             read_at: request.started,
             request,
             vin,
@@ -76,25 +75,174 @@ impl RunningFlow {
             store,
             cached: BTreeMap::new(),
             projected: BTreeMap::new(),
-            stale: Vec::new(),
-            board: None,
+            refreshes: Vec::new(),
+            channel: None,
             seen: 0,
-            is_unknown: false,
+            is_unknown_vehicle: false,
         };
-        this.cached = this.read(entry).await;
+        this.cached = this.read_cached(entry).await;
         if !this.request.purges.is_empty() {
-            // What this isolate remembers may be purged since.
+            // The isolate's memory may hold facets that were purged since.
             let remembered = std::mem::take(&mut this.cached).into_iter().collect();
             this.cached = this.store.purged(remembered).into_iter().collect();
         }
-        this.open();
-        this.begin();
+        this.open_sealed();
+        this.start_calls();
         this
     }
 
-    /// Opens what the caller may see beyond the public part. What does not open is not there: it is
-    /// fetched again.
-    fn open(&mut self) {
+    /// Waits until every facet is there, the deadline passes, or a required facet cannot come any
+    /// more.
+    pub(super) async fn wait_for_deadline(&mut self) {
+        let Some(channel) = self.channel.clone() else { return };
+        while !self.is_hopeless() {
+            let mut seen = self.seen;
+            let changed = self.deadline.bound(channel.changed(&mut seen).boxed_local()).await;
+            self.seen = seen;
+            if changed != Some(true) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for further facets; `false` once every call has ended.
+    pub(super) async fn changed(&mut self) -> bool {
+        match self.channel.clone() {
+            Some(channel) => channel.changed(&mut self.seen).await,
+            None => false,
+        }
+    }
+
+    /// The result so far.
+    pub(super) fn result(&self) -> Flow {
+        let now = self.ports.clock.now();
+        if self.is_unknown_vehicle {
+            return merge::compose(&self.request, BTreeMap::new(), now, true);
+        }
+        let none = BTreeMap::new();
+        let outcomes = self.channel.as_ref().map(OutcomeChannel::outcomes);
+        let outcomes: &BTreeMap<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
+        let read_ms = self.read_at.since_ms(self.request.started);
+        let mut facets = BTreeMap::new();
+        for facet in &self.plan.wanted {
+            let (outcome, projected) = (outcomes.get(facet), self.projected.get(facet));
+            let cached = self.cached.get(facet).map(|envelope| (envelope, projected));
+            facets.insert(*facet, merge::result(&self.request, outcome, cached, now, read_ms));
+        }
+        for facet in &self.plan.withheld {
+            let needs = least_tier(*facet, &self.request.market);
+            facets.insert(*facet, merge::withheld(needs));
+        }
+        merge::compose(&self.request, facets, now, false)
+    }
+
+    /// The cached facets: from the isolate's memory, from another request's read, or from the
+    /// stores.
+    async fn read_cached(&mut self, entry: Option<SharedStr>) -> BTreeMap<FacetName, Envelope> {
+        let key = self.request.vehicle_key();
+        let joined = self.memory.vehicles().sequence();
+        if let Some(recent) = self.recent_facets(&key) {
+            return recent;
+        }
+        // Other requests read public parts, so only public requests follow them.
+        let may_follow = self.request.right.is_public();
+        let wanted = self.plan.wanted.iter().copied().collect();
+        while may_follow
+            && self.memory.vehicles().join_read(&key, wanted, self.ports.clock.now())
+                == Role::Follower
+        {
+            let pause = self.ports.timer.sleep(POLL_MS);
+            if self.deadline.bound(pause).await.is_none() {
+                return BTreeMap::new();
+            }
+            if let Some(read) = self.completed_since(&key, joined) {
+                return read;
+            }
+        }
+        let stored = self.read_stores(entry).await;
+        self.take_read(&key, stored)
+    }
+
+    /// Reads the stores. Where D1 is read, the origins of missing facets are claimed along with it,
+    /// and the open breakers are read.
+    async fn read_stores(&mut self, entry: Option<SharedStr>) -> Read {
+        let (request, clock) = (&self.request, self.ports.clock.as_ref());
+        let FlowRequest { market, right, .. } = request;
+        let skips_database = self.memory.is_database_failing(clock.now());
+        let claims = |found: &BTreeMap<FacetName, Envelope>, missing: &[(FacetName, i64)]| {
+            let is_enough = skips_database || is_known_unknown(request, found, clock.now());
+            (!is_enough).then(|| claims(market, missing))
+        };
+        let piggyback = || shared_breaker::select_open(market, clock.now());
+        let read = self.store.read(&self.plan.wanted, right, entry, claims, piggyback);
+        // At the deadline the stores count as empty. Leases granted to this read are lost then, so
+        // D1 counts as failed and every origin is called.
+        let empty = || Read { has_failed: true, ..Read::default() };
+        self.deadline.bound(read.boxed_local()).await.unwrap_or_else(empty)
+    }
+
+    /// Takes the result of a read into the isolate's memory. Returns the newest of each facet.
+    fn take_read(&self, key: &VehicleKey, read: Read) -> BTreeMap<FacetName, Envelope> {
+        let (market, now) = (&self.request.market, self.ports.clock.now());
+        if let Some(entry) = read.repair {
+            self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
+        }
+        for (origin, until) in shared_breaker::open_breakers(&read.ridden) {
+            if let Some(name) = market.origins.keys().find(|name| name.as_str() == origin) {
+                self.memory.origin(market, name).breaker.extend(until, now);
+            }
+        }
+        if read.has_failed {
+            self.memory.set_database_failed(now);
+        }
+        let mut vehicles = self.memory.vehicles();
+        for (origin, lease) in read.leases {
+            let until = now.plus_ms(timeout_ms(market, &origin));
+            vehicles.put_lease(key, origin, lease, until, now);
+        }
+        let mut found = read.found;
+        let found = self
+            .plan
+            .wanted
+            .iter()
+            .map(|facet| (*facet, cache::policy(*facet, market), found.remove(facet)));
+        vehicles.complete_read(key, found, |envelope| self.is_enough(envelope), now)
+    }
+
+    /// True if an envelope has all that the caller may see.
+    fn is_enough(&self, envelope: &Envelope) -> bool {
+        self.request.right.is_public() || envelope.is_whole()
+    }
+
+    /// The wanted facets, if all of them completed a moment ago in this isolate.
+    fn recent_facets(&self, key: &VehicleKey) -> Option<BTreeMap<FacetName, Envelope>> {
+        let market = &self.request.market;
+        let facets = self.plan.wanted.iter().map(|facet| (*facet, cache::policy(*facet, market)));
+        let is_enough = |envelope: &Envelope| self.is_enough(envelope);
+        self.memory.vehicles().recent_facets(key, facets, is_enough, self.ports.clock.now())
+    }
+
+    /// The wanted facets, if another request has read all of them after `sequence`.
+    fn completed_since(
+        &self,
+        key: &VehicleKey,
+        sequence: Sequence,
+    ) -> Option<BTreeMap<FacetName, Envelope>> {
+        let mut vehicles = self.memory.vehicles();
+        let mut read = BTreeMap::new();
+        for facet in &self.plan.wanted {
+            let policy = cache::policy(*facet, &self.request.market);
+            let completed = vehicles.completed_since(key, *facet, policy, sequence)?;
+            if let CompletedFetch::Envelope(envelope) = completed {
+                read.insert(*facet, envelope);
+            }
+        }
+        Some(read)
+    }
+
+    /// Opens the cached facets of a caller above public. A facet that does not open counts as
+    /// missing and is fetched again.
+    fn open_sealed(&mut self) {
         let FlowRequest { market, right, .. } = &self.request;
         if right.is_public() {
             return;
@@ -102,7 +250,7 @@ impl RunningFlow {
         let scope = settle::Scope { store: &self.store, market, right };
         let mut opened = BTreeMap::new();
         for (facet, envelope) in std::mem::take(&mut self.cached) {
-            let Ok(projected) = settle::stored(scope, facet, &envelope) else {
+            let Ok(projected) = settle::project_stored(scope, facet, &envelope) else {
                 continue;
             };
             self.projected.extend(projected.map(|projected| (facet, projected)));
@@ -111,41 +259,40 @@ impl RunningFlow {
         self.cached = opened;
     }
 
-    /// Starts what must be asked.
-    fn begin(&mut self) {
+    /// Starts the calls for missing facets, and notes the facets to refresh after the response.
+    fn start_calls(&mut self) {
         let now = self.ports.clock.now();
         self.read_at = now;
-        let freshness = |facet: &FacetName| {
-            self.cached.get(facet).map_or(Freshness::Expired, |envelope| envelope.freshness(now))
-        };
-        let of = |wanted: &dyn Fn(Freshness) -> bool| -> Vec<FacetName> {
-            self.plan.wanted.iter().copied().filter(|facet| wanted(freshness(facet))).collect()
-        };
-        // Of a car that is known not to exist nothing else is asked.
-        self.is_unknown = is_known_absent(&self.request, &self.cached, now);
-        if self.is_unknown {
-            self.give_back();
+        self.is_unknown_vehicle = is_known_unknown(&self.request, &self.cached, now);
+        if self.is_unknown_vehicle {
+            self.release_leases();
             return;
         }
-        let missing = of(&|freshness| matches!(freshness, Freshness::Failing | Freshness::Expired));
-        self.stale = of(&|freshness| freshness == Freshness::Stale);
         let random = self.ports.random.as_ref();
-        let is_due = |(_, envelope): &(&FacetName, &Envelope)| {
+        let mut missing = Vec::new();
+        for facet in &self.plan.wanted {
+            match self.cached.get(facet).map(|envelope| envelope.freshness(now)) {
+                Some(Freshness::Stale) => self.refreshes.push(*facet),
+                Some(Freshness::Fresh) => {}
+                Some(Freshness::Failing | Freshness::Expired) | None => missing.push(*facet),
+            }
+        }
+        let is_due_early = |envelope: &Envelope| {
             envelope.freshness(now) == Freshness::Fresh && envelope.is_due_early(now, random)
         };
-        self.stale.extend(self.cached.iter().filter(is_due).map(|(facet, _)| *facet));
+        let due = self.cached.iter().filter(|(_, envelope)| is_due_early(envelope));
+        self.refreshes.extend(due.map(|(facet, _)| *facet));
         if !missing.is_empty() {
-            self.board = Some(self.spawn(&missing));
+            self.channel = Some(self.spawn_calls(&missing));
         }
     }
 
-    /// Gives back what was granted for calls that are not made.
-    fn give_back(&self) {
-        let (car, now) = (self.request.vehicle_key(), self.ports.clock.now());
+    /// Gives back the leases of calls that are not made.
+    fn release_leases(&self) {
+        let (key, now) = (self.request.vehicle_key(), self.ports.clock.now());
         for origin in self.request.market.origins.keys() {
-            if let Some(Lease::Granted(generation)) =
-                self.memory.vehicles().take_lease(&car, origin, now)
-            {
+            let lease = self.memory.vehicles().take_lease(&key, origin, now);
+            if let Some(Lease::Granted(generation)) = lease {
                 let (store, origin) = (self.store.clone(), origin.clone());
                 let released = async move { store.release(&origin, generation, None).await };
                 self.ports.background.spawn(released.boxed_local());
@@ -153,136 +300,22 @@ impl RunningFlow {
         }
     }
 
-    fn spawn(&self, facets: &[FacetName]) -> OutcomeChannel {
-        let board = OutcomeChannel::default();
-        let mut work = CallScheduler::new(
-            &self.ports,
-            &self.memory,
-            &self.request,
-            &self.vin,
-            &self.store,
-            &self.cached,
-            &board,
-        );
-        work.add(facets);
-        self.ports.background.spawn(work.run().boxed_local());
-        board
+    /// Runs the calls for these facets in the background.
+    fn spawn_calls(&self, facets: &[FacetName]) -> OutcomeChannel {
+        let Self { ports, memory, request, vin, store, cached, .. } = self;
+        let channel = OutcomeChannel::default();
+        let mut scheduler =
+            CallScheduler::new(ports, memory, request, vin, store, cached, &channel);
+        scheduler.add(facets);
+        ports.background.spawn(scheduler.run().boxed_local());
+        channel
     }
 
-    /// What is stored; or what landed a moment ago in this isolate, or is just being read by
-    /// another request of it.
-    async fn read(&mut self, entry: Option<SharedStr>) -> BTreeMap<FacetName, Envelope> {
-        let car = self.request.vehicle_key();
-        let joined = self.memory.vehicles().sequence();
-        if let Some(recent) = self.recent(&car) {
-            return recent;
-        }
-        // What others read is public.
-        let may_join = self.request.right.is_public();
-        let wanted = self.plan.wanted.iter().copied().collect();
-        while may_join && self.memory.vehicles().read(&car, wanted, self.ports.clock.now()) {
-            let pause = self.ports.timer.sleep(LOOK_MS);
-            if self.deadline.bound(pause).await.is_none() {
-                return BTreeMap::new();
-            }
-            if let Some(read) = self.read_by_another(joined) {
-                return read;
-            }
-        }
-        let (request, clock) = (&self.request, self.ports.clock.as_ref());
-        let FlowRequest { market, right, .. } = request;
-        let has_failed = self.memory.vehicles().is_record_failing(clock.now());
-        let claims = |found: &BTreeMap<FacetName, Envelope>, lacking: &[(FacetName, i64)]| {
-            let is_enough = has_failed || is_known_absent(request, found, clock.now());
-            (!is_enough).then(|| claims(market, lacking))
-        };
-        let rider = || shared_breaker::open_ones(market, clock.now());
-        // Stores that hang cost what is in them, not the answer.
-        let read = self.store.read(&self.plan.wanted, right, entry, claims, rider).boxed_local();
-        // What was granted to a read that nobody waited for is lost; without it all are asked.
-        let none = || Read { has_failed: true, ..Read::default() };
-        let read = self.deadline.bound(read).await.unwrap_or_else(none);
-        if let Some(entry) = read.repair {
-            self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
-        }
-        let now = self.ports.clock.now();
-        for (origin, until) in shared_breaker::read(&read.ridden) {
-            if let Some(name) = market.origins.keys().find(|name| name.as_str() == origin) {
-                self.memory.origin(market, name).breaker.learn(until, now);
-            }
-        }
-        let mut cars = self.memory.vehicles();
-        if read.has_failed {
-            cars.record_failed(now);
-        }
-        for (origin, lease) in read.leases {
-            let timeout_ms = market.origins.get(&origin).map_or(0, |origin| origin.timeout_ms);
-            cars.grant(&car, origin, lease, now.plus_ms(timeout_ms), now);
-        }
-        let mut found = read.found;
-        let found = self
-            .plan
-            .wanted
-            .iter()
-            .map(|facet| (*facet, cache::policy(*facet, market), found.remove(facet)));
-        cars.has_read(&car, found, |envelope| self.is_enough(envelope), now)
-    }
-
-    /// Whether an envelope has all that the caller may see.
-    fn is_enough(&self, envelope: &Envelope) -> bool {
-        self.request.right.is_public() || envelope.is_whole()
-    }
-
-    /// What landed a moment ago, where that is all that is wanted.
-    fn recent(&self, car: &VehicleKey) -> Option<BTreeMap<FacetName, Envelope>> {
-        let facets = self
-            .plan
-            .wanted
-            .iter()
-            .map(|facet| (*facet, cache::policy(*facet, &self.request.market)));
-        let is_enough = |envelope: &Envelope| self.is_enough(envelope);
-        self.memory.vehicles().recent(car, facets, is_enough, self.ports.clock.now())
-    }
-
-    /// What another request has read since, where that is all that is wanted.
-    fn read_by_another(&self, joined: u64) -> Option<BTreeMap<FacetName, Envelope>> {
-        let car = self.request.vehicle_key();
-        let mut cars = self.memory.vehicles();
-        let mut read = BTreeMap::new();
-        for facet in &self.plan.wanted {
-            let policy = cache::policy(*facet, &self.request.market);
-            if let CompletedFetch::Envelope(envelope) = cars.since(&car, *facet, policy, joined)? {
-                read.insert(*facet, envelope);
-            }
-        }
-        Some(read)
-    }
-
-    /// Waits until all is there, the deadline passes, or a required facet cannot be had any more.
-    pub async fn wait_for_deadline(&mut self) {
-        let Some(board) = self.board.clone() else { return };
-        while !self.is_hopeless() {
-            let mut seen = self.seen;
-            let changed = self.deadline.bound(board.changed(&mut seen).boxed_local()).await;
-            self.seen = seen;
-            if changed != Some(true) {
-                return;
-            }
-        }
-    }
-
-    /// Waits until more has come; `false` where nothing more will come.
-    pub async fn changed(&mut self) -> bool {
-        match self.board.clone() {
-            Some(board) => board.changed(&mut self.seen).await,
-            None => false,
-        }
-    }
-
+    /// True if a required facet cannot come any more.
     fn is_hopeless(&self) -> bool {
         let now = self.ports.clock.now();
-        let Some(board) = &self.board else { return false };
-        let outcomes = board.outcomes();
+        let Some(channel) = &self.channel else { return false };
+        let outcomes = channel.outcomes();
         let has_fallback = |facet: &FacetName| {
             self.cached
                 .get(facet)
@@ -296,51 +329,25 @@ impl RunningFlow {
             }
         })
     }
-
-    /// What there is now.
-    pub fn result(&self) -> Flow {
-        let now = self.ports.clock.now();
-        if self.is_unknown {
-            return merge::verdict(&self.request, BTreeMap::new(), now, true);
-        }
-        let none = BTreeMap::new();
-        let outcomes = self.board.as_ref().map(OutcomeChannel::outcomes);
-        let outcomes: &BTreeMap<FacetName, Outcome> = outcomes.as_deref().unwrap_or(&none);
-        let read_ms = self.read_at.since_ms(self.request.started);
-        let mut facets = BTreeMap::new();
-        for facet in &self.plan.wanted {
-            let (outcome, projected) = (outcomes.get(facet), self.projected.get(facet));
-            let cached = self.cached.get(facet).map(|envelope| (envelope, projected));
-            facets.insert(*facet, merge::result(&self.request, outcome, cached, now, read_ms));
-        }
-        for facet in &self.plan.withheld {
-            facets.insert(*facet, merge::withheld(least_tier(*facet, &self.request.market)));
-        }
-        merge::verdict(&self.request, facets, now, false)
-    }
 }
 
 impl Drop for RunningFlow {
-    /// The answer is out, or nobody waits for it: calls go on, and what was served stale is
-    /// refreshed.
+    /// The response is out, or nobody waits for it: calls go on, and refreshes start.
     fn drop(&mut self) {
-        let stale = std::mem::take(&mut self.stale);
-        match &self.board {
-            Some(board) => {
-                let due = stale
-                    .into_iter()
-                    .filter(|facet| !board.outcomes().contains_key(facet))
-                    .collect();
-                board.close(due);
+        let refreshes = std::mem::take(&mut self.refreshes);
+        match &self.channel {
+            Some(channel) => {
+                let is_due = |facet: &FacetName| !channel.outcomes().contains_key(facet);
+                channel.close(refreshes.into_iter().filter(is_due).collect());
             }
-            None if stale.is_empty() => {}
-            None => self.spawn(&stale).close(Vec::new()),
+            None if refreshes.is_empty() => {}
+            None => self.spawn_calls(&refreshes).close(Vec::new()),
         }
     }
 }
 
-/// Whether it is known that there is no such car.
-fn is_known_absent(
+/// True if a fresh facet says that the vehicle is unknown.
+fn is_known_unknown(
     request: &FlowRequest,
     found: &BTreeMap<FacetName, Envelope>,
     now: Timestamp,
@@ -350,24 +357,4 @@ fn is_known_absent(
             found.get(&facet).filter(|envelope| matches!(envelope.stored, Stored::Absent));
         envelope.is_some_and(|envelope| envelope.freshness(now) == Freshness::Fresh)
     })
-}
-
-/// What must be asked for facets that are lacking, an origin each.
-fn claims(market: &Market, lacking: &[(FacetName, i64)]) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = Vec::new();
-    for (facet, known) in lacking {
-        let Some(description) = market.facets.get(facet) else { continue };
-        // What must wait for another facet is claimed when it can be asked for.
-        if plan::needs(market, *facet)
-            .any(|needed| lacking.iter().any(|(other, _)| *other == needed))
-        {
-            continue;
-        }
-        let wanted = (*facet, cache::policy(*facet, market), *known);
-        match claims.iter_mut().find(|claim| claim.origin == description.origin) {
-            Some(claim) => claim.facets.push(wanted),
-            None => claims.push(scheduler::claim(market, &description.origin, vec![wanted])),
-        }
-    }
-    claims
 }

@@ -1,4 +1,4 @@
-//! From an origin's answer to facets: mapped, projected, wrapped for the stores.
+//! From an origin's response to facets: mapped, projected, wrapped for the stores.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,18 +11,19 @@ use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, TemplateV
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
 
-/// When and under which lease something was fetched.
+/// The time and the lease of a fetch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fetch {
+    /// The end of the fetch.
     pub(super) at: Timestamp,
-    /// Of the lease, if there is one.
+    /// The generation of the lease, if there is one.
     pub(super) lease: Option<i64>,
-    /// When it began, by the isolate's clock.
+    /// The start of the fetch by the isolate's clock.
     pub(super) began: Timestamp,
     pub(super) took_ms: u32,
 }
 
-/// For whom, and for which store.
+/// The store, the market and the viewer's right.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) store: &'a FacetStore,
@@ -30,40 +31,45 @@ pub(super) struct Scope<'a> {
     pub(super) right: &'a Right,
 }
 
-/// What an answer holds of one facet. Fields that later requests may use are added to `question`.
-pub(super) fn facet(
+/// Maps one facet of a response and wraps it for the stores. Returns the caller's projection beside
+/// it where the right is above public. Fields that later calls may use are added to `template_values`.
+pub(super) fn settle_facet(
     scope: Scope<'_>,
-    question: &mut TemplateValues,
+    template_values: &mut TemplateValues,
     facet: FacetName,
-    answer: &Result<ParsedResponse, Failure>,
+    response: &Result<ParsedResponse, Failure>,
     fetch: Fetch,
     random: &dyn Random,
 ) -> (Result<Envelope, Failure>, Option<Projected>) {
     let Scope { store, market, right } = scope;
-    let mapped = match answer {
+    let mapped = match response {
         Err(failure) => Err(failure.clone()),
         Ok(ParsedResponse::NotFound) => Ok(Mapped::Absent),
-        Ok(ParsedResponse::Tree(tree)) => origin::map_facet(market, facet, tree, &question.vin)
-            .map_err(|error| Failure {
+        Ok(ParsedResponse::Tree(tree)) => {
+            origin::map_facet(market, facet, tree, &template_values.vin).map_err(|error| Failure {
                 place: Some(error.pointer),
                 ..Failure::new(ErrorToken::HttpProtocolError, error.cause)
-            }),
+            })
+        }
     };
     let mut projected = None;
     let result = mapped.and_then(|mapped| {
         if let Mapped::Present(value) = &mapped {
-            question.fields.extend(origin::template_fields(facet, value));
+            template_values.fields.extend(origin::template_fields(facet, value));
             if !right.is_public() {
-                projected = Some(written(disclosure::project(facet, value, right, market)));
+                projected = Some(to_projected(disclosure::project(facet, value, right, market)));
             }
         }
-        envelope(store, market, facet, mapped, fetch, random)
+        wrap(store, market, facet, mapped, fetch, random)
     });
     (result, projected)
 }
 
-/// What the caller sees of a stored facet, where that is more than its public part.
-pub(super) fn stored(
+/// Projects a stored facet for the caller; `None` where its public projection is all they see.
+///
+/// # Errors
+/// [`OpenError`] if the sealed value does not open.
+pub(super) fn project_stored(
     scope: Scope<'_>,
     facet: FacetName,
     envelope: &Envelope,
@@ -73,14 +79,14 @@ pub(super) fn stored(
         Stored::Present { sealed: Some(sealed), .. } if !right.is_public() => {
             let whole = store.open(facet, sealed)?;
             let value = serde_json::from_slice(&whole).map_err(|_| OpenError::Damaged)?;
-            Ok(Some(written(disclosure::project(facet, &value, right, market))))
+            Ok(Some(to_projected(disclosure::project(facet, &value, right, market))))
         }
         _ => Ok(None),
     }
 }
 
-/// The fields of a stored facet that requests may use.
-pub(super) fn stored_fields(
+/// The fields of a stored facet that origin calls may use.
+pub(super) fn template_fields(
     facet: FacetName,
     envelope: &Envelope,
 ) -> BTreeMap<(FacetName, String), String> {
@@ -93,7 +99,8 @@ pub(super) fn stored_fields(
     }
 }
 
-fn envelope(
+/// Wraps a mapped facet for the stores.
+fn wrap(
     store: &FacetStore,
     market: &Market,
     facet: FacetName,
@@ -106,9 +113,9 @@ fn envelope(
     let (ttl_s, stale_s, error_s, stored) = match mapped {
         Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
         Mapped::Present(value) => {
-            let (public, withheld) = written(disclosure::public(facet, &value, market));
-            // Also where a field is withheld from all: what is not public is not stored in the
-            // clear.
+            let (public, withheld) = to_projected(disclosure::public(facet, &value, market));
+            // A field that is withheld from everybody is sealed, too: only public values are stored
+            // in the clear.
             let whole = value.to_string();
             let is_public = withheld.is_empty() && *whole == *public;
             let sealed = (!is_public).then(|| Rc::new(store.seal(facet, whole.as_bytes())));
@@ -131,12 +138,12 @@ fn envelope(
     })
 }
 
-fn written(projection: disclosure::Projection) -> Projected {
+fn to_projected(projection: disclosure::Projection) -> Projected {
     (projection.value.to_string().into(), projection.withheld.join(",").into())
 }
 
-/// A failure for operators. Holds no value of any answer.
-pub(super) fn event(
+/// The event of an origin's failure, for operators. It holds no value of any response.
+pub(super) fn failure_event(
     message: &'static str,
     market: &Market,
     origin: &OriginName,

@@ -1,20 +1,19 @@
-//! What isolates tell each other about origins by way of D1: which one is left alone, and who may
-//! probe it.
+//! Shared breaker state: isolates tell each other through D1 which breakers are open, and which
+//! isolate probes an origin.
 //!
-//! Advisory. A row that is lost or late costs some calls that fail, never an answer.
+//! Advisory. A row that is lost or late costs calls that fail, never a response.
 
 use serde_json::Value;
 
 use crate::market::{Market, OriginName};
 use crate::ports::{DbValue, Ports, Rows, Statement, Timestamp};
 
-/// A record that takes longer to say who may probe counts as one that fails; what is only told may
-/// take ten times as long.
-const PATIENCE_MS: u32 = 500;
+/// Time limit of D1 for the claim of a probe, in milliseconds. Shared changes may take ten times as
+/// long.
+const TIME_LIMIT_MS: u32 = 500;
 
-/// Which origins of a market others leave alone. Rides along where the record of facets is read
-/// anyway.
-pub(super) fn open_ones(market: &Market, now: Timestamp) -> Statement {
+/// Selects the open breakers of a market; piggybacked on the read of stored facets.
+pub(super) fn select_open(market: &Market, now: Timestamp) -> Statement {
     Statement {
         sql: "SELECT origin, open_until_ms FROM breaker WHERE market = ?1 AND open_until_ms > ?2"
             .to_owned(),
@@ -22,74 +21,79 @@ pub(super) fn open_ones(market: &Market, now: Timestamp) -> Statement {
     }
 }
 
-/// The rows of [`open_ones`].
-pub(super) fn read(rows: &Rows) -> impl Iterator<Item = (&str, Timestamp)> {
+/// The rows of [`select_open`].
+pub(super) fn open_breakers(rows: &Rows) -> impl Iterator<Item = (&str, Timestamp)> {
     rows.iter()
         .filter_map(|row| Some((row.get("origin")?.as_str()?, time(row.get("open_until_ms"))?)))
 }
 
-/// Tells the others that an origin is left alone.
-pub(super) async fn opened(ports: Ports, market: String, origin: OriginName, until: Timestamp) {
+/// Shares that a breaker has opened. Where D1 fails each isolate finds out by itself.
+pub(super) async fn share_open(ports: Ports, market: String, origin: OriginName, until: Timestamp) {
     let statement = Statement {
-        sql: "INSERT INTO breaker (market, origin, open_until_ms, probe_until_ms) VALUES (?1, ?2, ?3, 0) \
-              ON CONFLICT (market, origin) DO UPDATE SET open_until_ms = excluded.open_until_ms, probe_until_ms = 0"
+        sql: "INSERT INTO breaker (market, origin, open_until_ms, probe_until_ms) \
+              VALUES (?1, ?2, ?3, 0) \
+              ON CONFLICT (market, origin) \
+              DO UPDATE SET open_until_ms = excluded.open_until_ms, probe_until_ms = 0"
             .to_owned(),
-        params: vec![DbValue::Text(market), DbValue::Text(origin.to_string()), DbValue::Integer(until.0)],
+        params: vec![
+            DbValue::Text(market),
+            DbValue::Text(origin.to_string()),
+            DbValue::Integer(until.0),
+        ],
     };
-    // What cannot be told is found out by each isolate itself.
-    let _ = ports.within(10 * PATIENCE_MS, ports.db.batch(vec![statement])).await;
+    let _ = ports.within(10 * TIME_LIMIT_MS, ports.db.batch(vec![statement])).await;
 }
 
-/// Tells the others that an origin works again.
-pub(super) async fn closed(ports: Ports, market: String, origin: OriginName) {
+/// Shares that a breaker has closed.
+pub(super) async fn share_closed(ports: Ports, market: String, origin: OriginName) {
     let statement = Statement {
         sql: "DELETE FROM breaker WHERE market = ?1 AND origin = ?2".to_owned(),
         params: vec![DbValue::Text(market), DbValue::Text(origin.to_string())],
     };
-    let _ = ports.within(10 * PATIENCE_MS, ports.db.batch(vec![statement])).await;
+    let _ = ports.within(10 * TIME_LIMIT_MS, ports.db.batch(vec![statement])).await;
 }
 
-/// Who may probe an origin.
+/// The response to the claim of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lease {
-    /// This isolate.
-    Won,
-    /// Another one does, or has found it down: not before this time.
-    Lost(Timestamp),
+pub(super) enum ProbeLease {
+    /// This isolate makes the probe.
+    Granted,
+    /// Another isolate makes it, or has found the origin failing: no call before this time.
+    Held(Timestamp),
 }
 
-/// Asks to be the one that probes an origin until `until`. Where D1 has no row, or fails, each
-/// isolate probes for itself.
-pub(super) async fn lease(
+/// Claims the probe of an origin until `until`. Where D1 has no row, or fails, each isolate probes
+/// by itself.
+pub(super) async fn claim_probe(
     ports: Ports,
     market: String,
     origin: OriginName,
     until: Timestamp,
-) -> Lease {
+) -> ProbeLease {
     let now = ports.clock.now();
     let key = || vec![DbValue::Text(market.clone()), DbValue::Text(origin.to_string())];
     let mut params = key();
     params.extend([DbValue::Integer(until.0), DbValue::Integer(now.0)]);
-    let take = Statement {
+    let claim = Statement {
         sql: "UPDATE breaker SET probe_until_ms = ?3 WHERE market = ?1 AND origin = ?2 \
               AND probe_until_ms <= ?4 AND open_until_ms <= ?4 RETURNING origin"
             .to_owned(),
         params,
     };
-    let look = Statement {
+    let select = Statement {
         sql: "SELECT open_until_ms, probe_until_ms FROM breaker WHERE market = ?1 AND origin = ?2"
             .to_owned(),
         params: key(),
     };
-    let asked = ports.within(PATIENCE_MS, ports.db.batch(vec![take, look])).await;
-    let Some(Ok(results)) = asked else { return Lease::Won };
-    let [taken, rows] = results.as_slice() else { return Lease::Won };
+    let results = ports.within(TIME_LIMIT_MS, ports.db.batch(vec![claim, select])).await;
+    let Some(Ok(results)) = results else { return ProbeLease::Granted };
+    let [claimed, rows] = results.as_slice() else { return ProbeLease::Granted };
     match rows.first() {
-        Some(row) if taken.is_empty() => {
+        Some(row) if claimed.is_empty() => {
             let until = time(row.get("open_until_ms")).max(time(row.get("probe_until_ms")));
-            Lease::Lost(until.unwrap_or(now))
+            ProbeLease::Held(until.unwrap_or(now))
         }
-        _ => Lease::Won,
+        _ => ProbeLease::Granted,
     }
 }
 

@@ -82,7 +82,7 @@ fn ok_what_was_fetched_without_a_lease_does_not_outlive_a_purge() {
     let (master, equipment, recalls) = good();
     let case = Case::new(&master.after(500), &equipment, &recalls);
     let now = case.world.ports().clock.now();
-    case.memory.vehicles().record_failed(now);
+    case.memory.set_database_failed(now);
     let database = Rc::clone(&case.database);
     let ports = case.world.ports();
     let at = now.0 + 100;

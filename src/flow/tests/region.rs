@@ -158,7 +158,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
         &right(Tier::Public),
         None,
         |_, _| Some(Vec::new()),
-        || shared_breaker::open_ones(&case.market, flow.answered),
+        || shared_breaker::select_open(&case.market, flow.answered),
     ));
     let mut envelope = stored.found.get(&FacetName::Equipment).expect("stored").clone();
     envelope.generation -= 50_000;
