@@ -5,9 +5,11 @@
 //! others: the look of pages (`pages`), the composition of facets (`flow`), the transport of bytes
 //! (`platform`).
 
+mod app;
 mod config;
 mod context;
 mod document;
+mod form;
 mod json;
 mod log;
 mod operator;
@@ -22,31 +24,16 @@ mod stream;
 mod trace;
 mod v1;
 
-use std::rc::Rc;
-
+pub use app::App;
 pub use config::{Config, ConfigError};
 pub use request::{BodyError, Incoming, Request};
 pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response};
 pub use route::{Access, Csrf, Route, Surface};
 pub use routes::ROUTES;
 
-use crate::ports::Ports;
-use crate::registry::Memory;
 use context::Context;
 use problem::{Problem, Slug};
 use router::Match;
-
-/// The application as one isolate holds it.
-pub struct App {
-    /// The ports.
-    pub ports: Ports,
-    /// The isolate's memory of markets and keys.
-    pub memory: Rc<Memory>,
-    /// The isolate's memory of vehicles and origins.
-    pub flow: crate::flow::FlowMemory,
-    /// The deployment's variables.
-    pub config: Rc<Config>,
-}
 
 /// Handles a request. Never fails: a problem is a response too.
 pub async fn handle(app: &App, request: Request) -> Response {

@@ -9,6 +9,7 @@
 //! security policy fits. Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages
 //! yet.
 
+mod context;
 mod facet;
 mod from_document;
 mod home;
@@ -20,21 +21,22 @@ pub mod message;
 pub mod plural;
 mod problem;
 mod timeline;
+mod value_text;
 mod vehicle;
 mod verdict;
-mod written;
 
 #[cfg(test)]
 mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
+pub use context::ViewContext;
 pub use facet::{
     AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tone, Verdict,
     facet_fragment,
 };
-pub use from_document::{Context, facet_view, vehicle_view};
+pub use from_document::{facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};
-pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName};
+pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName, RenderError};
 pub use market::{MarketView, VinFault, render_market};
 pub use message::{Language, Messages};
 pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::App;
+use super::app::App;
 use super::problem::{Problem, Slug};
 use super::request::{BodyError, Request};
 use super::trace::{self, Trace};

@@ -58,8 +58,15 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
 }
 
 /// The document as pages read it.
-pub(super) fn document_value(market: &Market, id: &str, flow: &Flow) -> serde_json::Value {
-    serde_json::from_str(&document(market, id, flow)).unwrap_or_default()
+///
+/// # Errors
+/// If the document is no JSON: a stored facet is damaged.
+pub(super) fn document_value(
+    market: &Market,
+    id: &str,
+    flow: &Flow,
+) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_str(&document(market, id, flow))
 }
 
 /// One facet as JSON; nothing where it was not asked for.
@@ -202,7 +209,8 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     let mut tag = String::with_capacity(28);
     tag.push_str("W/\"");
     push_hex(&mut tag, &first);
-    push_hex(&mut tag, second.get(..4).unwrap_or_default());
+    let [a, b, c, d, ..] = second;
+    push_hex(&mut tag, &[a, b, c, d]);
     tag.push('"');
     tag
 }
@@ -294,10 +302,6 @@ fn server_timing(flow: &Flow) -> String {
 
 /// One RFC 9209 member: who failed, and how. `next-hop` is the origin's name, never its address.
 fn proxy_status(market: &Market, facet: FacetName, token: &str) -> String {
-    let origin = market
-        .facets
-        .get(&facet)
-        .map(|description| description.origin.as_str())
-        .unwrap_or_default();
+    let origin = market.facets.get(&facet).map_or("none", |facet| facet.origin.as_str());
     format!("kerbside; error={token}; next-hop=\"{origin}\"")
 }

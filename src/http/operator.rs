@@ -1,14 +1,13 @@
 //! `/operator/v1/…`: what an operator does with the region's stores: purges, erasures, inspections,
 //! keys, audit.
 //!
-//! Owns the order: who is it (`token`), is the request well formed (`form`), then the action, whose
+//! Owns the order: who is it (`token`), is the request well formed (`http::form`), then the action, whose
 //! entry in the audit is part of it. No part of the public contract; docs/operator.openapi.json
 //! describes it. VINs come in bodies only. Leaves to others: what a purge does (`cache::purge`),
 //! what erasure removes (`privacy::erasure`), the chain (`audit`).
 
 pub(super) mod audit;
 pub(super) mod erasures;
-mod form;
 pub(super) mod inspections;
 pub(super) mod keys;
 mod object;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::document;
+use super::form::Form;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::stream::{self, Part};
@@ -11,9 +12,12 @@ use crate::disclosure;
 use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Locale, Market};
-use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
+use crate::pages::{
+    self, Frame, HomeView, Language, MarketView, ProblemView, RenderError, VinFault,
+};
 use crate::ports::Format;
 use crate::registry;
+use crate::telemetry::{Event, Field, Level, field};
 use crate::vehicle::{Vin, VinError};
 
 /// Pages differ by language, and will by who looks at them.
@@ -22,6 +26,24 @@ const VARY: &str = "Cookie, Accept-Language";
 const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
 /// How long pages without facts may be kept.
 const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
+
+/// The cause of a page that could not be made.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    /// The document does not parse.
+    #[error("the document does not parse: {0}")]
+    Document(#[from] serde_json::Error),
+    /// A template failed.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// The event of a page that could not be made.
+fn not_rendered(error: &PageError) -> Event {
+    let cause = Field::Word(error.to_string().into());
+    let event = Event::new(Level::Error, "a page could not be rendered");
+    Event { fields: vec![(field::CAUSE, cause)], ..event }
+}
 
 /// `GET /`
 pub(super) async fn home(context: &Context<'_>) -> Result<Response, Problem> {
@@ -34,7 +56,7 @@ pub(super) async fn home(context: &Context<'_>) -> Result<Response, Problem> {
             view.add_market_elsewhere(entry.code.as_str(), &entry.name, host);
         }
     }
-    Ok(page(200, pages::render_home(&view)))
+    page(context, 200, pages::render_home(&view))
 }
 
 /// `GET /{market}`
@@ -51,20 +73,19 @@ pub(super) fn with_slash(context: &Context<'_>, market: &str) -> Result<Response
 /// `GET /{market}/`
 pub(super) async fn market(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    Ok(page(200, pages::render_market(&MarketView::new(market_frame(context, &market, "")))))
+    let view = MarketView::new(market_frame(context, &market, ""));
+    page(context, 200, pages::render_market(&view))
 }
 
 /// `POST /{market}/`: the look-up form. Answers 303 to the vehicle's page, or 422 with the form and
 /// what is wrong.
 pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    let body = context.body("application/x-www-form-urlencoded").await?;
-    let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-    let value =
-        |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let chosen = value("lang").and_then(Language::from_code);
-    let entered = value("vin").unwrap_or_default();
-    match Vin::parse(entered) {
+    let mut form = Form::read_urlencoded(context).await?;
+    let chosen = form.text("/lang").and_then(|code| Language::from_code(&code));
+    // OK because a form without the field is one with an empty field.
+    let entered = form.text("/vin").unwrap_or_default();
+    match Vin::parse(&entered) {
         Ok(vin) => {
             let id = context.keys()?.id(&vin);
             let lang =
@@ -79,8 +100,8 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Respo
                 frame = plain.with_market(market.code.as_str(), &market.name);
             }
             let html =
-                pages::render_market(&MarketView::new(frame).with_fault(entered, &fault(error)));
-            let mut answer = page(422, html).with_freshness(Freshness::NoStore);
+                pages::render_market(&MarketView::new(frame).with_fault(&entered, &fault(error)));
+            let mut answer = page(context, 422, html)?.with_freshness(Freshness::NoStore);
             answer.problem = Some(Slug::InvalidVin.as_str());
             Ok(answer)
         }
@@ -114,14 +135,16 @@ pub(super) async fn vehicle(
     let flow = context.flow(&market, car, facets).await?;
     document::required(&market, &flow)?;
     let view = vehicle_view(context.ports.format.as_ref(), &market, id, &frame, &flow);
-    let html = match &fragment {
-        Some(name) => view
-            .facet(name)
-            .map(pages::facet_fragment)
-            .ok_or_else(|| Problem::new(Slug::NotFound))?,
-        None => pages::render_vehicle(&view),
+    let html = match (view, &fragment) {
+        (Err(error), _) => Err(error),
+        (Ok(view), None) => pages::render_vehicle(&view).map_err(PageError::from),
+        (Ok(view), Some(name)) => {
+            let facet = view.facet(name).ok_or_else(|| Problem::new(Slug::NotFound))?;
+            pages::facet_fragment(facet).map_err(PageError::from)
+        }
     };
-    Ok(document::headers(page(200, html), &market, &flow).with_vary(VEHICLE_VARY))
+    let page = page(context, 200, html)?;
+    Ok(document::headers(page, &market, &flow).with_vary(VEHICLE_VARY))
 }
 
 /// Each facet as the section of the page that shows it, `{"name", "html"}`, and the end.
@@ -133,13 +156,20 @@ async fn vehicle_events(
     facets: Vec<FacetName>,
     frame: Frame,
 ) -> Result<Response, Problem> {
-    let (market_here, id, format) =
-        (Rc::clone(market), id.to_owned(), Rc::clone(&context.ports.format));
+    let (market_here, id, ports) = (Rc::clone(market), id.to_owned(), context.ports.clone());
     let write = move |part: &Part, flow: &Flow| match part {
         Part::Document => None,
         Part::Facet(name) => {
-            let view = vehicle_view(format.as_ref(), &market_here, &id, &frame, flow);
-            let html = pages::facet_fragment(view.facet(name.as_str())?);
+            let view = vehicle_view(ports.format.as_ref(), &market_here, &id, &frame, flow);
+            let html = view.and_then(|view| match view.facet(name.as_str()) {
+                Some(facet) => Ok(Some(pages::facet_fragment(facet)?)),
+                None => Ok(None),
+            });
+            // The page's script asks for a section that did not come, and gets the 500.
+            let html = html.unwrap_or_else(|error| {
+                ports.events.emit(not_rendered(&error));
+                None
+            })?;
             Some(("facet", serde_json::json!({"name": name.as_str(), "html": html}).to_string()))
         }
         Part::Done => Some(("done", "{}".to_owned())),
@@ -154,25 +184,25 @@ fn vehicle_view(
     id: &str,
     frame: &Frame,
     flow: &Flow,
-) -> pages::VehicleView {
-    let wire = document::document_value(market, id, flow);
+) -> Result<pages::VehicleView, PageError> {
+    let wire = document::document_value(market, id, flow)?;
     let locale = locale(market, frame.t.language);
     let today = flow.answered.to_string();
-    let context = pages::Context {
+    let context = pages::ViewContext {
         frame,
         locale: &locale,
         distance: market.distance.as_str(),
-        today: today.get(..10).unwrap_or_default(),
+        today: today.split_once('T').map_or(&*today, |(day, _)| day),
         format,
         floor: &|facet, field| disclosure::field_tier(facet, field, market),
         sign_in: None,
     };
-    pages::vehicle_view(&context, &wire)
+    Ok(pages::vehicle_view(&context, &wire))
 }
 
 /// `GET /problems/`
 pub(super) fn problems(context: &Context<'_>) -> Result<Response, Problem> {
-    Ok(page(200, pages::render_problem_index(&frame(context, "/problems/", &[]))))
+    page(context, 200, pages::render_problem_index(&frame(context, "/problems/", &[])))
 }
 
 /// `GET /problems/{slug}`
@@ -182,9 +212,8 @@ pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Response
         .find(|(known, _)| *known == slug)
         .ok_or_else(|| Problem::new(Slug::NotFound))?;
     let frame = frame(context, &format!("/problems/{}", known.0), &[]);
-    let html =
-        pages::render_problem_type(&frame, known.0).ok_or_else(|| Problem::new(Slug::NotFound))?;
-    Ok(page(200, html))
+    let html = pages::render_problem_type(&frame, known.0).transpose();
+    page(context, 200, html.ok_or_else(|| Problem::new(Slug::NotFound))?)
 }
 
 /// The page of a call that failed. Its links lead to the market's form, or home. The path that was
@@ -215,11 +244,26 @@ pub(super) async fn problem(
     if may_reload {
         view = view.with_reload();
     }
-    problem.dress(page(problem.status, pages::render_problem(&view)))
+    match page(context, problem.status, pages::render_problem(&view)) {
+        Ok(page) => problem.dress(page),
+        Err(error) => error.to_json(&context.request_id),
+    }
 }
 
-fn page(status: u16, html: String) -> Response {
-    Response::html(status, html).with_vary(VARY).with_freshness(FRESHNESS)
+/// Makes the response of a rendered page.
+///
+/// # Errors
+/// 500 `internal` if the page could not be rendered.
+fn page(
+    context: &Context<'_>,
+    status: u16,
+    html: Result<String, impl Into<PageError>>,
+) -> Result<Response, Problem> {
+    let html = html.map_err(|error| {
+        context.ports.events.emit(not_rendered(&error.into()));
+        Problem::new(Slug::Internal)
+    })?;
+    Ok(Response::html(status, html).with_vary(VARY).with_freshness(FRESHNESS))
 }
 
 /// The frame of a page in the best of its languages: the market's, or all where it belongs to none.

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::layout::rendered;
+use super::layout::{RenderError, render};
 use super::message::Messages;
 use crate::market::Tier;
 
@@ -243,8 +243,11 @@ impl FacetView {
 }
 
 /// The section of one facet alone: what `GET /{market}/vehicles/{id}?fragment={name}` answers.
-pub fn facet_fragment(facet: &FacetView) -> String {
-    rendered(&FacetTemplate { facet, t: facet.t })
+///
+/// # Errors
+/// [`RenderError`].
+pub fn facet_fragment(facet: &FacetView) -> Result<String, RenderError> {
+    render(&FacetTemplate { facet, t: facet.t })
 }
 
 #[derive(Template)]

@@ -7,40 +7,21 @@
 
 use serde_json::{Map, Value};
 
+use super::context::ViewContext;
 use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tone, Verdict};
 use super::label;
-use super::layout::{Frame, web_address};
+use super::layout::web_address;
 use super::timeline;
+use super::value_text::format_value;
 use super::vehicle::VehicleView;
 use super::verdict::{has_ended, verdict};
-use super::written::written;
 use crate::market::{FacetName, Field, Kind, Shape, Tier, shape};
-use crate::ports::Format;
-
-/// What the conversion needs beside the document.
-#[derive(Clone, Copy)]
-pub struct Context<'c> {
-    /// The frame of the vehicle page; its path is the page's.
-    pub frame: &'c Frame,
-    /// The locale of numbers and dates, `de-DE`.
-    pub locale: &'c str,
-    /// The market's unit of distance, `km` or `mi`.
-    pub distance: &'c str,
-    /// Today, `2026-11-20`: what ended before it has ended.
-    pub today: &'c str,
-    /// Formats numbers and dates.
-    pub format: &'c dyn Format,
-    /// The tier from which a field of a facet is shown, for the words about withheld fields.
-    pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
-    /// Where to sign in, when the market has a sign-in and the viewer is not signed in.
-    pub sign_in: Option<&'c str>,
-}
 
 /// Fields that can name an entry of a list, the best first.
 const HEADINGS: [&str; 6] = ["title", "name", "kind", "area", "reference", "code"];
 
 /// The vehicle page of a whole document.
-pub fn vehicle_view(context: &Context<'_>, document: &Value) -> VehicleView {
+pub fn vehicle_view(context: &ViewContext<'_>, document: &Value) -> VehicleView {
     let meta = |facet: &FacetName| document.pointer("/meta/facets")?.get(facet.as_str());
     let value = |facet: &FacetName| document.get("facets")?.get(facet.as_str());
     let known = FacetName::ALL.iter().filter_map(|facet| Some((facet, meta(facet)?)));
@@ -54,7 +35,7 @@ pub fn vehicle_view(context: &Context<'_>, document: &Value) -> VehicleView {
 
 /// One facet: its projected value, if the document holds one, and its entry in `meta.facets`.
 pub fn facet_view(
-    context: &Context<'_>,
+    context: &ViewContext<'_>,
     facet: FacetName,
     value: Option<&Value>,
     meta: &Value,
@@ -84,7 +65,7 @@ fn needed_tier(meta: &Value) -> Tier {
     if is_member { Tier::Member } else { Tier::Owner }
 }
 
-fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> Option<String> {
+fn note(context: &ViewContext<'_>, state: FacetState, needs: Tier, meta: &Value) -> Option<String> {
     let t = context.frame.t;
     match state {
         FacetState::Fresh => None,
@@ -104,7 +85,7 @@ fn note(context: &Context<'_>, state: FacetState, needs: Tier, meta: &Value) -> 
     }
 }
 
-fn stale_note(context: &Context<'_>, meta: &Value) -> String {
+fn stale_note(context: &ViewContext<'_>, meta: &Value) -> String {
     let t = context.frame.t;
     let Some(iso) = text_of(meta, "as_of") else { return t.status_stale_undated().to_owned() };
     let date = context.format.date(context.locale, iso);
@@ -115,7 +96,7 @@ fn stale_note(context: &Context<'_>, meta: &Value) -> String {
     }
 }
 
-fn pending(context: &Context<'_>, view: &FacetView, meta: &Value) -> Pending {
+fn pending(context: &ViewContext<'_>, view: &FacetView, meta: &Value) -> Pending {
     let frame = context.frame;
     Pending {
         fragment_href: format!(
@@ -135,7 +116,7 @@ fn names_withheld(meta: &Value) -> impl Iterator<Item = &str> + Clone {
     meta.get("withheld").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn withheld(context: &Context<'_>, facet: FacetName, meta: &Value) -> Vec<String> {
+fn withheld(context: &ViewContext<'_>, facet: FacetName, meta: &Value) -> Vec<String> {
     let t = context.frame.t;
     let of_tier = |owner: bool| -> Option<String> {
         let labels: Vec<String> = names_withheld(meta)
@@ -151,7 +132,7 @@ fn withheld(context: &Context<'_>, facet: FacetName, meta: &Value) -> Vec<String
 
 /// Verdict, facts and entries out of the facet's fields.
 fn fill(
-    context: &Context<'_>,
+    context: &ViewContext<'_>,
     view: &mut FacetView,
     facet: FacetName,
     fields: &Map<String, Value>,
@@ -212,13 +193,13 @@ fn has_substitute(field: &str, fields: &Map<String, Value>) -> bool {
 /// One entry of a list: its heading, its mark, and what else is stated; long text last, so that the
 /// short facts stay together.
 fn item(
-    context: &Context<'_>,
+    context: &ViewContext<'_>,
     facet: FacetName,
     element: &[Field],
     fields: &Map<String, Value>,
 ) -> Item {
     let value = |field: &Field| fields.get(field.name).unwrap_or(&Value::Null);
-    let words = |field: &Field| written(context, field.kind, field.name, value(field));
+    let words = |field: &Field| format_value(context, field.kind, field.name, value(field));
     let by_name =
         |name: &str| element.iter().find(|field| field.name == name && !value(field).is_null());
     let heading = HEADINGS.iter().find_map(|name| by_name(name));
@@ -240,7 +221,11 @@ fn item(
 }
 
 /// What an entry's own state asks of the reader.
-fn mark(context: &Context<'_>, facet: FacetName, fields: &Map<String, Value>) -> Option<Verdict> {
+fn mark(
+    context: &ViewContext<'_>,
+    facet: FacetName,
+    fields: &Map<String, Value>,
+) -> Option<Verdict> {
     let t = context.frame.t;
     if let Some(repaired) = fields.get("repaired").and_then(Value::as_bool) {
         let (tone, text) = if repaired {
@@ -264,7 +249,7 @@ fn mark(context: &Context<'_>, facet: FacetName, fields: &Map<String, Value>) ->
     Some(Verdict { tone, text: label::code_name(t, field, code) })
 }
 
-fn row(context: &Context<'_>, facet: FacetName, field: &Field, value: &Value) -> Row {
+fn row(context: &ViewContext<'_>, facet: FacetName, field: &Field, value: &Value) -> Row {
     let label = label::field_name(context.frame.t, facet.as_str(), field.name);
     let is_grade = facet == FacetName::Energy
         && matches!(field.kind, Kind::Code(_))
@@ -272,7 +257,7 @@ fn row(context: &Context<'_>, facet: FacetName, field: &Field, value: &Value) ->
     let grade = value.as_str().filter(|_| is_grade).map(str::to_owned);
     let value = match &grade {
         Some(letter) => Some(context.frame.t.energy_class(letter)),
-        None => written(context, field.kind, field.name, value),
+        None => format_value(context, field.kind, field.name, value),
     };
     Row { label, value, grade }
 }
@@ -292,7 +277,7 @@ mod tests {
     use super::*;
 
     fn page(language: Language, document: &Value) -> String {
-        render_vehicle(&vehicle(language, document))
+        render_vehicle(&vehicle(language, document)).expect("a page")
     }
 
     fn check(html: &str, expected: &[&str]) {
@@ -308,7 +293,7 @@ mod tests {
         meta: &Value,
     ) -> FacetView {
         with_context(language, |context| {
-            let context = Context { sign_in: Some("/auth/de/sign-in"), ..*context };
+            let context = ViewContext { sign_in: Some("/auth/de/sign-in"), ..*context };
             facet_view(&context, facet, value, meta)
         })
     }
@@ -506,7 +491,7 @@ mod tests {
             &json!({"state": "pending", "retry_after_s": 3}),
         );
         check(
-            &facet_fragment(&view),
+            &facet_fragment(&view).expect("a section"),
             &[
                 "<section class=\"facet\" id=\"recalls\"",
                 "data-state=\"pending\"",
@@ -527,7 +512,7 @@ mod tests {
                 Some(&secret),
                 &json!({"state": state, "needs": "owner"}),
             );
-            assert!(!facet_fragment(&view).contains("HH-AB"), "{state}");
+            assert!(!facet_fragment(&view).expect("a section").contains("HH-AB"), "{state}");
         }
     }
 
@@ -539,7 +524,10 @@ mod tests {
             None,
             &json!({"state": "withheld", "needs": "member"}),
         );
-        check(&facet_fragment(&withheld), &["<a href=\"/auth/de/sign-in\">Sign in</a>"]);
+        check(
+            &facet_fragment(&withheld).expect("a section"),
+            &["<a href=\"/auth/de/sign-in\">Sign in</a>"],
+        );
         let fresh = facet(
             Language::En,
             FacetName::Recalls,

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::facet::FacetState;
-use super::layout::{Files, Frame, MarketName, host_of, page};
+use super::layout::{Files, Frame, MarketName, RenderError, host_of, page};
 use super::message::Messages;
 
 /// A market of this region.
@@ -63,7 +63,10 @@ impl HomeView {
 }
 
 /// The start page as HTML.
-pub fn render_home(view: &HomeView) -> String {
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_home(view: &HomeView) -> Result<String, RenderError> {
     let t = view.frame.t;
     let title = t.page_title(t.home_title());
     let files = Files { styles: &["stamp.css", "markets.css", "legend.css"], ..Files::default() };

@@ -129,8 +129,17 @@ pub struct Files {
 
 /// A whole page around its main part. The layout is rendered once, here: as a base that every
 /// template extends it would be compiled into each of them.
-pub fn page(frame: &Frame, title: &str, files: Files, main: &impl Template) -> String {
-    rendered(&LayoutTemplate { frame, title, files, main: Html(rendered(main)) })
+///
+/// # Errors
+/// [`RenderError`].
+pub fn page(
+    frame: &Frame,
+    title: &str,
+    files: Files,
+    main: &impl Template,
+) -> Result<String, RenderError> {
+    let main = Html(render(main)?);
+    render(&LayoutTemplate { frame, title, files, main })
 }
 
 #[derive(Template)]
@@ -142,17 +151,20 @@ struct LayoutTemplate<'v> {
     main: Html,
 }
 
-/// The icon of a state or tone. Rendered by itself: included in the templates, all icons would be
+/// The icon of a state or tone. A template of its own: included in the others, all icons would be
 /// compiled into each place.
-pub fn icon(icon: &str) -> Html {
-    Html(rendered(&IconTemplate { icon }))
-}
-
 #[derive(Template)]
 #[template(path = "icon.html")]
-struct IconTemplate<'i> {
+pub struct Icon<'i> {
     icon: &'i str,
 }
+
+/// Returns the icon of a state or tone, for templates.
+pub fn icon(icon: &str) -> Icon<'_> {
+    Icon { icon }
+}
+
+impl HtmlSafe for Icon<'_> {}
 
 /// What a template has rendered, with everything in it escaped: it is not escaped again.
 pub struct Html(pub String);
@@ -165,10 +177,24 @@ impl fmt::Display for Html {
 
 impl HtmlSafe for Html {}
 
-/// A template as text. Rendering into a `String` fails only when a value's own `Display` fails, and
-/// views hold strings: then the page is empty rather than the Worker gone.
-pub fn rendered(template: &impl Template) -> String {
-    template.render().unwrap_or_default()
+/// The cause of a page that could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template failed.
+    #[error("a template failed: {0}")]
+    Template(#[from] askama::Error),
+    /// A template has rendered nothing.
+    #[error("a template has rendered nothing")]
+    Empty,
+}
+
+/// Renders a template.
+///
+/// # Errors
+/// [`RenderError`]. An empty text is an error too, so that no page is ever empty.
+pub fn render(template: &impl Template) -> Result<String, RenderError> {
+    let html = template.render()?;
+    if html.is_empty() { Err(RenderError::Empty) } else { Ok(html) }
 }
 
 /// The host of an address, for people: `https://us.example.com/us/` → `us.example.com`.

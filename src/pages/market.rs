@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::layout::{Files, Frame, page};
+use super::layout::{Files, Frame, RenderError, page};
 use super::message::Messages;
 
 /// Longer input is not shown again: nobody mistypes a VIN into this.
@@ -60,7 +60,10 @@ impl MarketView {
 }
 
 /// The look-up page as HTML; its status is 422 when it holds a fault.
-pub fn render_market(view: &MarketView) -> String {
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_market(view: &MarketView) -> Result<String, RenderError> {
     let t = view.frame.t;
     let name = view.frame.market.as_ref().map_or("", |market| market.name.as_str());
     let title = t.page_title(&t.market_title(name));
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn ok_the_empty_form() {
-        let html = render_market(&market(Language::De));
+        let html = render_market(&market(Language::De)).expect("a page");
         assert!(html.contains(
             "<form class=\"look-up\" method=\"post\" action=\"/de/?lang=de\" novalidate>"
         ));
@@ -106,7 +109,8 @@ mod tests {
     #[test]
     fn ok_a_fault_is_in_title_summary_and_beside_the_field() {
         let html =
-            render_market(&market(Language::En).with_fault("WP0-ZZZ 99", &VinFault::Length(8)));
+            render_market(&market(Language::En).with_fault("WP0-ZZZ 99", &VinFault::Length(8)))
+                .expect("a page");
         assert!(html.contains("<title>Error: Look a car up in Deutschland – Kerbside</title>"));
         assert_eq!(html.matches("A VIN has 17 characters; these are 8.").count(), 2);
         assert!(html.contains("aria-describedby=\"vin-hint vin-error\" aria-invalid=\"true\""));
@@ -117,7 +121,8 @@ mod tests {
     fn err_input_that_is_no_mistyped_vin_is_not_shown_again() {
         for entered in ["<script>alert(1)</script>", "\"onfocus=alert(1)", &"A".repeat(41)] {
             let html =
-                render_market(&market(Language::En).with_fault(entered, &VinFault::Character));
+                render_market(&market(Language::En).with_fault(entered, &VinFault::Character))
+                    .expect("a page");
             assert!(html.contains("name=\"vin\" type=\"text\" value=\"\""), "{html}");
         }
     }

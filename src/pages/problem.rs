@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::layout::{Files, Frame, host_of, page, web_address};
+use super::layout::{Files, Frame, RenderError, host_of, page, web_address};
 use super::message::Messages;
 
 /// Every problem and its status, in the order of the API contract. `not-found` is for paths that
@@ -106,7 +106,10 @@ impl Texts {
 }
 
 /// The page of a failed request.
-pub fn render_problem(view: &ProblemView) -> String {
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_problem(view: &ProblemView) -> Result<String, RenderError> {
     let t = view.frame.t;
     let texts = Texts::for_problem(t, &view.slug, view.status);
     let explained =
@@ -122,16 +125,22 @@ pub fn render_problem(view: &ProblemView) -> String {
 }
 
 /// The page that explains the problem `slug`, or `None` for a slug that does not exist.
-pub fn render_problem_type(frame: &Frame, slug: &str) -> Option<String> {
-    let (slug, status) = SLUGS.into_iter().find(|(known, _)| *known == slug)?;
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_problem_type(frame: &Frame, slug: &str) -> Result<Option<String>, RenderError> {
     let t = frame.t;
-    let texts = Texts::of(t, slug)?;
+    let known = SLUGS.into_iter().find(|(known, _)| *known == slug);
+    let Some(((slug, status), texts)) = known.zip(Texts::of(t, slug)) else { return Ok(None) };
     let title = t.page_title(texts.title);
-    Some(page(frame, &title, FILES, &ProblemTypeTemplate { frame, t, slug, status, texts }))
+    page(frame, &title, FILES, &ProblemTypeTemplate { frame, t, slug, status, texts }).map(Some)
 }
 
 /// The list of all problems.
-pub fn render_problem_index(frame: &Frame) -> String {
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_problem_index(frame: &Frame) -> Result<String, RenderError> {
     let t = frame.t;
     let entries = SLUGS
         .into_iter()
@@ -197,12 +206,16 @@ mod tests {
         for language in Language::ALL {
             for (slug, _) in SLUGS {
                 assert!(
-                    render_problem_type(&Frame::new(language, "/problems/x"), slug).is_some(),
+                    matches!(
+                        render_problem_type(&Frame::new(language, "/problems/x"), slug),
+                        Ok(Some(_))
+                    ),
                     "{slug}"
                 );
             }
             assert_eq!(
                 render_problem_index(&Frame::new(language, "/problems/"))
+                    .expect("a page")
                     .matches("problem__code")
                     .count(),
                 SLUGS.len()
@@ -212,13 +225,15 @@ mod tests {
 
     #[test]
     fn err_an_unknown_slug_has_no_page() {
-        assert_eq!(render_problem_type(&Frame::new(Language::En, "/problems/x"), "<script>"), None);
+        let none = render_problem_type(&Frame::new(Language::En, "/problems/x"), "<script>");
+        assert!(matches!(none, Ok(None)));
     }
 
     #[test]
     fn ok_a_problem_without_texts_of_its_own_gets_the_nearest() {
         let page = |slug: &str, status| {
-            render_problem(&ProblemView::new(Frame::new(Language::En, "/"), slug, status, "r-1"))
+            let view = ProblemView::new(Frame::new(Language::En, "/"), slug, status, "r-1");
+            render_problem(&view).expect("a page")
         };
         assert!(page("<b>", 404).contains("<h1>Page not found</h1>"));
         assert!(page("teapot", 418).contains("<h1>The request could not be understood</h1>"));
@@ -232,10 +247,12 @@ mod tests {
             ProblemView::new(Frame::new(Language::En, "/us/"), "misdirected", 421, "r-1")
                 .with_home(home)
         };
-        let html = render_problem(&view("https://us.example.com/us/"));
+        let html = render_problem(&view("https://us.example.com/us/")).expect("a page");
         assert!(
             html.contains("<a href=\"https://us.example.com/us/\">Continue at us.example.com</a>")
         );
-        assert!(!render_problem(&view("javascript:alert(1)")).contains("javascript:"));
+        assert!(
+            !render_problem(&view("javascript:alert(1)")).expect("a page").contains("javascript:")
+        );
     }
 }

@@ -182,7 +182,7 @@ pub fn floor(facet: FacetName, field: &str) -> Tier {
 }
 
 /// What the pages of the tests are made in: German kilometres, 20 November 2026.
-pub fn with_context<R>(language: Language, use_it: impl FnOnce(&Context<'_>) -> R) -> R {
+pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>) -> R) -> R {
     let frame =
         Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
     let locale = match language {
@@ -192,7 +192,7 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&Context<'_>) -> 
     };
     let format = &PlainFormat;
     let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
-    use_it(&Context {
+    use_it(&ViewContext {
         frame: &frame,
         locale,
         distance,
@@ -260,12 +260,13 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
     for (slug, _) in SLUGS {
         pages.push((
             slug,
-            render_problem_type(&frame(&format!("/problems/{slug}")), slug).unwrap_or_default(),
+            render_problem_type(&frame(&format!("/problems/{slug}")), slug)
+                .map(|page| page.expect("a known slug")),
         ));
     }
     pages
         .into_iter()
-        .map(|(name, html)| (format!("{name}.{}.html", language.code()), html))
+        .map(|(name, html)| (format!("{name}.{}.html", language.code()), html.expect("a page")))
         .collect()
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::context::ViewContext;
 use super::facet::{Line, Table, TableRow};
-use super::from_document::Context;
 use super::label;
-use super::written::{quantity, written};
+use super::value_text::{format_value, quantity};
 use crate::market::{FacetName, Kind, Shape, shape};
 
 /// The picture's size in its own units.
@@ -19,7 +19,7 @@ const MAX_POINTS: usize = 200;
 const ROUNDING_KM: f64 = 1.0;
 
 /// The table of the readings, oldest first.
-pub fn table(context: &Context<'_>, items: &[Value]) -> Table {
+pub fn table(context: &ViewContext<'_>, items: &[Value]) -> Table {
     let t = context.frame.t;
     let Shape::List { element, .. } = shape(FacetName::Mileage) else { return Table::default() };
     let mut highest = 0.0_f64;
@@ -40,12 +40,12 @@ pub fn table(context: &Context<'_>, items: &[Value]) -> Table {
 }
 
 fn cell(
-    context: &Context<'_>,
+    context: &ViewContext<'_>,
     kind: Kind,
     field: &str,
     item: &Map<String, Value>,
 ) -> Option<String> {
-    written(context, kind, field, item.get(field)?)
+    format_value(context, kind, field, item.get(field)?)
 }
 
 /// Day and kilometres of a reading. The day as a number that grows like days do: pictures need no

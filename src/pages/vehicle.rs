@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::facet::{FacetState, FacetView, facet_fragment};
 use super::label;
-use super::layout::{Files, Frame, Html, page};
+use super::layout::{Files, Frame, Html, RenderError, page};
 use super::message::Messages;
 use crate::market::Tier;
 
@@ -117,7 +117,10 @@ fn zone_character(character: char) -> char {
 }
 
 /// The vehicle page as HTML.
-pub fn render_vehicle(view: &VehicleView) -> String {
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_vehicle(view: &VehicleView) -> Result<String, RenderError> {
     let title = match view.subtitle.last() {
         Some(last) => format!("{}, {last}", view.make_model),
         None => view.make_model.clone(),
@@ -130,7 +133,7 @@ pub fn render_vehicle(view: &VehicleView) -> String {
     };
     // A facet alone has a template of its own: included here, it would be compiled twice.
     let facets = view.facets.iter().filter(|facet| facet.state != FacetState::Withheld);
-    let facets = facets.map(|facet| Html(facet_fragment(facet))).collect();
+    let facets = facets.map(|facet| facet_fragment(facet).map(Html)).collect::<Result<_, _>>()?;
     page(
         &view.frame,
         &title,

@@ -3,13 +3,13 @@
 
 use serde_json::{Map, Value};
 
+use super::context::ViewContext;
 use super::facet::{Tone, Verdict};
-use super::from_document::Context;
 use crate::market::FacetName;
 
 /// The answer, and the field that it says: no row repeats that one.
 pub fn verdict(
-    context: &Context<'_>,
+    context: &ViewContext<'_>,
     facet: FacetName,
     fields: &Map<String, Value>,
 ) -> Option<(Verdict, &'static str)> {
@@ -51,7 +51,7 @@ pub fn verdict(
 
 /// Whether a warranty that the item describes has ended: the system says so, or its last day is
 /// over.
-pub fn has_ended(context: &Context<'_>, item: &Map<String, Value>) -> bool {
+pub fn has_ended(context: &ViewContext<'_>, item: &Map<String, Value>) -> bool {
     match word(item, "status") {
         "expired" | "void" => true,
         "active" => false,
@@ -59,7 +59,7 @@ pub fn has_ended(context: &Context<'_>, item: &Map<String, Value>) -> bool {
     }
 }
 
-fn warranty(context: &Context<'_>, fields: &Map<String, Value>) -> Verdict {
+fn warranty(context: &ViewContext<'_>, fields: &Map<String, Value>) -> Verdict {
     let t = context.frame.t;
     let items = fields.get("items").and_then(Value::as_array);
     let mut stated = items.into_iter().flatten().filter_map(Value::as_object).peekable();
@@ -80,7 +80,7 @@ fn warranty(context: &Context<'_>, fields: &Map<String, Value>) -> Verdict {
 }
 
 /// Whether a last day lies before today. Days as texts sort like days.
-fn is_over(context: &Context<'_>, day: &str) -> bool {
+fn is_over(context: &ViewContext<'_>, day: &str) -> bool {
     !day.is_empty() && day < context.today
 }
 

@@ -84,7 +84,7 @@ fn page(document: &Value, language: pages::Language) -> String {
     let frame = pages::Frame::new(language, "/fr/vehicles/x").with_market("fr", "France");
     let market = compile("market.toml", MARKET).expect("a valid market").market;
     let floor = |facet: FacetName, field: &str| disclosure::field_tier(facet, field, &market);
-    let context = pages::Context {
+    let context = pages::ViewContext {
         frame: &frame,
         locale: language.code(),
         distance: "mi",
@@ -93,7 +93,7 @@ fn page(document: &Value, language: pages::Language) -> String {
         floor: &floor,
         sign_in: None,
     };
-    pages::render_vehicle(&pages::vehicle_view(&context, document))
+    pages::render_vehicle(&pages::vehicle_view(&context, document)).expect("a page")
 }
 
 #[test]

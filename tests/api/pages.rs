@@ -177,3 +177,20 @@ fn err_a_form_of_another_site_is_refused() {
         assert_eq!(send(own).status, 303, "{own:?}");
     }
 }
+
+#[test]
+fn err_a_page_that_cannot_be_made_is_a_500_with_its_cause_and_never_empty() {
+    let app = TestApp::new();
+    let found = app.href(CAR);
+    let page = found.replace("/api/v1", "");
+    assert_eq!(app.get(&page).status, 200);
+    for entry in app.world.cache.borrow_mut().values_mut() {
+        *entry = entry.replace("\"Porsche\"", " Porsche ");
+    }
+    let isolate = app.another_isolate();
+    let answer = isolate.get(&page);
+    assert_eq!((answer.status, answer.problem), (500, Some("internal")), "{}", answer.body);
+    assert!(answer.body.starts_with("<!doctype html>"), "{}", answer.body);
+    let message = "a page could not be rendered";
+    assert!(app.world.events.borrow().iter().any(|event| event.message == message));
+}

@@ -1,11 +1,11 @@
 //! `POST /operator/v1/erasures`: erases a car, or what tells of persons in its record, and proves
 //! it.
 
-use super::form::Form;
 use super::object::{List, Object};
 use super::{audited, entry, markets, not_done};
 use crate::audit;
 use crate::http::context::Context;
+use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::market::{FacetName, MarketCode};
@@ -27,7 +27,7 @@ const LATER: [&str; 5] = [
 
 /// Erases.
 pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
-    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let what = form.word("/what", &[What::Vehicle.as_str(), What::Person.as_str()]);
     form.need("/vin", vin.as_ref(), "Say which car.");

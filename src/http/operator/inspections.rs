@@ -1,11 +1,11 @@
 //! `POST /operator/v1/inspections`: what the stores hold about a car, without any of its values.
 
-use super::form::Form;
 use super::object::{List, Object};
 use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::SealingRing;
 use crate::http::context::Context;
+use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::privacy::inspection;
@@ -15,7 +15,7 @@ const SHAPE: &str = r#"{"market": "de", "vin": "…"}"#;
 
 /// Inspects.
 pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
-    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     form.need("/market", code.as_ref(), "Say which market.");
     form.need("/vin", vin.as_ref(), "Say which car.");

@@ -1,12 +1,12 @@
 //! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and
 //! used, and the move to the newest.
 
-use super::form::Form;
 use super::object::{List, Object};
 use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::SealingRing;
 use crate::http::context::Context;
+use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::privacy::resealing::{self, Cursor};
@@ -39,7 +39,7 @@ fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {
 
 /// Seals the next rows under the newest key.
 pub(in crate::http) async fn reseal(context: &Context<'_>) -> Result<Response, Problem> {
-    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let after = form.text("/after");
     form.check()?;
     let (after, ring) = (cursor(after, 422)?, ring(context)?);

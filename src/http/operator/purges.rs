@@ -1,12 +1,12 @@
 //! `/operator/v1/purges`: declares stored facets outdated, and lists what is declared.
 
-use super::form::Form;
 use super::object::Object;
 use super::{audited, entry, failed, not_done};
 use crate::audit;
 use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MAX_RULES, Purge, Tag, Wish};
 use crate::disclosure;
 use crate::http::context::Context;
+use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::market::{FacetName, Market, MarketCode, OriginName};
@@ -18,7 +18,7 @@ const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
 
 /// Purges.
 pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
-    let mut form = Form::read(context, &FIELDS, SHAPE).await?;
+    let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
     let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
     form.need("/market", code.as_ref(), "Say which market.");

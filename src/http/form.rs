@@ -1,11 +1,11 @@
-//! The bodies of operators' requests: JSON objects of texts, read strictly, with every mistake
-//! named by its pointer.
+//! The one reader of forms: operators' JSON objects of texts, read strictly, and the forms of pages.
+//! Every mistake is named by its pointer.
 
 use serde_json::{Map, Value};
 
-use crate::http::context::Context;
-use crate::http::json;
-use crate::http::problem::{Problem, Slug};
+use super::context::Context;
+use super::json;
+use super::problem::{Problem, Slug};
 use crate::market::MarketCode;
 use crate::vehicle::Vin;
 
@@ -19,8 +19,11 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Reads a body that may have these fields.
-    pub(super) async fn read(
+    /// Reads a JSON body that may have these fields.
+    ///
+    /// # Errors
+    /// Those of [`Context::body`] and [`json::read`].
+    pub(super) async fn read_json(
         context: &Context<'_>,
         known: &[&str],
         shape: &str,
@@ -37,6 +40,20 @@ impl Form {
             );
         }
         Ok(form)
+    }
+
+    /// Reads the body of a page's form (`application/x-www-form-urlencoded`). The first of several
+    /// values counts, and fields that nobody reads are left alone, as browsers' extensions add some.
+    ///
+    /// # Errors
+    /// Those of [`Context::body`].
+    pub(super) async fn read_urlencoded(context: &Context<'_>) -> Result<Self, Problem> {
+        let body = context.body("application/x-www-form-urlencoded").await?;
+        let mut fields = Map::new();
+        for (name, value) in form_urlencoded::parse(&body).into_owned() {
+            fields.entry(name).or_insert(Value::String(value));
+        }
+        Ok(Self { fields, errors: Vec::new() })
     }
 
     /// Notes a mistake.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::from_document::Context;
+use super::context::ViewContext;
 use super::label;
 use crate::market::Kind;
 
@@ -11,7 +11,12 @@ use crate::market::Kind;
 const KM_PER_MILE: f64 = 1.609_344;
 
 /// The value in words, or `None` for *not stated*.
-pub fn written(context: &Context<'_>, kind: Kind, field: &str, value: &Value) -> Option<String> {
+pub fn format_value(
+    context: &ViewContext<'_>,
+    kind: Kind,
+    field: &str,
+    value: &Value,
+) -> Option<String> {
     let (t, format, locale) = (context.frame.t, context.format, context.locale);
     match value {
         Value::Bool(yes) => Some(if *yes { t.yes() } else { t.no() }.to_owned()),
@@ -43,7 +48,7 @@ pub fn written(context: &Context<'_>, kind: Kind, field: &str, value: &Value) ->
 }
 
 /// Lengths of road in the market's unit. Long ones are whole: an odometer has no decimals.
-fn in_unit_of<'u>(context: &Context<'_>, number: f64, unit: &'u str) -> (f64, &'u str) {
+fn in_unit_of<'u>(context: &ViewContext<'_>, number: f64, unit: &'u str) -> (f64, &'u str) {
     if unit != "km" {
         return (number, unit);
     }
@@ -78,8 +83,8 @@ mod tests {
         expected: Option<&str>,
     ) {
         with_context(Language::De, |context| {
-            let context = Context { distance, locale, format: &PlainFormat, ..*context };
-            assert_eq!(written(&context, kind, field, &value).as_deref(), expected, "{value}");
+            let context = ViewContext { distance, locale, format: &PlainFormat, ..*context };
+            assert_eq!(format_value(&context, kind, field, &value).as_deref(), expected, "{value}");
         });
     }
 

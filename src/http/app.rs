@@ -1,0 +1,20 @@
+//! The application as one isolate holds it.
+
+use std::rc::Rc;
+
+use super::config::Config;
+use crate::flow::FlowMemory;
+use crate::ports::Ports;
+use crate::registry::Memory;
+
+/// The application as one isolate holds it.
+pub struct App {
+    /// The ports.
+    pub ports: Ports,
+    /// The isolate's memory of markets and keys.
+    pub memory: Rc<Memory>,
+    /// The isolate's memory of vehicles and origins.
+    pub flow: FlowMemory,
+    /// The deployment's variables.
+    pub config: Rc<Config>,
+}

@@ -1,0 +1,24 @@
+//! The context in which a document becomes views of a page.
+
+use super::layout::Frame;
+use crate::market::{FacetName, Tier};
+use crate::ports::Format;
+
+/// The frame, formats and policy of one page.
+#[derive(Clone, Copy)]
+pub struct ViewContext<'c> {
+    /// The frame of the vehicle page; its path is the page's.
+    pub frame: &'c Frame,
+    /// The locale of numbers and dates, `de-DE`.
+    pub locale: &'c str,
+    /// The market's unit of distance, `km` or `mi`.
+    pub distance: &'c str,
+    /// Today, `2026-11-20`: what ended before it has ended.
+    pub today: &'c str,
+    /// Formats numbers and dates.
+    pub format: &'c dyn Format,
+    /// The tier from which a field of a facet is shown, for the words about withheld fields.
+    pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
+    /// Where to sign in, when the market has a sign-in and the viewer is not signed in.
+    pub sign_in: Option<&'c str>,
+}
