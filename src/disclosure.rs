@@ -1,19 +1,18 @@
-//! Who may see what: one table of every leaf of every facet with its floor tier and class.
+//! Who may see what: one table of every field of every facet with its floor tier and class.
 //!
-//! A leaf that is not in the table is dropped, and a test fails. A market may raise a leaf's tier,
+//! A field that is not in the table is dropped, and a test fails. A market may raise a field's tier,
 //! never lower it. Leaves to others: how a viewer's right is proven (`ownership`).
 
 mod right;
-mod table;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 pub use right::{KeeperHash, Right};
-pub use table::{Class, Leaf, leaves};
 
 use crate::market::{FacetName, Market, Tier};
+use crate::vehicle::{Class, Field, fields};
 
 /// A facet as far as a tier sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,18 +23,16 @@ pub struct Projection {
     pub withheld: Vec<String>,
 }
 
-/// The tier that a leaf needs in a market: its floor, or what the market raised it to. Nothing for
+/// The tier that a field needs in a market: its floor, or what the market raised it to. Nothing for
 /// what no tier sees.
-fn tier_of(facet: FacetName, leaf: &Leaf, raised: &BTreeMap<String, Tier>) -> Option<Tier> {
-    if leaf.class == Class::Secret {
-        return None;
-    }
+fn tier_of(facet: FacetName, field: &Field, raised: &BTreeMap<String, Tier>) -> Option<Tier> {
+    let access = field.access.filter(|access| access.class != Class::Secret)?;
     // A market raises `recalls.items` and with it everything below.
     let raises = raised.iter().filter_map(|(name, tier)| {
         let path = name.strip_prefix(facet.as_str())?.strip_prefix('.')?;
-        (leaf.is_below(path) || leaf.names(path)).then_some(*tier)
+        (field.is_below(path) || field.names(path)).then_some(*tier)
     });
-    raises.chain([leaf.floor]).max()
+    raises.chain([access.floor]).max()
 }
 
 /// The least tier that sees anything of a facet in a market.
@@ -55,9 +52,10 @@ fn derived(facet: FacetName, market: &Market) -> (u32, Tier) {
 /// The least tier that sees anything at or below a place of a facet (`items`, `power.value`) in a
 /// market; of the facet as a whole where the place is empty.
 pub fn field_tier(facet: FacetName, path: &str, market: &Market) -> Tier {
-    let at_or_below = leaves(facet).iter().filter(|leaf| leaf.is_below(path) || leaf.names(path));
+    let at_or_below =
+        fields(facet).iter().filter(|field| field.is_below(path) || field.names(path));
     at_or_below
-        .filter_map(|leaf| tier_of(facet, leaf, &market.disclosure))
+        .filter_map(|field| tier_of(facet, field, &market.disclosure))
         .min()
         .unwrap_or(Tier::Owner)
 }
@@ -70,10 +68,10 @@ pub fn policy(facet: FacetName, market: &Market) -> u32 {
 }
 
 fn policy_of(facet: FacetName, market: &Market) -> u32 {
-    leaves(facet).iter().fold(2_166_136_261, |hash, leaf| {
-        let tier = tier_of(facet, leaf, &market.disclosure).map_or("", Tier::as_str);
+    fields(facet).iter().fold(2_166_136_261, |hash, field| {
+        let tier = tier_of(facet, field, &market.disclosure).map_or("", Tier::as_str);
         // FNV-1a: told apart, not secret.
-        let bytes = leaf.path.bytes().chain(tier.bytes());
+        let bytes = field.path.bytes().chain(tier.bytes());
         bytes.fold(hash, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
     })
 }
@@ -129,27 +127,31 @@ fn unmet_needs(market: &Market) -> Vec<String> {
     above_public.map(sentence).collect()
 }
 
-/// What a market asks of disclosure and does not get: fields that it misspells, lowers, or needs
-/// above public. For `cargo xtask market check`.
+/// Checks the disclosure of a market: fields that are misspelled, lowered, or needed by requests
+/// though they are not public. Sentences for `cargo xtask market check`.
 pub fn misused_disclosure(market: &Market) -> Vec<String> {
     let mut sentences = unmet_needs(market);
-    for (name, tier) in &market.disclosure {
-        let Some((facet, path)) = name.split_once('.') else { continue };
-        let facet = FacetName::parse(facet).map(leaves).unwrap_or_default();
-        let leaves: Vec<&Leaf> =
-            facet.iter().filter(|leaf| leaf.is_below(path) || leaf.names(path)).collect();
-        if leaves.is_empty() {
-            sentences.push(format!(
-                "disclosure.\"{name}\": there is no such field; write \"facet.field\", like \"identity.colour\""
-            ));
-        } else if leaves.iter().any(|leaf| leaf.floor > *tier) {
-            sentences.push(format!(
-                "disclosure.\"{name}\": is {} in every market and can only be raised; remove it",
-                leaves.iter().map(|leaf| leaf.floor).max().unwrap_or(Tier::Owner).as_str()
-            ));
-        }
-    }
+    sentences.extend(market.disclosure.iter().filter_map(|(name, tier)| misused(name, *tier)));
     sentences
+}
+
+/// The error in one raised field (`facet.field`), if any.
+fn misused(name: &str, tier: Tier) -> Option<String> {
+    let (facet, path) = name.split_once('.')?;
+    let fields = FacetName::parse(facet).map(fields).unwrap_or_default(); // OK because refused below.
+    let matching = fields.iter().filter(|field| field.is_below(path) || field.names(path));
+    let floors = matching.filter_map(|field| Some(field.access?.floor));
+    match floors.max() {
+        None => Some(format!(
+            "disclosure.\"{name}\": there is no such field; write \"facet.field\", like \
+             \"identity.colour\""
+        )),
+        Some(floor) if floor > tier => Some(format!(
+            "disclosure.\"{name}\": is {} in every market and can only be raised; remove it",
+            floor.as_str()
+        )),
+        Some(_) => None,
+    }
 }
 
 fn walk(
@@ -179,11 +181,11 @@ fn walk(
         }
         Value::Array(elements) => walk_list(facet, path, elements, tier, raised, withheld),
         value => {
-            let leaf = leaves(facet).iter().find(|leaf| leaf.names(path))?;
-            if tier_of(facet, leaf, raised).is_some_and(|needed| needed <= tier) {
+            let field = fields(facet).iter().find(|field| field.names(path))?;
+            if tier_of(facet, field, raised).is_some_and(|needed| needed <= tier) {
                 return Some(value.clone());
             }
-            if leaf.class != Class::Secret {
+            if field.access.is_some_and(|access| access.class != Class::Secret) {
                 withheld.push(path.to_owned());
             }
             None
@@ -199,10 +201,10 @@ fn walk_list(
     raised: &BTreeMap<String, Tier>,
     withheld: &mut Vec<String>,
 ) -> Option<Value> {
-    // A list is seen where any leaf below it is: an empty list would otherwise tell what its
+    // A list is seen where any field below it is: an empty list would otherwise tell what its
     // elements may not.
-    let mut below = leaves(facet).iter().filter(|leaf| leaf.is_below(path));
-    if !below.any(|leaf| tier_of(facet, leaf, raised).is_some_and(|needed| needed <= tier)) {
+    let mut below = fields(facet).iter().filter(|field| field.is_below(path));
+    if !below.any(|field| tier_of(facet, field, raised).is_some_and(|needed| needed <= tier)) {
         withheld.push(path.to_owned());
         return None;
     }

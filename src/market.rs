@@ -6,7 +6,6 @@
 
 mod auth;
 mod check;
-pub mod codes;
 mod compile;
 mod condition;
 mod csv;
@@ -16,13 +15,13 @@ mod mapping;
 mod names;
 mod pointer;
 pub mod published;
-mod read;
 mod record;
 mod request;
 mod template;
 mod unit;
-mod vocabulary;
 
+/// The words of facets that market files use.
+pub use crate::vehicle::{FacetName, FacetSet, Field, Kind, Shape, Tier, codes, shape};
 pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 pub use compile::{Compiled, MarketError, compile, compile_with};
 pub use condition::Match;
@@ -30,13 +29,10 @@ pub use csv::Csv;
 pub use encoding::{Codec, Encoding};
 pub use file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol,
-    Rest, SignIn, Soap, SoapPassword, SoapVersion, Tier,
+    Rest, SignIn, Soap, SoapPassword, SoapVersion,
 };
 pub use mapping::{Conversion, Leaf};
-pub use names::{
-    BindingName, FacetName, FacetSet, Locale, MarketCode, NameError, OriginName, RegionCode,
-    SecretName,
-};
+pub use names::{BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use pointer::{Pointer, PointerError};
 pub use record::{
     Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
@@ -44,4 +40,3 @@ pub use record::{
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
 pub use template::{LITERALS, Part, Template, TemplateError, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};
-pub use vocabulary::{Field, Kind, Shape, shape};

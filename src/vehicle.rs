@@ -1,19 +1,29 @@
-//! The car: its VIN, its opaque id, and its facets as types.
+//! The vehicle: its VIN, its opaque id, and its facets as types.
 //!
-//! Owns what a value must be to count as a fact. Leaves to others: where facts come from
-//! (`origin`), who may see them (`disclosure`) and how long they are good (`cache`).
+//! Owns the words of facets (names, codes, kinds, tiers), the one declaration of each field, and the
+//! rules that make a value a fact. Leaves to others: where facts come from (`origin`), who may see
+//! them (`disclosure`) and how long they are good (`cache`).
 
+pub mod codes;
+mod facet_name;
 mod facets;
+mod field;
 mod id;
+mod shape;
+mod tier;
 mod vin;
 
+pub use facet_name::{FacetName, FacetSet};
 #[cfg(test)]
 pub(crate) use facets::full;
 pub use facets::{
-    Content, Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, Identity, Instant,
-    Limits, Member, Mileage, Money, Parts, PriceRange, Quantity, Reading, Recall, Recalls, Record,
-    Registration, ServiceEntry, ServiceHistory, ShapeError, Unit, Valuation, Warranty,
-    WarrantyItem, Whole, Year, members, typed,
+    Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, FieldUnit, Identity, Instant,
+    Mileage, Money, PartCount, PriceRange, Quantity, Reading, Recall, Recalls, Registration,
+    ServiceEntry, ServiceHistory, ShapeError, Valuation, Warranty, WarrantyItem, Whole, Year,
+    declarations, typed,
 };
+pub use field::{Access, Class, Content, Declaration, Kind, Limits};
 pub use id::{KeyRing, KeyRingError, VehicleId};
+pub use shape::{Field, Shape, fields, shape};
+pub use tier::Tier;
 pub use vin::{CheckDigit, Vin, VinError};

@@ -3,7 +3,7 @@
 use super::project_for as project;
 use super::*;
 use crate::market::Kind;
-use crate::vehicle::{Content, Member};
+use crate::vehicle::{Access, Content, Declaration};
 use serde_json::json;
 
 fn market(disclosure: &[(&str, Tier)]) -> Market {
@@ -20,11 +20,11 @@ fn sample(facet: FacetName) -> Value {
 
 /// The paths of the table's leaves, parts and all.
 fn table(facet: FacetName) -> Vec<String> {
-    let of = |leaf: &Leaf| match leaf.parts {
-        [] => vec![leaf.path.to_owned()],
-        parts => parts.iter().map(|part| format!("{}.{part}", leaf.path)).collect(),
+    let of = |field: &Field| match field.kind.parts() {
+        [] => vec![field.path.to_owned()],
+        parts => parts.iter().map(|part| format!("{}.{part}", field.path)).collect(),
     };
-    leaves(facet).iter().flat_map(of).collect()
+    fields(facet).iter().filter(|field| field.access.is_some()).flat_map(of).collect()
 }
 
 /// The paths of all leaves of a value.
@@ -98,12 +98,17 @@ fn floors_are_those_of_the_design() {
 
 #[test]
 fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
-    let all = || FacetName::ALL.iter().flat_map(|facet| leaves(*facet));
+    let all = || FacetName::ALL.iter().flat_map(|facet| fields(*facet));
+    let floor = |field: &Field| field.access.map(|access| access.floor);
     assert!(
-        all().filter(|leaf| leaf.class == Class::Personal).all(|leaf| leaf.floor == Tier::Owner)
+        all().filter(|field| field.is_personal()).all(|field| floor(field) == Some(Tier::Owner))
     );
-    let secret = Leaf { path: "code", parts: &[], floor: Tier::Public, class: Class::Secret };
+    let access = Access { class: Class::Secret, ..Access::public() };
+    let kind = Kind::Text;
+    let secret = Field { name: "code", path: "code", kind, required: false, access: Some(access) };
     assert_eq!(tier_of(FacetName::Identity, &secret, &BTreeMap::new()), None);
+    let undeclared = Field { access: None, ..secret };
+    assert_eq!(tier_of(FacetName::Identity, &undeclared, &BTreeMap::new()), None);
 }
 
 #[test]
@@ -246,11 +251,11 @@ fn the_contract_describes_every_field_with_its_tier() {
         let schema = schemas
             .get(name.trim_start_matches("#/components/schemas/"))
             .expect("the schema is there");
-        check_members(*facet, crate::vehicle::members(*facet), schema, "");
+        check_members(*facet, crate::vehicle::declarations(*facet), schema, "");
     }
 }
 
-fn check_members(facet: FacetName, members: &[Member], schema: &Value, before: &str) {
+fn check_members(facet: FacetName, members: &[Declaration], schema: &Value, before: &str) {
     assert_eq!(schema.get("additionalProperties"), Some(&json!(false)), "{facet}.{before}");
     let properties = schema.get("properties").and_then(Value::as_object).expect("properties");
     assert_eq!(properties.len(), members.len(), "{facet}.{before}");
@@ -264,7 +269,7 @@ fn check_members(facet: FacetName, members: &[Member], schema: &Value, before: &
             Content::List(inner) => {
                 check_members(facet, inner, &property["items"], &format!("{path}."))
             }
-            Content::Leaf(kind, _) => check_leaf(facet, &path, kind, property),
+            Content::Value(kind, _) => check_leaf(facet, &path, kind, property),
         }
     }
 }
@@ -281,11 +286,9 @@ fn check_leaf(facet: FacetName, path: &str, kind: Kind, property: &Value) {
         Kind::Money => property["$ref"] == "#/components/schemas/Money",
     };
     assert!(is_of_kind, "{facet}.{path} is {kind:?}: {property}");
-    let floor = leaves(facet)
-        .iter()
-        .find(|leaf| leaf.path == path)
-        .map(|leaf| leaf.floor.as_str())
-        .expect("a row");
+    let declared = fields(facet).iter().find(|field| field.path == path);
+    let access = declared.and_then(|field| field.access).expect("a field with a tier");
+    let floor = access.floor.as_str();
     let said = property["description"].as_str().unwrap_or_default().to_lowercase();
     assert!(said.ends_with(&format!("{floor} tier.")), "{facet}.{path} is {floor}: {said}");
 }

@@ -6,7 +6,6 @@ use base64::Engine as _;
 
 use super::*;
 use crate::cache::SealingRing;
-use crate::disclosure;
 use crate::market::{FacetName, Tier, compile};
 use crate::origin::ErrorToken;
 use crate::ownership::fake::right;
@@ -320,9 +319,9 @@ fn ok_a_facet_above_the_callers_tier_is_withheld_even_where_it_is_required() {
     let (master, equipment, recalls) = good();
     let mut case = Case::new(&master, &equipment, &recalls);
     let public =
-        disclosure::leaves(FacetName::Identity).iter().filter(|leaf| leaf.floor == Tier::Public);
+        crate::vehicle::fields(FacetName::Identity).iter().filter(|field| field.is_public());
     let raised =
-        public.map(|leaf| format!("\"identity.{}\" = \"owner\"", leaf.path)).collect::<Vec<_>>();
+        public.map(|field| format!("\"identity.{}\" = \"owner\"", field.path)).collect::<Vec<_>>();
     let raised = raised.join("\n");
     let market = include_str!("../../tests/fixtures/market.toml");
     let text = format!("{market}\n[disclosure]\n{raised}");

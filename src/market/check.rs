@@ -11,7 +11,7 @@ mod origin;
 mod record;
 
 use super::file::Market;
-use super::names::FacetName;
+use crate::vehicle::FacetName;
 use address::check_address;
 
 /// One thing that is wrong: the key's path, and the sentence with cause and fix.

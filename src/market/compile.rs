@@ -11,10 +11,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Finding};
 use super::file::{Facet, Market, Origin};
-use super::names::FacetName;
 use super::published;
 use super::template::Template;
 use crate::text::to_hex;
+use crate::vehicle::FacetName;
 
 /// A market that passed every check.
 #[derive(Debug, Clone, PartialEq)]

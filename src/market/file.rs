@@ -14,11 +14,12 @@ use super::condition::{Match, one_or_many_matches};
 use super::csv::Csv;
 use super::encoding::Encoding;
 use super::mapping::Leaf;
-use super::names::{FacetName, Locale, MarketCode, OriginName, RegionCode, SecretName};
+use super::names::{Locale, MarketCode, OriginName, RegionCode, SecretName};
 use super::pointer::Pointer;
 use super::record::{Group, LayoutField, Records};
 use super::request::RequestTemplate;
 use super::template::Template;
+use crate::vehicle::{FacetName, Tier};
 
 /// One market, as its file says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,29 +73,6 @@ impl Distance {
         match self {
             Self::Kilometre => "km",
             Self::Mile => "mi",
-        }
-    }
-}
-
-/// How far a caller is known. The order is the order of rights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// Anybody.
-    Public,
-    /// Signed in with the market's identity provider.
-    Member,
-    /// Has proven that this car is theirs.
-    Owner,
-}
-
-impl Tier {
-    /// The tier's name in documents.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Member => "member",
-            Self::Owner => "owner",
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::error::Category;
 
 use super::file::Market;
-use super::names::{FacetName, Locale, MarketCode, RegionCode};
-use super::read::{Keys, Read as _};
+use super::names::{Locale, MarketCode, RegionCode};
+use crate::vehicle::FacetName;
 
 /// The layout that this code writes and reads.
 const SCHEMA: u32 = 1;
@@ -32,6 +32,7 @@ pub fn history_key(code: &MarketCode) -> String {
 
 /// A market in the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DirectoryEntry {
     /// Its code.
     pub code: MarketCode,
@@ -63,15 +64,15 @@ pub struct Version {
     pub published_at: String,
 }
 
-/// Why a published market cannot be served.
+/// An error in a published market, which cannot be served then. The text names line and column.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishedError {
-    /// It is no JSON.
+    /// Invalid JSON.
     #[error("the published market is damaged: {0}")]
-    Json(#[from] serde_json::Error),
-    /// It has keys that this release does not know, or lacks some that it needs.
-    #[error("the published market is not of this release's shape: publish it again")]
-    Shape,
+    Json(#[source] serde_json::Error),
+    /// Keys that this release does not know, or missing ones.
+    #[error("the published market is not of this release's shape, publish it again: {0}")]
+    Shape(#[source] serde_json::Error),
     /// Another layout.
     #[error(
         "the published market has layout {found}, this release reads {SCHEMA}: publish it again"
@@ -82,34 +83,133 @@ pub enum PublishedError {
     },
 }
 
+impl From<serde_json::Error> for PublishedError {
+    fn from(error: serde_json::Error) -> Self {
+        match error.classify() {
+            Category::Data => Self::Shape(error),
+            Category::Io | Category::Syntax | Category::Eof => Self::Json(error),
+        }
+    }
+}
+
+/// The stored form of a market.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Published {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    hash: String,
+    revisions: BTreeMap<FacetName, u32>,
+    market: Market,
+}
+
+/// The one member that every layout has.
+#[derive(Deserialize)]
+struct PublishedLayout {
+    schema: u32,
+}
+
 /// The stored text around a market's JSON.
 pub(super) fn wrap(hash: &str, revisions: &str, market: &str) -> String {
     format!(r#"{{"schema":{SCHEMA},"hash":"{hash}","revisions":{revisions},"market":{market}}}"#)
 }
 
-/// Reads a stored market and its content hash.
+/// Parses a stored market; the market and its content hash.
 ///
 /// # Errors
-/// [`PublishedError`] where it was written by an incompatible release or damaged.
+/// [`PublishedError`] for JSON that is damaged or was written by an incompatible release.
 pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
-    let tree: Value = serde_json::from_str(json)?;
-    let keys =
-        Keys::of(&tree, &["schema", "hash", "revisions", "market"]).ok_or(PublishedError::Shape)?;
-    let found: u32 = keys.get("schema").ok_or(PublishedError::Shape)?;
-    if found != SCHEMA {
-        return Err(PublishedError::Schema { found });
+    let PublishedLayout { schema } = serde_json::from_str(json)?;
+    if schema != SCHEMA {
+        return Err(PublishedError::Schema { found: schema });
     }
-    let mut market: Market = keys.get("market").ok_or(PublishedError::Shape)?;
-    let revisions: BTreeMap<FacetName, u32> = keys.get("revisions").ok_or(PublishedError::Shape)?;
+    let Published { hash, revisions, mut market, .. } = serde_json::from_str(json)?;
     for (name, revision) in &revisions {
         if let Some(facet) = market.facets.get_mut(name) {
             facet.revision = *revision;
         }
     }
-    Ok((market, keys.get("hash").ok_or(PublishedError::Shape)?))
+    Ok((market, hash))
 }
 
-/// Reads the directory; nothing where it is damaged or of another release's shape.
+/// Parses the directory. `None` for one that is damaged or of another release's shape.
 pub fn read_directory(json: &str) -> Option<Vec<DirectoryEntry>> {
-    Vec::read(&serde_json::from_str(json).ok()?)
+    serde_json::from_str(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::compile;
+    use serde_json::{Value, json};
+
+    /// Market files that between them have every key.
+    const FIXTURES: [&str; 5] = [
+        include_str!("../../tests/fixtures/design.toml"),
+        include_str!("../../tests/fixtures/flat.toml"),
+        include_str!("../../tests/fixtures/mapping.toml"),
+        include_str!("../../tests/fixtures/market.toml"),
+        include_str!("../../tests/fixtures/protocols.toml"),
+    ];
+
+    fn published(text: &str) -> Value {
+        let json = compile("market.toml", text).expect("valid").json;
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    /// The places of all values of a tree, as pointers.
+    fn places(tree: &Value) -> Vec<String> {
+        let mut places = vec![String::new()];
+        let mut at = 0;
+        while let Some(place) = places.get(at).cloned() {
+            let escaped = |key: &String| key.replace('~', "~0").replace('/', "~1");
+            match tree.pointer(&place) {
+                Some(Value::Object(fields)) => {
+                    places.extend(fields.keys().map(|key| format!("{place}/{}", escaped(key))));
+                }
+                Some(Value::Array(items)) => {
+                    places.extend((0..items.len()).map(|item| format!("{place}/{item}")));
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        places
+    }
+
+    /// True below a place that may hold any JSON.
+    fn is_open(place: &str) -> bool {
+        place.contains("/rest/body") || place.contains("/ownership/methods/")
+    }
+
+    #[test]
+    fn ok_reads_what_was_published() {
+        for text in FIXTURES {
+            let compiled = compile("market.toml", text).expect("valid");
+            let (market, hash) = read(&compiled.json).expect("readable");
+            assert!((market, hash) == (compiled.market, compiled.hash));
+        }
+    }
+
+    #[test]
+    fn err_an_unknown_key_is_refused_at_every_place() {
+        for tree in FIXTURES.map(published) {
+            for place in places(&tree).iter().filter(|place| !is_open(place)) {
+                let mut changed = tree.clone();
+                let Some(Value::Object(fields)) = changed.pointer_mut(place) else { continue };
+                fields.insert("unheard_of".to_owned(), json!(1));
+                let error = read(&changed.to_string()).expect_err(place);
+                assert!(error.to_string().contains("line 1 column"), "{place}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn err_says_what_is_wrong() {
+        let damaged = read("{").expect_err("no JSON");
+        assert!(matches!(damaged, PublishedError::Json(_)), "{damaged}");
+        let newer = read(r#"{"schema": 2, "shape": "another"}"#).expect_err("another layout");
+        assert!(matches!(newer, PublishedError::Schema { found: 2 }), "{newer}");
+        assert_eq!(read_directory(r#"[{"code": "de"}]"#), None);
+    }
 }

@@ -6,9 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::FacetName;
 use super::template::{self, Piece, TemplateError, Variable};
-use super::vocabulary::{Kind, shape};
+use crate::vehicle::{FacetName, Kind, shape};
 
 /// A parsed request. `{{` and `}}` stand for literal braces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that
 //! renders them (`origin`).
 
+use crate::vehicle::FacetName;
 use serde::{Deserialize, Serialize};
-
-use super::names::FacetName;
 
 /// The kinds of values that a placeholder may ask for after a colon, everywhere but in records:
 /// `{identity.model_year:int}`.

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::audit::{self, Action, AuditError, Audited, IS_AUDITED};
 use crate::cache::{entry, purge};
-use crate::disclosure::{Class, leaves};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level};
+use crate::vehicle::{Field, fields};
 
 /// How long D1 refuses what a late writer brings. None lives longer than its origin's timeout and
 /// half a minute.
@@ -87,8 +87,7 @@ impl What {
 
     /// The facets that go; nothing where all do.
     pub fn facets(self) -> Option<Vec<FacetName>> {
-        let is_personal =
-            |facet: &FacetName| leaves(*facet).iter().any(|leaf| leaf.class == Class::Personal);
+        let is_personal = |facet: &FacetName| fields(*facet).iter().any(Field::is_personal);
         (self == Self::Person).then(|| FacetName::ALL.iter().copied().filter(is_personal).collect())
     }
 

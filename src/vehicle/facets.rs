@@ -1,9 +1,9 @@
-//! The facets as types, one file a facet. What does not satisfy its type is no facet: see
+//! The facets as types, one file each. A value that does not satisfy its type is no facet: see
 //! [`typed`].
 //!
-//! Owns units, ranges, what is required, and what follows from what is stated. Leaves to others:
-//! how an origin's answer becomes these fields (`origin`), which of them a market file may map
-//! (`market::shape`; a test here proves that both agree), and who may see them (`disclosure`).
+//! Owns the declaration of every field (type, unit, range, tier, class, publishable), and what is
+//! derived from stated values. Leaves to others: how an origin's response becomes these fields
+//! (`origin`), and projection (`disclosure`).
 
 mod damage;
 mod energy;
@@ -17,8 +17,11 @@ mod service_history;
 mod valuation;
 mod value;
 mod warranty;
+mod wrong;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use damage::{Damage, DamageItem};
 pub use energy::Energy;
@@ -26,18 +29,18 @@ pub use equipment::{Equipment, EquipmentItem};
 pub use identity::Identity;
 pub use mileage::{Mileage, Reading};
 pub use recalls::{Recall, Recalls};
-pub use record::{Content, Limits, Member, Record};
 pub use registration::Registration;
 pub use service_history::{ServiceEntry, ServiceHistory};
 pub use valuation::{PriceRange, Valuation};
-pub use value::{Count, Instant, Money, Parts, Quantity, Unit, Whole, Year};
+pub use value::{Count, FieldUnit, Instant, Money, PartCount, Quantity, Whole, Year};
 pub use warranty::{Warranty, WarrantyItem};
 
-use crate::market::FacetName;
-use record::{Wrong, check};
-use value::sort_by_date;
+use super::facet_name::FacetName;
+use super::field::{Declaration, Record};
+use record::check;
+use wrong::Wrong;
 
-/// Why a mapped value is no facet. Says which field, never its value.
+/// A mapped value that does not satisfy its facet's type. Names the field, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{facet}.{} does not satisfy its type: {}", .wrong.field, .wrong.cause)]
 pub struct ShapeError {
@@ -46,66 +49,68 @@ pub struct ShapeError {
 }
 
 impl ShapeError {
-    /// The field, without the list or object that it stands in; empty for the facet as a whole.
+    /// The field, without the list or object around it; empty for the facet as a whole.
     pub fn field(&self) -> &'static str {
         self.wrong.field
     }
 
-    /// What is wrong, without any value.
+    /// The cause, without any value.
     pub fn cause(&self) -> &'static str {
         self.wrong.cause
     }
 }
 
-/// Checks a mapped value against the declaration of the facet's Rust type, puts lists that have
-/// days into their order, and adds what follows from what is stated. What comes out reads as the
-/// type: `Mileage::of(&value)`.
+/// Checks a mapped value against its facet's type, orders dated lists, and adds derived fields.
 ///
 /// # Errors
-/// [`ShapeError`] where a required field is missing, a value is of the wrong kind or out of its
-/// range, fields contradict each other, or there is a field that the type does not have.
-pub fn typed(facet: FacetName, mut mapped: Value) -> Result<Value, ShapeError> {
-    let fail = |wrong| ShapeError { facet, wrong };
-    match facet {
-        FacetName::ServiceHistory => sort_by_date(&mut mapped, "performed_on", true),
-        FacetName::Mileage => sort_by_date(&mut mapped, "read_on", false),
-        FacetName::Damage => sort_by_date(&mut mapped, "occurred_on", true),
-        _ => {}
-    }
-    check(&mapped, members(facet)).map_err(fail)?;
-    if let Value::Object(object) = &mut mapped {
-        derive(facet, object).map_err(fail)?;
-    }
-    Ok(mapped)
+/// [`ShapeError`] for a missing required field, a value of another kind or out of range, fields
+/// that contradict each other, and a field that the type does not have.
+pub fn typed(facet: FacetName, mapped: Value) -> Result<Value, ShapeError> {
+    let completed = match facet {
+        FacetName::Identity => complete::<Identity>(mapped, |_| Ok(())),
+        FacetName::Equipment => complete(mapped, Equipment::derive),
+        FacetName::Energy => complete::<Energy>(mapped, |_| Ok(())),
+        FacetName::Recalls => complete(mapped, |facet: &mut Recalls| Ok(facet.derive())),
+        FacetName::Warranty => complete(mapped, Warranty::derive),
+        FacetName::ServiceHistory => complete(mapped, ServiceHistory::derive),
+        FacetName::Mileage => complete(mapped, |facet: &mut Mileage| Ok(facet.derive())),
+        FacetName::Registration => complete::<Registration>(mapped, |_| Ok(())),
+        FacetName::Damage => complete(mapped, |facet: &mut Damage| Ok(facet.derive())),
+        FacetName::Valuation => complete(mapped, Valuation::derive),
+    };
+    completed.map_err(|wrong| ShapeError { facet, wrong })
 }
 
-fn derive(facet: FacetName, object: &mut Map<String, Value>) -> Result<(), Wrong> {
-    match facet {
-        FacetName::Identity | FacetName::Energy | FacetName::Registration => {}
-        FacetName::Equipment => equipment::derive(object),
-        FacetName::Recalls => recalls::derive(object),
-        FacetName::Warranty => return warranty::derive(object),
-        FacetName::ServiceHistory => service_history::derive(object),
-        FacetName::Mileage => mileage::derive(object),
-        FacetName::Damage => damage::derive(object),
-        FacetName::Valuation => return valuation::derive(object),
-    }
-    Ok(())
+/// Reads a facet, lets it derive its fields, and writes it again.
+fn complete<F: Record + DeserializeOwned + Serialize>(
+    mapped: Value,
+    derive: impl FnOnce(&mut F) -> Result<(), Wrong>,
+) -> Result<Value, Wrong> {
+    let mut facet: F = read(mapped)?;
+    derive(&mut facet)?;
+    serde_json::to_value(facet).map_err(|_| Wrong { field: "", cause: "it cannot be written" })
 }
 
-/// The fields of a facet's type.
-pub const fn members(facet: FacetName) -> &'static [Member] {
+/// Reads a record. The check comes first: its errors name the field and hold no value, which
+/// serde's do not and do.
+fn read<R: Record + DeserializeOwned>(value: Value) -> Result<R, Wrong> {
+    check(&value, R::FIELDS)?;
+    serde_json::from_value(value).map_err(|_| Wrong { field: "", cause: "it is not of its type" })
+}
+
+/// The declared fields of a facet.
+pub const fn declarations(facet: FacetName) -> &'static [Declaration] {
     match facet {
-        FacetName::Identity => Identity::MEMBERS,
-        FacetName::Equipment => Equipment::MEMBERS,
-        FacetName::Energy => Energy::MEMBERS,
-        FacetName::Recalls => Recalls::MEMBERS,
-        FacetName::Warranty => Warranty::MEMBERS,
-        FacetName::ServiceHistory => ServiceHistory::MEMBERS,
-        FacetName::Mileage => Mileage::MEMBERS,
-        FacetName::Registration => Registration::MEMBERS,
-        FacetName::Damage => Damage::MEMBERS,
-        FacetName::Valuation => Valuation::MEMBERS,
+        FacetName::Identity => Identity::FIELDS,
+        FacetName::Equipment => Equipment::FIELDS,
+        FacetName::Energy => Energy::FIELDS,
+        FacetName::Recalls => Recalls::FIELDS,
+        FacetName::Warranty => Warranty::FIELDS,
+        FacetName::ServiceHistory => ServiceHistory::FIELDS,
+        FacetName::Mileage => Mileage::FIELDS,
+        FacetName::Registration => Registration::FIELDS,
+        FacetName::Damage => Damage::FIELDS,
+        FacetName::Valuation => Valuation::FIELDS,
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Identity;
-use crate::disclosure::leaves;
 use crate::market::FacetName;
+use crate::vehicle::fields;
 
 /// Characters of a value at the most.
 const MAX_VALUE: usize = 80;
@@ -49,8 +49,9 @@ impl Tag {
         {
             return Err(TagError::Form);
         }
-        let is_public =
-            leaves(FacetName::Identity).iter().any(|leaf| leaf.names(&field) && leaf.is_public());
+        let is_public = fields(FacetName::Identity)
+            .iter()
+            .any(|known| known.names(&field) && known.is_public());
         if !is_public {
             return Err(TagError::Field);
         }

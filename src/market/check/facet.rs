@@ -6,8 +6,8 @@ use super::leaf::{check_conditions, check_leaf};
 use super::origin::placeholders;
 use super::{Findings, nearest};
 use crate::market::file::{Facet, Market};
-use crate::market::names::{FacetName, OriginName};
-use crate::market::vocabulary::{Kind, Shape, shape};
+use crate::market::names::OriginName;
+use crate::vehicle::{FacetName, Kind, Shape, shape};
 
 pub(super) fn check_facet(
     name: FacetName,

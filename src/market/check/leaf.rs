@@ -8,8 +8,8 @@ use super::{Findings, nearest};
 use crate::market::condition::Match;
 use crate::market::mapping::{Conversion, Leaf};
 use crate::market::unit::family;
-use crate::market::vocabulary::{Field, Kind};
 use crate::time::{Format, parse_iso_date, parse_offset};
+use crate::vehicle::{Field, Kind};
 
 /// How deep alternatives may stand in alternatives, and how many a field may have.
 const DEEPEST: usize = 4;

@@ -1,44 +1,48 @@
 //! Damage that was reported.
 
-use jiff::civil::Date;
-use serde_json::{Map, Value};
+use std::cmp::Reverse;
 
-use super::record::{items, record, state};
+use jiff::civil::Date;
+
 use super::value::Money;
-use crate::market::codes::{DamageArea, Severity};
+use crate::vehicle::codes::{DamageArea, Severity};
+use crate::vehicle::field::{Access, record};
 
 record! {
     /// The damage that the origin knows of, newest first.
     pub struct Damage {
-        /// Whether there is any. Derived where the damage itself is known; not stated is never
-        /// "no".
-        reported: Option<bool>,
-        /// All of it, repaired or not, where the origin states it.
+        /// True if any damage is known. Derived where the damage itself is known; not stated is
+        /// never "no".
+        reported: Option<bool> => Access::member(),
+        /// All damage, repaired or not, where the origin states it.
         items: Option<Vec<DamageItem>>,
-    }
-}
-
-/// Says whether there is any damage.
-pub(super) fn derive(object: &mut Map<String, Value>) {
-    if let Some(reported) = items(object).map(|items| !items.is_empty()) {
-        state(object, "reported", reported.into());
     }
 }
 
 record! {
     /// One damage.
     pub struct DamageItem {
-        /// The day.
-        occurred_on: Option<Date>,
-        /// Where on the car.
-        area: Option<DamageArea>,
-        /// How grave.
-        severity: Option<Severity>,
-        /// What happened.
-        description: Option<String>,
-        /// Whether it was repaired.
-        repaired: Option<bool>,
-        /// What the repair came to, or would.
-        repair_cost: Option<Money>,
+        /// The day of the event.
+        occurred_on: Option<Date> => Access::owner(),
+        /// The damaged area of the vehicle.
+        area: Option<DamageArea> => Access::owner(),
+        /// The severity of the damage.
+        severity: Option<Severity> => Access::owner(),
+        /// The description of the event and the damage.
+        description: Option<String> => Access::personal(),
+        /// True if it was repaired.
+        repaired: Option<bool> => Access::owner(),
+        /// The cost of the repair, paid or estimated.
+        repair_cost: Option<Money> => Access::owner(),
+    }
+}
+
+impl Damage {
+    /// Orders the damage, undated items last, and derives whether there is any.
+    pub(super) fn derive(&mut self) {
+        if let Some(items) = &mut self.items {
+            items.sort_by_key(|item| Reverse(item.occurred_on));
+            self.reported = Some(!items.is_empty());
+        }
     }
 }

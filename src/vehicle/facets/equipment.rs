@@ -1,24 +1,16 @@
-//! What is fitted to the car.
+//! Equipment of the vehicle.
 
-use serde_json::{Map, Value};
-
-use super::record::{items, record, state};
-use super::value::Count;
+use super::value::{Count, count};
+use super::wrong::Wrong;
+use crate::vehicle::field::{Access, record};
 
 record! {
-    /// What is fitted to this car.
+    /// The equipment of this vehicle.
     pub struct Equipment {
-        /// How many items there are. Derived where the items are known.
-        item_count: Option<Count>,
+        /// Number of items. Derived where the items are known.
+        item_count: Option<Count> => Access::public(),
         /// The items, where the origin states them.
         items: Option<Vec<EquipmentItem>>,
-    }
-}
-
-/// Counts the items.
-pub(super) fn derive(object: &mut Map<String, Value>) {
-    if let Some(count) = items(object).map(Vec::len) {
-        state(object, "item_count", count.into());
     }
 }
 
@@ -26,10 +18,23 @@ record! {
     /// One item of equipment.
     pub struct EquipmentItem {
         /// The manufacturer's code.
-        code: Option<String>,
-        /// The item in the manufacturer's words.
-        name: String,
-        /// The group that the manufacturer puts it in.
-        category: Option<String>,
+        code: Option<String> => Access::member(),
+        /// The name in the manufacturer's words.
+        name: String => Access::member(),
+        /// The manufacturer's group of the item.
+        category: Option<String> => Access::member(),
+    }
+}
+
+impl Equipment {
+    /// Counts the items, where the origin states them.
+    ///
+    /// # Errors
+    /// [`Wrong`] for more items than a count can hold.
+    pub(super) fn derive(&mut self) -> Result<(), Wrong> {
+        if let Some(items) = &self.items {
+            self.item_count = Some(count(items)?);
+        }
+        Ok(())
     }
 }

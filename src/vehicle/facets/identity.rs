@@ -1,10 +1,10 @@
-//! What the car is. Field names follow schema.org `Vehicle` where it has them.
+//! Make, model and technical facts. Field names follow schema.org `Vehicle` where it has them.
 
 use jiff::civil::Date;
 
-use super::record::record;
-use super::value::{CubicCentimetre, Kilowatt, Parts, Quantity, Year};
-use crate::market::codes::{Body, Drive, Fuel, Transmission};
+use super::value::{CubicCentimetre, Kilowatt, PartCount, Quantity, Year};
+use crate::vehicle::codes::{Body, Drive, Fuel, Transmission};
+use crate::vehicle::field::{Access, record};
 
 record! {
     /// Make, model, year and the technical facts of the type. A missing field is *not stated*.
@@ -12,38 +12,38 @@ record! {
     /// No `Debug`: it holds the VIN.
     pub struct Identity {
         /// The manufacturer's brand.
-        make: String,
+        make: String => Access::public(),
         /// The model as the manufacturer calls it.
-        model: Option<String>,
+        model: Option<String> => Access::public(),
         /// The version of the model.
-        trim: Option<String>,
+        trim: Option<String> => Access::public(),
         /// The model year.
-        model_year: Option<Year>,
-        /// The manufacturer's code of the type, which other systems are asked by.
-        model_code: Option<String>,
+        model_year: Option<Year> => Access::public(),
+        /// The manufacturer's code of the type; requests to other systems use it.
+        model_code: Option<String> => Access::public(),
         /// The shape of the body.
-        body: Option<Body>,
+        body: Option<Body> => Access::public(),
         /// Number of doors.
-        doors: Option<Parts>,
+        doors: Option<PartCount> => Access::public(),
         /// Number of seats, the driver's among them.
-        seats: Option<Parts>,
-        /// What it runs on.
-        fuel: Option<Fuel>,
+        seats: Option<PartCount> => Access::public(),
+        /// The fuel or energy of the engine.
+        fuel: Option<Fuel> => Access::public(),
         /// Rated power.
-        power: Option<Quantity<Kilowatt>>,
+        power: Option<Quantity<Kilowatt>> => Access::public(),
         /// Engine displacement.
-        displacement: Option<Quantity<CubicCentimetre>>,
+        displacement: Option<Quantity<CubicCentimetre>> => Access::public(),
         /// Number of cylinders.
-        cylinders: Option<Parts>,
-        /// How it shifts.
-        transmission: Option<Transmission>,
+        cylinders: Option<PartCount> => Access::public(),
+        /// The kind of gearbox.
+        transmission: Option<Transmission> => Access::public(),
         /// The driven wheels.
-        drive: Option<Drive>,
+        drive: Option<Drive> => Access::public(),
         /// The colour in the manufacturer's words.
-        colour: Option<String>,
-        /// The day of the first registration anywhere. Owner tier.
-        first_registered: Option<Date>,
-        /// The VIN that was asked for. Owner tier.
-        vin: Option<String>,
+        colour: Option<String> => Access::public(),
+        /// The day of the first registration anywhere.
+        first_registered: Option<Date> => Access::owner().unpublished(),
+        /// The VIN that was asked for.
+        vin: Option<String> => Access::personal(),
     }
 }

@@ -1,11 +1,10 @@
-//! Distances read, and whether they agree.
+//! Readings of the odometer and their consistency.
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 
-use super::record::{items, record, state, text};
 use super::value::{Kilometre, Quantity};
-use crate::market::codes::{Code, MileageVerdict, ReadingSource};
+use crate::vehicle::codes::{MileageVerdict, ReadingSource};
+use crate::vehicle::field::{Access, record};
 
 /// Kilometres by which a later reading may be lower: origins round, and miles are rounded again.
 const ROUNDING_KM: f64 = 1.0;
@@ -13,8 +12,8 @@ const ROUNDING_KM: f64 = 1.0;
 record! {
     /// The readings of the odometer, oldest first.
     pub struct Mileage {
-        /// Whether the readings agree. Derived where they are known.
-        verdict: Option<MileageVerdict>,
+        /// The consistency of the readings. Derived where they are known.
+        verdict: Option<MileageVerdict> => Access::member(),
         /// The readings, where the origin states them.
         items: Option<Vec<Reading>>,
     }
@@ -23,33 +22,37 @@ record! {
 record! {
     /// One reading.
     pub struct Reading {
-        /// The day.
-        read_on: Date,
-        /// The distance.
-        distance: Quantity<Kilometre>,
-        /// At what occasion.
-        source: Option<ReadingSource>,
+        /// The day of the reading.
+        read_on: Date => Access::owner(),
+        /// The distance on the odometer.
+        distance: Quantity<Kilometre> => Access::owner(),
+        /// The occasion of the reading.
+        source: Option<ReadingSource> => Access::owner(),
     }
 }
 
-/// Says whether the readings agree; they are in order. One that is lower than one of an earlier day
-/// does not. Of readings of one day it is not known which came first, so they are not held against
-/// each other, and readings of one day alone say nothing.
-pub(super) fn derive(object: &mut Map<String, Value>) {
-    if let Some(verdict) = items(object).map(|items| verdict(items)) {
-        state(object, "verdict", verdict.word().into());
+impl Mileage {
+    /// Orders the readings, oldest first, and derives their verdict.
+    pub(super) fn derive(&mut self) {
+        if let Some(items) = &mut self.items {
+            items.sort_by_key(|reading| reading.read_on);
+            self.verdict = Some(verdict(items));
+        }
     }
 }
 
-fn verdict(oldest_first: &[Value]) -> MileageVerdict {
+/// Rates readings in order. One that is lower than one of an earlier day is inconsistent. The order
+/// of readings of one day is unknown, so they are not compared with each other, and readings of one
+/// day alone are not rated.
+fn verdict(oldest_first: &[Reading]) -> MileageVerdict {
     let mut is_rated = false;
-    let mut day = "";
+    let mut day = None;
     let (mut before, mut today) = (0.0_f64, 0.0_f64);
     for reading in oldest_first {
-        let (read_on, distance) = (text(reading, "read_on"), distance(reading));
-        if day != read_on {
-            is_rated = !day.is_empty();
-            day = read_on;
+        let distance = reading.distance.value();
+        if day != Some(reading.read_on) {
+            is_rated = day.is_some();
+            day = Some(reading.read_on);
             before = before.max(today);
             today = 0.0;
         }
@@ -59,9 +62,4 @@ fn verdict(oldest_first: &[Value]) -> MileageVerdict {
         today = today.max(distance);
     }
     if is_rated { MileageVerdict::Consistent } else { MileageVerdict::NotRated }
-}
-
-fn distance(reading: &Value) -> f64 {
-    let value = reading.get("distance").and_then(|distance| distance.get("value"));
-    value.and_then(Value::as_f64).unwrap_or_default() // OK because readings without a distance are refused.
 }

@@ -1,41 +1,41 @@
 //! Safety recalls.
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 
-use super::record::{items, record, state, text};
-use crate::market::codes::{Code, RecallStatus};
+use crate::vehicle::codes::RecallStatus;
+use crate::vehicle::field::{Access, record};
 
 record! {
     /// Safety recalls of this car.
     pub struct Recalls {
-        /// Whether any of them is still to be done. Derived where the recalls themselves are known.
-        open: Option<bool>,
-        /// All of them, done or not, where the origin states them.
+        /// True if any recall is still to be done. Derived where the recalls themselves are known.
+        open: Option<bool> => Access::public(),
+        /// All recalls, done or not, where the origin states them.
         items: Option<Vec<Recall>>,
-    }
-}
-
-/// Says whether any recall is open.
-pub(super) fn derive(object: &mut Map<String, Value>) {
-    let is_open = |recall: &Value| text(recall, "status") == RecallStatus::Open.word();
-    if let Some(open) = items(object).map(|items| items.iter().any(is_open)) {
-        state(object, "open", open.into());
     }
 }
 
 record! {
     /// One recall.
     pub struct Recall {
-        /// The authority's or manufacturer's number of it.
-        reference: String,
-        /// What it is about.
-        title: Option<String>,
-        /// What is wrong and what is done.
-        description: Option<String>,
-        /// When it was announced.
-        announced_on: Option<Date>,
-        /// Whether it is still to be done.
-        status: RecallStatus,
+        /// The authority's or manufacturer's number of the recall.
+        reference: String => Access::member(),
+        /// The subject of the recall.
+        title: Option<String> => Access::member(),
+        /// The defect and its remedy.
+        description: Option<String> => Access::member(),
+        /// The day of the announcement.
+        announced_on: Option<Date> => Access::member(),
+        /// The state of the remedy on this vehicle.
+        status: RecallStatus => Access::member(),
+    }
+}
+
+impl Recalls {
+    /// Derives from the recalls whether any is open.
+    pub(super) fn derive(&mut self) {
+        if let Some(items) = &self.items {
+            self.open = Some(items.iter().any(|recall| recall.status == RecallStatus::Open));
+        }
     }
 }

@@ -1,33 +1,33 @@
-//! How the authority has the car on record.
+//! The authority's record of the vehicle.
 
 use jiff::civil::Date;
 
-use super::record::record;
 use super::value::Whole;
-use crate::market::codes::{RegistrationStatus, Usage};
+use crate::vehicle::codes::{RegistrationStatus, Usage};
+use crate::vehicle::field::{Access, record};
 
 record! {
     /// The registration. No `Debug`: it holds a keeper's personal data.
     pub struct Registration {
         /// The number plate.
-        plate: Option<String>,
+        plate: Option<String> => Access::personal(),
         /// The day of the first registration anywhere.
-        first_registered_on: Option<Date>,
+        first_registered_on: Option<Date> => Access::owner().unpublished(),
         /// The day of the present registration.
-        registered_on: Option<Date>,
+        registered_on: Option<Date> => Access::owner().unpublished(),
         /// The country, as the origin writes it.
-        country: Option<String>,
-        /// What the authority says of it.
-        status: Option<RegistrationStatus>,
-        /// What it is used for.
-        usage: Option<Usage>,
-        /// How many keepers there were, the present one among them.
-        keeper_count: Option<Whole<0, 999>>,
+        country: Option<String> => Access::owner(),
+        /// The status in the authority's record.
+        status: Option<RegistrationStatus> => Access::owner(),
+        /// The registered use.
+        usage: Option<Usage> => Access::owner(),
+        /// Number of keepers, the present one included.
+        keeper_count: Option<Whole<0, 999>> => Access::owner(),
         /// The day by which the next statutory inspection is due.
-        inspection_due_on: Option<Date>,
-        /// The present keeper.
-        keeper_name: Option<String>,
-        /// The present keeper's address.
-        keeper_address: Option<String>,
+        inspection_due_on: Option<Date> => Access::owner(),
+        /// The name of the present keeper.
+        keeper_name: Option<String> => Access::personal(),
+        /// The address of the present keeper.
+        keeper_address: Option<String> => Access::personal(),
     }
 }

@@ -1,53 +1,60 @@
-//! What was done to the car, and when.
+//! Visits to workshops and testing stations.
+
+use std::cmp::Reverse;
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 
-use super::record::{items, record, state};
-use super::value::{Count, Kilometre, Money, Quantity};
-use crate::market::codes::{InspectionResult, ServiceKind};
+use super::value::{Count, Kilometre, Money, Quantity, count};
+use super::wrong::Wrong;
+use crate::vehicle::codes::{InspectionResult, ServiceKind};
+use crate::vehicle::field::{Access, record};
 
 record! {
     /// The service history, newest first.
     pub struct ServiceHistory {
         /// The day of the newest entry. Derived where the entries are known.
-        last_performed_on: Option<Date>,
-        /// How many entries there are. Derived where they are known.
-        entry_count: Option<Count>,
+        last_performed_on: Option<Date> => Access::member(),
+        /// Number of entries. Derived where they are known.
+        entry_count: Option<Count> => Access::member(),
         /// The entries, where the origin states them.
         items: Option<Vec<ServiceEntry>>,
     }
 }
 
-/// Counts the entries and says the newest day; they are in order.
-pub(super) fn derive(object: &mut Map<String, Value>) {
-    let Some(items) = items(object) else { return };
-    let (count, newest) =
-        (items.len(), items.first().and_then(|entry| entry.get("performed_on")).cloned());
-    state(object, "entry_count", count.into());
-    if let Some(day) = newest {
-        state(object, "last_performed_on", day);
+record! {
+    /// One visit to a workshop or a testing station. No `Debug`: the invoice is personal data.
+    pub struct ServiceEntry {
+        /// The day.
+        performed_on: Date => Access::owner(),
+        /// The kind of work.
+        kind: Option<ServiceKind> => Access::owner(),
+        /// The result of a statutory inspection.
+        result: Option<InspectionResult> => Access::owner(),
+        /// The reading of the odometer on that day.
+        mileage: Option<Quantity<Kilometre>> => Access::owner(),
+        /// The work that was done.
+        description: Option<String> => Access::personal(),
+        /// The workshop or testing station.
+        workshop: Option<String> => Access::personal(),
+        /// The number of the invoice.
+        invoice_number: Option<String> => Access::personal(),
+        /// The total of the invoice.
+        invoice_total: Option<Money> => Access::personal(),
     }
 }
 
-record! {
-    /// One visit to a workshop or a testing station. No `Debug`: its invoice is somebody's.
-    pub struct ServiceEntry {
-        /// The day.
-        performed_on: Date,
-        /// What kind of work it was.
-        kind: Option<ServiceKind>,
-        /// How it ended, of a statutory inspection.
-        result: Option<InspectionResult>,
-        /// The distance on the odometer then.
-        mileage: Option<Quantity<Kilometre>>,
-        /// What was done.
-        description: Option<String>,
-        /// Who did it.
-        workshop: Option<String>,
-        /// The number of the invoice.
-        invoice_number: Option<String>,
-        /// What it came to.
-        invoice_total: Option<Money>,
+impl ServiceHistory {
+    /// Orders and counts the entries, and derives the newest day.
+    ///
+    /// # Errors
+    /// [`Wrong`] for more entries than a count can hold.
+    pub(super) fn derive(&mut self) -> Result<(), Wrong> {
+        let Some(items) = &mut self.items else { return Ok(()) };
+        items.sort_by_key(|entry| Reverse(entry.performed_on));
+        self.entry_count = Some(count(items)?);
+        if let Some(newest) = items.first() {
+            self.last_performed_on = Some(newest.performed_on);
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! Types against vocabulary, derivations, and errors that hold no value.
 
 use super::*;
-use crate::market::{Field, Kind, Shape, shape};
-use serde_json::json;
+use crate::vehicle::{Content, Field, Kind, Shape, fields, shape};
+use serde_json::{Map, json};
 
 /// A value with every field of the type: one element a list.
 pub(crate) fn full(facet: FacetName) -> Value {
-    let mut value = object(members(facet));
+    let mut value = object(declarations(facet));
     // What the last end is decides.
     if let Some(range) = value.get_mut("range") {
         *range = json!({"low": {"amount_minor": 1, "currency": "EUR"}, "high": {"amount_minor": 2, "currency": "EUR"}});
@@ -14,16 +14,16 @@ pub(crate) fn full(facet: FacetName) -> Value {
     typed(facet, value).expect("the type takes all of its fields")
 }
 
-fn object(members: &[Member]) -> Value {
+fn object(members: &[Declaration]) -> Value {
     let fields = members.iter().map(|member| (member.name.to_owned(), sample(member)));
     Value::Object(fields.collect())
 }
 
-fn sample(member: &Member) -> Value {
+fn sample(member: &Declaration) -> Value {
     match member.content {
         Content::Record(members) => object(members),
         Content::List(members) => json!([object(members)]),
-        Content::Leaf(kind, _) => match kind {
+        Content::Value(kind, _) => match kind {
             Kind::Text => json!("x"),
             Kind::Code(words) => json!(words.first()),
             Kind::Integer if member.name == "model_year" => json!(1996),
@@ -37,65 +37,121 @@ fn sample(member: &Member) -> Value {
     }
 }
 
-/// The leaves of a record as a mapping would name them.
-fn leaves(members: &[Member], before: &str, required: bool, out: &mut Vec<Field>) {
-    for member in members {
-        let name = format!("{before}{}", member.name);
-        match member.content {
-            Content::Leaf(kind, _) => {
-                out.push(Field { name: name.leak(), kind, required: required && member.required });
-            }
-            Content::Record(inner) => {
-                leaves(inner, &format!("{name}."), required && member.required, out)
-            }
-            Content::List(_) => {}
-        }
-    }
-}
-
-fn fields(members: &[Member]) -> Vec<Field> {
-    let mut out = Vec::new();
-    leaves(members, "", true, &mut out);
-    out
-}
-
 #[test]
 fn types_are_the_vocabulary() {
     for facet in FacetName::ALL {
-        let own = fields(members(*facet));
-        let items = members(*facet).iter().find_map(|member| match member.content {
-            Content::List(members) if member.name == "items" => Some(fields(members)),
-            _ => None,
-        });
-        match (shape(*facet), items) {
-            (Shape::Record(expect), None) => assert_eq!(own, expect, "{facet}"),
-            (Shape::List { element, summary }, Some(items)) => {
-                assert_eq!(items, element, "{facet}");
-                // What a list comes to is derived, so the type cannot ask for it: a mapping without
-                // `each` must state it.
-                let names = |fields: &[Field]| {
-                    fields.iter().map(|field| (field.name, field.kind)).collect::<Vec<_>>()
-                };
-                assert_eq!(names(&own), names(summary), "{facet}");
+        let names =
+            |fields: &[Field]| fields.iter().map(|field| field.name.to_owned()).collect::<Vec<_>>();
+        let paths: Vec<&str> = fields(*facet).iter().map(|field| field.path).collect();
+        match shape(*facet) {
+            Shape::Record(own) => assert_eq!(names(own), paths, "{facet}"),
+            Shape::List { element, summary } => {
+                let in_list = names(element).into_iter().map(|name| format!("items.{name}"));
+                let all: Vec<String> = names(summary).into_iter().chain(in_list).collect();
+                assert_eq!(all, paths, "{facet}");
             }
-            _ => panic!("{facet} is a list in one and a record in the other"),
         }
+    }
+    // What a list comes to is derived, so the type cannot ask for it: a mapping without `each` must
+    // state it.
+    let required = |facet, has_each| {
+        let fields = shape(facet).fields(has_each).iter().filter(|field| field.required);
+        fields.map(|field| field.name).collect::<Vec<_>>()
+    };
+    for (facet, has_each, expect) in [
+        (FacetName::Identity, false, vec!["make"]),
+        (FacetName::Equipment, true, vec!["name"]),
+        (FacetName::Equipment, false, vec!["item_count"]),
+        (FacetName::Energy, false, vec![]),
+        (FacetName::Recalls, true, vec!["reference", "status"]),
+        (FacetName::Recalls, false, vec!["open"]),
+        (FacetName::Warranty, true, vec!["kind"]),
+        (FacetName::Warranty, false, vec!["valid_until"]),
+        (FacetName::ServiceHistory, true, vec!["performed_on"]),
+        (FacetName::ServiceHistory, false, vec![]),
+        (FacetName::Mileage, true, vec!["read_on", "distance"]),
+        (FacetName::Mileage, false, vec!["verdict"]),
+        (FacetName::Registration, false, vec![]),
+        (FacetName::Damage, true, vec![]),
+        (FacetName::Damage, false, vec!["reported"]),
+        (FacetName::Valuation, false, vec![]),
+    ] {
+        assert_eq!(required(facet, has_each), expect, "{facet}");
     }
 }
 
-/// Whether a facet's value reads as its type.
+#[test]
+fn ok_nothing_personal_or_identifying_is_publishable() {
+    let unpublished = |facet: FacetName| {
+        let fields =
+            fields(facet).iter().filter(|field| !field.access.is_some_and(|a| a.publishable));
+        fields.map(|field| field.path).collect::<Vec<_>>()
+    };
+    for facet in FacetName::ALL {
+        assert!(fields(*facet).iter().all(|field| field.access.is_some()), "{facet}");
+        let personal = fields(*facet).iter().filter(|field| field.is_personal());
+        let published = unpublished(*facet);
+        assert!(personal.map(|field| field.path).all(|path| published.contains(&path)), "{facet}");
+    }
+    assert_eq!(unpublished(FacetName::Identity), ["first_registered", "vin"]);
+    assert_eq!(
+        unpublished(FacetName::Registration),
+        ["plate", "first_registered_on", "registered_on", "keeper_name", "keeper_address"]
+    );
+    assert_eq!(
+        unpublished(FacetName::ServiceHistory),
+        ["items.description", "items.workshop", "items.invoice_number", "items.invoice_total"]
+    );
+    assert_eq!(unpublished(FacetName::Damage), ["items.description"]);
+}
+
+#[test]
+fn ok_lists_are_put_in_order() {
+    let check =
+        |facet: FacetName, field: &str, rest: Value, days: &[Option<&str>], expect: &[usize]| {
+            let items = days.iter().enumerate().map(|(n, day)| {
+                let mut item = rest.clone();
+                item["description"] = json!(n.to_string());
+                if let Some(day) = day {
+                    item[field] = json!(day);
+                }
+                item
+            });
+            let found =
+                typed(facet, json!({"items": items.collect::<Vec<_>>()})).expect("of the type");
+            let items = found["items"].as_array().expect("a list");
+            let order: Vec<String> = items
+                .iter()
+                .map(|item| item["description"].as_str().expect("a text").to_owned())
+                .collect();
+            let expect: Vec<String> = expect.iter().map(usize::to_string).collect();
+            assert_eq!(order, expect, "{facet}");
+        };
+    let days = [Some("2024-05-01"), None, Some("1999-12-31"), Some("2024-05-01")];
+    check(FacetName::Damage, "occurred_on", json!({}), &days, &[0, 3, 2, 1]);
+    let days = [Some("2024-05-01"), Some("1999-12-31"), Some("2024-05-01")];
+    check(FacetName::ServiceHistory, "performed_on", json!({}), &days, &[0, 2, 1]);
+    let reading =
+        |day: &str, km: u32| json!({"read_on": day, "distance": {"value": km, "unit": "km"}});
+    let readings = [reading("2024-05-01", 1), reading("1999-12-31", 2), reading("2024-05-01", 3)];
+    let found = typed(FacetName::Mileage, json!({"items": readings})).expect("of the type");
+    assert_eq!(found["items"], json!([readings[1], readings[0], readings[2]]), "oldest first");
+}
+
+/// True if a facet's value reads as its type.
 fn reads(facet: FacetName, value: &Value) -> bool {
+    let value = value.clone();
     match facet {
-        FacetName::Identity => Identity::of(value).is_some(),
-        FacetName::Equipment => Equipment::of(value).is_some(),
-        FacetName::Energy => Energy::of(value).is_some(),
-        FacetName::Recalls => Recalls::of(value).is_some(),
-        FacetName::Warranty => Warranty::of(value).is_some(),
-        FacetName::ServiceHistory => ServiceHistory::of(value).is_some(),
-        FacetName::Mileage => Mileage::of(value).is_some(),
-        FacetName::Registration => Registration::of(value).is_some(),
-        FacetName::Damage => Damage::of(value).is_some(),
-        FacetName::Valuation => Valuation::of(value).is_some(),
+        FacetName::Identity => read::<Identity>(value).is_ok(),
+        FacetName::Equipment => read::<Equipment>(value).is_ok(),
+        FacetName::Energy => read::<Energy>(value).is_ok(),
+        FacetName::Recalls => read::<Recalls>(value).is_ok(),
+        FacetName::Warranty => read::<Warranty>(value).is_ok(),
+        FacetName::ServiceHistory => read::<ServiceHistory>(value).is_ok(),
+        FacetName::Mileage => read::<Mileage>(value).is_ok(),
+        FacetName::Registration => read::<Registration>(value).is_ok(),
+        FacetName::Damage => read::<Damage>(value).is_ok(),
+        FacetName::Valuation => read::<Valuation>(value).is_ok(),
     }
 }
 
@@ -108,9 +164,9 @@ fn ok_what_passes_the_check_reads_as_the_type_and_nothing_else_does() {
             Ok(&value),
             "{facet}: a second time changes nothing"
         );
-        assert_eq!(value.as_object().map(Map::len), Some(members(*facet).len()), "{facet}");
+        assert_eq!(value.as_object().map(Map::len), Some(declarations(*facet).len()), "{facet}");
         assert!(reads(*facet, &value), "{facet}");
-        for member in members(*facet) {
+        for member in declarations(*facet) {
             for odd in [
                 json!(null),
                 json!(""),
@@ -124,7 +180,7 @@ fn ok_what_passes_the_check_reads_as_the_type_and_nothing_else_does() {
                 let mut changed = value.clone();
                 changed.as_object_mut().expect("an object").insert(member.name.to_owned(), odd);
                 assert_eq!(
-                    check(&changed, members(*facet)).is_ok(),
+                    check(&changed, declarations(*facet)).is_ok(),
                     reads(*facet, &changed),
                     "{facet}: {changed}"
                 );
@@ -132,13 +188,13 @@ fn ok_what_passes_the_check_reads_as_the_type_and_nothing_else_does() {
             let mut without = value.clone();
             without.as_object_mut().expect("an object").remove(member.name);
             assert_eq!(
-                check(&without, members(*facet)).is_ok(),
+                check(&without, declarations(*facet)).is_ok(),
                 reads(*facet, &without),
                 "{facet}: {without}"
             );
         }
     }
-    let mileage = Mileage::of(&full(FacetName::Mileage)).expect("of the type");
+    let mileage: Mileage = read(full(FacetName::Mileage)).expect("of the type");
     let reading = mileage.items.as_ref().and_then(|items| items.first()).expect("a reading");
     assert_eq!(
         (reading.distance.value(), reading.read_on.to_string().as_str()),
@@ -149,7 +205,7 @@ fn ok_what_passes_the_check_reads_as_the_type_and_nothing_else_does() {
 #[test]
 fn err_each_missing_or_odd_field_is_named_and_no_value_is() {
     for facet in FacetName::ALL {
-        for member in members(*facet) {
+        for member in declarations(*facet) {
             let mut value = full(*facet);
             let object = value.as_object_mut().expect("an object");
             object.insert(member.name.to_owned(), json!({"secret": "secret"}));

@@ -1,73 +1,73 @@
-//! What the car is worth.
+//! The value of the vehicle.
 
-use serde_json::{Map, Value};
-
-use super::record::{Content, Part, Record, Wrong, record, state, text};
 use super::value::{Count, Instant, Money};
-use crate::market::codes::{Code, Rating, ValuationBasis};
+use super::wrong::Wrong;
+use crate::vehicle::codes::{Rating, ValuationBasis};
+use crate::vehicle::field::{Access, Content, FieldContent, Record, record};
 
-/// Comparable cars without which a price says nothing.
+/// Comparable vehicles below which a price is not rated.
 const MIN_COMPARABLE: i64 = 3;
 
 record! {
-    /// A range of prices and what it rests on.
+    /// A range of prices and its basis.
     pub struct Valuation {
-        /// From the least to the most.
+        /// The range of prices, in one currency.
         range: Option<PriceRange>,
-        /// When it was worked out.
-        valued_at: Option<Instant>,
-        /// The price of which sale.
-        basis: Option<ValuationBasis>,
-        /// How many cars it was compared with.
-        comparable_count: Option<Count>,
-        /// Whether there was enough to compare. Derived where the number is stated; a system's own
+        /// The instant of the valuation.
+        valued_at: Option<Instant> => Access::member(),
+        /// The kind of sale that the price is for.
+        basis: Option<ValuationBasis> => Access::member(),
+        /// Number of vehicles that it was compared with.
+        comparable_count: Option<Count> => Access::member(),
+        /// The sufficiency of the comparison. Derived where the number is stated; a system's own
         /// "not rated" stands.
-        rating: Option<Rating>,
+        rating: Option<Rating> => Access::member(),
     }
 }
 
 record! {
-    /// From the least price to the most, in one currency.
+    /// The least and the highest price, in one currency.
     pub struct PriceRange {
-        /// The least.
-        low: Option<Money>,
-        /// The most.
-        high: Option<Money>,
+        /// The lowest price.
+        low: Option<Money> => Access::member(),
+        /// The highest price.
+        high: Option<Money> => Access::member(),
     }
 }
 
-impl Part for PriceRange {
-    const CONTENT: Content = Content::Record(Self::MEMBERS);
+impl FieldContent for PriceRange {
+    const CONTENT: Content = Content::Record(Self::FIELDS);
+}
 
-    fn of(value: &Value) -> Option<Self> {
-        Record::of(value)
+impl Valuation {
+    /// Derives the rating, where the number of comparable vehicles is stated.
+    ///
+    /// # Errors
+    /// [`Wrong`] if the ends of the range contradict each other.
+    pub(super) fn derive(&mut self) -> Result<(), Wrong> {
+        let range = self.range.as_ref();
+        range.map_or(Ok(()), PriceRange::check).map_err(|cause| Wrong { field: "range", cause })?;
+        let has_price = range.is_some_and(|range| range.low.is_some() || range.high.is_some());
+        let Some(count) = self.comparable_count else { return Ok(()) };
+        if count.get() < MIN_COMPARABLE || !has_price {
+            self.rating = Some(Rating::NotRated);
+        } else if self.rating.is_none() {
+            // A system's own "not rated" stands.
+            self.rating = Some(Rating::Rated);
+        }
+        Ok(())
     }
 }
 
-/// Says whether there was enough to compare, where the number is stated.
-///
-/// # Errors
-/// [`Wrong`] where the ends of the range contradict each other.
-pub(super) fn derive(object: &mut Map<String, Value>) -> Result<(), Wrong> {
-    let range = object.get("range");
-    let end = |name: &str| range.and_then(|range| range.get(name));
-    check_range(end("low"), end("high")).map_err(|cause| Wrong { field: "range", cause })?;
-    let has_price = end("low").or_else(|| end("high")).is_some();
-    let Some(count) = object.get("comparable_count").and_then(Value::as_i64) else { return Ok(()) };
-    // A system's own "not rated" stands.
-    if count < MIN_COMPARABLE || !has_price {
-        state(object, "rating", Rating::NotRated.word().into());
-    } else if !object.contains_key("rating") {
-        state(object, "rating", Rating::Rated.word().into());
+impl PriceRange {
+    fn check(&self) -> Result<(), &'static str> {
+        let (Some(low), Some(high)) = (&self.low, &self.high) else { return Ok(()) };
+        if low.currency != high.currency {
+            Err("its ends are in two currencies")
+        } else if low.amount_minor > high.amount_minor {
+            Err("its low end is above its high end")
+        } else {
+            Ok(())
+        }
     }
-    Ok(())
-}
-
-fn check_range(low: Option<&Value>, high: Option<&Value>) -> Result<(), &'static str> {
-    let (Some(low), Some(high)) = (low, high) else { return Ok(()) };
-    if text(low, "currency") != text(high, "currency") {
-        return Err("its ends are in two currencies");
-    }
-    let amount = |end: &Value| end.get("amount_minor").and_then(Value::as_i64);
-    if amount(low) > amount(high) { Err("its low end is above its high end") } else { Ok(()) }
 }

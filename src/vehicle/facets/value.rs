@@ -1,25 +1,31 @@
 //! The kinds of values that facets are made of, as types: units, ranges and currencies are part of
 //! the type.
+//!
+//! Values are built from JSON that [`check_value`] has accepted, and by derivations.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 
-use super::record::{Content, Limits, Part};
-use crate::market::Kind;
-use crate::market::codes::Code;
+use super::wrong::Wrong;
 use crate::time::parse_iso_date;
+use crate::vehicle::codes::Code;
+use crate::vehicle::field::{Content, FieldContent, Kind, Limits};
 
 /// Characters that a text can have.
 const MAX_CHARACTERS: usize = 2000;
 /// The largest whole number that every JSON reader keeps exact (RFC 8259 §6).
 const LARGEST_EXACT: i64 = 9_007_199_254_740_991;
-/// Of what is no number.
+const OUT_OF_RANGE: &str = "it is out of its range";
+const OTHER_UNIT: &str = "it is in another unit";
+/// The limits of kinds without numbers.
 const UNLIMITED: Limits = Limits { least: 0, most: 0 };
 
-/// Checks one value against its kind; what is wrong otherwise.
-pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<(), &'static str> {
+/// Checks one value against its kind and limits. The error is the cause, without the value.
+pub(super) fn check_value(value: &Value, kind: Kind, limits: Limits) -> Result<(), &'static str> {
     let (is_good, cause) = match (kind, value) {
         (Kind::Text, Value::String(text)) if text.is_empty() => (false, "it is an empty text"),
         (Kind::Text, Value::String(text)) => {
@@ -31,8 +37,10 @@ pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<()
             value.as_str().is_some_and(|word| words.contains(&word)),
             "it is none of the field's words",
         ),
-        (Kind::Date, value) => (day(value).is_some(), "it is no calendar date"),
-        (Kind::Instant, value) => (instant(value).is_some(), "it is no instant in UTC"),
+        (Kind::Date, value) => (value.as_str().is_some_and(is_day), "it is no calendar date"),
+        (Kind::Instant, value) => {
+            (value.as_str().is_some_and(is_instant), "it is no instant in UTC")
+        }
         (Kind::Integer, value) => return check_whole(value, limits),
         (Kind::Quantity(unit), value) => return check_quantity(value, unit, limits),
         (Kind::Money, value) => return check_money(value, limits),
@@ -42,22 +50,18 @@ pub(super) fn check_leaf(value: &Value, kind: Kind, limits: Limits) -> Result<()
 
 fn check_whole(value: &Value, limits: Limits) -> Result<(), &'static str> {
     let number = value.as_i64().ok_or("it is no whole number")?;
-    if (limits.least..=limits.most).contains(&number) {
-        Ok(())
-    } else {
-        Err("it is out of its range")
-    }
+    if (limits.least..=limits.most).contains(&number) { Ok(()) } else { Err(OUT_OF_RANGE) }
 }
 
 fn check_quantity(value: &Value, unit: &str, limits: Limits) -> Result<(), &'static str> {
     let (number, stated) = parts(value, "value", "unit").ok_or("it is no quantity")?;
     if stated != unit {
-        return Err("it is in another unit");
+        return Err(OTHER_UNIT);
     }
     let number = number.as_f64().ok_or("it is no number")?;
     #[expect(clippy::cast_precision_loss, reason = "limits of quantities are small")]
     let range = limits.least as f64..=limits.most as f64;
-    if range.contains(&number) { Ok(()) } else { Err("it is out of its range") }
+    if range.contains(&number) { Ok(()) } else { Err(OUT_OF_RANGE) }
 }
 
 fn check_money(value: &Value, limits: Limits) -> Result<(), &'static str> {
@@ -75,83 +79,50 @@ fn parts<'v>(value: &'v Value, number: &str, text: &str) -> Option<(&'v Value, &
     Some((object.get(number)?, object.get(text)?.as_str()?))
 }
 
-fn day(value: &Value) -> Option<Date> {
-    value.as_str().filter(|text| text.len() == 10).and_then(parse_iso_date)
+fn is_day(text: &str) -> bool {
+    text.len() == 10 && parse_iso_date(text).is_some()
 }
 
-fn instant(value: &Value) -> Option<&str> {
-    let is_utc = |text: &&str| {
-        text.ends_with('Z') && text.get(10..11) == Some("T") && parse_iso_date(text).is_some()
-    };
-    value.as_str().filter(is_utc)
+fn is_instant(text: &str) -> bool {
+    text.ends_with('Z') && text.get(10..11) == Some("T") && parse_iso_date(text).is_some()
 }
 
-/// Whether a value is what a part can hold.
-fn fits<P: Part>(value: &Value) -> bool {
-    matches!(P::CONTENT, Content::Leaf(kind, limits) if check_leaf(value, kind, limits).is_ok())
+impl FieldContent for String {
+    const CONTENT: Content = Content::Value(Kind::Text, UNLIMITED);
 }
 
-impl Part for String {
-    const CONTENT: Content = Content::Leaf(Kind::Text, UNLIMITED);
-
-    fn of(value: &Value) -> Option<Self> {
-        fits::<Self>(value).then(|| value.as_str().map(str::to_owned))?
-    }
+impl FieldContent for bool {
+    const CONTENT: Content = Content::Value(Kind::Boolean, UNLIMITED);
 }
 
-impl Part for bool {
-    const CONTENT: Content = Content::Leaf(Kind::Boolean, UNLIMITED);
-
-    fn of(value: &Value) -> Option<Self> {
-        value.as_bool()
-    }
+impl<C: Code> FieldContent for C {
+    const CONTENT: Content = Content::Value(Kind::Code(C::WORDS), UNLIMITED);
 }
 
-impl<C: Code> Part for C {
-    const CONTENT: Content = Content::Leaf(Kind::Code(C::WORDS), UNLIMITED);
-
-    fn of(value: &Value) -> Option<Self> {
-        <C as Code>::of(value.as_str()?)
-    }
-}
-
-impl Part for Date {
-    const CONTENT: Content = Content::Leaf(Kind::Date, UNLIMITED);
-
-    fn of(value: &Value) -> Option<Self> {
-        day(value)
-    }
+impl FieldContent for Date {
+    const CONTENT: Content = Content::Value(Kind::Date, UNLIMITED);
 }
 
 /// An instant, RFC 3339 in UTC: `2026-11-20T08:00:00Z`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Instant(String);
 
-impl Instant {
-    /// The instant as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Part for Instant {
-    const CONTENT: Content = Content::Leaf(Kind::Instant, UNLIMITED);
-
-    fn of(value: &Value) -> Option<Self> {
-        instant(value).map(|text| Self(text.to_owned()))
-    }
+impl FieldContent for Instant {
+    const CONTENT: Content = Content::Value(Kind::Instant, UNLIMITED);
 }
 
 /// A whole number from `LEAST` to `MOST`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct Whole<const LEAST: i64, const MOST: i64>(i64);
 
-/// A model year. Cars are older than it by up to two years.
+/// A model year. Vehicles are older than it by up to two years.
 pub type Year = Whole<1886, 2100>;
-/// A small number of parts of a car: cylinders (an electric motor has none), doors (a motorcycle
-/// has none), seats.
-pub type Parts = Whole<0, 99>;
-/// How many there are of something.
+/// A small number of parts of a vehicle: cylinders (an electric motor has none), doors (a
+/// motorcycle has none), seats.
+pub type PartCount = Whole<0, 99>;
+/// A number of things.
 pub type Count = Whole<0, 1_000_000>;
 
 impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
@@ -161,17 +132,37 @@ impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     }
 }
 
-impl<const LEAST: i64, const MOST: i64> Part for Whole<LEAST, MOST> {
-    const CONTENT: Content = Content::Leaf(Kind::Integer, Limits { least: LEAST, most: MOST });
+impl<const LEAST: i64, const MOST: i64> TryFrom<i64> for Whole<LEAST, MOST> {
+    type Error = &'static str;
 
-    fn of(value: &Value) -> Option<Self> {
-        fits::<Self>(value).then(|| value.as_i64().map(Self))?
+    fn try_from(number: i64) -> Result<Self, &'static str> {
+        let is_within = (LEAST..=MOST).contains(&number);
+        if is_within { Ok(Self(number)) } else { Err(OUT_OF_RANGE) }
     }
 }
 
-/// A unit of measurement, and the most that a car can have of it.
-pub trait Unit {
-    /// As documents write it.
+impl<const LEAST: i64, const MOST: i64> From<Whole<LEAST, MOST>> for i64 {
+    fn from(number: Whole<LEAST, MOST>) -> Self {
+        number.0
+    }
+}
+
+impl<const LEAST: i64, const MOST: i64> FieldContent for Whole<LEAST, MOST> {
+    const CONTENT: Content = Content::Value(Kind::Integer, Limits { least: LEAST, most: MOST });
+}
+
+/// Counts the elements of a facet's list.
+///
+/// # Errors
+/// [`Wrong`] for more than a [`Count`] can hold.
+pub(super) fn count<T>(items: &[T]) -> Result<Count, Wrong> {
+    let number = i64::try_from(items.len()).map_err(|_| OUT_OF_RANGE);
+    number.and_then(Count::try_from).map_err(|cause| Wrong { field: "items", cause })
+}
+
+/// A unit of measurement, and the most that a vehicle can have of it.
+pub trait FieldUnit {
+    /// The unit in documents.
     const NAME: &'static str;
     /// The most that counts as a fact.
     const MOST: i64;
@@ -184,7 +175,7 @@ macro_rules! units {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {}
 
-        impl Unit for $name {
+        impl FieldUnit for $name {
             const NAME: &'static str = $text;
             const MOST: i64 = $most;
         })+
@@ -213,32 +204,49 @@ units! {
 }
 
 /// A number of a unit: finite and not negative, whole where the origin stated it whole.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "U: FieldUnit")]
 pub struct Quantity<U> {
     value: Number,
+    #[serde(serialize_with = "write_unit", deserialize_with = "read_unit")]
     unit: PhantomData<U>,
 }
 
-impl<U: Unit> Quantity<U> {
+impl<U: FieldUnit> Quantity<U> {
     /// The number.
     pub fn value(&self) -> f64 {
-        self.value.as_f64().unwrap_or_default() // OK because it was read as finite.
+        self.value.as_f64().unwrap_or_default() // OK because numbers of JSON are finite.
+    }
+
+    /// The number, where it is whole.
+    pub fn whole(&self) -> Option<u64> {
+        self.value.as_u64()
     }
 }
 
-impl<U: Unit> Part for Quantity<U> {
-    const CONTENT: Content =
-        Content::Leaf(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
+fn write_unit<U: FieldUnit, S: Serializer>(
+    _: &PhantomData<U>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(U::NAME)
+}
 
-    fn of(value: &Value) -> Option<Self> {
-        let number = value.get("value")?.as_number()?;
-        fits::<Self>(value).then(|| Self { value: number.clone(), unit: PhantomData })
-    }
+fn read_unit<'de, U: FieldUnit, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<PhantomData<U>, D::Error> {
+    let name = Cow::<str>::deserialize(deserializer)?;
+    if name == U::NAME { Ok(PhantomData) } else { Err(serde::de::Error::custom(OTHER_UNIT)) }
+}
+
+impl<U: FieldUnit> FieldContent for Quantity<U> {
+    const CONTENT: Content =
+        Content::Value(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
 }
 
 /// An amount of money in the smallest unit of its currency (ISO 4217). Negative where it is owed
 /// the other way: a credit note.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Money {
     /// The amount: cents of EUR, yen of JPY.
     pub amount_minor: i64,
@@ -246,39 +254,24 @@ pub struct Money {
     pub currency: String,
 }
 
-impl Part for Money {
+impl FieldContent for Money {
     const CONTENT: Content =
-        Content::Leaf(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
-
-    fn of(value: &Value) -> Option<Self> {
-        let (amount, currency) =
-            parts(value, "amount_minor", "currency").filter(|_| fits::<Self>(value))?;
-        Some(Self { amount_minor: amount.as_i64()?, currency: currency.to_owned() })
-    }
-}
-
-/// Puts the elements of a list into the order of their dates; those without one stand at the end,
-/// and those of one day as they came. Dates are texts that sort like days.
-pub(super) fn sort_by_date(value: &mut Value, field: &str, newest_first: bool) {
-    let Some(Value::Array(elements)) = value.get_mut("items") else { return };
-    elements.sort_by(|a, b| {
-        let (a, b) = (a.get(field).and_then(Value::as_str), b.get(field).and_then(Value::as_str));
-        let by_day = if newest_first { b.cmp(&a) } else { a.cmp(&b) };
-        a.is_none().cmp(&b.is_none()).then(by_day)
-    });
+        Content::Value(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::de::DeserializeOwned;
     use serde_json::json;
 
-    /// Checks values; the type accepts the same as the check.
-    fn check<T: Part>(cases: &[(Value, Result<(), &str>)]) {
+    /// Checks values; what passes reads as the type.
+    fn check<T: FieldContent + DeserializeOwned>(cases: &[(Value, Result<(), &str>)]) {
         for (value, expect) in cases {
-            let Content::Leaf(kind, limits) = T::CONTENT else { continue };
-            assert_eq!(check_leaf(value, kind, limits), *expect, "{value}");
-            assert_eq!(T::of(value).is_some(), expect.is_ok(), "{value}");
+            let Content::Value(kind, limits) = T::CONTENT else { continue };
+            assert_eq!(check_value(value, kind, limits), *expect, "{value}");
+            let read = serde_json::from_value::<T>(value.clone());
+            assert!(read.is_ok() || expect.is_err(), "{value}");
         }
     }
 
@@ -339,21 +332,5 @@ mod tests {
             (money(json!(1), "eur"), Err("its currency is no ISO 4217 code")),
             (money(json!(1), "€"), Err("its currency is no ISO 4217 code")),
         ]);
-    }
-
-    #[test]
-    fn ok_lists_are_put_in_order() {
-        let check = |newest_first, expect: &[u8]| {
-            let mut value = json!({"items": [
-                {"on": "2024-05-01", "n": 1}, {"n": 2}, {"on": "1999-12-31", "n": 3}, {"on": "2024-05-01", "n": 4}]});
-            sort_by_date(&mut value, "on", newest_first);
-            let items = value.get("items").and_then(Value::as_array).expect("a list");
-            let order: Vec<u64> = items.iter().filter_map(|item| item.get("n")?.as_u64()).collect();
-            assert!(order.iter().copied().eq(expect.iter().map(|n| u64::from(*n))), "{order:?}");
-        };
-        check(false, &[3, 1, 4, 2]);
-        check(true, &[1, 4, 3, 2]);
-        sort_by_date(&mut json!({"items": 7}), "on", true);
-        sort_by_date(&mut json!(null), "on", true);
     }
 }

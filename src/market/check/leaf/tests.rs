@@ -17,7 +17,8 @@ fn leaf(text: &str) -> Leaf {
 
 fn found(kind: Kind, leaf: &Leaf) -> Vec<String> {
     let mut findings = Findings::default();
-    check_leaf(&["f"], &Field { name: "f", kind, required: false }, leaf, &mut findings);
+    let field = Field { name: "f", path: "f", kind, required: false, access: None };
+    check_leaf(&["f"], &field, leaf, &mut findings);
     findings.0.into_iter().map(|finding| finding.message).collect()
 }
 

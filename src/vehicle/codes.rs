@@ -6,13 +6,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Declares a code: its variants and the word of each in documents and market files.
 macro_rules! code {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum $name {
-            $($(#[$word_doc])* $variant),+
+            $($(#[$word_doc])* #[serde(rename = $word)] $variant),+
         }
 
         impl Code for $name {
@@ -41,12 +43,6 @@ pub trait Code: Copy + 'static {
 
     /// The code's word.
     fn word(self) -> &'static str;
-
-    /// The code of a word.
-    fn of(word: &str) -> Option<Self> {
-        let at = Self::WORDS.iter().position(|known| *known == word)?;
-        Self::ALL.get(at).copied()
-    }
 }
 
 code! {
@@ -387,12 +383,12 @@ mod tests {
     #[test]
     fn ok_words_lead_to_codes_and_back() {
         for code in Fuel::ALL {
-            assert_eq!(Fuel::of(code.word()), Some(*code));
+            assert_eq!(serde_json::from_value::<Fuel>(code.word().into()).ok(), Some(*code));
         }
-        assert_eq!(EnergyLabel::of("A+"), Some(EnergyLabel::A1));
+        assert_eq!(serde_json::from_value("A+".into()).ok(), Some(EnergyLabel::A1));
         assert_eq!(Rating::NotRated.to_string(), "not_rated");
         for other in ["", "Open", "open ", "rated"] {
-            assert_eq!(RecallStatus::of(other), None, "{other:?}");
+            assert!(serde_json::from_value::<RecallStatus>(other.into()).is_err(), "{other:?}");
         }
     }
 }
