@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts the stand-ins for the on-premises systems on loopback and prints one JSON line when they are ready.
+ * Starts the stand-ins for the on-premises systems on loopback, and prints one JSON line when they
+ * are ready.
  *
  *     node legacy/server.mjs [--port-base N] [--exit-with-stdin]
  *
@@ -34,25 +35,75 @@ import { system as usValuation } from "./systems/us-valuation.mjs";
 import { system as usWarranty } from "./systems/us-warranty.mjs";
 
 const SYSTEMS = [
-  deMaster, deEquipment, deRecalls, deWorkshop, deRegistry, deValuation,
-  usMaster, usEquipment, usRecalls, usWarranty, usMileage, usValuation,
-  gbRegister, gbInspections, gbData, gbToken,
-  frMaster, frEnergy, frWorkshop, frDamage, frValuation,
+  deMaster,
+  deEquipment,
+  deRecalls,
+  deWorkshop,
+  deRegistry,
+  deValuation,
+  usMaster,
+  usEquipment,
+  usRecalls,
+  usWarranty,
+  usMileage,
+  usValuation,
+  gbRegister,
+  gbInspections,
+  gbData,
+  gbToken,
+  frMaster,
+  frEnergy,
+  frWorkshop,
+  frDamage,
+  frValuation,
 ];
 const LAST_PORT = 65_535;
 
-/** Cars worth a look, by label, for `cargo xtask dev`'s greeting. The last of `gb` and of `fr` have inconsistent odometers. */
-const TRY = {
-  de: ["Porsche 911 Carrera 1996", "Volkswagen Golf 2011", "Volvo XC90 Ultimate 2023", "Porsche Taycan 4S 2025", "Ford Mustang Mach 1 Coupe 2021"],
-  us: ["Honda Civic LX 2020", "Tesla Model 3 2023", "Porsche 911 Targa 4 2023", "Ford F-150 SuperCrew 2022", "Ford Mustang Mach 1 Coupe 2021"],
-  gb: ["Porsche 911 Carrera 1996", "Volkswagen Golf 2011", "BMW iX xDrive50i 2023", "Mercedes-Benz E-Class E430 1998"],
-  fr: ["Porsche 911 Carrera 1996", "Tesla Model Y 2023", "Volvo XC90 Ultimate 2023", "Volkswagen GTI 2013"],
+/**
+ * Suggested cars by label, for the output of `cargo xtask dev`. The last ones of `gb` and `fr` have
+ * inconsistent odometers.
+ */
+const SUGGESTED = {
+  de: [
+    "Porsche 911 Carrera 1996",
+    "Volkswagen Golf 2011",
+    "Volvo XC90 Ultimate 2023",
+    "Porsche Taycan 4S 2025",
+    "Ford Mustang Mach 1 Coupe 2021",
+  ],
+  us: [
+    "Honda Civic LX 2020",
+    "Tesla Model 3 2023",
+    "Porsche 911 Targa 4 2023",
+    "Ford F-150 SuperCrew 2022",
+    "Ford Mustang Mach 1 Coupe 2021",
+  ],
+  gb: [
+    "Porsche 911 Carrera 1996",
+    "Volkswagen Golf 2011",
+    "BMW iX xDrive50i 2023",
+    "Mercedes-Benz E-Class E430 1998",
+  ],
+  fr: [
+    "Porsche 911 Carrera 1996",
+    "Tesla Model Y 2023",
+    "Volvo XC90 Ultimate 2023",
+    "Volkswagen GTI 2013",
+  ],
 };
 
 function options() {
-  const { values } = parseArgs({ options: { "port-base": { type: "string" }, "exit-with-stdin": { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    options: {
+      "port-base": { type: "string" },
+      "exit-with-stdin": { type: "boolean", default: false },
+    },
+  });
   const base = values["port-base"] === undefined ? null : Number(values["port-base"]);
-  if (base !== null && !(Number.isInteger(base) && base > 0 && base + SYSTEMS.length <= LAST_PORT)) {
+  if (
+    base !== null &&
+    !(Number.isInteger(base) && base > 0 && base + SYSTEMS.length <= LAST_PORT)
+  ) {
     throw new Error(`--port-base is a port number up to ${LAST_PORT - SYSTEMS.length}`);
   }
   return { base, exitWithStdin: values["exit-with-stdin"] };
@@ -63,7 +114,9 @@ async function startOrigins(base) {
   for (const [i, system] of SYSTEMS.entries()) {
     const secret = process.env[system.secret];
     if (!secret || (system.secret_form.includes(":") && !secret.includes(":"))) {
-      console.error(`${system.name} is not started: set ${system.secret} (${system.secret_form}) in the environment`);
+      console.error(
+        `${system.name} is not started: set ${system.secret} (${system.secret_form}) in the environment`,
+      );
       continue;
     }
     const origin = new Origin(system);
@@ -74,9 +127,12 @@ async function startOrigins(base) {
 }
 
 function suggestions() {
-  return Object.entries(TRY).flatMap(([market, labels]) =>
-    labels.map((label) => rows.find((row) => row.market === market && row.label === label)).filter(Boolean)
-      .map(({ vin, label }) => ({ market, vin, label })));
+  return Object.entries(SUGGESTED).flatMap(([market, labels]) =>
+    labels
+      .map((label) => rows.find((row) => row.market === market && row.label === label))
+      .filter(Boolean)
+      .map(({ vin, label }) => ({ market, vin, label })),
+  );
 }
 
 async function main() {
@@ -92,9 +148,17 @@ async function main() {
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void stop());
-  if (exitWithStdin) process.stdin.on("end", () => void stop()).on("error", () => void stop()).resume();
-  const hosts = Object.fromEntries([...origins.values()].map((origin) => [origin.system.host, origin.url]));
-  process.stdout.write(`${JSON.stringify({ ready: true, control: `http://127.0.0.1:${control.address().port}`, hosts, try: suggestions() })}\n`);
+  if (exitWithStdin)
+    process.stdin
+      .on("end", () => void stop())
+      .on("error", () => void stop())
+      .resume();
+  const hosts = Object.fromEntries(
+    [...origins.values()].map((origin) => [origin.system.host, origin.url]),
+  );
+  process.stdout.write(
+    `${JSON.stringify({ ready: true, control: `http://127.0.0.1:${control.address().port}`, hosts, try: suggestions() })}\n`,
+  );
 }
 
 main().catch((error) => {

@@ -1,4 +1,7 @@
-/** Service histories of about 100 KB, the same entries in each protocol, and the market that reads them. */
+/**
+ * Service histories of about 100 KB, the same entries in each protocol, and the market that reads
+ * them.
+ */
 
 import { encodeCp273 } from "./cp273.mjs";
 
@@ -33,11 +36,26 @@ const utf8 = (text) => new TextEncoder().encode(text);
 const escaped = (text) => text.replaceAll("&", "&amp;");
 
 const json = (e) =>
-  JSON.stringify({ id: e.invoice, date: e.date, kind: e.kind, odometer: { value: String(e.km), unit: "km" }, workshop: { name: e.workshop, country: "DE" }, invoice: e.invoice, note: null });
+  JSON.stringify({
+    id: e.invoice,
+    date: e.date,
+    kind: e.kind,
+    odometer: { value: String(e.km), unit: "km" },
+    workshop: { name: e.workshop, country: "DE" },
+    invoice: e.invoice,
+    note: null,
+  });
 const soap = (e) =>
   `<h:Entry id="${e.invoice}"><h:Date>${e.date}</h:Date><h:Kind>${e.kind}</h:Kind><h:Odometer unit="km">${e.km}</h:Odometer><h:Workshop><h:Name>${escaped(e.workshop)}</h:Name><h:Country>DE</h:Country></h:Workshop><h:Invoice>${e.invoice}</h:Invoice></h:Entry>\n`;
 const odata = (e) =>
-  JSON.stringify({ __metadata: { type: "HISTORY.Entry", uri: `https://sap.example.com/Entries('${e.invoice}')` }, Date: `/Date(${Date.UTC(e.year, e.month - 1, e.day)})/`, Kind: e.kind, Km: String(e.km), Workshop: e.workshop, Invoice: e.invoice });
+  JSON.stringify({
+    __metadata: { type: "HISTORY.Entry", uri: `https://sap.example.com/Entries('${e.invoice}')` },
+    Date: `/Date(${Date.UTC(e.year, e.month - 1, e.day)})/`,
+    Kind: e.kind,
+    Km: String(e.km),
+    Workshop: e.workshop,
+    Invoice: e.invoice,
+  });
 const csv = (e) => `${e.date};${e.kind};${e.km};"${e.workshop}";${e.invoice};DE;\r\n`;
 
 /** 80 bytes: day, kind, kilometres (packed, 4 bytes), workshop, invoice, filler. */
@@ -45,7 +63,8 @@ function record(e) {
   const bytes = new Uint8Array(80).fill(0x40);
   bytes.set(encodeCp273(`${e.year}${two(e.month)}${two(e.day)}${e.kind}`), 0);
   const digits = `${String(e.km).padStart(7, "0")}c`;
-  for (let at = 0; at < 4; at += 1) bytes[9 + at] = Number.parseInt(digits.slice(at * 2, at * 2 + 2), 16);
+  for (let at = 0; at < 4; at += 1)
+    bytes[9 + at] = Number.parseInt(digits.slice(at * 2, at * 2 + 2), 16);
   bytes.set(encodeCp273(e.workshop), 13);
   bytes.set(encodeCp273(e.invoice), 53);
   return bytes;
@@ -75,7 +94,8 @@ ${map}
 `;
 }
 
-const kind = (at) => `kind = { at = "${at}", codes = { S = "service", I = "inspection", R = "repair" } }`;
+const kind = (at) =>
+  `kind = { at = "${at}", codes = { S = "service", I = "inspection", R = "repair" } }`;
 const km = (at) => `mileage = { at = "${at}", as = "integer", unit = "km" }`;
 const german = (at) => `performed_on = { at = "${at}", as = "date", format = "%d.%m.%Y" }`;
 
@@ -84,7 +104,17 @@ export const CASES = [
     name: "rest",
     contentType: "application/json",
     body: utf8(JSON.stringify({ entries: filled(json).map((e) => JSON.parse(json(e))) })),
-    market: market('protocol = "rest"', "/entries", [german("/date"), kind("/kind"), km("/odometer/value"), 'workshop = "/workshop/name"', 'invoice_number = "/invoice"'].join("\n")),
+    market: market(
+      'protocol = "rest"',
+      "/entries",
+      [
+        german("/date"),
+        kind("/kind"),
+        km("/odometer/value"),
+        'workshop = "/workshop/name"',
+        'invoice_number = "/invoice"',
+      ].join("\n"),
+    ),
   },
   {
     name: "soap",
@@ -93,7 +123,13 @@ export const CASES = [
     market: market(
       'protocol = "soap"\nsoap = { action = "urn:History", body = "<h/>" }',
       "/Envelope/Body/HistoryResponse/Entry",
-      [german("/Date"), kind("/Kind"), km("/Odometer"), 'workshop = "/Workshop/Name"', 'invoice_number = "/Invoice"'].join("\n"),
+      [
+        german("/Date"),
+        kind("/Kind"),
+        km("/Odometer"),
+        'workshop = "/Workshop/Name"',
+        'invoice_number = "/Invoice"',
+      ].join("\n"),
     ),
     // The others are told, not held: see benches/README.md.
     limit: 1,
@@ -102,7 +138,17 @@ export const CASES = [
     name: "odata",
     contentType: "application/json",
     body: utf8(JSON.stringify({ d: { results: filled(odata).map((e) => JSON.parse(odata(e))) } })),
-    market: market('protocol = "odata"\nversion = 2', "/d/results", ['performed_on = { at = "/Date", as = "odata_date" }', kind("/Kind"), km("/Km"), 'workshop = "/Workshop"', 'invoice_number = "/Invoice"'].join("\n")),
+    market: market(
+      'protocol = "odata"\nversion = 2',
+      "/d/results",
+      [
+        'performed_on = { at = "/Date", as = "odata_date" }',
+        kind("/Kind"),
+        km("/Km"),
+        'workshop = "/Workshop"',
+        'invoice_number = "/Invoice"',
+      ].join("\n"),
+    ),
   },
   {
     name: "record",
@@ -123,13 +169,29 @@ layout = [
 ]
 `,
       "/records",
-      ['performed_on = { at = "/day", as = "date", format = "%Y%m%d" }', kind("/kind"), km("/km"), 'workshop = "/workshop"', 'invoice_number = "/invoice"'].join("\n"),
+      [
+        'performed_on = { at = "/day", as = "date", format = "%Y%m%d" }',
+        kind("/kind"),
+        km("/km"),
+        'workshop = "/workshop"',
+        'invoice_number = "/invoice"',
+      ].join("\n"),
     ),
   },
   {
     name: "csv",
     contentType: "text/csv; charset=utf-8",
     body: utf8(`date;kind;km;workshop;invoice;country;note\r\n${filled(csv).map(csv).join("")}`),
-    market: market('protocol = "csv"\ncsv = { separator = ";", header = true }', "/rows", [german("/date"), kind("/kind"), km("/km"), 'workshop = "/workshop"', 'invoice_number = "/invoice"'].join("\n")),
+    market: market(
+      'protocol = "csv"\ncsv = { separator = ";", header = true }',
+      "/rows",
+      [
+        german("/date"),
+        kind("/kind"),
+        km("/km"),
+        'workshop = "/workshop"',
+        'invoice_number = "/invoice"',
+      ].join("\n"),
+    ),
   },
 ];

@@ -1,4 +1,7 @@
-/** The same jobs in plain JavaScript, with the parsers that its users take, and a hand-written mapping for each. */
+/**
+ * The same jobs in plain JavaScript, with the parsers that its users take, and a hand-written
+ * mapping for each.
+ */
 import { XMLParser } from "fast-xml-parser";
 import { parse } from "csv-parse/sync";
 
@@ -17,11 +20,22 @@ function history(items) {
 
 function entry(performed_on, kind, kilometres, workshop, invoice_number) {
   if (!KINDS[kind]) throw new Error("a code that is not listed");
-  return { performed_on, kind: KINDS[kind], mileage: { value: kilometres, unit: "km" }, workshop, invoice_number };
+  return {
+    performed_on,
+    kind: KINDS[kind],
+    mileage: { value: kilometres, unit: "km" },
+    workshop,
+    invoice_number,
+  };
 }
 
 const text = (body) => new TextDecoder("utf-8", { fatal: true }).decode(body);
-const xml = new XMLParser({ ignoreAttributes: false, removeNSPrefix: true, parseTagValue: false, attributeNamePrefix: "@" });
+const xml = new XMLParser({
+  ignoreAttributes: false,
+  removeNSPrefix: true,
+  parseTagValue: false,
+  attributeNamePrefix: "@",
+});
 
 const TASKS = {
   rest: (body) =>
@@ -32,14 +46,22 @@ const TASKS = {
     ),
   soap: (body) =>
     history(
-      xml.parse(text(body)).Envelope.Body.HistoryResponse.Entry.map((e) =>
-        entry(german(e.Date), e.Kind, Number(e.Odometer["#text"]), e.Workshop.Name, e.Invoice),
-      ),
+      xml
+        .parse(text(body))
+        .Envelope.Body.HistoryResponse.Entry.map((e) =>
+          entry(german(e.Date), e.Kind, Number(e.Odometer["#text"]), e.Workshop.Name, e.Invoice),
+        ),
     ),
   odata: (body) =>
     history(
       JSON.parse(text(body)).d.results.map((e) =>
-        entry(new Date(Number(/\d+/.exec(e.Date)[0])).toISOString().slice(0, 10), e.Kind, Number(e.Km), e.Workshop, e.Invoice),
+        entry(
+          new Date(Number(/\d+/.exec(e.Date)[0])).toISOString().slice(0, 10),
+          e.Kind,
+          Number(e.Km),
+          e.Workshop,
+          e.Invoice,
+        ),
       ),
     ),
   record: (body) => {
@@ -53,7 +75,13 @@ const TASKS = {
         if (byte < from + 12) kilometres = kilometres * 10 + (body[byte] & 15);
       }
       items.push(
-        entry(`${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`, at(from + 8, 1), kilometres, at(from + 13, 40), at(from + 53, 16)),
+        entry(
+          `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}`,
+          at(from + 8, 1),
+          kilometres,
+          at(from + 13, 40),
+          at(from + 53, 16),
+        ),
       );
     }
     return history(items);

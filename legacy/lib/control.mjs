@@ -1,5 +1,6 @@
 /**
- * The control server: shows and sets what the stand-ins do. See README.md for every route with an example.
+ * The control server: shows and sets latency and faults of the stand-ins. README.md has an example
+ * of every route.
  */
 import http from "node:http";
 
@@ -9,73 +10,97 @@ import { requests } from "./front.mjs";
 
 const LATENCY_LIMIT_MS = 60_000;
 
-class Refused extends Error {
+class RefusedRequest extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 }
 
-/** Listens on `port` (0: any free one) and gives the server. */
+/** Listens on `port` (0: any free one) and resolves to the server. */
 export function serveControl(origins, port) {
   const server = http.createServer(async (req, res) => {
     try {
-      reply(res, 200, await handle(req, origins));
+      sendJson(res, 200, await handle(req, origins));
     } catch (error) {
-      reply(res, error.status ?? 500, { error: error.message });
+      sendJson(res, error.status ?? 500, { error: error.message });
     }
   });
-  return new Promise((done, failed) => server.once("error", failed).listen(port, "127.0.0.1", () => done(server)));
+  return new Promise((done, failed) =>
+    server.once("error", failed).listen(port, "127.0.0.1", () => done(server)),
+  );
 }
 
 async function handle(req, origins) {
   const path = req.url.split("?")[0];
-  const all = () => Object.fromEntries([...origins].map(([name, origin]) => [name, origin.describe()]));
+  const all = () =>
+    Object.fromEntries([...origins].map(([name, origin]) => [name, origin.describe()]));
   switch (`${req.method} ${path}`) {
-    case "GET /origins": return all();
-    case "GET /vins": return rows;
-    case "GET /reserved": return reserved;
-    case "GET /requests": return requests;
+    case "GET /origins":
+      return all();
+    case "GET /vins":
+      return rows;
+    case "GET /reserved":
+      return reserved;
+    case "GET /requests":
+      return requests;
     case "POST /reset":
       requests.length = 0;
       await Promise.all([...origins.values()].map((origin) => origin.reset()));
       return all();
   }
   const name = /^\/origins\/([a-z.]+)$/u.exec(path)?.[1];
-  if (!name) throw new Refused(404, "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved or GET /requests");
+  if (!name)
+    throw new RefusedRequest(
+      404,
+      "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved or GET /requests",
+    );
   const origin = origins.get(name);
-  if (!origin) throw new Refused(404, `no origin ${name} here; there are ${[...origins.keys()].join(", ")}`);
-  if (req.method === "PUT") await origin.set(checked(await bodyOf(req)));
-  else if (req.method !== "GET") throw new Refused(405, "GET or PUT");
+  if (!origin)
+    throw new RefusedRequest(
+      404,
+      `no origin ${name} here; there are ${[...origins.keys()].join(", ")}`,
+    );
+  if (req.method === "PUT") await origin.set(validateChange(await readJson(req)));
+  else if (req.method !== "GET") throw new RefusedRequest(405, "GET or PUT");
   return origin.describe();
 }
 
-function checked(change) {
+function validateChange(change) {
   const unknown = Object.keys(change).find((key) => key !== "latency_ms" && key !== "fault");
-  if (unknown) throw new Refused(422, `unknown key ${unknown}; latency_ms and fault can be set`);
+  if (unknown)
+    throw new RefusedRequest(422, `unknown key ${unknown}; latency_ms and fault can be set`);
   const { latency_ms, fault } = change;
-  if (latency_ms !== undefined && !(Number.isInteger(latency_ms) && latency_ms >= 0 && latency_ms <= LATENCY_LIMIT_MS)) {
-    throw new Refused(422, `latency_ms is a whole number from 0 to ${LATENCY_LIMIT_MS}`);
+  if (
+    latency_ms !== undefined &&
+    !(Number.isInteger(latency_ms) && latency_ms >= 0 && latency_ms <= LATENCY_LIMIT_MS)
+  ) {
+    throw new RefusedRequest(422, `latency_ms is a whole number from 0 to ${LATENCY_LIMIT_MS}`);
   }
   if (fault !== undefined && fault !== null && !FAULTS.includes(String(fault))) {
-    throw new Refused(422, `fault is null or one of ${FAULTS.join(", ")}`);
+    throw new RefusedRequest(422, `fault is null or one of ${FAULTS.join(", ")}`);
   }
   return { ...change, ...(fault && { fault: String(fault) }) };
 }
 
-async function bodyOf(req) {
+async function readJson(req) {
   const chunks = [];
   for await (const chunk of req) chunks.push(chunk);
   try {
     const value = JSON.parse(Buffer.concat(chunks).toString("utf8"));
     if (value && typeof value === "object" && !Array.isArray(value)) return value;
   } catch {
-    // Falls through to the same sentence.
+    // Not JSON: falls through to the error below.
   }
-  throw new Refused(400, 'the body is a JSON object like {"latency_ms": 40, "fault": null}');
+  throw new RefusedRequest(400, 'the body is a JSON object like {"latency_ms": 40, "fault": null}');
 }
 
-function reply(res, status, value) {
+function sendJson(res, status, value) {
   const body = JSON.stringify(value);
-  res.writeHead(status, { "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(body) }).end(body);
+  res
+    .writeHead(status, {
+      "content-type": "application/json; charset=utf-8",
+      "content-length": Buffer.byteLength(body),
+    })
+    .end(body);
 }

@@ -1,6 +1,6 @@
-/** Numbers, amounts and days as French systems print them. What is not stated is an empty text. */
+/** Numbers, amounts and days in the notation of French systems. `undefined` is an empty text. */
 
-/** Between thousands; in the systems of these stand-ins the wide one, which every encoding has. */
+/** Separator of thousands: the wide one, which every encoding of these stand-ins has. */
 const NO_BREAK_SPACE = "\u00a0";
 const grouped = (digits) => digits.replaceAll(/\B(?=(\d{3})+$)/gu, NO_BREAK_SPACE);
 

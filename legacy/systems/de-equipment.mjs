@@ -1,5 +1,6 @@
 /**
- * The German equipment service: REST and JSON with HTTP Basic. A car without an equipment record is a 404.
+ * The German equipment service: REST and JSON with HTTP Basic. A car without an equipment record is
+ * a 404.
  */
 import { carOf, equipmentOf } from "../lib/cars.mjs";
 import { basic } from "../lib/http-auth.mjs";
@@ -15,19 +16,29 @@ export const system = {
   secret_form: "user:password",
   latency_ms: 60,
   checkHttp: basic("Ausstattung"),
-  start: async () => ({ answer: async ({ method, url }) => ausstattung(method, PATH.exec(url)?.[1]) }),
+  start: async () => ({
+    respond: async ({ method, url }) => ausstattung(method, PATH.exec(url)?.[1]),
+  }),
 };
 
 function ausstattung(method, vin) {
-  if (method !== "GET") return json(405, { fehler: { nummer: 405, text: "Nur GET" } }, { allow: "GET" });
+  if (method !== "GET")
+    return json(405, { fehler: { nummer: 405, text: "Nur GET" } }, { allow: "GET" });
   const car = vin && carOf("de", vin);
-  if (!car?.equipment.length) return json(404, { fehler: { nummer: 4041, text: "Keine Ausstattung zur FIN" } });
+  if (!car?.equipment.length)
+    return json(404, { fehler: { nummer: 4041, text: "Keine Ausstattung zur FIN" } });
   const positionen = equipmentOf(car).map(({ code, name, name_de, category, availability }) => ({
     nr: code,
     gruppe: { schluessel: GROUPS[category] },
-    bezeichnung: availability === "Optional" ? { de: `${name_de} (auf Wunsch)`, en: `${name} (optional)` } : { de: name_de, en: name },
+    bezeichnung:
+      availability === "Optional"
+        ? { de: `${name_de} (auf Wunsch)`, en: `${name} (optional)` }
+        : { de: name_de, en: name },
     // vPIC's "Optional" speaks of the model: whether this car has it, nobody stated.
     serie: availability === "Standard",
   }));
-  return json(200, { kopf: { fin: car.vin, anzahl: positionen.length }, ausstattung: { positionen } });
+  return json(200, {
+    kopf: { fin: car.vin, anzahl: positionen.length },
+    ausstattung: { positionen },
+  });
 }

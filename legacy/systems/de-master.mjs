@@ -1,21 +1,40 @@
 /**
- * The German vehicle master: an ERP behind SOAP 1.1 with WS-Security. German names, two-digit codes, dates as
- * dd.mm.yyyy, decimal commas. An unknown car is a SOAP Fault (HTTP 500) with the detail code VehicleNotFound.
+ * The German vehicle master: an ERP behind SOAP 1.1 with WS-Security. German names, two-digit
+ * codes, dates as dd.mm.yyyy, decimal commas. An unknown car is a SOAP Fault (HTTP 500) with the
+ * detail code VehicleNotFound.
  */
 import { carOf, colourOf } from "../lib/cars.mjs";
 import { fault, serveSoap } from "../lib/soap.mjs";
 
 const FUELS = {
-  petrol: "01", diesel: "02", electric: "04", lpg: "05", cng: "09", hydrogen: "15", ethanol: "23",
-  hybrid_petrol: "25", hybrid_diesel: "26", plug_in_hybrid: "27",
+  petrol: "01",
+  diesel: "02",
+  electric: "04",
+  lpg: "05",
+  cng: "09",
+  hydrogen: "15",
+  ethanol: "23",
+  hybrid_petrol: "25",
+  hybrid_diesel: "26",
+  plug_in_hybrid: "27",
 };
 const BODIES = {
-  saloon: "LIM", hatchback: "SCH", estate: "KOM", suv: "GEL", coupe: "CPE", convertible: "CAB",
-  pickup: "PIC", van: "KAS", minivan: "VAN", truck: "LKW",
+  saloon: "LIM",
+  hatchback: "SCH",
+  estate: "KOM",
+  suv: "GEL",
+  coupe: "CPE",
+  convertible: "CAB",
+  pickup: "PIC",
+  van: "KAS",
+  minivan: "VAN",
+  truck: "LKW",
 };
 const TRANSMISSIONS = { manual: "M", automatic: "A", automated_manual: "D", cvt: "C", other: "X" };
 const AXLES = { front: "V", rear: "H", all: "A" };
-const NOT_FOUND = { Fehler: { Code: "VehicleNotFound", Text: "Zur FIN ist kein Fahrzeug angelegt" } };
+const NOT_FOUND = {
+  Fehler: { Code: "VehicleNotFound", Text: "Zur FIN ist kein Fahrzeug angelegt" },
+};
 
 export const system = {
   name: "de.master",
@@ -28,7 +47,11 @@ export const system = {
       path: "/soap/FahrzeugStamm",
       wsdl: "fahrzeugstamm.wsdl",
       secret,
-      services: { FahrzeugStamm: { FahrzeugStamm: { LeseFahrzeug: ({ Fin }) => ({ Fahrzeug: fahrzeug(Fin) }) } } },
+      services: {
+        FahrzeugStamm: {
+          FahrzeugStamm: { LeseFahrzeug: ({ Fin }) => ({ Fahrzeug: fahrzeug(Fin) }) },
+        },
+      },
     }),
 };
 
@@ -59,4 +82,5 @@ function fahrzeug(fin) {
 }
 
 /** Without what is not stated: the ERP leaves such elements out. */
-const stated = (facts) => Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+const stated = (facts) =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));

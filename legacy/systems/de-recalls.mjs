@@ -1,6 +1,6 @@
 /**
- * The German recall system: OData v2 as an SAP gateway serves it, with HTTP Basic. No recalls is an empty list, and so
- * is an unknown car.
+ * The German recall system: OData v2 as an SAP gateway serves it, with HTTP Basic. No recalls is an
+ * empty list, and so is an unknown car.
  */
 import { carsOf } from "../lib/cars.mjs";
 import { basic } from "../lib/http-auth.mjs";

@@ -1,17 +1,18 @@
 /**
- * The German registry: a mainframe behind an HTTP gateway. Fixed-width records in EBCDIC for Germany (cp273), numbers in packed
- * decimal, inspections as a table of eight with a counter. An unknown car has the status 04.
+ * The German registry: a mainframe behind an HTTP gateway. Fixed-width records in EBCDIC for
+ * Germany (cp273), numbers in packed decimal, inspections as a table of eight with a counter. An
+ * unknown car has the status 04.
  */
 import { carOf } from "../lib/cars.mjs";
 import { basic } from "../lib/http-auth.mjs";
-import { CP273, digits, gateway, writer } from "../lib/record.mjs";
+import { CP273, digits, gateway, fieldWriter } from "../lib/record.mjs";
 import { inspectionsOf, registrationOf } from "../lib/records.mjs";
 
 const STATES = { registered: "Z", deregistered: "A", scrapped: "V", stolen: "D", exported: "X" };
 const USAGES = { private: "P", commercial: "G", taxi: "T", rental: "V" };
 const INSPECTIONS = 8;
 const LENGTH = 232;
-const { blanks, decode, packed, text, zoned } = writer(CP273);
+const { blanks, decode, packed, text, zoned } = fieldWriter(CP273);
 
 /** `REQ1`, the VIN, the country. */
 const vinOf = (body) => /^REQ1([A-Z0-9]{17})DE$/iu.exec(decode(body))?.[1];
@@ -24,14 +25,24 @@ export const system = {
   latency_ms: 110,
   checkHttp: basic("MQ"),
   textOf: (body) => vinOf(body) ?? "",
-  start: async () => gateway({ path: "/registry", vinOf, answer: satz }),
+  start: async () => gateway({ path: "/registry", vinOf, makeRecord: satz }),
 };
 
 function satz(vin) {
   const car = carOf("de", vin);
   const registration = car && registrationOf(car, "de");
   if (!registration) return Buffer.concat([text("04", 2), blanks(LENGTH - 2)]);
-  const { plate, first_registered_on, registered_on, usage, status, keepers, inspection_due_on, keeper_name, keeper_address } = registration;
+  const {
+    plate,
+    first_registered_on,
+    registered_on,
+    usage,
+    status,
+    keepers,
+    inspection_due_on,
+    keeper_name,
+    keeper_address,
+  } = registration;
   const inspections = inspectionsOf(car, 24).slice(-INSPECTIONS);
   return Buffer.concat([
     text("00", 2),
@@ -45,7 +56,12 @@ function satz(vin) {
     text(keeper_name, 30),
     text(keeper_address, 40),
     zoned(inspections.length, 2),
-    ...inspections.flatMap(({ read_on, km, passed }) => [text(digits(read_on), 8), packed(km, 4), text(passed ? "1" : "3", 1), text("HU", 2)]),
+    ...inspections.flatMap(({ read_on, km, passed }) => [
+      text(digits(read_on), 8),
+      packed(km, 4),
+      text(passed ? "1" : "3", 1),
+      text("HU", 2),
+    ]),
     blanks((INSPECTIONS - inspections.length) * 15),
   ]);
 }

@@ -1,6 +1,7 @@
 /**
- * The German valuation service: REST and JSON with HTTP Basic. Amounts are texts with a decimal comma, times are those of Central
- * Europe without summer time and without saying so. A car without a valuation is a 404.
+ * The German valuation service: REST and JSON with HTTP Basic. Amounts are texts with a decimal
+ * comma, times are Central European winter time without an offset. A car without a valuation is a
+ * 404.
  */
 import { carOf } from "../lib/cars.mjs";
 import { basic } from "../lib/http-auth.mjs";
@@ -18,7 +19,7 @@ export const system = {
   secret_form: "user:password",
   latency_ms: 80,
   checkHttp: basic("Bewertung"),
-  start: async () => ({ answer: async ({ method, url }) => wert(method, PATH.exec(url)?.[1]) }),
+  start: async () => ({ respond: async ({ method, url }) => wert(method, PATH.exec(url)?.[1]) }),
 };
 
 function wert(method, vin) {
@@ -30,7 +31,11 @@ function wert(method, vin) {
     fin: car.vin,
     bewertung: {
       verfahren: BASES[valuation.basis],
-      spanne: { von: euros(valuation.low_minor), bis: euros(valuation.high_minor), waehrung: "EUR" },
+      spanne: {
+        von: euros(valuation.low_minor),
+        bis: euros(valuation.high_minor),
+        waehrung: "EUR",
+      },
       stand: valuation.valued_at,
       vergleichsfahrzeuge: String(valuation.comparables),
     },

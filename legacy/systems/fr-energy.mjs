@@ -1,5 +1,6 @@
 /**
- * The French energy register: OData v4 with a bearer token. One row a car, none for an unknown one.
+ * The French energy register: OData v4 with a bearer token. One row per car, none for an unknown
+ * one.
  */
 import { carsOf } from "../lib/cars.mjs";
 import { bearer } from "../lib/http-auth.mjs";
@@ -25,15 +26,17 @@ export const system = {
 function etiquette(car) {
   const energy = energyOf(car);
   if (!energy) return [];
-  return [{
-    Vin: car.vin,
-    Classe: energy.label,
-    Cycle: energy.cycle.toUpperCase(),
-    Co2: energy.co2,
-    Consommation: energy.consumption ?? null,
-    ConsommationElectrique: energy.electric_consumption ?? null,
-    Autonomie: energy.electric_range ?? null,
-    Batterie: energy.battery_capacity ?? null,
-    NormeEuro: energy.emission_standard ?? null,
-  }];
+  return [
+    {
+      Vin: car.vin,
+      Classe: energy.label,
+      Cycle: energy.cycle.toUpperCase(),
+      Co2: energy.co2,
+      Consommation: energy.consumption ?? null,
+      ConsommationElectrique: energy.electric_consumption ?? null,
+      Autonomie: energy.electric_range ?? null,
+      Batterie: energy.battery_capacity ?? null,
+      NormeEuro: energy.emission_standard ?? null,
+    },
+  ];
 }

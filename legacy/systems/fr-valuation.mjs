@@ -1,6 +1,6 @@
 /**
- * The French price list: CSV without a header row, with semicolons, in ISO 8859-15, with a key in a header. Amounts are grouped and have
- * a decimal comma. A car without a price is a 404.
+ * The French price list: CSV without a header row, with semicolons, in ISO 8859-15, with a key in a
+ * header. Amounts are grouped and have a decimal comma. A car without a price is a 404.
  */
 import { carOf } from "../lib/cars.mjs";
 import { csv } from "../lib/csv.mjs";
@@ -19,7 +19,7 @@ export const system = {
   secret_form: "the key",
   latency_ms: 80,
   checkHttp: header("X-Api-Key"),
-  start: async () => ({ answer: async ({ method, url }) => cote(method, PATH.exec(url)?.[1]) }),
+  start: async () => ({ respond: async ({ method, url }) => cote(method, PATH.exec(url)?.[1]) }),
 };
 
 function cote(method, vin) {
@@ -27,6 +27,15 @@ function cote(method, vin) {
   const valuation = car && valuationOf(car);
   if (!valuation) return json(404, { erreur: "Aucune cote" });
   const { low_minor, high_minor, valued_at, basis, comparables } = valuation;
-  const row = [car.vin, `${valued_at}Z`, BASES[basis], french.amount(low_minor), french.amount(high_minor), "EUR", comparables, "Données fictives, prix en €"];
+  const row = [
+    car.vin,
+    `${valued_at}Z`,
+    BASES[basis],
+    french.amount(low_minor),
+    french.amount(high_minor),
+    "EUR",
+    comparables,
+    "Données fictives, prix en €",
+  ];
   return csv([row], { delimiter: ";" });
 }

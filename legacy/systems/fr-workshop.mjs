@@ -1,13 +1,20 @@
 /**
- * The French service booklet: SOAP 1.1 with WS-Security. Kilometres and amounts are grouped texts, days dd/mm/yyyy. A car without
- * entries has an empty booklet; an unknown one is a fault.
+ * The French service booklet: SOAP 1.1 with WS-Security. Kilometres and amounts are grouped texts,
+ * days dd/mm/yyyy. A car without entries has an empty booklet; an unknown one is a fault.
  */
 import { carOf } from "../lib/cars.mjs";
 import { french } from "../lib/french.mjs";
 import { servicesOf } from "../lib/records.mjs";
 import { fault, serveSoap } from "../lib/soap.mjs";
 
-const KINDS = { service: "ENT", inspection: "CT", repair: "REP", tyres: "PNE", recall: "RAP", bodywork: "CAR" };
+const KINDS = {
+  service: "ENT",
+  inspection: "CT",
+  repair: "REP",
+  tyres: "PNE",
+  recall: "RAP",
+  bodywork: "CAR",
+};
 
 export const system = {
   name: "fr.workshop",
@@ -26,7 +33,8 @@ export const system = {
 
 function carnet(vin) {
   const car = carOf("fr", vin);
-  if (!car) throw fault(500, "Client", "Carnet introuvable", { Erreur: { Code: "CARNET_INTROUVABLE" } });
+  if (!car)
+    throw fault(500, "Client", "Carnet introuvable", { Erreur: { Code: "CARNET_INTROUVABLE" } });
   return {
     Titulaire: "Données fictives",
     Intervention: servicesOf(car).map((entry) => ({

@@ -1,6 +1,7 @@
 /**
- * The British inspections: a CSV feed with a header row, in ISO 8859-15, with a bearer token. Odometers in miles, of
- * some imported cars in km, days as dd/mm/yyyy, readings that nobody could take among them. An unknown car is a feed without rows.
+ * The British inspections: a CSV feed with a header row, in ISO 8859-15, with a bearer token.
+ * Odometers in miles, for some imported cars in km; days as dd/mm/yyyy; some readings are missing.
+ * An unknown car is a feed without rows.
  */
 import { carOf } from "../lib/cars.mjs";
 import { csv } from "../lib/csv.mjs";
@@ -9,7 +10,16 @@ import { json } from "../lib/json.mjs";
 import { inspectionsOf, miles, pick } from "../lib/records.mjs";
 
 const PATH = /^\/trade\/vehicles\/tests\.csv\?vin=([A-Za-z0-9]+)$/u;
-const columns = ["vin", "completed_date", "test_result", "odometer_value", "odometer_unit", "odometer_result", "station", "fee"];
+const columns = [
+  "vin",
+  "completed_date",
+  "test_result",
+  "odometer_value",
+  "odometer_unit",
+  "odometer_result",
+  "station",
+  "fee",
+];
 
 export const system = {
   name: "gb.inspections",
@@ -18,7 +28,7 @@ export const system = {
   secret_form: "the token",
   latency_ms: 70,
   checkHttp: bearer("inspections"),
-  start: async () => ({ answer: async ({ method, url }) => feed(method, PATH.exec(url)?.[1]) }),
+  start: async () => ({ respond: async ({ method, url }) => feed(method, PATH.exec(url)?.[1]) }),
 };
 
 function feed(method, vin) {

@@ -1,24 +1,42 @@
 /**
- * The British register: vehicles and keepers on a mainframe behind an HTTP gateway. Fixed-width records in EBCDIC (cp037), zoned
- * numbers with a sign in the last digit, packed decimals, horsepower to a tenth. An unknown car has the return code 0012.
+ * The British register: vehicles and keepers on a mainframe behind an HTTP gateway. Fixed-width
+ * records in EBCDIC (cp037), zoned numbers with a sign in the last digit, packed decimals,
+ * horsepower to a tenth. An unknown car has the return code 0012.
  */
 import { carOf, colourOf } from "../lib/cars.mjs";
 import { header } from "../lib/http-auth.mjs";
-import { digits, gateway, writer } from "../lib/record.mjs";
+import { digits, gateway, fieldWriter } from "../lib/record.mjs";
 import { registrationOf } from "../lib/records.mjs";
 
 const FUELS = {
-  petrol: "PE", diesel: "DI", electric: "EL", lpg: "GA", cng: "GB", hydrogen: "FC", ethanol: "PE",
-  hybrid_petrol: "HY", hybrid_diesel: "HD", plug_in_hybrid: "PH",
+  petrol: "PE",
+  diesel: "DI",
+  electric: "EL",
+  lpg: "GA",
+  cng: "GB",
+  hydrogen: "FC",
+  ethanol: "PE",
+  hybrid_petrol: "HY",
+  hybrid_diesel: "HD",
+  plug_in_hybrid: "PH",
 };
 const BODIES = {
-  saloon: "04", hatchback: "14", estate: "05", suv: "48", coupe: "03", convertible: "06", pickup: "45", van: "50", minivan: "11", truck: "70",
+  saloon: "04",
+  hatchback: "14",
+  estate: "05",
+  suv: "48",
+  coupe: "03",
+  convertible: "06",
+  pickup: "45",
+  van: "50",
+  minivan: "11",
+  truck: "70",
 };
 const GEARBOXES = { manual: "M", automatic: "A", automated_manual: "S", cvt: "C", other: "X" };
 const STATES = { registered: "1", deregistered: "2", scrapped: "5", stolen: "7", exported: "8" };
 const USAGES = { private: "PR", commercial: "CO", taxi: "HC", rental: "SD" };
 const LENGTH = 280;
-const { blanks, decode, packed, text, zoned } = writer(37);
+const { blanks, decode, packed, text, zoned } = fieldWriter(37);
 
 /** `VQ05`, the VIN to twenty places, a zero for "all". */
 const vinOf = (body) => /^VQ05([A-Z0-9]{17}) {3}0000$/iu.exec(decode(body))?.[1];
@@ -31,7 +49,7 @@ export const system = {
   latency_ms: 110,
   checkHttp: header("X-Gateway-Key"),
   textOf: (body) => vinOf(body) ?? "",
-  start: async () => gateway({ path: "/cics/VQ05", vinOf, answer: record }),
+  start: async () => gateway({ path: "/cics/VQ05", vinOf, makeRecord: record }),
 };
 
 function record(vin) {
@@ -71,5 +89,7 @@ function record(vin) {
 /** `2026-02-01` as `2026032`. */
 function ordinal(iso) {
   const year = iso.slice(0, 4);
-  return year + String((Date.parse(iso) - Date.parse(`${year}-01-01`)) / 86_400_000 + 1).padStart(3, "0");
+  return (
+    year + String((Date.parse(iso) - Date.parse(`${year}-01-01`)) / 86_400_000 + 1).padStart(3, "0")
+  );
 }

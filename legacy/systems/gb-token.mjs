@@ -1,5 +1,6 @@
 /**
- * Where the British data service's clients get their tokens: OAuth 2.0 client credentials. Knows no cars, so no VIN brings out a fault.
+ * The token endpoint of the British data service: OAuth 2.0 client credentials. Knows no cars, so
+ * no VIN triggers a fault.
  */
 import { serveTokens } from "../lib/token.mjs";
 

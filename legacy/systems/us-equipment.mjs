@@ -1,6 +1,6 @@
 /**
- * The American build sheets: SOAP 1.2 with WS-Security (its market file sends a digest). A car without a build sheet is
- * a fault with HTTP 404.
+ * The American build sheets: SOAP 1.2 with WS-Security (its market file sends a digest). A car
+ * without a build sheet is a fault with HTTP 404.
  */
 import { carOf, equipmentOf } from "../lib/cars.mjs";
 import { fault, serveSoap } from "../lib/soap.mjs";
@@ -19,14 +19,21 @@ export const system = {
       wsdl: "buildsheet.wsdl",
       secret,
       services: {
-        BuildSheetService: { BuildSheetSoap12: { GetBuildSheet: (args) => ({ BuildSheet: buildSheet(args.VehicleIdentificationNumber) }) } },
+        BuildSheetService: {
+          BuildSheetSoap12: {
+            GetBuildSheet: (args) => ({ BuildSheet: buildSheet(args.VehicleIdentificationNumber) }),
+          },
+        },
       },
     }),
 };
 
 function buildSheet(vin) {
   const car = carOf("us", vin);
-  if (!car?.equipment.length) throw fault(404, "Client", "No build sheet for this vehicle", { Error: { Code: "BUILD_SHEET_NOT_FOUND" } });
+  if (!car?.equipment.length)
+    throw fault(404, "Client", "No build sheet for this vehicle", {
+      Error: { Code: "BUILD_SHEET_NOT_FOUND" },
+    });
   const options = equipmentOf(car).map(({ code, name, category, availability }) => ({
     SalesCode: code,
     // vPIC's "Optional" speaks of the model: whether this car has it, nobody stated.
@@ -34,5 +41,8 @@ function buildSheet(vin) {
     GroupCode: GROUPS[category],
     Fitment: availability === "Standard" ? "S" : "O",
   }));
-  return { ...(car.identity.model_year && { ModelYear: car.identity.model_year }), Option: options };
+  return {
+    ...(car.identity.model_year && { ModelYear: car.identity.model_year }),
+    Option: options,
+  };
 }

@@ -1,5 +1,6 @@
 /**
- * The American recall system: OData v4 with a bearer token. No recalls is an empty list, and so is an unknown car.
+ * The American recall system: OData v4 with a bearer token. No recalls is an empty list, and so is
+ * an unknown car.
  */
 import { carsOf } from "../lib/cars.mjs";
 import { bearer } from "../lib/http-auth.mjs";

@@ -1,6 +1,6 @@
 /**
- * The American valuation service: REST and JSON with a key in a header. States the currency beside the amounts, since some cars are
- * valued in Canada. A car without a valuation is a 404.
+ * The American valuation service: REST and JSON with a key in a header. States the currency beside
+ * the amounts, since some cars are valued in Canada. A car without a valuation is a 404.
  */
 import { carOf } from "../lib/cars.mjs";
 import { header } from "../lib/http-auth.mjs";
@@ -17,11 +17,12 @@ export const system = {
   secret_form: "the key",
   latency_ms: 80,
   checkHttp: header("X-Subscription-Key"),
-  start: async () => ({ answer: async ({ method, url }) => value(method, PATH.exec(url)?.[1]) }),
+  start: async () => ({ respond: async ({ method, url }) => value(method, PATH.exec(url)?.[1]) }),
 };
 
 function value(method, vin) {
-  if (method !== "GET") return json(405, { error: { code: "METHOD_NOT_ALLOWED" } }, { allow: "GET" });
+  if (method !== "GET")
+    return json(405, { error: { code: "METHOD_NOT_ALLOWED" } }, { allow: "GET" });
   const car = vin && carOf("us", vin);
   const valuation = car && valuationOf(car);
   if (!valuation) return json(404, { error: { code: "NO_VALUE" } });
