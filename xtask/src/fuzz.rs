@@ -23,8 +23,8 @@ const MAX_INPUT_BYTES: u32 = 8192;
 
 /// Run the fuzz targets of fuzz/ by cargo-fuzz
 ///
-/// Runs fuzz/fuzz_targets/TARGET.rs, or all of them. A finding ends with another status than 0; its
-/// input is kept in fuzz/artifacts.
+/// Runs `fuzz/fuzz_targets/TARGET.rs`, or all of them. A finding ends with another status than 0;
+/// its input is kept in fuzz/artifacts.
 #[derive(Debug, clap::Args)]
 pub struct FuzzArgs {
     /// The fuzz target [default: all]

@@ -67,13 +67,12 @@ enum Command {
 }
 
 /// Print a completion script for a shell
-///
-/// The script completes a command `xtask`. Define one and load the script, in bash and zsh:
-///
-///   xtask() { cargo xtask "$@"; }
-///   source <(cargo xtask completions zsh)
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+The script completes a command `xtask`. Define one and load the script, here for zsh:
+
+  xtask() { cargo xtask \"$@\"; }
+  source <(cargo xtask completions zsh)")]
 struct CompletionsArgs {
     /// The shell that loads the script
     shell: clap_complete::Shell,

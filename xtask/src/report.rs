@@ -353,7 +353,7 @@ mod tests {
             ("--state x --market D!", "no market code"),
         ] {
             let words = std::iter::once("report").chain(line.split_whitespace());
-            let error = TestCli::try_parse_from(words).err().expect(line).to_string();
+            let error = TestCli::try_parse_from(words).expect_err(line).to_string();
             assert!(error.contains(expect), "{line:?}: {error}");
         }
     }

@@ -120,12 +120,11 @@ struct Outcome {
 /// # Errors
 /// A failed part; all of them run first.
 pub fn run(args: &TestArgs) -> Result<()> {
+    let all = Part::value_variants().iter().copied();
     let chosen: Vec<Part> = match args.part {
         Some(part) => vec![part],
-        None => {
-            let all = Part::value_variants().iter().copied();
-            all.filter(|part| !args.quick || part.is_quick()).collect()
-        }
+        None if args.quick => all.filter(|part| part.is_quick()).collect(),
+        None => all.collect(),
     };
     let outcomes = run_parts(&chosen, |part| part.run(&args.files))?;
     print!("{}", render_summary(&outcomes));

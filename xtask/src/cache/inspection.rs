@@ -25,14 +25,14 @@ const FACET_COLUMNS: [&str; 11] = [
 /// Renders the response of an inspection as tables.
 pub fn render_inspection(found: &Value) -> String {
     let now_ms = number(found, "now_ms");
-    let mut text =
-        format!("car {} in {}\n", format_field(found, "vehicle"), format_field(found, "market"));
+    let (vehicle, market) = (format_field(found, "vehicle"), format_field(found, "market"));
+    let mut sections = vec![format!("car {vehicle} in {market}\n")];
     for (name, title) in [("record", "D1"), ("cache", "KV")] {
         let rows = list_of(found, name);
         let rows = rows.iter().map(|row| format_facet(row, found, now_ms));
         let facets = table::render(&FACET_COLUMNS, rows);
         let empty = if facets.is_empty() { ": nothing" } else { "" };
-        text += &format!("\n{title}{empty}\n{facets}");
+        sections.push(format!("\n{title}{empty}\n{facets}"));
     }
     let leases = list_of(found, "leases").iter().map(|row| format_lease(row, now_ms));
     let leases = table::render(&["origin", "until", "granted", "error"], leases);
@@ -43,10 +43,10 @@ pub fn render_inspection(found: &Value) -> String {
     let purges = table::render(&PURGE_COLUMNS, list_of(found, "purges").iter().map(format_purge));
     for (title, part) in [("leases", leases), ("open breakers", breakers), ("purges", purges)] {
         if !part.is_empty() {
-            text += &format!("\n{title}\n{part}");
+            sections.push(format!("\n{title}\n{part}"));
         }
     }
-    text
+    sections.concat()
 }
 
 fn format_lease(row: &Value, now_ms: i64) -> Vec<String> {

@@ -70,17 +70,20 @@ impl KeyStatus {
             let (key, purpose) = self.format_key(*key);
             vec![key, purpose.to_owned(), market.clone(), rows.to_string()]
         });
-        let mut text = table::render(&["key", "", "market", "rows"], rows);
+        let table = table::render(&["key", "", "market", "rows"], rows);
         let held: Vec<String> = self.held.iter().map(u8::to_string).collect();
-        text += &format!("held: {}; {} writes\n", held.join(", "), self.newest);
-        let lost = self.count_rows(|key| !self.held.contains(&key));
-        if lost > 0 {
-            text += &format!(
-                "{lost} rows lie under keys that are not held: set those again, or the origins \
-                 are asked anew\n"
-            );
+        let held = format!("held: {}; {} writes\n", held.join(", "), self.newest);
+        [table, held, self.render_missing(), self.render_unused()].concat()
+    }
+
+    fn render_missing(&self) -> String {
+        match self.count_rows(|key| !self.held.contains(&key)) {
+            0 => String::new(),
+            rows => format!(
+                "{rows} rows lie under keys that are not held: set those again, or the origins are \
+                 asked anew\n"
+            ),
         }
-        text + &self.render_unused()
     }
 
     fn format_key(&self, key: Option<u8>) -> (String, &'static str) {

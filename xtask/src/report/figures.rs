@@ -88,7 +88,7 @@ impl ModelFigures {
             years,
             self.cars.to_string(),
             self.views.to_string(),
-            self.last_seen.clone().unwrap_or_else(String::new),
+            self.last_seen.as_deref().unwrap_or("").to_owned(),
         ]
     }
 
