@@ -102,41 +102,38 @@ impl Stack {
     pub fn start(options: &Options) -> Result<Self> {
         let markets = Markets::load(options)?;
         let node = Node::ensure()?;
-        let environment = match &options.region {
-            Some(region) => region.clone(),
-            None => Region::local()?,
-        };
-        let state = state::State::open(options.state.as_deref(), environment.as_str())?;
+        let environment = options.region.clone().map_or_else(Region::local, Ok)?;
+        let environment = environment.as_str();
+        let state = state::State::open(options.state.as_deref(), environment)?;
         let mut secrets = markets.complete_secrets(options, &state)?;
         let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
         let port = ReservedPort::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are
         // written.
-        let seed = seed::Seed::start(&node, environment.as_str(), &state)?;
+        let seed = seed::Seed::start(&node, environment, &state)?;
         let legacy =
             options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
-        let profile = if options.watch { Profile::Dev } else { Profile::Release };
-        build::build(profile, &node)?;
+        build::build(if options.watch { Profile::Dev } else { Profile::Release }, &node)?;
         let step = Step::start("starting the stand-ins and the Worker");
         let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
         let settings = worker::Settings {
             config: config.as_deref(),
-            environment: environment.as_str(),
+            environment,
             port: port.number,
             regions: &markets.regions,
             secrets: &secrets,
         };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
-        let published = markets.compile_for(legacy.as_ref())?;
-        seed.finish(&markets.entries(&published)?)?;
+        let suggestions = markets.publish(legacy.as_ref(), seed)?;
         worker.wait_until_ready(START_LIMIT)?;
         step.finish();
+        let (url, control) = (worker.url(), legacy.as_ref().map(|legacy| legacy.control.clone()));
         Ok(Self {
-            url: worker.url(),
-            control: legacy.as_ref().map(|legacy| legacy.control.clone()),
-            suggestions: markets.choose_suggestions(legacy.as_ref(), &published),
+            url,
+            control,
+            suggestions,
             operator_token,
             node,
             worker,
@@ -245,17 +242,21 @@ impl Markets {
         secrets::complete(self.secret_names.clone(), given, &state.secrets())
     }
 
-    /// Compiles the markets with the stand-ins' addresses in place of the hosts in the files.
-    fn compile_for(&self, legacy: Option<&legacy::Legacy>) -> Result<Vec<Compiled>> {
-        match legacy {
-            Some(legacy) => self.files.compile(&legacy.hosts),
-            None => self.files.compile_unchanged(),
-        }
-    }
-
-    fn entries(&self, published: &[Compiled]) -> Result<Vec<market::KvEntry>> {
+    /// Writes the markets to the stores, with the stand-ins' addresses in place of the hosts in the
+    /// files; returns the cars to try.
+    fn publish(
+        &self,
+        legacy: Option<&legacy::Legacy>,
+        seed: seed::Seed,
+    ) -> Result<Vec<Suggestion>> {
+        let published = match legacy {
+            Some(legacy) => self.files.compile(&legacy.hosts)?,
+            None => self.files.compile_unchanged()?,
+        };
         let now = market::publication_time()?;
-        market::initial_entries(published, |region| self.serves(region), &now)
+        let served = |region: &str| self.serves(region);
+        seed.finish(&market::initial_entries(&published, served, &now)?)?;
+        Ok(self.choose_suggestions(legacy, &published))
     }
 
     /// Chooses the stand-ins' suggestions for the served markets.

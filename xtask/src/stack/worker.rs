@@ -1,6 +1,6 @@
 //! The Worker in `wrangler dev`: real workerd, local KV and D1.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Stdio};
@@ -34,6 +34,31 @@ pub struct Settings<'a> {
     pub secrets: &'a Secrets,
 }
 
+impl Settings<'_> {
+    /// Returns the arguments of `wrangler dev`.
+    fn arguments(&self) -> Result<Vec<OsString>> {
+        let regions: Vec<&str> = self.regions.iter().map(Region::as_str).collect();
+        let mut arguments: Vec<OsString> = [
+            ["--env", self.environment],
+            ["--ip", "127.0.0.1"],
+            ["--port", &self.port.to_string()],
+            ["--inspector-port", "0"],
+            ["--local-protocol", "http"],
+            ["--var", &format!("REGIONS:{}", regions.join(","))],
+            ["--var", &format!("REGION_HOSTS:{}", region_hosts(self)?)],
+        ]
+        .iter()
+        .flatten()
+        .map(OsString::from)
+        .collect();
+        arguments.push("--show-interactive-dev-session=false".into());
+        if let Some(config) = self.config {
+            arguments.extend(["--config".into(), config.into()]);
+        }
+        Ok(arguments)
+    }
+}
+
 /// A running Worker; ends on drop.
 #[derive(Debug)]
 pub struct Worker {
@@ -55,29 +80,8 @@ impl Worker {
         let log = state.log("worker");
         let file = File::create(&log)?;
         let mut command = node.wrangler(&["--import", "./xtask/js/wrangler-preload.mjs"])?;
-        command.args([
-            "dev",
-            "--env",
-            settings.environment,
-            "--ip",
-            "127.0.0.1",
-            "--port",
-            &settings.port.to_string(),
-        ]);
-        command.args(
-            settings.config.iter().flat_map(|config| [OsStr::new("--config"), config.as_os_str()]),
-        );
-        command.args([
-            "--inspector-port",
-            "0",
-            "--show-interactive-dev-session=false",
-            "--local-protocol",
-            "http",
-        ]);
+        command.arg("dev").args(settings.arguments()?);
         command.arg("--persist-to").arg(state.stores()).arg("--env-file").arg(&secrets_file);
-        let regions: Vec<&str> = settings.regions.iter().map(Region::as_str).collect();
-        command.args(["--var", &format!("REGIONS:{}", regions.join(","))]);
-        command.args(["--var", &format!("REGION_HOSTS:{}", region_hosts(settings)?)]);
         // Workers of the same name that run side by side must not find each other.
         command.env("WRANGLER_REGISTRY_PATH", state.scratch().join("registry"));
         command.env("WRANGLER_LOG_PATH", state.log("wrangler"));
