@@ -17,9 +17,9 @@ use crate::vehicle::{Class, Field, fields};
 /// A facet as far as a tier sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projection {
-    /// What is seen, always an object.
+    /// The visible part, always an object.
     pub value: Value,
-    /// The names of what is not, outermost only: `items` rather than `items.name`.
+    /// The names of withheld fields, outermost only: `items` rather than `items.name`.
     pub withheld: Vec<String>,
 }
 

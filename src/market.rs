@@ -38,5 +38,5 @@ pub use record::{
     Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
 };
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
-pub use template::{LITERALS, Part, Template, TemplateError, Variable};
+pub use template::{LITERALS, Template, TemplateError, TemplatePart, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};

@@ -165,7 +165,7 @@ pub async fn directory(ports: &Ports, memory: &Memory) -> Rc<Vec<DirectoryEntry>
         return Rc::clone(&known.value);
     }
     let text = read_one(ports, published::DIRECTORY_KEY.to_owned()).await.ok().flatten();
-    let read = text.and_then(|text| published::read_directory(&text));
+    let read = text.and_then(|text| published::parse_directory(&text));
     let value = read.map(Rc::new).or(remembered.map(|known| known.value)).unwrap_or_default();
     *memory.directory.borrow_mut() = Some(Remembered { value: Rc::clone(&value), looked_at: now });
     value
@@ -176,8 +176,10 @@ async fn read_one(ports: &Ports, key: String) -> Result<Option<String>, StoreErr
 }
 
 fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
-    let read =
-        published::read(text).ok().map(|(market, _)| market).filter(|market| market.code == *code);
+    let read = published::parse_market(text)
+        .ok()
+        .map(|(market, _)| market)
+        .filter(|market| market.code == *code);
     if read.is_none() {
         let event = Event::new(
             Level::Error,

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use crate::market::{FacetName, MarketCode, OriginName};
 use crate::text;
 
-/// How urgent an event is.
+/// The severity of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Ordinary.
+    /// Normal operation.
     Info,
-    /// Something was worse than it should be, and somebody got an answer all the same.
+    /// A degradation; the visitor got a response.
     Warn,
-    /// Somebody must look.
+    /// An error that needs attention.
     Error,
 }
 
@@ -37,9 +37,9 @@ pub enum Field {
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// How urgent it is.
+    /// The severity.
     pub level: Level,
-    /// A sentence for a reader.
+    /// The message.
     pub message: &'static str,
     /// Dotted names from [`field`].
     pub fields: Vec<(&'static str, Field)>,
@@ -53,11 +53,11 @@ pub mod field {
     pub const TRACE_ID: &str = "trace.id";
     /// The route as it stands in the contract, never the path: `vehicles/{id}`.
     pub const ROUTE: &str = "http.route";
-    /// The verb.
+    /// The request method.
     pub const METHOD: &str = "http.method";
-    /// The status of the answer.
+    /// The response status.
     pub const STATUS: &str = "http.status";
-    /// Milliseconds from the request to the answer's head.
+    /// Milliseconds from the request to the response's head.
     pub const DURATION_MS: &str = "duration_ms";
     /// The market's code.
     pub const MARKET: &str = "market";
@@ -69,21 +69,21 @@ pub mod field {
     pub const KEY_ID: &str = "key.id";
     /// The RFC 9209 token.
     pub const ERROR: &str = "error";
-    /// What exactly went wrong, in words of the code.
+    /// The exact cause, in words of the code.
     pub const CAUSE: &str = "cause";
     /// The JSON Pointer of a mapping.
     pub const POINTER: &str = "pointer";
     /// The kind of a value: `object`, `string`, never the value.
     pub const FOUND: &str = "found";
-    /// The status of an origin's answer.
+    /// The status of an origin's response.
     pub const ORIGIN_STATUS: &str = "origin.status";
-    /// Whether there is more to do than was done.
+    /// True if work is left.
     pub const MORE: &str = "more";
-    /// How many.
+    /// The number of bytes.
     pub const COUNT: &str = "count";
-    /// How many failed; of tokens, in this isolate and the last minute.
+    /// Number of failures; of tokens, in this isolate and the last minute.
     pub const FAILURES: &str = "failures";
-    /// How many answers of its kind a line stands for, where that is not one.
+    /// Number of responses that a sampled line represents, if not one.
     pub const STANDS_FOR: &str = "stands_for";
     /// The problem's slug.
     pub const PROBLEM: &str = "problem";

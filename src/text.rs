@@ -1,5 +1,4 @@
-//! Texts that are on the way of every request: parts of one text that is shared, and JSON written
-//! without a serialiser.
+//! Text of the fast path: shared parts of one text, and JSON written without a serialiser.
 
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -31,7 +30,7 @@ impl Deref for SharedStr {
     type Target = str;
 
     fn deref(&self) -> &str {
-        // OK because each range was looked at when it was made.
+        // OK because `part` has checked each range.
         self.whole.get(self.range.clone()).unwrap_or_default()
     }
 }
@@ -106,22 +105,7 @@ pub fn push_hex(out: &mut String, bytes: &[u8]) {
 
 /// Appends a whole number.
 pub fn push_number(out: &mut String, number: i64) {
-    let mut digits = [b'0'; 20];
-    let mut rest = number.unsigned_abs();
-    let mut length = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default(); // OK because it is below 10.
-        rest /= 10;
-        length += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push('-');
-    }
-    let written = digits.get(20 - length..).and_then(|digits| std::str::from_utf8(digits).ok());
-    out.push_str(written.unwrap_or_default()); // OK because digits are ASCII.
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl InFlight {
     /// Joins the read of these facets.
     pub(super) fn join_read(&mut self, facets: FacetSet, now: Timestamp) -> Role {
         let read = self.read.as_ref().filter(|(_, until)| now < *until);
-        if read.is_some_and(|(read, _)| read.holds(facets)) {
+        if read.is_some_and(|(read, _)| read.contains_all(facets)) {
             return Role::Follower;
         }
         self.lead_read(facets, now);

@@ -99,7 +99,7 @@ impl<'a> Context<'a> {
     /// The market of a path segment.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
         // No store is asked about what is no code.
-        if !MarketCode::is_one(segment) {
+        if !MarketCode::is_valid(segment) {
             return Err(Problem::new(Slug::UnknownMarket));
         }
         let directory = registry::directory(&self.ports, &self.app.memory).await;

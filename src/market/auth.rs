@@ -18,7 +18,7 @@ pub struct Auth {
     /// A header of the origin's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<HeaderAuth>,
-    /// A token that a token endpoint gives (RFC 6749 §4.4).
+    /// A token of a token endpoint (RFC 6749 §4.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oauth2: Option<OAuth2>,
     /// The mTLS binding whose client certificate connections present.
@@ -44,21 +44,21 @@ pub struct OAuth2 {
     pub token_url: String,
     /// The secret that holds `id:secret`, neither of them encoded.
     pub client: SecretName,
-    /// What is asked for, blanks between several.
+    /// The scopes, separated by blanks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// Whom the token is for, where the endpoint wants it as `audience`.
+    /// The recipient of the token, for endpoints that expect `audience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Whom the token is for, where the endpoint wants it as `resource` (RFC 8707).
+    /// The recipient of the token, for endpoints that expect `resource` (RFC 8707).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// How the client shows who it is.
+    /// The client authentication.
     #[serde(default)]
     pub style: ClientStyle,
 }
 
-/// How a client shows a token endpoint who it is (RFC 6749 §2.3.1).
+/// The authentication of a client at a token endpoint (RFC 6749 §2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientStyle {
@@ -70,7 +70,7 @@ pub enum ClientStyle {
 }
 
 impl Auth {
-    /// The keys of the ways that exclude one another, of those that are there.
+    /// The keys of the mutually exclusive credentials that are set.
     pub fn ways(&self) -> Vec<&'static str> {
         let ways = [
             ("basic", self.basic.is_some()),
@@ -81,7 +81,7 @@ impl Auth {
         ways.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
     }
 
-    /// The secrets that it names.
+    /// The names of its secrets.
     pub fn secrets(&self) -> Vec<&SecretName> {
         let header = self.header.as_ref().map(|header| &header.secret);
         let client = self.oauth2.as_ref().map(|oauth2| &oauth2.client);

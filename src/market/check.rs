@@ -1,10 +1,10 @@
-//! What a market file must satisfy beyond its shape. Every finding names the key, the cause and the
-//! fix.
+//! Rules of market files beyond their shape. Every finding names the key, the cause and the fix.
 
 mod address;
 mod csv;
 mod currency;
 mod facet;
+mod finding;
 mod layout;
 mod leaf;
 mod origin;
@@ -13,15 +13,10 @@ mod record;
 use super::file::Market;
 use crate::vehicle::FacetName;
 use address::check_address;
+use finding::Findings;
+pub(super) use finding::{Finding, nearest};
 
-/// One thing that is wrong: the key's path, and the sentence with cause and fix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) path: Vec<String>,
-    pub(super) message: String,
-}
-
-/// Everything that is wrong with a market of the right shape.
+/// Checks a market of the right shape; returns every violation.
 pub(super) fn check(market: &Market) -> Vec<Finding> {
     let mut findings = Findings::default();
     check_general(market, &mut findings);
@@ -34,23 +29,7 @@ pub(super) fn check(market: &Market) -> Vec<Finding> {
     }
     facet::check_needs_have_no_cycle(market, &mut findings);
     check_disclosure(market, &mut findings);
-    findings.0
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn add(&mut self, path: &[&str], message: impl Into<String>) {
-        let path = path.iter().map(|&key| key.to_owned()).collect();
-        self.0.push(Finding { path, message: message.into() });
-    }
-
-    fn range(&mut self, path: &[&str], value: u32, least: u32, most: u32, unit: &str) {
-        if !(least..=most).contains(&value) {
-            self.add(path, format!("is {value}; choose {least} to {most} {unit}"));
-        }
-    }
+    findings.into_vec()
 }
 
 fn check_general(market: &Market, findings: &mut Findings) {
@@ -125,17 +104,5 @@ fn check_disclosure(market: &Market, findings: &mut Findings) {
                 "is not a facet's field; write \"facet.field\", like \"valuation.range\"",
             );
         }
-    }
-}
-
-/// "did you mean …" for a word close to a known one, else the known ones.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let best =
-        known.iter().map(|k| (strsim::jaro_winkler(word, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((score, name)) if score > 0.85 => format!("did you mean \"{name}\"?"),
-        _ if known.is_empty() => "none is described".into(),
-        _ => format!("known are: {}", known.join(", ")),
     }
 }

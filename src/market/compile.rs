@@ -21,7 +21,7 @@ use crate::vehicle::FacetName;
 pub struct Compiled {
     /// The market.
     pub market: Market,
-    /// What is stored in KV under [`published::market_key`].
+    /// The value in KV under [`published::market_key`].
     pub json: String,
     /// The content hash: 32 hexadecimal digits of SHA-256 over the market's JSON.
     pub hash: String,
@@ -163,7 +163,7 @@ impl Source<'_> {
         self.error(offset, finding.path.join("."), finding.message)
     }
 
-    /// Where the deepest existing key of a path stands.
+    /// The position of the deepest existing key of a path.
     fn offset_of(&self, path: &[String]) -> usize {
         let Ok(document) = DeTable::parse(self.text) else { return 0 };
         let mut table = document.get_ref();
@@ -281,7 +281,7 @@ fn wrong_type(message: &str) -> Option<String> {
         .strip_prefix("invalid type: ")
         .or_else(|| message.strip_prefix("invalid value: "))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
-    let wanted = match expected.lines().next().unwrap_or_default() {
+    let wanted = match expected.lines().next().unwrap_or(expected) {
         "u8" => "a whole number from 0 to 255, without quotes",
         "u16" => "a whole number from 0 to 65535, without quotes",
         "u32" | "u64" => "a whole number that is not negative, without quotes",
@@ -291,6 +291,7 @@ fn wrong_type(message: &str) -> Option<String> {
         "a character" => "one character in quotes",
         other => other,
     };
+    // OK because splitting gives at least one part.
     let found = found.split([' ', '`']).next().unwrap_or_default();
     let found = match found {
         "string" => "a text",
@@ -350,7 +351,7 @@ model = { at = "/model" }
     #[test]
     fn ok_compiles_and_reads_back() {
         let compiled = compile("m.toml", GOOD).expect("valid");
-        let (market, hash) = published::read(&compiled.json).expect("readable");
+        let (market, hash) = published::parse_market(&compiled.json).expect("readable");
         assert_eq!((market, hash.as_str()), (compiled.market, compiled.hash.as_str()));
     }
 

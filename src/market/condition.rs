@@ -36,7 +36,7 @@ struct Table {
     missing: Option<bool>,
 }
 
-/// Why a table is no condition.
+/// An error in a condition.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MatchError {
     /// Neither or both.

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Csv {
-    /// Between two fields. One ASCII character.
+    /// The separator of fields. One ASCII character.
     #[serde(default = "comma")]
     pub separator: char,
     /// Around fields that hold separators or line breaks; doubled inside of them. One ASCII
     /// character, or empty for none.
     #[serde(default = "double_quote")]
     pub quote: String,
-    /// Whether the first row holds the columns' names.
+    /// True if the first row holds the names of the columns.
     #[serde(default = "yes")]
     pub header: bool,
     /// Without a header the columns' names in order, an empty name for a column that is not read.
@@ -24,10 +24,10 @@ pub struct Csv {
     /// Lines before the first row.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skip: u16,
-    /// What lines that are no rows begin with. One ASCII character.
+    /// The start of comment lines. One ASCII character.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<char>,
-    /// Whether rows may have fewer fields than there are columns, or more.
+    /// True if rows may have fewer or more fields than there are columns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ragged: bool,
 }

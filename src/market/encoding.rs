@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How text is written as bytes.
+/// The encoding of text as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
     /// UTF-8.
@@ -20,7 +20,7 @@ pub enum Encoding {
     /// ISO-8859-15, Latin 9: Latin 1 with the euro.
     #[serde(rename = "iso-8859-15")]
     Latin9,
-    /// Windows-1252, which is often what is meant by Latin 1.
+    /// Windows-1252, often labelled Latin 1.
     #[serde(rename = "windows-1252")]
     Windows1252,
     /// EBCDIC of the United States, Canada, the Netherlands, Brazil and others.
@@ -37,7 +37,7 @@ pub enum Encoding {
     Cp1140,
 }
 
-/// Stands in a [`Codec`]'s table for a byte that is no character.
+/// Marks a byte that is no character in the table of a [`Codec`].
 const NO_CHARACTER: u16 = 0xffff;
 
 /// Cp037 as code points. The EBCDIC pages hold the characters of Latin 1 in other places.
@@ -76,7 +76,7 @@ const CP037: [u8; 256] = [
     0x9f, //
 ];
 
-/// Where a page differs from the one that it is built on: byte and code point.
+/// The differences of a page from its base: byte and code point.
 type Differences = &'static [(u8, u16)];
 
 const LATIN9: Differences = &[
@@ -160,7 +160,7 @@ const LABELS: [(&str, Encoding); 19] = [
 ];
 
 impl Encoding {
-    /// The encoding that a label of HTTP or XML means, in any case.
+    /// The encoding of a label of HTTP or XML, in any case.
     pub fn of_label(label: &str) -> Option<Self> {
         LABELS
             .iter()
@@ -168,8 +168,7 @@ impl Encoding {
             .map(|(_, encoding)| *encoding)
     }
 
-    /// The label that a request is marked with. EBCDIC has none: what is between must not translate
-    /// it.
+    /// The label of a request. EBCDIC has none, so that intermediaries do not translate the body.
     pub const fn label(self) -> Option<&'static str> {
         match self {
             Self::Utf8 => Some("utf-8"),
@@ -180,7 +179,7 @@ impl Encoding {
         }
     }
 
-    /// Whether digits, letters and blanks stand where EBCDIC has them, and not where ASCII does.
+    /// True for the encodings of EBCDIC.
     pub const fn is_ebcdic(self) -> bool {
         self.label().is_none()
     }
@@ -190,7 +189,7 @@ impl Encoding {
         if self.is_ebcdic() { 0x40 } else { b' ' }
     }
 
-    /// The table, to be made once for an answer.
+    /// Builds the codec, once for each response.
     pub fn codec(self) -> Codec {
         let mut table = [0; 256];
         for (at, (point, in_cp037)) in table.iter_mut().zip(CP037).enumerate() {
@@ -223,18 +222,18 @@ impl Encoding {
         Codec { encoding: self, table }
     }
 
-    /// Reads bytes as text; nothing where one of them is no character.
+    /// Decodes bytes. `None` if a byte is no character.
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         self.codec().decode(bytes)
     }
 
-    /// Writes text as bytes; nothing where the encoding lacks a character.
+    /// Encodes text. `None` if the encoding lacks a character.
     pub fn encode(self, text: &str) -> Option<Vec<u8>> {
         self.codec().encode(text)
     }
 }
 
-/// An encoding that is ready to read and write.
+/// An encoding with its table.
 pub struct Codec {
     encoding: Encoding,
     table: [u16; 256],
@@ -246,7 +245,7 @@ impl Codec {
         self.encoding
     }
 
-    /// Reads bytes as text; nothing where one of them is no character.
+    /// Decodes bytes. `None` if a byte is no character.
     pub fn decode(&self, bytes: &[u8]) -> Option<String> {
         if self.encoding == Encoding::Utf8 {
             return std::str::from_utf8(bytes).ok().map(ToOwned::to_owned);
@@ -271,7 +270,7 @@ impl Codec {
         String::from_utf8(text).ok()
     }
 
-    /// Writes text as bytes; nothing where the encoding lacks a character.
+    /// Encodes text. `None` if the encoding lacks a character.
     pub fn encode(&self, text: &str) -> Option<Vec<u8>> {
         if self.encoding == Encoding::Utf8 {
             return Some(text.as_bytes().to_vec());

@@ -21,13 +21,13 @@ use super::request::RequestTemplate;
 use super::template::Template;
 use crate::vehicle::{FacetName, Tier};
 
-/// One market, as its file says.
+/// One market, as in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
     /// The code in URLs.
     pub code: MarketCode,
-    /// The name as its visitors call it.
+    /// The name that its visitors use.
     pub name: String,
     /// The region that its data belongs to.
     pub region: RegionCode,
@@ -38,12 +38,12 @@ pub struct Market {
     /// The unit of lengths of road, `km` or `mi`.
     #[serde(default)]
     pub distance: Distance,
-    /// Milliseconds after which a visitor gets an answer, whatever is still missing.
+    /// The deadline of a response in milliseconds. Facets that are missing then are `pending`.
     pub deadline_ms: u32,
-    /// Stage 1.
+    /// Sign-in, where the market offers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignIn>,
-    /// Stage 2.
+    /// Ownership, where the market offers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
     /// The legacy systems.
@@ -77,7 +77,7 @@ impl Distance {
     }
 }
 
-/// Stage 1: the market's public identity provider (`OpenID` Connect).
+/// The market's public identity provider (`OpenID` Connect).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
@@ -88,7 +88,7 @@ pub struct SignIn {
     /// The secret of that client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<SecretName>,
-    /// What is asked for.
+    /// The scopes of a request for tokens.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
     /// The audience that bearer access tokens must be for.
@@ -100,12 +100,12 @@ pub struct SignIn {
     /// Signature algorithms accepted.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<String>,
-    /// How fresh a sign-in an ownership claim needs, in seconds.
+    /// The greatest age of a sign-in for an ownership claim, in seconds.
     #[serde(default = "default_max_age_s")]
     pub max_age_s: u32,
 }
 
-/// Stage 2: how ownership is proven.
+/// The proof of ownership.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ownership {
@@ -131,36 +131,34 @@ pub enum OwnershipMethod {
     OemMapping,
 }
 
-/// One legacy system and how it is asked.
+/// One legacy system and the form of its requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// What it speaks.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Where it is. Placeholders are percent-encoded.
+    /// The address. Placeholders are percent-encoded.
     pub url: Template,
-    /// Milliseconds until a call is given up. May exceed the deadline: the answer then lands in the
-    /// cache.
+    /// The timeout of a call in milliseconds. May exceed the deadline: the late response is cached.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u32,
-    /// Bytes of an answer's body at the most.
+    /// The maximum size of a response body in bytes.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u32,
-    /// Further tries of a failed call: every call for facets is a read. Within `timeout_ms` and
-    /// within a budget, see `flow`.
+    /// Retries of a failed call: every call for facets is a read. Within `timeout_ms` and within a
+    /// budget, see `flow`.
     #[serde(default)]
     pub retries: u8,
-    /// Calls of one isolate at the same time.
+    /// Concurrent calls of one isolate.
     #[serde(default = "default_concurrency")]
     pub concurrency: u8,
-    /// When the origin is left alone.
+    /// The circuit breaker.
     #[serde(default)]
     pub breaker: Breaker,
-    /// Whether a second call goes out where the first one takes longer than nineteen in twenty did
-    /// lately.
+    /// True if a second call hedges one that is slower than the 95th percentile of recent calls.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,
-    /// How Kerbside authenticates.
+    /// The credentials of requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Query parameters (`rest`, `odata`).
@@ -172,8 +170,8 @@ pub struct Origin {
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<OData>,
-    /// Only for `odata`: how many pages of a list are asked for, 5 unless said. A longer list is a
-    /// failure, never a part.
+    /// Only for `odata`: the maximum number of pages of a list, 5 by default. A longer list is a
+    /// failure; part of a list is never used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u8>,
     /// Only for `rest`.
@@ -182,11 +180,10 @@ pub struct Origin {
     /// Only for `soap`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soap: Option<Soap>,
-    /// How text is written as bytes (`record`, `csv`). It counts more than what the answer says of
-    /// itself.
+    /// The encoding of text (`record`, `csv`). It overrides the one that the response declares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// What is sent (`record`, `csv`). Without it the origin is asked with `GET`.
+    /// The request body (`record`, `csv`). Without it requests are `GET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestTemplate>,
     /// Only for `record`: the bytes of one record.
@@ -207,13 +204,13 @@ pub struct Origin {
     /// Only for `csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
-    /// The answer that means: there is no such car. HTTP 404 and 410 do where the address names the
-    /// car: in REST, and in `OData` with a key in the path.
+    /// The response that means "no such vehicle". HTTP 404 and 410 do where the address names the
+    /// vehicle: in REST, and in `OData` with a key in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_found: Option<Match>,
 }
 
-/// What an origin speaks.
+/// The protocol of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
@@ -223,7 +220,7 @@ pub enum Protocol {
     Soap,
     /// `OData` v2 or v4, as JSON.
     Odata,
-    /// Fixed-width records, as mainframe gateways speak.
+    /// Fixed-width records, as sent by mainframe gateways.
     Record,
     /// A CSV file.
     Csv,
@@ -267,8 +264,8 @@ pub struct Breaker {
     pub failures: u16,
     /// Seconds that it stays open.
     pub open_s: u16,
-    /// Milliseconds from which an answer counts as a failure here, though it is used. Without it
-    /// only those count that do not come within `timeout_ms`.
+    /// Milliseconds from which a response counts as a failure here, though it is used. Without it
+    /// only timeouts count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_ms: Option<u32>,
 }
@@ -279,11 +276,11 @@ impl Default for Breaker {
     }
 }
 
-/// How a REST origin is asked.
+/// The requests of a REST origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
-    /// `GET` unless said.
+    /// The method, `GET` by default.
     #[serde(default)]
     pub method: Method,
     /// The body of a `POST`, as a tree whose texts may hold placeholders.
@@ -291,18 +288,18 @@ pub struct Rest {
     pub body: Option<Value>,
 }
 
-/// Verbs that read.
+/// Methods of reading requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// Reads.
     #[default]
     Get,
-    /// Reads where the origin takes its question as a body.
+    /// A read whose query is the request body.
     Post,
 }
 
-/// How a SOAP origin is asked.
+/// The requests of a SOAP origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Soap {
@@ -315,17 +312,17 @@ pub struct Soap {
     /// WS-Security `UsernameToken`: the secret that holds `user:password`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username_token: Option<SecretName>,
-    /// How the password is sent.
+    /// The form of the password.
     #[serde(default)]
     pub password_type: SoapPassword,
-    /// WS-Security `Timestamp`: says when the request was made and that it is good for five
+    /// True for a WS-Security `Timestamp` with the time of the request and an expiry of five
     /// minutes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timestamp: bool,
-    /// What stands in the envelope's header beside WS-Security. Placeholders are escaped as XML.
+    /// The content of the envelope's header beside WS-Security. Placeholders are escaped as XML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<Template>,
-    /// What stands in the envelope's body. Placeholders are escaped as XML.
+    /// The content of the envelope's body. Placeholders are escaped as XML.
     pub body: Template,
 }
 
@@ -352,35 +349,35 @@ pub enum SoapPassword {
     Digest,
 }
 
-/// One facet: where it comes from, how long it is good, how it is mapped.
+/// One facet: its origin, freshness and mapping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facet {
-    /// The origin that states it.
+    /// The origin of its values.
     pub origin: OriginName,
-    /// Without it there is no document.
+    /// True if there is no document without it.
     #[serde(default)]
     pub required: bool,
-    /// Seconds that it is fresh.
+    /// Freshness lifetime in seconds.
     #[serde(default = "default_ttl_s")]
     pub ttl_s: u32,
-    /// Further seconds that it is served while it is refreshed.
+    /// Stale-while-revalidate in seconds, from the end of `ttl_s`.
     #[serde(default)]
     pub stale_s: u32,
-    /// Further seconds, from the end of `ttl_s`, that it is served while the origin fails.
+    /// Stale-if-error in seconds, from the end of `ttl_s`.
     #[serde(default)]
     pub error_s: u32,
-    /// Seconds that an authoritative "no such thing" is kept.
+    /// Negative caching in seconds: the lifetime of an authoritative "no such vehicle".
     #[serde(default = "default_absent_s")]
     pub absent_s: u32,
-    /// Fields of other facets (`identity.model`) that its request uses.
+    /// Fields of other facets (`identity.model`) that the request uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// For a list facet: the list. One element counts as a list of one. For a record: a list, of
     /// which the first element that satisfies `when` is the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
-    /// Only the elements of `each` count of which all of these hold.
+    /// Conditions on the elements of `each`; an element counts if it matches all.
     #[serde(
         default,
         deserialize_with = "one_or_many_matches",
@@ -393,25 +390,26 @@ pub struct Facet {
     /// it is compiled.
     #[serde(skip)]
     pub revision: u32,
-    /// What follows from the table of fields and the market. Not in the file either.
+    /// Values that `disclosure` derives from the declared fields and the market. Not in the file
+    /// either.
     #[serde(skip)]
     pub derived: Derived,
 }
 
-/// What `disclosure` derives for a facet, kept beside it once it was asked for: every request asks,
-/// and a market that was read does not change.
+/// Values that `disclosure` derives for a facet once and keeps: every request needs them, and a
+/// compiled market does not change.
 #[derive(Debug, Default)]
 pub struct Derived(pub OnceLock<(u32, Tier)>);
 
 impl Clone for Derived {
-    /// A copy may be changed, so it begins anew.
+    /// Starts empty, because the copy may be changed.
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
 impl PartialEq for Derived {
-    /// Says nothing that the rest of the market does not say.
+    /// Always true: the values follow from the rest of the market.
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -422,6 +420,7 @@ impl Market {
     pub fn secret_names(&self) -> BTreeSet<String> {
         let of_origin = |origin: &Origin| {
             let token = origin.soap.as_ref().and_then(|soap| soap.username_token.as_ref());
+            // OK because an origin without credentials has no secrets.
             let of_auth = origin.auth.as_ref().map(Auth::secrets).unwrap_or_default();
             of_auth.into_iter().chain(token).cloned().collect::<Vec<_>>()
         };

@@ -10,54 +10,53 @@ use serde_json::Value;
 use super::condition::{Match, one_or_many, one_or_many_matches};
 use super::pointer::Pointer;
 
-/// How one field of a facet is read. In the file either a JSON Pointer or a table.
+/// The mapping of one field of a facet. In the file either a JSON Pointer or a table.
 ///
 /// It has one of `at` (or `each`), `constant` and `first_of`: checked where the market is compiled.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct Leaf {
-    /// Where the value stands: in the whole answer, or in the element under `each`. With a leaf's
-    /// own `each`, in the element of that list; the element itself where this is not said.
+    /// The place of the value in the response, or in the element under `each`. With the leaf's own
+    /// `each`, the place in an element of that list; by default the element itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Pointer>,
-    /// A list of which the first element that satisfies `when` counts.
+    /// A list; the first element that matches `when` counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
-    /// All of these must hold: for an element of `each`, or without it for what `at` starts from.
+    /// Conditions that all must match: on an element of `each`, or without it on the start of `at`.
     #[serde(
         default,
         deserialize_with = "one_or_many_matches",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub when: Vec<Match>,
-    /// Alternatives; the first that states a value counts. Conversions beside it are handed down
-    /// when the file is read.
+    /// Alternatives; the first with a value counts. They inherit the conversions beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_of: Vec<Leaf>,
-    /// The value itself, as documents write it.
+    /// A constant value, as in documents.
     #[serde(rename = "const", skip_serializing_if = "Option::is_none")]
     pub constant: Option<Value>,
-    /// What the value is converted to. Without it a `string`, or what `unit` and `codes` ask for.
+    /// The conversion of the value. By default `string`, or the one that `unit` and `codes` imply.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Conversion>,
-    /// For `date` and `datetime`: how the origin writes it, in `strptime` notation. Without it ISO
-    /// 8601, `2026-11-20`.
+    /// For `date` and `datetime`: the format in `strptime` notation. By default ISO 8601,
+    /// `2026-11-20`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// The offset from UTC of times that state none: `+01:00`, `Z`.
+    /// The offset from UTC of times without one: `+01:00`, `Z`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The unit that a number is in.
+    /// The unit of a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// For numbers in text: the sign before the decimals, `.` unless it says `,`.
+    /// For numbers in text: the decimal separator, `.` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<char>,
-    /// The origin's codes and what they mean. A code that is not listed is an error, unless there
-    /// is a `default`.
+    /// The origin's codes and their meanings. A code that is not listed is an error unless there is
+    /// a `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes: Option<BTreeMap<String, String>>,
-    /// What a code means that `codes` does not list.
+    /// The meaning of codes that `codes` does not list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// For `boolean`: the texts that mean true, instead of the usual ones.
@@ -66,31 +65,30 @@ pub struct Leaf {
     /// For `boolean`: the texts that mean false, instead of the usual ones.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub no: Vec<String>,
-    /// Texts that mean: not stated.
+    /// Texts that mean *not stated*.
     #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub empty: Vec<String>,
-    /// Characters that are cut off at both ends, like blanks, which always are.
+    /// Characters to trim at both ends, in addition to blanks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim: Option<String>,
-    /// Characters that are cut off at the start.
+    /// Characters to trim at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim_start: Option<String>,
-    /// Characters that are cut off at the end.
+    /// Characters to trim at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim_end: Option<String>,
-    /// For `money`: the currency, ISO 4217. The market's where neither this nor `currency_at` is
-    /// said.
+    /// For `money`: the currency, ISO 4217. By default, without `currency_at`, the market's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// For `money`: where its currency stands. Starts where `at` does.
+    /// For `money`: the place of its currency, from the start of `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency_at: Option<Pointer>,
-    /// For `money`: whether the origin states minor units, cents, already.
+    /// For `money`: true if the origin states minor units, cents.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minor: bool,
 }
 
-/// What the text or number at a pointer is converted to.
+/// The conversion of the text or number at a pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conversion {
@@ -119,13 +117,13 @@ pub enum Conversion {
 }
 
 impl Leaf {
-    /// What stands at one place, as its field's kind reads it.
+    /// The leaf of one place with the default conversion.
     pub fn at(at: Pointer) -> Self {
         Self { at: Some(at), ..Self::default() }
     }
 
-    /// Gives the alternatives of `first_of` the conversions beside it. What says where a value
-    /// stands remains: the check refuses it there.
+    /// Copies the conversions beside `first_of` into its alternatives. Keys of places remain: the
+    /// check refuses them there.
     fn hand_down(mut self) -> Self {
         if self.first_of.is_empty() {
             return self;
@@ -138,7 +136,7 @@ impl Leaf {
         Self { at, each, when, first_of, constant, ..Self::default() }
     }
 
-    /// Takes over what this leaf does not say itself. A constant is the value already.
+    /// Inherits the conversions that the leaf does not set. A constant needs none.
     fn inherit(&mut self, above: &Self) {
         for alternative in &mut self.first_of {
             alternative.inherit(above);

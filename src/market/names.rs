@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a name was refused. `is` is the name's kind, `rule` what it must look like.
+/// An error in a name. `is` is the kind of name, `rule` its pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not a {is}: it must be {rule}")]
 pub struct NameError {
@@ -23,14 +23,14 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            #[doc = concat!("Reads a ", $is, ".\n\n# Errors\n[`NameError`] where it is not ", $rule, ".")]
+            #[doc = concat!("Parses a ", $is, ".\n\n# Errors\n[`NameError`] where it is not ", $rule, ".")]
             pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
                 let text = text.as_ref();
-                if Self::is_one(text) { Ok(Self(text.into())) } else { Err(NameError { is: $is, rule: $rule }) }
+                if Self::is_valid(text) { Ok(Self(text.into())) } else { Err(NameError { is: $is, rule: $rule }) }
             }
 
-            #[doc = concat!("Whether a text is a ", $is, ".")]
-            pub fn is_one(text: &str) -> bool {
+            #[doc = concat!("True for a ", $is, ".")]
+            pub fn is_valid(text: &str) -> bool {
                 let check: fn(&str) -> bool = $check;
                 check(text)
             }

@@ -3,15 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A place in an origin's answer. `""` is the whole answer, `/a/0/b` walks objects and lists.
+/// A place in an origin's response. `""` is the whole response, `/a/0/b` walks objects and lists.
 ///
-/// Where a list has one element, origins that speak XML deliver the element alone: see `each` in
-/// [`super::Facet`].
+/// XML origins deliver a list of one element as that element: see `each` in [`super::Facet`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pointer(String);
 
-/// Why a text is no JSON Pointer.
+/// An error in a JSON Pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PointerError {
     /// It is neither empty nor starts with a slash.
@@ -23,7 +22,7 @@ pub enum PointerError {
 }
 
 impl Pointer {
-    /// Reads a pointer.
+    /// Parses a pointer.
     ///
     /// # Errors
     /// [`PointerError`] where RFC 6901 does not allow the text.
@@ -38,7 +37,7 @@ impl Pointer {
         Ok(Self(text))
     }
 
-    /// The value at this place. `null` counts as nothing there.
+    /// The value at this place. `None` for `null`.
     pub fn find<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
         self.walk(tree).filter(|value| !value.is_null())
     }

@@ -118,7 +118,7 @@ pub(super) fn wrap(hash: &str, revisions: &str, market: &str) -> String {
 ///
 /// # Errors
 /// [`PublishedError`] for JSON that is damaged or was written by an incompatible release.
-pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
+pub fn parse_market(json: &str) -> Result<(Market, String), PublishedError> {
     let PublishedLayout { schema } = serde_json::from_str(json)?;
     if schema != SCHEMA {
         return Err(PublishedError::Schema { found: schema });
@@ -133,7 +133,7 @@ pub fn read(json: &str) -> Result<(Market, String), PublishedError> {
 }
 
 /// Parses the directory. `None` for one that is damaged or of another release's shape.
-pub fn read_directory(json: &str) -> Option<Vec<DirectoryEntry>> {
+pub fn parse_directory(json: &str) -> Option<Vec<DirectoryEntry>> {
     serde_json::from_str(json).ok()
 }
 
@@ -186,7 +186,7 @@ mod tests {
     fn ok_reads_what_was_published() {
         for text in FIXTURES {
             let compiled = compile("market.toml", text).expect("valid");
-            let (market, hash) = read(&compiled.json).expect("readable");
+            let (market, hash) = parse_market(&compiled.json).expect("readable");
             assert!((market, hash) == (compiled.market, compiled.hash));
         }
     }
@@ -198,7 +198,7 @@ mod tests {
                 let mut changed = tree.clone();
                 let Some(Value::Object(fields)) = changed.pointer_mut(place) else { continue };
                 fields.insert("unheard_of".to_owned(), json!(1));
-                let error = read(&changed.to_string()).expect_err(place);
+                let error = parse_market(&changed.to_string()).expect_err(place);
                 assert!(error.to_string().contains("line 1 column"), "{place}: {error}");
             }
         }
@@ -206,10 +206,11 @@ mod tests {
 
     #[test]
     fn err_says_what_is_wrong() {
-        let damaged = read("{").expect_err("no JSON");
+        let damaged = parse_market("{").expect_err("no JSON");
         assert!(matches!(damaged, PublishedError::Json(_)), "{damaged}");
-        let newer = read(r#"{"schema": 2, "shape": "another"}"#).expect_err("another layout");
+        let newer =
+            parse_market(r#"{"schema": 2, "shape": "another"}"#).expect_err("another layout");
         assert!(matches!(newer, PublishedError::Schema { found: 2 }), "{newer}");
-        assert_eq!(read_directory(r#"[{"code": "de"}]"#), None);
+        assert_eq!(parse_directory(r#"[{"code": "de"}]"#), None);
     }
 }

@@ -11,13 +11,13 @@ use super::condition::one_or_many;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutField {
-    /// Its name in the tree.
+    /// The name in the tree.
     pub name: String,
     /// Bytes before it: in the record, or in one occurrence of its group.
     pub at: u32,
-    /// Its bytes; of one value, where it has several.
+    /// The length in bytes; of one value, where the field has several.
     pub len: u32,
-    /// What its bytes are.
+    /// The type of the bytes.
     #[serde(rename = "type", default)]
     pub kind: FieldType,
     /// For numbers: digits behind the implied point; below zero, the zeros that are left out at the
@@ -30,27 +30,27 @@ pub struct LayoutField {
     /// For `zoned`: the digit that carries the sign.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sign: SignPlace,
-    /// For `binary`: which byte comes first.
+    /// For `binary`: the byte order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub endian: Endian,
-    /// For `date`: how it is written; `%Y%m%d` unless said.
+    /// For `date`: the format, `%Y%m%d` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// How often it stands there, one after the other. Makes a list.
+    /// The number of consecutive values. Makes a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// The field that says how many of `count` are there.
+    /// The field with the number of values in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_by: Option<String>,
-    /// The field whose bytes these are too.
+    /// The field that shares the bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redefines: Option<String>,
-    /// Values that mean: not stated.
+    /// Values that mean *not stated*.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
     pub not_stated: Vec<String>,
 }
 
-/// What the bytes of a field are.
+/// The type of a field's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
@@ -72,7 +72,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// Whether its values are numbers.
+    /// True for types of numbers.
     pub const fn is_number(self) -> bool {
         matches!(self, Self::Number | Self::Zoned | Self::Packed | Self::Binary)
     }
@@ -89,7 +89,7 @@ pub enum SignPlace {
     Trailing,
 }
 
-/// Which byte of a binary number comes first.
+/// The byte order of a binary number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endian {
@@ -100,11 +100,11 @@ pub enum Endian {
     Little,
 }
 
-/// Fields that come several times, one occurrence after the other (`OCCURS`).
+/// A repeated group of fields, one occurrence after the other (`OCCURS`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Its name in the tree, where it is a list.
+    /// The name of the list in the tree.
     pub name: String,
     /// Bytes before the first occurrence. Without it, the first stands right behind the last of the
     /// group before.
@@ -112,9 +112,9 @@ pub struct Group {
     pub at: Option<u32>,
     /// The bytes of one occurrence.
     pub len: u32,
-    /// How many there are, or how many at the most.
+    /// The number of occurrences, or the maximum.
     pub count: u32,
-    /// The field that says how many there are (`DEPENDING ON`).
+    /// The field with the number of occurrences (`DEPENDING ON`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_by: Option<String>,
     /// The fields of one occurrence, `at` counted from its beginning.
@@ -128,36 +128,36 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
-    /// What stands between two. Without it each has the origin's `length`; without that too, the
+    /// The separator of records. Without it each has the origin's `length`; without that too, the
     /// body is one record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// Where a record says what it is.
+    /// The place of a record's type.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub selector: Option<Selector>,
-    /// The kinds of records, by their name in the tree.
+    /// The types of records, by their name in the tree.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub types: BTreeMap<String, RecordType>,
-    /// What becomes of a record whose kind is not described.
+    /// The handling of a record of an unknown type.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unknown: Unknown,
 }
 
-/// The bytes in which a record says what it is.
+/// The bytes that hold a record's type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// Bytes before them.
     pub at: u32,
-    /// How many.
+    /// The number of bytes.
     pub len: u32,
 }
 
-/// One kind of record.
+/// One type of record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordType {
-    /// What it says it is.
+    /// The values of the type's bytes.
     #[serde(deserialize_with = "one_or_many")]
     pub is: Vec<String>,
     /// Its fields.
@@ -167,14 +167,14 @@ pub struct RecordType {
     pub groups: Vec<Group>,
 }
 
-/// What becomes of a record whose kind is not described.
+/// The handling of a record of an unknown type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
-    /// The answer is refused.
+    /// The response is refused.
     #[default]
     Refuse,
-    /// It is left out.
+    /// The record is left out.
     Ignore,
 }
 

@@ -24,9 +24,9 @@ pub enum RequestPart {
     Literal(String),
     /// Is replaced by a value.
     Slot {
-        /// What the value is of.
+        /// The variable.
         variable: Variable,
-        /// How much room it has; without, it goes out as long as it is.
+        /// The width; `None` for a value of its own length.
         width: Option<Width>,
     },
 }
@@ -36,19 +36,19 @@ pub enum RequestPart {
 pub struct Width {
     /// In bytes, 1 to 999.
     pub bytes: usize,
-    /// Whether the value stands at the right end.
+    /// True for a value that is aligned to the right.
     pub right: bool,
     /// The character before or after it.
     pub pad: char,
 }
 
-/// Why a text is no request.
+/// An error in a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestTemplateError {
     /// Braces or names.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// What stands after the colon is no width.
+    /// Invalid text after the colon.
     #[error(
         "`{{{inside}}}` has no width that can be read; write {{vin:17}}, or {{identity.model_year:>6:0}} with `<` or `>` for the side and the character that fills"
     )]
@@ -59,7 +59,7 @@ pub enum RequestTemplateError {
 }
 
 impl RequestTemplate {
-    /// Reads a request.
+    /// Parses a request.
     ///
     /// # Errors
     /// [`RequestTemplateError`] for unbalanced braces, unknown placeholders and widths that are

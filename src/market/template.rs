@@ -14,26 +14,25 @@ pub const LITERALS: [&str; 7] =
 #[serde(try_from = "String", into = "String")]
 pub struct Template {
     text: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Goes out as it is.
+pub enum TemplatePart {
+    /// Literal text.
     Literal(String),
-    /// Is replaced by a value, escaped for the place where it stands.
+    /// A placeholder, replaced by a value that is escaped for its place.
     Placeholder {
-        /// What it stands for.
+        /// The variable.
         variable: Variable,
-        /// How the value is written: what stands after a colon, `17` in `{vin:17}`, else empty.
-        /// What it may say is up to the protocol: a width in records, a kind of literal in `OData`
-        /// and JSON.
+        /// The format of the value: the text after a colon, `17` in `{vin:17}`, else empty. Each
+        /// protocol defines its own: a width in records, a kind of literal in `OData` and JSON.
         spec: String,
     },
 }
 
-/// What a placeholder stands for.
+/// The variable of a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
     /// `{vin}`: the car's VIN, 17 characters.
@@ -49,7 +48,7 @@ pub enum Variable {
     },
 }
 
-/// Why a text is no template.
+/// An error in a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A `{` without its `}`.
@@ -75,7 +74,7 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     /// [`TemplateError`] for unbalanced braces and unknown placeholders.
@@ -86,17 +85,17 @@ impl Template {
     }
 
     /// The template's pieces in order.
-    pub fn parts(&self) -> &[Part] {
+    pub fn parts(&self) -> &[TemplatePart] {
         &self.parts
     }
 
-    /// Its pieces, each with whether it begins between single quotes: there a value is part of an
-    /// `OData` string. Quotes may be percent-encoded in addresses.
-    pub fn quoted_parts(&self) -> impl Iterator<Item = (&Part, bool)> {
+    /// The pieces, each with a flag: true if it begins between single quotes, where a value is part
+    /// of an `OData` string. Quotes may be percent-encoded in addresses.
+    pub fn quoted_parts(&self) -> impl Iterator<Item = (&TemplatePart, bool)> {
         let mut is_quoted = false;
         self.parts.iter().map(move |part| {
             let before = is_quoted;
-            if let Part::Literal(text) = part {
+            if let TemplatePart::Literal(text) = part {
                 let quotes = text.matches('\'').count() + text.matches("%27").count();
                 is_quoted ^= quotes % 2 == 1;
             }
@@ -112,17 +111,17 @@ impl Template {
     /// The facet fields that the template uses.
     pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Placeholder { variable: Variable::Field { facet, field }, .. } => {
+            TemplatePart::Placeholder { variable: Variable::Field { facet, field }, .. } => {
                 Some((*facet, field.as_str()))
             }
             _ => None,
         })
     }
 
-    /// What stands after the colons of its placeholders, where one has any.
+    /// The formats of its placeholders, without empty ones.
     pub fn specs(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Placeholder { spec, .. } if !spec.is_empty() => Some(spec.as_str()),
+            TemplatePart::Placeholder { spec, .. } if !spec.is_empty() => Some(spec.as_str()),
             _ => None,
         })
     }
@@ -141,9 +140,9 @@ impl From<Template> for String {
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+fn parse(text: &str) -> Result<Vec<TemplatePart>, TemplateError> {
     let part = |piece| match piece {
-        Piece::Literal(literal) => Ok(Part::Literal(literal)),
+        Piece::Literal(literal) => Ok(TemplatePart::Literal(literal)),
         Piece::Inside(inside) => placeholder(inside),
     };
     split(text)?.into_iter().map(part).collect()
@@ -153,11 +152,11 @@ fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
 pub(super) enum Piece<'t> {
     /// Text outside of braces.
     Literal(String),
-    /// What stands between two braces.
+    /// The text between two braces.
     Inside(&'t str),
 }
 
-/// Takes a text apart at its braces.
+/// Splits a text at its braces.
 pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -189,13 +188,13 @@ pub(super) fn split(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
     Ok(pieces)
 }
 
-fn placeholder(inside: &str) -> Result<Part, TemplateError> {
+fn placeholder(inside: &str) -> Result<TemplatePart, TemplateError> {
     let (name, spec) = match inside.split_once(':') {
         Some((name, "")) => return Err(TemplateError::NoSpec { name: shown(name) }),
         Some((name, spec)) => (name, spec),
         None => (inside, ""),
     };
-    Ok(Part::Placeholder { variable: variable(name)?, spec: spec.to_owned() })
+    Ok(TemplatePart::Placeholder { variable: variable(name)?, spec: spec.to_owned() })
 }
 
 /// A name of a template for a message: not all of a text that lacks its closing brace.
@@ -223,15 +222,15 @@ mod tests {
     #[test]
     fn ok_splits_literals_and_placeholders() {
         let placeholder =
-            |variable, spec: &str| Part::Placeholder { variable, spec: spec.to_owned() };
+            |variable, spec: &str| TemplatePart::Placeholder { variable, spec: spec.to_owned() };
         let template =
             Template::new("Vin eq '{vin}' {{x}} {identity.model:8 right}").expect("valid");
         assert_eq!(
             template.parts(),
             [
-                Part::Literal("Vin eq '".into()),
+                TemplatePart::Literal("Vin eq '".into()),
                 placeholder(Variable::Vin, ""),
-                Part::Literal("' {x} ".into()),
+                TemplatePart::Literal("' {x} ".into()),
                 placeholder(
                     Variable::Field { facet: FacetName::Identity, field: "model".into() },
                     "8 right"

@@ -6,7 +6,7 @@
 //! petrol (40 CFR 600.002). A month is a twelfth of the Gregorian year of 365.2425 days.
 //! docs/decisions/0010 says why values are rounded as they are.
 
-/// The units that one field's unit can come from.
+/// The units that convert to one field's unit.
 #[derive(Debug)]
 pub struct Family {
     /// The field's unit.
@@ -20,16 +20,16 @@ pub struct Family {
 /// One unit of an origin.
 #[derive(Debug)]
 pub struct Unit {
-    /// As the market file writes it.
+    /// The word in market files.
     pub word: &'static str,
     /// The factor to the field's unit, as a fraction.
     pub factor: (u64, u64),
-    /// Whether the value is divided into the factor: miles a gallon become litres a distance.
+    /// True if the factor is divided by the value: miles a gallon become litres a distance.
     pub is_inverse: bool,
 }
 
 impl Family {
-    /// The unit of a word, where the field's unit can come from it and is another.
+    /// The unit of a word. `None` for the field's own unit and for unknown ones.
     pub fn unit(&self, word: &str) -> Option<&'static Unit> {
         self.units.iter().find(|unit| unit.word == word)
     }
@@ -45,7 +45,7 @@ pub fn family(target: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.target == target)
 }
 
-/// All of them.
+/// The families of all units.
 pub const fn families() -> &'static [Family] {
     FAMILIES
 }

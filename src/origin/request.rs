@@ -21,7 +21,7 @@ pub(super) use header::set_header;
 #[cfg(test)]
 pub(super) use record::fill_record;
 
-use crate::market::{Method, OData, Origin, Part, Protocol, Rest, Template, Variable};
+use crate::market::{Method, OData, Origin, Protocol, Rest, Template, TemplatePart, Variable};
 use crate::ports::{OriginRequest, Ports};
 
 /// Builds the request that asks `origin` for the vehicle of `values`.
@@ -67,8 +67,8 @@ fn build_url(origin: &Origin, values: &TemplateValues) -> Result<String, Request
     let mut url = String::new();
     for (part, is_quoted) in origin.url.quoted_parts() {
         match part {
-            Part::Literal(literal) => url.push_str(literal),
-            Part::Placeholder { variable, spec } => {
+            TemplatePart::Literal(literal) => url.push_str(literal),
+            TemplatePart::Placeholder { variable, spec } => {
                 let value = format_value(variable, spec, values, origin, is_quoted)?;
                 url.push_str(&escape::escape_segment(&value)?);
             }
@@ -99,11 +99,11 @@ fn fill_query(
     let mut text = String::new();
     for (part, is_quoted) in template.quoted_parts() {
         match part {
-            Part::Literal(literal) if is_odata => {
+            TemplatePart::Literal(literal) if is_odata => {
                 text.push_str(&escape::escape_query_literal(literal))
             }
-            Part::Literal(literal) => text.push_str(&escape_url(literal)),
-            Part::Placeholder { variable, spec } => {
+            TemplatePart::Literal(literal) => text.push_str(&escape_url(literal)),
+            TemplatePart::Placeholder { variable, spec } => {
                 text.push_str(&escape_url(&format_value(
                     variable, spec, values, origin, is_quoted,
                 )?));
@@ -163,7 +163,7 @@ fn push_json(body: &Value, values: &TemplateValues, out: &mut String) -> Result<
     match body {
         Value::String(text) => {
             let template = Template::new(text.as_str()).map_err(|_| RequestError::Shape)?;
-            if let [Part::Placeholder { variable, spec }] = template.parts()
+            if let [TemplatePart::Placeholder { variable, spec }] = template.parts()
                 && literal::is_number_kind(spec)
             {
                 out.push_str(&template::plain_value(variable, spec, values)?);

@@ -8,7 +8,7 @@ use super::failure::{ErrorToken, Failure};
 use super::json::{JsonError, parse_json};
 use super::xml::{XmlError, parse_xml};
 use super::{charset, csv, record, retry_after};
-use crate::market::{Match, Origin, Part, Protocol, Variable};
+use crate::market::{Match, Origin, Protocol, TemplatePart, Variable};
 use crate::ports::OriginResponse;
 
 /// An origin's response, parsed.
@@ -208,10 +208,11 @@ fn check_soap_body(tree: &Value, is_fault: bool, status: u16) -> Result<(), Fail
 /// 404 as well; for other protocols if the URL's path has a key. A SOAP service, an entity set, a
 /// gateway or a file that is not found is down.
 fn is_status_about_car(origin: &Origin) -> bool {
-    let is_query = |part: &&Part| matches!(part, Part::Literal(text) if text.contains('?'));
-    let is_key = |part: &Part| match part {
-        Part::Placeholder { variable, .. } => *variable != Variable::Market,
-        Part::Literal(_) => false,
+    let is_query =
+        |part: &&TemplatePart| matches!(part, TemplatePart::Literal(text) if text.contains('?'));
+    let is_key = |part: &TemplatePart| match part {
+        TemplatePart::Placeholder { variable, .. } => *variable != Variable::Market,
+        TemplatePart::Literal(_) => false,
     };
     match origin.protocol {
         Protocol::Rest => true,

@@ -35,13 +35,13 @@ macro_rules! facet_names {
 pub struct FacetSet(u32);
 
 impl FacetSet {
-    /// Whether there is none.
+    /// True for the empty set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether all of the other set are in this one.
-    pub fn holds(self, other: Self) -> bool {
+    /// True if the other set is a subset of this one.
+    pub fn contains_all(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
@@ -60,23 +60,23 @@ impl FromIterator<FacetName> for FacetSet {
 facet_names! {
     /// Make, model, year and the technical facts of the type.
     Identity = "identity",
-    /// What is fitted to this car.
+    /// The equipment of this vehicle.
     Equipment = "equipment",
     /// Consumption, emissions and the legal label of the type.
     Energy = "energy",
     /// Safety recalls of this car.
     Recalls = "recalls",
-    /// What is covered, and until when.
+    /// Warranties and their ends.
     Warranty = "warranty",
-    /// What was done to this car, and when.
+    /// Visits to workshops and testing stations.
     ServiceHistory = "service_history",
     /// Distances read, and whether they agree.
     Mileage = "mileage",
-    /// How the authority has it on record.
+    /// The authority's record.
     Registration = "registration",
     /// Damage that was reported.
     Damage = "damage",
-    /// What it is worth.
+    /// The value of the vehicle.
     Valuation = "valuation",
 }
 

@@ -59,7 +59,7 @@ pub enum Class {
     Secret,
 }
 
-/// Who may see a field, and whether an owner may publish it in a listing.
+/// The visibility of a field, and its publication in listings by an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     /// The lowest tier that sees the field. A market may raise it.

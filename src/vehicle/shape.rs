@@ -45,7 +45,7 @@ pub struct Field {
     pub kind: Kind,
     /// True if a facet without it is refused, or, in a summary, a mapping without it.
     pub required: bool,
-    /// Who may see it; `None`: nobody.
+    /// The visibility; `None` hides the field from everybody.
     pub access: Option<Access>,
 }
 

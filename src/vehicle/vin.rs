@@ -15,11 +15,11 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Vin([u8; 17]);
 
-/// Why a text is no VIN. Positions count from 1, blanks and hyphens left out. No variant repeats
-/// more than one letter of the text.
+/// An error in a VIN. Positions count from 1, without blanks and hyphens. No variant repeats more
+/// than one letter of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VinError {
-    /// Nothing but blanks and hyphens.
+    /// No characters besides blanks and hyphens.
     #[error("Enter the vehicle identification number: 17 letters and digits.")]
     Empty,
     /// Too few or too many characters.
@@ -31,7 +31,7 @@ pub enum VinError {
     /// I, O or Q, which look like 1 and 0.
     #[error("The letter {letter} (position {position}) is not used in VINs, because it looks like {}. Check whether it is a {}.", digit(*.letter), digit(*.letter))]
     LetterNotUsed {
-        /// Where it stands.
+        /// Its position.
         position: usize,
         /// Which of the three.
         letter: char,
@@ -41,12 +41,12 @@ pub enum VinError {
         "Position {position} is not a Latin letter or a digit. Type the number as it is printed, without other characters."
     )]
     Character {
-        /// Where it stands.
+        /// Its position.
         position: usize,
     },
 }
 
-/// What the ninth character says.
+/// The verdict of the ninth character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckDigit {
     /// It is the check digit that North America prescribes.
@@ -86,7 +86,7 @@ impl Vin {
         std::str::from_utf8(&self.0).unwrap_or_default() // OK because parse lets ASCII pass only.
     }
 
-    /// Whether the manufacturer is North American (first character 1 to 5), where the check digit
+    /// True if the manufacturer is North American (first character 1 to 5), where the check digit
     /// is prescribed.
     pub fn is_north_american(&self) -> bool {
         matches!(self.0.first(), Some(b'1'..=b'5'))

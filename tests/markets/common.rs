@@ -35,7 +35,7 @@ pub fn read_market(code: &str) -> Market {
     };
     let compiled = market::compile(&name, &text).map_err(errors).expect("a market without errors");
     // As the Worker reads it.
-    let (market, _) = market::published::read(&compiled.json).expect("readable");
+    let (market, _) = market::published::parse_market(&compiled.json).expect("readable");
     assert_eq!(market, compiled.market, "{code} is published as it is");
     market
 }

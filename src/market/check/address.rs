@@ -3,11 +3,10 @@
 
 use url::Url;
 
-use super::Findings;
+use super::finding::Findings;
 
 pub(super) fn check_address(path: &[&str], text: &str, findings: &mut Findings) {
-    let authority =
-        text.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let authority = text.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(""); // OK because an address without a host is refused.
     if authority.contains('{') {
         findings.add(
             path,

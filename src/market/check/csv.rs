@@ -1,6 +1,6 @@
 //! Checks of CSV origins: the marks of the file and its columns.
 
-use super::Findings;
+use super::finding::Findings;
 use crate::market::file::{Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::request::RequestPart;
@@ -14,6 +14,7 @@ pub(super) fn check_csv(name: &OriginName, origin: &Origin, findings: &mut Findi
         }
         return;
     }
+    // OK because the default is RFC 4180, as documented.
     let csv = origin.csv.clone().unwrap_or_default();
     let is_mark = |c: char| c == '\t' || c.is_ascii_graphic() || c == ' ';
     if !is_mark(csv.separator) || csv.separator.is_ascii_alphanumeric() {

@@ -1,6 +1,6 @@
 //! The codes of ISO 4217, as its list of 2025 has them, without funds, metals and test codes.
 
-/// Whether a text is a currency's code.
+/// True for a currency's code.
 pub(super) fn is_currency(code: &str) -> bool {
     code.len() == 3 && CODES.split(' ').any(|known| known == code)
 }

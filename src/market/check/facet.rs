@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::finding::{Findings, nearest};
 use super::leaf::{check_conditions, check_leaf};
 use super::origin::placeholders;
-use super::{Findings, nearest};
 use crate::market::file::{Facet, Market};
 use crate::market::names::OriginName;
 use crate::vehicle::{FacetName, Kind, Shape, shape};

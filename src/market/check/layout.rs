@@ -1,20 +1,20 @@
 //! Checks of layouts: fields in their record, overlaps, and types that their bytes can hold.
 
-use super::Findings;
+use super::finding::Findings;
 use crate::market::record::{Endian, FieldType, Group, LayoutField, SignPlace};
 
 /// Fields and groups of one layout, and occurrences of one field or group.
 const MAX_FIELDS: usize = 1000;
 const MAX_OCCURRENCES: u32 = 10_000;
 
-/// What stands around a layout.
+/// The surroundings of a layout.
 #[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(super) struct LayoutContext<'a> {
     /// The bytes that there are, where the market says so, and what has them.
     pub(super) room: Option<(u32, &'static str)>,
     /// The fields of the record around a group.
     pub(super) outer: &'a [LayoutField],
-    /// How many groups it stands in.
+    /// The number of groups around it.
     pub(super) depth: u8,
 }
 
@@ -22,7 +22,7 @@ pub(super) fn check_layout(
     path: &[&str],
     layout: &[LayoutField],
     groups: &[Group],
-    around: Around<'_>,
+    around: LayoutContext<'_>,
     findings: &mut Findings,
 ) {
     let of_layout = [path, &["layout"]].concat();
@@ -54,6 +54,7 @@ pub(super) fn check_layout(
     }
     for (at, field) in layout.iter().enumerate() {
         let path = [of_layout.as_slice(), &[&field.name]].concat();
+        // OK because the position is one of the layout.
         let before = layout.get(..at).unwrap_or_default();
         check_place(&path, field.at, field.len, field.count, around.room, findings);
         check_type(&path, field, findings);
@@ -75,7 +76,7 @@ fn check_groups(
     path: &[&str],
     layout: &[LayoutField],
     groups: &[Group],
-    around: Around<'_>,
+    around: LayoutContext<'_>,
     findings: &mut Findings,
 ) {
     let fields: Vec<LayoutField> = [layout, around.outer].concat();
@@ -97,7 +98,7 @@ fn check_groups(
         let room = if group.at.is_none() { None } else { around.room };
         check_place(&path, group.at.unwrap_or(0), group.len, Some(group.count), room, findings);
         check_count(&path, Some(group.count), group.counted_by.as_deref(), &fields, findings);
-        let inside = Around {
+        let inside = LayoutContext {
             room: Some((group.len, "its group's `len`")),
             outer: layout,
             depth: around.depth + 1,
@@ -272,7 +273,8 @@ fn check_count(
     let path = [path, &["counted_by"]].concat();
     match before.iter().find(|field| field.name == name) {
         None => {
-            let hint = super::nearest(name, before.iter().map(|field| field.name.as_str()));
+            let hint =
+                super::finding::nearest(name, before.iter().map(|field| field.name.as_str()));
             findings.add(&path, format!("{name:?} is no field before it; {hint}"));
         }
         Some(field) if !field.kind.is_number() || field.scale != 0 || field.count.is_some() => {
@@ -296,7 +298,7 @@ fn check_redefines(
     let Some(name) = &field.redefines else { return };
     let path = [path, &["redefines"]].concat();
     let Some(other) = layout.iter().find(|other| other.name == *name) else {
-        let hint = super::nearest(name, layout.iter().map(|field| field.name.as_str()));
+        let hint = super::finding::nearest(name, layout.iter().map(|field| field.name.as_str()));
         findings.add(&path, format!("{name:?} is no field of this layout; {hint}"));
         return;
     };

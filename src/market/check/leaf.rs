@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use super::currency::is_currency;
-use super::{Findings, nearest};
+use super::finding::{Findings, nearest};
 use crate::market::condition::Match;
 use crate::market::mapping::{Conversion, Leaf};
 use crate::market::unit::family;
 use crate::time::{Format, parse_iso_date, parse_offset};
 use crate::vehicle::{Field, Kind};
 
-/// How deep alternatives may stand in alternatives, and how many a field may have.
+/// The maximum depth of nested alternatives, and the maximum number of a field.
 const DEEPEST: usize = 4;
 const MAX_ALTERNATIVES: usize = 16;
 
@@ -143,7 +143,7 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
     }
 }
 
-/// What `as` and `codes` must be for the field's kind.
+/// Checks `as` and `codes` against the field's kind.
 fn check_kind(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
     use Conversion::{Boolean, Date, Datetime, Duration, Integer, Money, Number, OdataDate};
     match kind {

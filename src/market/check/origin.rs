@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::address::check_address;
-use super::{Findings, nearest};
+use super::finding::{Findings, nearest};
 use crate::market::auth::{Auth, OAuth2};
 use crate::market::condition::Match;
 use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::request::RequestTemplate;
-use crate::market::template::{LITERALS, Part, Template, Variable};
+use crate::market::template::{LITERALS, Template, TemplatePart, Variable};
 
 pub(super) fn check_origin(
     name: &OriginName,
@@ -288,6 +288,7 @@ fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
     found.extend(origin.headers.values().map(|template| ("headers", template.clone())));
     found.extend(origin.soap.as_ref().map(|soap| ("soap", soap.body.clone())));
     found.extend(origin.soap.as_ref().and_then(|soap| Some(("soap", soap.header.clone()?))));
+    // OK because a request without a body has no texts.
     let of_json =
         origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
     found.extend(of_json.into_iter().filter_map(|text| Some(("rest", Template::new(text).ok()?))));
@@ -329,25 +330,25 @@ fn has_bare_value(template: &Template, is_expression: impl Fn(&str) -> bool) -> 
     let mut before = String::new();
     for (part, is_quoted) in template.quoted_parts() {
         match part {
-            Part::Literal(text) => before.push_str(text),
+            TemplatePart::Literal(text) => before.push_str(text),
             // A VIN and a market's code are letters and digits.
-            Part::Placeholder { variable: Variable::Field { .. }, spec }
+            TemplatePart::Placeholder { variable: Variable::Field { .. }, spec }
                 if spec.is_empty() && !is_quoted =>
             {
                 if is_expression(&before) {
                     return true;
                 }
             }
-            Part::Placeholder { .. } => {}
+            TemplatePart::Placeholder { .. } => {}
         }
     }
     false
 }
 
 fn render_probe(template: &Template) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
-        Part::Placeholder { .. } => "x".into(),
+    let part = |part: &TemplatePart| match part {
+        TemplatePart::Literal(text) => text.clone(),
+        TemplatePart::Placeholder { .. } => "x".into(),
     };
     template.parts().iter().map(part).collect()
 }

@@ -1,8 +1,8 @@
 //! Checks of record origins: encoding, what is sent, bodies of several records. Layouts are
 //! `layout`'s.
 
-use super::layout::{Around, check_layout};
-use super::{Findings, nearest};
+use super::finding::{Findings, nearest};
+use super::layout::{LayoutContext, check_layout};
 use crate::market::encoding::Encoding;
 use crate::market::file::{Market, Origin, Protocol};
 use crate::market::names::OriginName;
@@ -11,7 +11,7 @@ use crate::market::record::{FieldType, Group, LayoutField, Records, Unknown};
 use crate::market::request::RequestPart;
 use crate::market::template::Variable;
 
-/// What CSV and records have in common, and what must not stand at other origins.
+/// Checks the keys that CSV and records share, and refuses them for other protocols.
 pub(super) fn check_flat(
     name: &OriginName,
     origin: &Origin,
@@ -57,7 +57,7 @@ fn check_record(name: &OriginName, origin: &Origin, market: &Market, findings: &
     if let Some(length) = origin.length {
         findings.range(&at("length"), length, 1, origin.max_bytes, "bytes (at most max_bytes)");
     }
-    let around = Around {
+    let around = LayoutContext {
         room: origin.length.map(|length| (length, "the record's `length`")),
         outer: &[],
         depth: 0,
@@ -99,7 +99,7 @@ fn check_records(name: &OriginName, origin: &Origin, records: &Records, findings
                     "must be 1 to 4 characters of the encoding, like \"\\n\" or \"\\r\\n\"",
                 );
             }
-            if let Some(field) = all_fields(origin).find(|field| holds_any_byte(field)) {
+            if let Some(field) = all_fields(origin).find(|field| takes_any_byte(field)) {
                 findings.add(
                     &at("separator"),
                     format!(
@@ -241,11 +241,11 @@ fn all_fields(origin: &Origin) -> impl Iterator<Item = &LayoutField> {
     of_kinds.flat_map(|kind| &kind.layout).chain(&origin.layout).chain(inner)
 }
 
-const fn holds_any_byte(field: &LayoutField) -> bool {
+const fn takes_any_byte(field: &LayoutField) -> bool {
     matches!(field.kind, FieldType::Packed | FieldType::Binary | FieldType::Hex)
 }
 
-/// What is sent: every placeholder in a room that it fits, every character one of the encoding.
+/// Checks the request: every placeholder fits its width, every character is one of the encoding.
 fn check_request(name: &OriginName, origin: &Origin, market: &Market, findings: &mut Findings) {
     let path = ["origins", name.as_str(), "request"];
     let Some(request) = &origin.request else { return };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{EscapeError, RequestError};
 use super::literal::format_literal;
-use crate::market::{FacetName, MarketCode, OData, Part, Template, Variable};
+use crate::market::{FacetName, MarketCode, OData, Template, TemplatePart, Variable};
 use crate::vehicle::Vin;
 
 /// Longest value of a field, in bytes.
@@ -30,8 +30,8 @@ pub(super) fn fill_template(
     let mut text = String::with_capacity(template.as_str().len() + 32);
     for part in template.parts() {
         match part {
-            Part::Literal(literal) => text.push_str(literal),
-            Part::Placeholder { variable, spec } => {
+            TemplatePart::Literal(literal) => text.push_str(literal),
+            TemplatePart::Placeholder { variable, spec } => {
                 text.push_str(&escape(&plain_value(variable, spec, values)?)?);
             }
         }

@@ -299,7 +299,7 @@ fn ok_what_nobody_stated_is_not_there() {
     );
 }
 
-/// What a facet's derived field comes to.
+/// The value of a facet's derived field.
 fn derived(facet: FacetName, value: Value, field: &str) -> Value {
     let found = typed(facet, value).expect("of the type");
     found.get(field).cloned().unwrap_or(Value::Null)

@@ -19,7 +19,7 @@ fn found(kind: Kind, leaf: &Leaf) -> Vec<String> {
     let mut findings = Findings::default();
     let field = Field { name: "f", path: "f", kind, required: false, access: None };
     check_leaf(&["f"], &field, leaf, &mut findings);
-    findings.0.into_iter().map(|finding| finding.message).collect()
+    findings.into_vec().into_iter().map(|finding| finding.message).collect()
 }
 
 fn check(kind: Kind, text: &str, expect: &str) {

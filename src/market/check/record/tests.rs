@@ -35,7 +35,7 @@ fn ok_the_market_is_good_and_every_key_changes_the_revision() {
     }
 }
 
-/// What is changed in the file, and what is said of it.
+/// A change of the file, and the expected error.
 const CASES: &[(&str, &str, &str)] = &[
     (
         "\"cp273\"",
