@@ -496,10 +496,11 @@ fn ok_what_tells_of_a_person_goes_and_the_rest_stays() {
     let app = TestApp::new();
     stored(&app, CAR);
     let done = post(&app, "erasures", &json!({"market": "de", "vin": CAR, "what": "person"}));
-    assert_eq!(done["proof"]["facets"], json!(["identity", "service_history", "registration"]));
+    let personal = json!(["identity", "service_history", "registration", "damage"]);
+    assert_eq!(done["proof"]["facets"], personal);
     assert_eq!(count(&app, "SELECT count(*) FROM stored_facet WHERE facet = 'identity'"), 0);
     assert_eq!(count(&app, "SELECT count(*) FROM stored_facet"), 2);
-    assert_eq!(count(&app, "SELECT count(*) FROM purge WHERE facet IS NOT NULL AND hard = 1"), 3);
+    assert_eq!(count(&app, "SELECT count(*) FROM purge WHERE facet IS NOT NULL AND hard = 1"), 4);
 }
 
 #[test]

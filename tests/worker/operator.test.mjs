@@ -199,7 +199,7 @@ test("an erased car is found in no store, and the proof stands in the audit", as
 test("what tells of persons goes alone", async () => {
   const { vin } = await stored();
   const { proof } = await done("erasures", { market: "de", vin, what: "person" });
-  assert.deepEqual(proof.facets, ["identity", "service_history", "registration"]);
+  assert.deepEqual(proof.facets, ["identity", "service_history", "registration", "damage"]);
   const left = (await done("inspections", { market: "de", vin })).record.map(({ facet }) => facet);
   assert.ok(left.includes("recalls") && !left.some((facet) => proof.facets.includes(facet)), left.join());
 });
