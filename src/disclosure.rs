@@ -68,7 +68,10 @@ pub fn policy(facet: FacetName, market: &Market) -> u32 {
 }
 
 fn policy_of(facet: FacetName, market: &Market) -> u32 {
-    fields(facet).iter().fold(2_166_136_261, |hash, field| {
+    // By path, so that moving a declaration invalidates no stored projection.
+    let mut by_path: Vec<&Field> = fields(facet).iter().collect();
+    by_path.sort_unstable_by_key(|field| field.path);
+    by_path.into_iter().fold(2_166_136_261, |hash, field| {
         let tier = tier_of(facet, field, &market.disclosure).map_or("", Tier::as_str);
         // FNV-1a: told apart, not secret.
         let bytes = field.path.bytes().chain(tier.bytes());
