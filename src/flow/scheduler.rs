@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::memory::FlowMemory;
@@ -73,6 +74,7 @@ impl CallScheduler {
             running: FuturesUnordered::new(),
             channel: channel.clone(),
             cached: cached.clone(),
+            timer: None,
             unclaimed: Vec::new(),
             unsaved: Unsaved { facets: Vec::new(), since: now, leases: Vec::new() },
             publication: Publication::default(),
@@ -125,20 +127,20 @@ impl CallScheduler {
     }
 
     /// Waits for the end of a piece of I/O; `None` if a call is due or the response has gone out.
+    /// The timer stays while nothing becomes due earlier or later.
     async fn next_completion(&mut self, now: Timestamp) -> Option<Completion> {
         let due_at = self.calls.iter().filter_map(|call| call.due_at(now));
         let due_at = due_at.chain(self.save_due_at()).chain(self.publication.due_at()).min();
-        let mut timer = due_at.map(|due_at| {
-            let pause_ms = u32::try_from(due_at.since_ms(now)).unwrap_or(0);
-            self.ports.timer.sleep(pause_ms)
-        });
-        let (running, channel) = (&mut self.running, &self.channel);
+        if self.timer.as_ref().map(|(due_at, _)| *due_at) != due_at {
+            self.timer = due_at.map(|due_at| (due_at, self.sleep_until(due_at, now)));
+        }
+        let (running, channel, timer) = (&mut self.running, &self.channel, &mut self.timer);
         let was_closed = channel.is_closed();
         poll_fn(|context| {
             if let Poll::Ready(Some(completion)) = running.poll_next_unpin(context) {
                 return Poll::Ready(Some(completion));
             }
-            let is_due = timer.as_mut().is_some_and(|timer| timer.poll_unpin(context).is_ready());
+            let is_due = timer.take_if(|(_, sleep)| sleep.poll_unpin(context).is_ready()).is_some();
             if is_due || channel.poll_closed(context, was_closed) {
                 Poll::Ready(None)
             } else {
@@ -146,6 +148,12 @@ impl CallScheduler {
             }
         })
         .await
+    }
+
+    fn sleep_until(&self, due_at: Timestamp, now: Timestamp) -> LocalBoxFuture<'static, ()> {
+        // OK because a time in the past means that the call is due now.
+        let pause_ms = u32::try_from(due_at.since_ms(now)).unwrap_or(0);
+        self.ports.timer.sleep(pause_ms)
     }
 
     fn on_completion(&mut self, completion: Completion) {

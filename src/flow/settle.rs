@@ -113,12 +113,13 @@ fn wrap(
     let (ttl_s, stale_s, error_s, stored) = match mapped {
         Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
         Mapped::Present(value) => {
-            let (public, withheld) = to_projected(disclosure::public(facet, &value, market));
+            let projection = disclosure::public(facet, &value, market);
             // A field that is withheld from everybody is sealed, too: only public values are stored
             // in the clear.
-            let whole = value.to_string();
-            let is_public = withheld.is_empty() && *whole == *public;
-            let sealed = (!is_public).then(|| Rc::new(store.seal(facet, whole.as_bytes())));
+            let is_public = projection.withheld.is_empty() && projection.value == value;
+            let sealed =
+                (!is_public).then(|| Rc::new(store.seal(facet, value.to_string().as_bytes())));
+            let (public, withheld) = to_projected(projection);
             let stored = Stored::Present { public, withheld, sealed };
             (description.ttl_s, description.stale_s, description.error_s, stored)
         }

@@ -371,5 +371,6 @@ fn ok_no_event_holds_the_vin() {
 }
 
 mod fast_path;
+mod kv_edge;
 mod mishaps;
 mod region;

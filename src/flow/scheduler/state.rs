@@ -42,6 +42,8 @@ pub(in crate::flow) struct CallScheduler {
     pub(super) channel: OutcomeChannel,
     /// The facets that were stored before.
     pub(super) cached: BTreeMap<FacetName, Envelope>,
+    /// The timer for the next time at which something is due.
+    pub(super) timer: Option<(Timestamp, LocalBoxFuture<'static, ()>)>,
     /// Calls that need a lease.
     pub(super) unclaimed: Vec<usize>,
     pub(super) unsaved: Unsaved,
