@@ -73,6 +73,7 @@ async fn read_entry(ports: &Ports, request: &FlowRequest) -> Option<SharedStr> {
     let key = cache::car_key(&request.market.code, &request.lookup);
     let left_ms = deadline::left_ms(ports, &request.market, request.started);
     match ports.cache.get_within(key, left_ms, ports.timer.as_ref()).await {
+        // OK because an empty entry has no facets.
         Some(read) => read.ok().map(|text| SharedStr::from(text.unwrap_or_default())),
         None => Some(SharedStr::from(String::new())),
     }

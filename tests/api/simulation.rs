@@ -1,7 +1,7 @@
-//! Thousands of small worlds at random: markets, origins that are slow, fail or hang, visitors that
-//! come together or leave, to one isolate of the region or to several. What must hold in each of
-//! them is asserted in `World::…` below. A seed makes a world; a failing one is named and can be
-//! run alone.
+//! Simulations: thousands of small random worlds with markets, origins that are slow, fail or hang,
+//! and visitors that come together or leave, in one isolate of the region or in several. The section
+//! "Invariants" asserts what holds in each. A seed determines a world; a failing seed is named and
+//! can be run alone.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -57,7 +57,7 @@ fn worlds(part: u64) {
     for seed in part * count..(part + 1) * count {
         simulate(seed, &mut seen);
     }
-    // The worlds are of use only where they reach these.
+    // The simulation is useful only if its worlds reach each of these.
     let Seen {
         pending,
         unavailable,
@@ -85,7 +85,7 @@ fn worlds(part: u64) {
     assert!(reached.iter().all(|count| *count >= 5), "{reached:?}");
 }
 
-/// How often a world showed what.
+/// The number of times that each case occurred.
 #[derive(Default)]
 struct Seen {
     pending: u32,
@@ -138,7 +138,7 @@ fn simulate(seed: u64, seen: &mut Seen) {
     watch.check(seen);
 }
 
-// ---- What must hold
+// ---- Invariants
 // ------------------------------------------------------------------------------------------------------
 
 fn check_answer(
@@ -218,7 +218,7 @@ impl Watch {
             );
             seen.hedges_or_retries += further;
             seen.retries += if origin.hedge { 0 } else { further };
-            // Every good answer is stored once, in whatever state its visitor was.
+            // Every good response is stored once, whatever became of its visitor.
             let answered = log.good.iter().filter(|(_, name)| *name == origin.name).count();
             for facet in &self.market.facets_of(at) {
                 let written = log.writes.get(facet.as_str()).copied().unwrap_or_default();
@@ -252,7 +252,7 @@ struct Origin {
     character: Character,
 }
 
-/// What an origin is like, in percent of its answers.
+/// The behaviour of an origin, in percent of its responses.
 #[derive(Clone)]
 struct Character {
     typical_ms: u64,
@@ -263,7 +263,7 @@ struct Character {
     garbage: u64,
 }
 
-/// Every facet by fields that any text can fill.
+/// Every facet, with fields that any text can fill.
 const MAPS: [(&str, &str); 10] = [
     ("identity", "[facets.identity.map]\nmake = \"/text\"\nmodel = \"/text\""),
     ("equipment", "each = \"/items\"\n[facets.equipment.map]\nname = \"/text\""),
@@ -375,7 +375,7 @@ impl Origin {
 }
 
 impl Character {
-    /// After how long, and what. Nothing: never.
+    /// The delay of a response in milliseconds, and the response.
     fn answer(&self, dice: &mut Dice) -> (u64, Result<OriginResponse, OriginHttpError>) {
         let mut after_ms = dice.between(self.typical_ms / 2, self.typical_ms * 2);
         if dice.below(100) < self.slow {
@@ -413,7 +413,7 @@ impl Character {
 struct Visit {
     number: u64,
     at_ms: u32,
-    /// When the visitor leaves, where that is before the answer.
+    /// The time at which the visitor leaves, if that is before the response.
     leaves_ms: Option<u32>,
     facets: Vec<FacetName>,
     target: String,
@@ -429,7 +429,7 @@ impl Visit {
         }
         let names: Vec<&str> = facets.iter().map(|facet| facet.as_str()).collect();
         let car = &hrefs[dice.below(hrefs.len() as u64) as usize];
-        // Many come in the same moment, some much later.
+        // Many visitors come at the same time, some much later.
         let at_ms = [0, 0, dice.below(50), dice.below(2_000), dice.below(12_000)]
             [dice.below(5) as usize] as u32;
         let leaves_ms = (dice.below(6) == 0).then(|| dice.below(600) as u32);
@@ -442,7 +442,7 @@ impl Visit {
         }
     }
 
-    /// The trace id by which its calls are known.
+    /// The trace id that identifies its calls.
     fn trace(&self) -> String {
         format!("{:032x}", self.number + 1)
     }
@@ -463,17 +463,17 @@ impl Visit {
     }
 }
 
-// ---- What is watched
+// ---- Observation
 // -----------------------------------------------------------------------------------------------------
 
-/// Stands between the flow and its world, and holds the limits against what goes out.
+/// Stands between the flow and its world, and checks outgoing calls against the limits.
 struct Watch {
     seed: u64,
     market: Market,
     ports: Ports,
-    /// Whether the database says who may probe.
+    /// True if the database grants leases for probes.
     has_leases: bool,
-    /// How many isolates the visitors reach.
+    /// The number of isolates that the visitors reach.
     isolates: usize,
     dice: RefCell<Dice>,
     log: RefCell<Log>,
@@ -482,15 +482,15 @@ struct Watch {
 #[derive(Default)]
 struct Log {
     has_begun: bool,
-    /// When each visit began, by trace id.
+    /// The start of each visit, by trace id.
     started: BTreeMap<String, i64>,
-    /// Calls on their way: trace id and origin.
+    /// Calls in flight: trace id and origin.
     open: Vec<(String, String)>,
     sends: BTreeMap<(String, String), u32>,
     spans: BTreeSet<String>,
-    /// Calls that got a good answer.
+    /// Calls with a good response.
     good: BTreeSet<(String, String)>,
-    /// Facets that were recorded.
+    /// Recorded facets.
     writes: BTreeMap<String, usize>,
     was_full: bool,
 }
