@@ -1,17 +1,20 @@
-//! Cloudflare: the ports over `workerd`, and the entry. Translates and decides nothing.
+//! Cloudflare: the ports over the runtime (`workerd`), and its events. Holds no policy.
 //!
-//! State of the isolate is plain data in [`registry::Memory`] and [`flow::FlowMemory`]. Bindings are the
-//! isolate's too; promises, timers and bodies are of one call and are not used by another.
+//! The isolate's state is plain data in `registry::Memory` and `flow::FlowMemory`. Bindings belong to
+//! the isolate too; promises, timers and bodies belong to one request, and no other uses them.
 
+mod bindings;
+mod d1;
 mod entry;
 mod executor;
+mod failure;
 mod fetch;
 mod intl;
+mod kv;
 mod log;
 mod rate_limit;
 mod scheduled;
 mod signatures;
-mod stores;
 mod tasks;
 
 use std::cell::RefCell;
@@ -25,20 +28,22 @@ use worker::Env;
 use crate::ports::{Background, Clock, Events, Ports, Random, Secrets, Timer, Timestamp};
 use crate::telemetry::Event;
 
-/// Takes fewer steps than the standard library's (docs/decisions/0018).
+/// Costs fewer steps than the standard library's allocator (docs/decisions/0018).
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 thread_local! {
-    /// The ports of the call before. All but its background serve the next one: bindings are the
-    /// isolate's.
+    /// The ports of the previous request; the next one replaces its background alone.
     static PORTS: RefCell<Option<Ports>> = const { RefCell::new(None) };
     static RANDOM: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }
 
-/// The ports of one call.
+/// Returns the ports of one request.
+///
+/// # Errors
+/// A missing binding.
 fn ports(env: &Env, context: JsValue) -> worker::Result<Ports> {
-    let background = Rc::new(Extended(context));
+    let background = Rc::new(WaitUntil(context));
     if let Some(ports) = PORTS.with_borrow(Clone::clone) {
         return Ok(Ports { background, ..ports });
     }
@@ -49,23 +54,23 @@ fn ports(env: &Env, context: JsValue) -> worker::Result<Ports> {
         timer: edge.clone(),
         origins: fetch.clone(),
         http_client: fetch,
-        cache: Rc::new(stores::KvNamespace::new(env, "CACHE")?),
-        markets: Rc::new(stores::KvNamespace::new(env, "MARKETS")?),
-        db: Rc::new(stores::D1::new(env, "DB")?),
+        cache: Rc::new(kv::KvNamespace::new(env, "CACHE")?),
+        markets: Rc::new(kv::KvNamespace::new(env, "MARKETS")?),
+        db: Rc::new(d1::D1::new(env, "DB")?),
         assets: Rc::new(fetch::StaticFiles::new(env, "ASSETS")?),
         secrets: edge.clone(),
         random: edge.clone(),
         crypto: Rc::new(signatures::WebCrypto),
         rate_limit: Rc::new(rate_limit::RateLimiters(env.clone())),
         events: edge,
-        background: Rc::new(Extended(JsValue::UNDEFINED)),
+        background: Rc::new(WaitUntil(JsValue::UNDEFINED)),
         format: Rc::new(intl::Intl),
     };
     PORTS.set(Some(ports.clone()));
     Ok(Ports { background, ..ports })
 }
 
-/// What the runtime itself offers.
+/// The runtime's own services.
 struct Edge(Env);
 
 impl Clock for Edge {
@@ -105,7 +110,7 @@ impl Events for Edge {
     }
 }
 
-/// Random bytes that nobody has got yet: a call of the runtime costs as much as a thousand of them.
+/// Random bytes in stock: one call of the runtime costs as much as a thousand bytes.
 struct Pool {
     bytes: [u8; 1024],
     used: usize,
@@ -126,7 +131,7 @@ impl Pool {
             }
             let (_, unused) = self.bytes.split_at_mut(self.used);
             for (byte, unused) in chunk.iter_mut().zip(unused) {
-                // What was given out is not kept.
+                // Bytes that are handed out are not kept.
                 *byte = std::mem::take(unused);
             }
             self.used += chunk.len();
@@ -134,10 +139,10 @@ impl Pool {
     }
 }
 
-/// What one call may still do after its answer.
-struct Extended(JsValue);
+/// The execution context of one request.
+struct WaitUntil(JsValue);
 
-impl Background for Extended {
+impl Background for WaitUntil {
     fn spawn(&self, work: LocalBoxFuture<'static, ()>) {
         worker::Context::new(self.0.clone().unchecked_into()).wait_until(work);
     }

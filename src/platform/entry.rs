@@ -1,4 +1,4 @@
-//! The fetch event: from the runtime's request to a call, from an answer to the runtime's response.
+//! The fetch event: converts the runtime's request and the core's response.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -42,91 +42,95 @@ thread_local! {
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
 
-/// The fetch event: a response, or the promise of one. By hand rather than by the `worker` crate's
-/// macro, which makes a task and a promise of every call and reads what no route needs
-/// (benches/README.md).
+/// Handles the fetch event; returns a response, or the promise of one.
+///
+/// Exported by hand: the `worker` crate's macro makes a task and a promise of every request and
+/// reads headers that no route needs (docs/DEPENDENCIES.md).
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
-    let call = call(request);
-    let Some(config) = config(&env) else {
-        return failure("REGIONS or REGION_HOSTS of this deployment does not read");
+    let Some(request) = to_request(request) else {
+        return internal_error("the request's head does not parse");
     };
-    let ports = match super::ports(&env, context) {
-        Ok(ports) => ports,
-        Err(error) => return failure(&error.to_string()),
-    };
-    let app = App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config };
-    executor::run(answer(app, call).boxed_local())
+    let app = load_config(&env).and_then(|config| {
+        let ports = super::ports(&env, context).map_err(|error| error.to_string())?;
+        Ok(App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config })
+    });
+    match app {
+        Ok(app) => executor::run(respond_to(app, request).boxed_local()),
+        Err(cause) => internal_error(&cause),
+    }
 }
 
-async fn answer(app: App, call: Request) -> JsValue {
-    let is_head = call.method == "HEAD";
-    let mut answer = handle(&app, call).await;
-    let parts = answer
-        .events
-        .take()
-        .filter(|_| !is_head)
-        .map(|events| stream(events, &app.ports))
-        .transpose();
-    let response = parts.and_then(|parts| response(&mut answer, parts.as_ref(), is_head));
-    response.unwrap_or_else(|_| failure("the runtime takes no such response"))
+async fn respond_to(app: App, request: Request) -> JsValue {
+    let is_head = request.method == "HEAD";
+    let mut response = handle(&app, request).await;
+    let events = response.events.take().filter(|_| !is_head);
+    let stream = events.map(|events| to_stream(events, &app.ports)).transpose();
+    let converted = stream.and_then(|stream| convert(&mut response, stream.as_ref(), is_head));
+    converted.unwrap_or_else(|_| internal_error("the runtime rejects the response"))
 }
 
-/// What no handler can answer.
-fn failure(cause: &str) -> JsValue {
-    log::report_failure("no answer could be made", cause);
+/// Makes the response to a request that no handler can take.
+fn internal_error(cause: &str) -> JsValue {
+    log::report_failure("no response could be made", cause);
     let body = "INTERNAL SERVER ERROR".into();
-    respond(500, "content-type,cache-control\ntext/plain\nno-store", &body).unwrap_or_default()
+    let response = respond(500, "content-type,cache-control\ntext/plain\nno-store", &body);
+    // OK because this head is valid; the runtime answers 500 to anything that is no response.
+    response.unwrap_or(JsValue::UNDEFINED)
 }
 
-/// Read once an isolate: variables change with a deployment only.
-fn config(env: &Env) -> Option<Rc<Config>> {
+/// Reads the configuration once an isolate: variables change with a deployment only.
+fn load_config(env: &Env) -> Result<Rc<Config>, String> {
     if let Some(config) = CONFIG.with_borrow(Clone::clone) {
-        return Some(config);
+        return Ok(config);
     }
-    let variable = |name: &str| env.var(name).map(|value| value.to_string()).unwrap_or_default();
-    match Config::parse(&variable("REGIONS"), &variable("REGION_HOSTS")) {
-        Ok(config) => {
-            let config = Rc::new(config);
-            CONFIG.set(Some(Rc::clone(&config)));
-            Some(config)
-        }
-        Err(error) => {
-            worker::console_error!("{error}");
-            None
-        }
-    }
+    let variable = |name: &str| match env.var(name) {
+        Ok(value) => Ok(value.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let config = Config::parse(&variable("REGIONS")?, &variable("REGION_HOSTS")?);
+    let config = Rc::new(config.map_err(|error| error.to_string())?);
+    CONFIG.set(Some(Rc::clone(&config)));
+    Ok(config)
 }
 
-fn call(request: web_sys::Request) -> Request {
+/// Converts a request of the runtime. Its head crosses as six lines (`exchange.js`).
+fn to_request(request: web_sys::Request) -> Option<Request> {
     let head = head(&request);
     let mut lines = head.split('\n');
-    let mut line = || lines.next().unwrap_or_default();
-    executor::set_now(line().parse().unwrap_or_default());
-    let (method, url) = (line(), line());
-    let read = ["traceparent", "accept", "if-none-match"].map(|name| (name, line().to_owned()));
-    // The crate's Url is 155 KB of code. An address of the runtime is `https://host/path?query`,
-    // and escapes what else `?` and `#` are.
-    let place = url.split_once("://").map_or(url, |(_, place)| place);
-    let place = place.split('#').next().unwrap_or_default();
-    let (place, query) = place.split_once('?').unwrap_or((place, ""));
-    let path = place.find('/').and_then(|start| place.get(start..)).unwrap_or("/");
-    let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Request { method, path, query, incoming: Box::new(Received { request, read }) }
+    executor::set_now(lines.next()?.parse().ok()?);
+    let (method, url) = (lines.next()?.to_owned(), lines.next()?);
+    let headers = [
+        ("traceparent", lines.next()?.to_owned()),
+        ("accept", lines.next()?.to_owned()),
+        ("if-none-match", lines.next()?.to_owned()),
+    ];
+    let (path, query) = split_url(url);
+    let (path, query) = (path.to_owned(), query.to_owned());
+    Some(Request { method, path, query, incoming: Box::new(Received { request, headers }) })
 }
 
-/// A request, and its headers that were read with its first line.
+/// Splits a URL of the runtime, `https://host/path?query#fragment`, which escapes every other `?`
+/// and `#`; returns path and query. The `url` crate would be 155 KB of code.
+fn split_url(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/");
+    (path, query)
+}
+
+/// A request of the runtime, and the headers that crossed with its head.
 struct Received {
     request: web_sys::Request,
-    read: [(&'static str, String); 3],
+    headers: [(&'static str, String); 3],
 }
 
 impl Incoming for Received {
     fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        match self.read.iter().find(|(other, _)| *other == name) {
-            Some((_, value)) => {
-                Some(value.as_str().into()).filter(|value: &Cow<'_, str>| !value.is_empty())
-            }
+        match self.headers.iter().find(|(other, _)| *other == name) {
+            Some((_, value)) => Some(value.as_str().into()).filter(|_| !value.is_empty()),
+            // OK because `get` fails for malformed names only, and ours are constants.
             None => self.request.headers().get(name).ok().flatten().map(Cow::Owned),
         }
     }
@@ -146,9 +150,9 @@ impl Incoming for Received {
     }
 }
 
-/// A readable stream that gets each part as it comes. Where nobody reads any more the parts are
-/// dropped, and with them the last that holds on to them; what runs in the background goes on.
-fn stream(mut events: EventStream, ports: &Ports) -> Result<ReadableStream, JsValue> {
+/// Makes a readable stream that gets each event as it comes. Once its reader has left, the events
+/// and the work behind them are dropped; background work goes on.
+fn to_stream(mut events: EventStream, ports: &Ports) -> Result<ReadableStream, JsValue> {
     let pipe = web_sys::TransformStream::new()?;
     let writer = pipe.writable().get_writer()?;
     let pump = async move {
@@ -158,42 +162,45 @@ fn stream(mut events: EventStream, ports: &Ports) -> Result<ReadableStream, JsVa
                 return;
             }
         }
-        // A reader that has left meanwhile needs no end.
+        // OK because a reader that has left needs no end of the stream.
         let _ = Operation::from_promise(&writer.close()).await;
     };
     ports.background.spawn(pump.boxed_local());
     Ok(pipe.readable())
 }
 
-fn response(
-    answer: &mut Response,
-    parts: Option<&ReadableStream>,
+/// Converts a response for the runtime; its body is `stream`, if there is one.
+fn convert(
+    response: &mut Response,
+    stream: Option<&ReadableStream>,
     is_head: bool,
 ) -> Result<JsValue, JsValue> {
-    let has_body = !is_head && !matches!(answer.status, 204 | 304) && !answer.body.is_empty();
-    if !has_body || parts.is_some() {
+    let status = response.status;
+    let has_body = !is_head && !matches!(status, 204 | 304) && !response.body.is_empty();
+    if !has_body || stream.is_some() {
         let mut head = String::new();
-        push_head(&mut head, &answer.headers);
-        return respond(answer.status, &head, parts.map_or(&JsValue::NULL, |parts| parts));
+        push_head(&mut head, &response.headers);
+        return respond(status, &head, stream.map_or(&JsValue::NULL, |stream| stream));
     }
-    // One text crosses at the price of one. Both sides count alike in ASCII, which the runtime
-    // wants headers to be.
-    let mut text = std::mem::take(&mut answer.body);
+    // Body, head and log cross as one text. Its lengths are bytes here and UTF-16 units in
+    // JavaScript: the same for ASCII, which headers must be.
+    let mut text = std::mem::take(&mut response.body);
     let head_at = text.len();
-    push_head(&mut text, &answer.headers);
+    push_head(&mut text, &response.headers);
     let log_at = text.len();
     if !text.as_bytes().get(head_at..).is_some_and(<[u8]>::is_ascii) {
         return Err(JsValue::NULL);
     }
     log::take(&mut text);
-    respond_with(answer.status, &text, log_at - head_at, text.len() - log_at)
+    respond_with(status, &text, log_at - head_at, text.len() - log_at)
 }
 
-/// Appends the headers' names with commas between them, then their values, a line each.
+/// Appends the header names with commas between them, then their values, a line each. A name that
+/// occurs several times stays so.
 fn push_head(text: &mut String, headers: &[Header]) {
     text.reserve(HEAD_BYTES);
-    for (place, (name, _)) in headers.iter().enumerate() {
-        text.push_str(if place == 0 { "" } else { "," });
+    for (index, (name, _)) in headers.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "," });
         text.push_str(name);
     }
     for (_, value) in headers {

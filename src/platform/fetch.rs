@@ -12,8 +12,8 @@ use web_sys::{
 };
 use worker::Env;
 
+use super::bindings;
 use super::executor::Operation;
-use super::stores::binding;
 use crate::ports::{
     Assets, HttpClient, HttpError, HttpRequest, HttpResponse, OriginHttp, OriginHttpError,
     OriginRequest, OriginResponse, StoreError,
@@ -39,7 +39,7 @@ pub(super) struct StaticFiles(Fetcher);
 
 impl StaticFiles {
     pub(super) fn new(env: &Env, name: &str) -> worker::Result<Self> {
-        Ok(Self(binding(env, name)?.unchecked_into()))
+        Ok(Self(bindings::find(env, name)?.unchecked_into()))
     }
 }
 
@@ -56,7 +56,7 @@ impl OriginHttp for Fetch {
     ) -> LocalBoxFuture<'static, Result<OriginResponse, OriginHttpError>> {
         // A request whose binding is missing must not go out without its certificate.
         let certificate =
-            request.certificate.as_deref().map(|name| binding(&self.0, name)).transpose();
+            request.certificate.as_deref().map(|name| bindings::find(&self.0, name)).transpose();
         async move {
             let certificate = certificate.map_err(|_| OriginHttpError::Certificate)?;
             let outgoing = Outgoing {

@@ -1,22 +1,23 @@
-//! Numbers and dates by the runtime's `Intl`: every locale, no data of our own.
+//! Numbers and dates by the runtime's `Intl`, which knows every locale.
 
 use js_sys::{Date, Number, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 use crate::ports::Format;
 
+/// The runtime's `Intl`.
 pub(super) struct Intl;
 
 impl Format for Intl {
     fn date(&self, locale: &str, iso: &str) -> String {
         let options = options(&[("dateStyle", "long"), ("timeZone", "UTC")]);
-        written(iso, |date| date.to_locale_date_string(locale, &options).into())
+        format_date(iso, |date| date.to_locale_date_string(locale, &options).into())
     }
 
     fn instant(&self, locale: &str, iso: &str) -> String {
         let options =
             options(&[("dateStyle", "long"), ("timeStyle", "short"), ("timeZone", "UTC")]);
-        written(iso, |date| {
+        format_date(iso, |date| {
             format!("{}\u{a0}UTC", String::from(date.to_locale_string(locale, &options)))
         })
     }
@@ -44,21 +45,22 @@ impl Format for Intl {
             value /= 10.0;
             left -= 1.0;
         }
-        number_with(locale, value, &options)
+        format_number(locale, value, &options)
+            .unwrap_or_else(|| format!("{amount_minor} {currency}"))
     }
 }
 
-fn number_with(locale: &str, value: f64, options: &Object) -> String {
+/// Formats a number; `None` if the runtime fails.
+fn format_number(locale: &str, value: f64, options: &Object) -> Option<String> {
     let format =
         js_sys::Intl::NumberFormat::new(&js_sys::Array::of1(&locale.into()), options).format();
-    let text = format.call1(&JsValue::UNDEFINED, &JsValue::from_f64(value)).ok();
-    text.and_then(|text| text.as_string()).unwrap_or_default()
+    format.call1(&JsValue::UNDEFINED, &JsValue::from_f64(value)).ok()?.as_string()
 }
 
-/// What is no date comes back as it came.
-fn written(iso: &str, write: impl FnOnce(&Date) -> String) -> String {
+/// Formats a date; returns a text that is no date as it is.
+fn format_date(iso: &str, format: impl FnOnce(&Date) -> String) -> String {
     let date = Date::new(&JsValue::from_str(iso));
-    if date.get_time().is_nan() { iso.to_owned() } else { write(&date) }
+    if date.get_time().is_nan() { iso.to_owned() } else { format(&date) }
 }
 
 fn options(pairs: &[(&str, &str)]) -> Object {

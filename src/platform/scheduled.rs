@@ -1,8 +1,7 @@
-//! The scheduled event: what the clock starts (`[triggers]` of wrangler.toml), and nobody's
-//! request.
+//! The scheduled event (`[triggers]` of wrangler.toml).
 //!
-//! Exported by hand: the `worker` crate's own context of a scheduled event cannot be a request's,
-//! which the ports are made of.
+//! Exported by hand: the `worker` crate's macro returns nothing to the runtime, which would count
+//! failed runs as successful.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -11,7 +10,10 @@ use worker::Env;
 use super::executor;
 use crate::jobs::retention;
 
-/// Removes what is past its time. Where it fails the platform counts the run as failed.
+/// Runs the scheduled jobs.
+///
+/// # Errors
+/// A missing binding, or retention that could not go on: the platform counts the run as failed.
 #[wasm_bindgen]
 pub async fn scheduled(_event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
     executor::set_now(executor::to_milliseconds(js_sys::Date::now()));

@@ -1,24 +1,23 @@
 //! Numbers, dates and amounts as people write them.
 //!
-//! [`Format`] is the seam: the Worker formats with `Intl`, which knows every locale;
-//! [`PlainFormat`] knows German, English and French and serves native tests. Both get values as the
-//! document has them and give back text. What cannot be read comes back as it came, so that a fact
-//! is never lost to its format.
+//! The Worker formats with `Intl`, which knows every locale; [`PlainFormat`] knows German, English
+//! and French and serves native tests. Both take values as the document has them and return text. A
+//! value that does not parse comes back unchanged: no fact is lost to its format.
 
 /// Formats values of the document for a locale (BCP 47, `de-DE`).
 pub trait Format {
-    /// A calendar day, from `2026-11-20` or an RFC 3339 time.
+    /// Formats a calendar day, from `2026-11-20` or an RFC 3339 time.
     fn date(&self, locale: &str, iso: &str) -> String;
-    /// An instant in UTC, to the minute, from an RFC 3339 time.
+    /// Formats an instant in UTC, to the minute, from an RFC 3339 time.
     fn instant(&self, locale: &str, iso: &str) -> String;
-    /// A number with the locale's separators.
+    /// Formats a number with the locale's separators.
     fn number(&self, locale: &str, value: f64) -> String;
-    /// A number with a unit that is already in words (`kW`, `km`).
+    /// Formats a number with a unit (`kW`, `km`).
     fn quantity(&self, locale: &str, value: f64, unit: &str) -> String {
-        // A no-break space: a number is not parted from its unit.
+        // A no-break space keeps the unit with its number.
         format!("{}\u{a0}{unit}", self.number(locale, value))
     }
-    /// An amount in the currency's smallest unit.
+    /// Formats an amount in the currency's smallest unit.
     fn money(&self, locale: &str, amount_minor: i64, currency: &str) -> String;
 }
 
@@ -59,7 +58,7 @@ impl Format for PlainFormat {
         let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
         let (group, point) = separators(locale);
         let decimals = decimals.trim_end_matches('0');
-        let whole = grouped(whole, group);
+        let whole = group_thousands(whole, group);
         if decimals.is_empty() { whole } else { format!("{whole}{point}{decimals}") }
     }
 
@@ -70,7 +69,7 @@ impl Format for PlainFormat {
         let (whole, decimals) = text.split_at(text.len().saturating_sub(digits));
         let sign = if amount_minor < 0 { "−" } else { "" };
         let decimals = if digits == 0 { String::new() } else { format!("{point}{decimals}") };
-        format!("{sign}{}{decimals}\u{a0}{currency}", grouped(whole, group))
+        format!("{sign}{}{decimals}\u{a0}{currency}", group_thousands(whole, group))
     }
 }
 
@@ -126,7 +125,8 @@ fn is_french(locale: &str) -> bool {
     locale.starts_with("fr")
 }
 
-/// Between thousands, and before decimals. French parts thousands with a narrow no-break space.
+/// Returns the separators of thousands and of decimals. French separates thousands with a narrow
+/// no-break space.
 fn separators(locale: &str) -> (char, char) {
     match locale.get(..2) {
         Some("de") => ('.', ','),
@@ -139,7 +139,7 @@ fn month_name(names: &'static [&'static str; 12], month: usize) -> Option<&'stat
     names.get(month.checked_sub(1)?).copied()
 }
 
-/// Year, month and day of an ISO date, when it begins with one.
+/// Parses year, month and day at the start of an ISO date or time.
 fn date_parts(iso: &str) -> Option<(u32, usize, u32)> {
     let (date, rest) = (iso.get(..10)?, iso.get(10..)?);
     if !(rest.is_empty() || rest.starts_with('T')) {
@@ -151,8 +151,8 @@ fn date_parts(iso: &str) -> Option<(u32, usize, u32)> {
     parts.next().is_none().then_some(found)
 }
 
-/// Thousands parted by `separator`.
-fn grouped(digits: &str, separator: char) -> String {
+/// Separates thousands.
+fn group_thousands(digits: &str, separator: char) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("−", rest));
     let mut out = String::from(sign);
     for (index, digit) in digits.chars().enumerate() {

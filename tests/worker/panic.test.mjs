@@ -43,7 +43,7 @@ let cars = 0;
 const newCar = () => here.address(`KBSZZZ99ZPA9000${String((cars += 1)).padStart(2, "0")}`);
 const outcome = (asked) => asked.then(({ status }) => status, () => "broken off");
 
-for (const [when, times] of [["at once", 1], ["when KV answers", 3], ["while it waits for the stores or the origin", 6], ["later", 10]]) {
+for (const [when, times] of [["at once", 1], ["when KV answers", 3], ["while it waits for the stores or the origin", 6], ["later", 8]]) {
   test(`a panic ${when} costs those who are being served, and nobody after them`, async () => {
     const [one, two] = [await newCar(), await newCar()];
     const started = performance.now();
