@@ -173,7 +173,7 @@ async function hot(known) {
     const from = ((round + 1) * BATCH) % CARS;
     const batch = known.slice(from, from + BATCH);
     await untilEvicted(batch);
-    const used = await alternate(batch, view);
+    const used = await alternate(batch, get);
     if (round >= 0) rounds.push(used);
   }
   const all = (which) => rounds.map((round) => round[which]);

@@ -2,6 +2,7 @@
  * Requests and responses as texts: a string that crosses into wasm costs one to two microseconds,
  * whatever its length, and a response has thirty.
  */
+import { log } from "./log.js";
 
 /**
  * The time, the method, the URL and the headers that most routes read, a line each: none of them can
@@ -54,9 +55,4 @@ export function respondWith(status, text, headLength, logLength) {
   if (logLength > 0) log(text.slice(logAt));
   const headAt = logAt - headLength;
   return respond(status, text.slice(headAt, logAt), text.slice(0, headAt));
-}
-
-/** Writes lines to the log. */
-export function log(lines) {
-  for (const line of lines.split("\n")) console.log(line);
 }

@@ -29,7 +29,11 @@ extern "C" {
     fn register(settled: &JsValue, tick: &JsValue);
     #[wasm_bindgen(js_name = settle)]
     fn settle_by(promise: &Promise, id: u32);
-    fn sleep(milliseconds: u32, id: u32) -> i32;
+    // The handle is no number here: wasm-bindgen imports functions of numbers alone without a
+    // wrapper, and names their module once more for each.
+    fn sleep(milliseconds: u32, id: u32) -> JsValue;
+    #[wasm_bindgen(catch, js_name = readWithin)]
+    fn read_within(namespace: &JsValue, key: &str, limit_ms: u32, id: u32) -> Result<(), JsValue>;
     fn schedule();
     fn promise(id: u32) -> JsValue;
     fn fulfil(id: u32, output: JsValue);
@@ -38,7 +42,7 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = clearTimeout)]
-    fn clear_timeout(handle: i32);
+    fn clear_timeout(handle: &JsValue);
 }
 
 thread_local! {
@@ -122,12 +126,14 @@ impl Operation {
         this
     }
 
-    /// Awaits an operation that settles under the id that `begin` gets.
-    pub(super) fn from_begin(
-        begin: impl FnOnce(u32) -> Result<(), JsValue>,
+    /// Reads a key of a KV namespace; the outcome is text, null, or undefined after the limit.
+    pub(super) fn from_read(
+        namespace: &JsValue,
+        key: &str,
+        limit_ms: u32,
     ) -> Result<Self, JsValue> {
         let this = Self(TASKS.with(Tasks::begin_operation));
-        begin(this.0)?;
+        read_within(namespace, key, limit_ms, this.0)?;
         Ok(this)
     }
 }
@@ -149,7 +155,7 @@ impl Drop for Operation {
 /// A timer that starts when it is first polled.
 pub(super) struct Sleep {
     milliseconds: u32,
-    timer: Option<(Operation, i32)>,
+    timer: Option<(Operation, JsValue)>,
     is_over: bool,
 }
 
@@ -181,7 +187,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some((_, handle)) = self.timer.as_ref().filter(|_| !self.is_over) {
-            clear_timeout(*handle);
+            clear_timeout(handle);
         }
     }
 }

@@ -12,12 +12,6 @@ use super::executor::Operation;
 use super::{bindings, failure};
 use crate::ports::{Kv, KvRead, StoreError, Timer};
 
-#[wasm_bindgen(module = "/src/platform/executor.js")]
-extern "C" {
-    #[wasm_bindgen(catch, js_name = readWithin)]
-    fn read_within(from: &Namespace, key: &str, limit_ms: u32, id: u32) -> Result<(), JsValue>;
-}
-
 #[wasm_bindgen]
 extern "C" {
     /// <https://developers.cloudflare.com/kv/api/>
@@ -79,7 +73,7 @@ impl Kv for KvNamespace {
         limit_ms: u32,
         _: &dyn Timer,
     ) -> LocalBoxFuture<'static, Option<KvRead>> {
-        let read = Operation::from_begin(|id| read_within(&self.0, &key, limit_ms, id));
+        let read = Operation::from_read(&self.0, &key, limit_ms);
         async move {
             let found = match read {
                 Ok(promised) => promised.await,

@@ -13,7 +13,7 @@ use crate::telemetry::{Event, Level};
 /// Maximum number of characters of the runtime's own message about a failure.
 const MAX_CAUSE_CHARS: usize = 200;
 
-#[wasm_bindgen(module = "/src/platform/exchange.js")]
+#[wasm_bindgen(module = "/src/platform/log.js")]
 extern "C" {
     #[wasm_bindgen(js_name = log)]
     fn write(lines: &str);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 
-import { runModule } from "./support/module.mjs";
+import { runModules } from "./support/module.mjs";
 
 const ENTRY = `
 import { head, respond, respondWith } from "./exchange.js";
@@ -22,7 +22,7 @@ export default {
 
 let module;
 before(async () => {
-  module = await runModule("exchange.js", ENTRY);
+  module = await runModules(["exchange.js", "log.js"], ENTRY);
 });
 after(() => module?.end());
 

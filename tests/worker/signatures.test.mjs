@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { after, before } from "node:test";
 
-import { runModule } from "./support/module.mjs";
+import { runModules } from "./support/module.mjs";
 
 const { message, cases } = JSON.parse(readFileSync(new URL("../fixtures/signatures.json", import.meta.url), "utf8"));
 
@@ -28,7 +28,7 @@ export default {
 
 let module;
 before(async () => {
-  module = await runModule("signatures.js", ENTRY);
+  module = await runModules(["signatures.js"], ENTRY);
 });
 after(() => module?.end());
 

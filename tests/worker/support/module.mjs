@@ -1,13 +1,14 @@
-// Runs one JavaScript module of src/platform by itself in workerd, around an entry of the test.
+// Runs JavaScript modules of src/platform by themselves in workerd, around an entry of the test.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import { fileURLToPath } from "node:url";
 
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 
-/** Starts `entry`, which imports the module as `./<name>`. Gives `{ ask, end }`. */
-export async function runModule(name, entry, options = {}) {
-  const contents = readFileSync(fileURLToPath(new URL(`../../../src/platform/${name}`, import.meta.url)), "utf8");
+const read = (name) => readFileSync(fileURLToPath(new URL(`../../../src/platform/${name}`, import.meta.url)), "utf8");
+
+/** Starts `entry`, which imports the modules as `./<name>`. Gives `{ ask, end }`. */
+export async function runModules(names, entry) {
   const worker = new Miniflare(convertV4MiniflareOptions({
     host: "127.0.0.1", port: 0, telemetry: { enabled: false }, logRequests: false,
     workers: [{
@@ -15,9 +16,8 @@ export async function runModule(name, entry, options = {}) {
       compatibilityDate: "2026-11-01",
       modules: [
         { type: "ESModule", path: "entry.js", contents: entry },
-        { type: "ESModule", path: name, contents },
+        ...names.map((name) => ({ type: "ESModule", path: name, contents: read(name) })),
       ],
-      ...options,
     }],
   }));
   const url = await worker.ready;
