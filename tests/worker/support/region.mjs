@@ -21,9 +21,9 @@ const FRONT = `export default { fetch: (request, env) => env["W" + (request.head
 
 /**
  * Starts a region. `market` is the market's description without code, name, region, locales and currency; `answer(origin, vin)` gives what
- * an origin says, as `{ status?, body, after_ms? }`, or nothing to have it refuse; `entry` is a module around the built one (`./index.js`).
+ * an origin says, as `{ status?, body, after_ms? }`, or nothing to have it refuse; `entry` is a module around the built one (`./index.js`); `ratelimits` are bindings that limit.
  */
-export async function region({ isolates = 1, market, answer, entry }) {
+export async function region({ isolates = 1, market, answer, entry, ratelimits = {} }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-region-"));
   const secrets = { VEHICLE_ID_KEYS: `1:${secret(64)}`, LOOKUP_KEY: secret(32), SEALING_KEY_1: secret(32) };
   const asked = [];
@@ -55,6 +55,7 @@ export async function region({ isolates = 1, market, answer, entry }) {
     bindings: { REGIONS: "eu", REGION_HOSTS: "{}", ...secrets },
     kvNamespaces: { CACHE: "cache", MARKETS: "markets" },
     d1Databases: { DB: "db" },
+    ratelimits,
     serviceBindings: { ASSETS: "front" },
   });
   const front = {

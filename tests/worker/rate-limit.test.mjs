@@ -1,0 +1,36 @@
+// Rate limits by the runtime's bindings: a route with a limit refuses, and one without a binding
+// lets pass.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+
+import { CODE, region } from "./support/region.mjs";
+
+const market = (base) => ({
+  deadline_ms: 5_000,
+  origins: { one: { protocol: "rest", url: `${base}/one/{vin}`, timeout_ms: 4_000 } },
+  facets: { identity: { origin: "one", required: true, ttl_s: 3_600, map: { make: { at: "/make" } } } },
+});
+
+let here;
+before(async () => {
+  const ratelimits = { LOOKUP_LIMIT: { namespace_id: "1", simple: { limit: 2, period: 60 } } };
+  here = await region({ market, ratelimits, answer: () => ({ body: { make: "Kerbside" } }) });
+});
+after(() => here?.end());
+
+const look = () => here.ask(`/api/v1/${CODE}/lookups`, { method: "POST", body: JSON.stringify({ vin: "KBSZZZ99ZPA700001" }) });
+
+test("the third look-up within a minute is refused, with the time to wait", async () => {
+  assert.deepEqual([(await look()).status, (await look()).status], [200, 200]);
+  const { status, headers, json } = await look();
+  assert.equal(status, 429);
+  assert.equal(headers["retry-after"], "60");
+  assert.equal(json.type, "/problems/rate-limited");
+});
+
+test("a limit without a binding lets pass", async () => {
+  // This region has no operators.
+  for (let times = 0; times < 3; times += 1) {
+    assert.equal((await here.ask("/operator/v1/purges")).status, 503);
+  }
+});
