@@ -1,5 +1,5 @@
 //! Re-entrancy of the executor's loop, natively: wakes, settled operations and new tasks that come
-//! while a task is polled. The runtime is a recording; `tests/worker` runs the same loop in workerd.
+//! while a task is polled. The runtime is a recorder; `tests/worker` runs the same loop in workerd.
 
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 

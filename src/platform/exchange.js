@@ -5,12 +5,13 @@
 import { log } from "./log.js";
 
 /**
- * The time, the method, the URL and the headers that most routes read, a line each: none of them can
- * hold a line break.
+ * The time, the method, the URL and the headers that most routes read, a line each: none of them
+ * can hold a line break.
  */
 export function head({ method, url, headers }) {
   const get = (name) => headers.get(name) ?? "";
-  return `${Date.now()}\n${method}\n${url}\n${get("traceparent")}\n${get("accept")}\n${get("if-none-match")}`;
+  const values = [get("traceparent"), get("accept"), get("if-none-match")];
+  return `${Date.now()}\n${method}\n${url}\n${values.join("\n")}`;
 }
 
 /** Lists of header names that were seen, as texts and split: there are few, and splitting costs. */
@@ -47,8 +48,8 @@ export function respond(status, head, body) {
 }
 
 /**
- * Writes to the log, a line each, and makes a response. The text is body, head and log; the last two
- * have the given lengths in characters.
+ * Writes to the log, a line each, and makes a response. The text is body, head and log; the last
+ * two have the given lengths in characters.
  */
 export function respondWith(status, text, headLength, logLength) {
   const logAt = text.length - logLength;

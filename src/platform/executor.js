@@ -17,8 +17,8 @@ function rejectAll({ promises }, error) {
 }
 
 /**
- * Calls an entry of an instance. If it panics, the promises that it owes are rejected, and the error
- * goes to the entry module's listener, which starts another instance.
+ * Calls an entry of an instance. If it panics, the promises that it owes are rejected, and the
+ * error goes to the entry module's listener, which starts another instance.
  */
 function enter(owner, entry, id, value, hasFailed) {
   try {

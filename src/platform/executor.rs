@@ -48,10 +48,7 @@ extern "C" {
 thread_local! {
     static NOW_MS: Cell<i64> = const { Cell::new(0) };
     static TASKS: Tasks<Workerd> = {
-        let settled = Closure::<dyn Fn(u32, JsValue, bool, f64)>::new(|id, value, has_failed, now_ms| {
-            set_now(to_milliseconds(now_ms));
-            TASKS.with(|tasks| tasks.settle(id, if has_failed { Err(value) } else { Ok(value) }));
-        });
+        let settled: Closure<dyn Fn(u32, JsValue, bool, f64)> = Closure::new(settle);
         let tick = Closure::<dyn Fn()>::new(|| TASKS.with(Tasks::tick));
         register(&settled.into_js_value(), &tick.into_js_value());
         Tasks::default()
@@ -87,6 +84,12 @@ impl Runtime for Workerd {
     fn end_tick() {
         log::release();
     }
+}
+
+/// Settles an operation, as the runtime calls.
+fn settle(id: u32, value: JsValue, has_failed: bool, now_ms: f64) {
+    set_now(to_milliseconds(now_ms));
+    TASKS.with(|tasks| tasks.settle(id, if has_failed { Err(value) } else { Ok(value) }));
 }
 
 /// Returns the time at which the runtime last called. Its clock stands still until it calls again,

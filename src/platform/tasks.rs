@@ -1,7 +1,7 @@
 //! The executor's state and its loop, apart from the runtime: `tests/executor.rs` runs it natively.
 //!
-//! A task is the future of one request. An operation is something of the runtime that a task awaits:
-//! a promise, a timer. Tasks run to completion one poll at a time: a poll, a wake or a settled
+//! A task is the future of one request. An operation is something of the runtime that a task
+//! awaits: a promise, a timer. Tasks run to completion one poll at a time: a poll, a wake or a settled
 //! operation that comes while a task is polled is queued, never nested.
 
 use std::cell::{Cell, RefCell};

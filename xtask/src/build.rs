@@ -31,7 +31,7 @@ pub struct BuildArgs {
     release: bool,
 }
 
-/// How the Worker is compiled.
+/// The ways to compile the Worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// For deployment, tests and benchmarks: small and fast.
@@ -53,7 +53,7 @@ impl Profile {
 /// Runs `cargo xtask build`.
 ///
 /// # Errors
-/// A missing tool, or whatever the compiler reports.
+/// A missing tool, or an error of the compiler.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let profile = if args.release { Profile::Release } else { Profile::Dev };
     let built = Node::ensure().and_then(|node| build(profile, &node));
@@ -76,7 +76,8 @@ fn keep_serving(built: Result<()>, report: &Path) -> Result<()> {
             return built;
         }
         Err(_) => {
-            "the Worker does not compile, so the one before is still served; `cargo xtask build` shows why"
+            "the Worker does not compile, so the previous one is still served; `cargo xtask build` \
+             shows why"
         }
         Ok(()) => "",
     };
@@ -94,7 +95,7 @@ pub fn folder() -> PathBuf {
 /// Builds the Worker with tools that run on this Node.
 ///
 /// # Errors
-/// A missing tool, or whatever the compiler reports.
+/// A missing tool, or an error of the compiler.
 pub fn build(profile: Profile, node: &Node) -> Result<()> {
     let toolchain = WasmToolchain::ensure()?;
     let _one_at_a_time = Lock::wait(&build_lock()?, "another build of this checkout")?;
@@ -121,7 +122,7 @@ pub fn build(profile: Profile, node: &Node) -> Result<()> {
 /// `module.js` and `module_bg.wasm`.
 ///
 /// # Errors
-/// A missing tool, or whatever the compiler reports.
+/// A missing tool, or an error of the compiler.
 pub fn build_benchmark(package: &str, node: &Node) -> Result<PathBuf> {
     let package = Package { name: package, stem: "module" };
     let compiled = steps::compile(package, Profile::Release, WasmToolchain::ensure()?)?;

@@ -11,16 +11,15 @@ pub use chromium::chromium;
 pub use node::Node;
 pub use wasm::{TARGET as WASM_TARGET, WasmToolchain};
 
-/// Whether this process may install system packages.
+/// Returns true if this process may install system packages.
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// openssl, which makes the certificates of the tests that need some: on PATH, or Debian's,
-/// installed now.
+/// Finds openssl on PATH or installs Debian's; tests make client certificates with it.
 ///
 /// # Errors
-/// Where there is none and it cannot be installed.
+/// A failed installation.
 pub fn openssl() -> anyhow::Result<()> {
     match crate::process::on_path("openssl") {
         Some(_) => Ok(()),
@@ -28,10 +27,10 @@ pub fn openssl() -> anyhow::Result<()> {
     }
 }
 
-/// Debian packages, installed now.
+/// Installs Debian packages.
 ///
 /// # Errors
-/// Where this is not Debian or we may not: one sentence with the command.
+/// Another system than Debian, or a missing right: one sentence with the command.
 fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
     use crate::process::{Output, run};
 

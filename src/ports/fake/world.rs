@@ -132,7 +132,7 @@ impl World {
     /// waits.
     ///
     /// # Panics
-    /// Where everything waits and no timer is set: the future can never end.
+    /// Everything waits and no timer is set: the future can never end.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let flag = Arc::new(Flag::new());

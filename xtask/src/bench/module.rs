@@ -13,7 +13,7 @@ use crate::tools::Node;
 /// `None` if the benchmark has no crate.
 ///
 /// # Errors
-/// A missing tool, or whatever the compiler reports.
+/// A missing tool, or an error of the compiler.
 pub fn build(name: &str, node: &Node) -> Result<Option<PathBuf>> {
     if !files::root().join("benches").join(name).join("Cargo.toml").is_file() {
         return Ok(None);

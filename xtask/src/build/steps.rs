@@ -23,7 +23,7 @@ pub struct Package<'a> {
 /// Compiles a package and returns the module's path. Cargo's messages go to the terminal.
 ///
 /// # Errors
-/// Whatever the compiler reports.
+/// An error of the compiler.
 pub fn compile(
     package: Package<'_>,
     profile: Profile,
@@ -63,7 +63,7 @@ pub fn bind(compiled: &Path, package: Package<'_>, profile: Profile) -> Result<P
 /// Writes the bound module to `to`, optimised with the options in Cargo.toml for a release.
 ///
 /// # Errors
-/// Cargo.toml without options, or whatever wasm-opt reports.
+/// Cargo.toml without options, or an error of wasm-opt.
 pub fn optimise(bound: &Path, to: &Path, profile: Profile, node: &Node) -> Result<()> {
     if profile == Profile::Dev {
         std::fs::copy(bound, to).with_context(|| format!("cannot write {}", to.display()))?;
@@ -89,7 +89,7 @@ fn options() -> Result<Vec<String>> {
 /// Bundles the entry module of the Worker with its bindings into one file.
 ///
 /// # Errors
-/// Whatever esbuild reports.
+/// An error of esbuild.
 pub fn bundle(bindings: &Path, to: &Path, profile: Profile, node: &Node) -> Result<()> {
     let mut command = process::command(node.esbuild());
     command.current_dir(files::root()).arg("src/platform/worker.mjs").args([

@@ -19,7 +19,7 @@ struct Tool<'a> {
 /// cargo-deny: checks `deny.toml`.
 ///
 /// # Errors
-/// Where the install fails.
+/// A failed installation.
 pub fn cargo_deny() -> Result<PathBuf> {
     ensure(&Tool {
         krate: "cargo-deny",
@@ -32,7 +32,7 @@ pub fn cargo_deny() -> Result<PathBuf> {
 /// cargo-fuzz: drives libFuzzer, which needs a C++ compiler.
 ///
 /// # Errors
-/// Where the install fails.
+/// A failed installation.
 pub fn cargo_fuzz() -> Result<PathBuf> {
     if ["c++", "g++", "clang++"].into_iter().all(|name| process::on_path(name).is_none()) {
         super::apt_install(&["g++"], "a C++ compiler, for the fuzzer,")?;

@@ -8,10 +8,10 @@ use crate::process::on_path;
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// A Chromium: `$CHROMIUM`, on PATH, or Debian's, installed now.
+/// Finds Chromium: `$CHROMIUM`, on PATH, or Debian's, which is installed if it is missing.
 ///
 /// # Errors
-/// Where there is none and it cannot be installed.
+/// A failed installation.
 pub fn chromium() -> Result<PathBuf> {
     if let Some(set) = std::env::var_os("CHROMIUM") {
         return Ok(PathBuf::from(set));

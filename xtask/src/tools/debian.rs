@@ -1,8 +1,8 @@
-//! Debian's Rust compiler for wasm32, where rustup's servers are out of reach.
+//! Debian's Rust compiler for wasm32, for machines that cannot reach rustup's servers.
 //!
 //! Debian ships the compiler (`rustc-web`), its library's source (`rust-web-src`) and a linker
-//! (`lld-22`), but no compiled library for wasm32. That is built once with `-Zbuild-std`, with
-//! bitcode for LTO, and laid where the compiler looks.
+//! (`lld-22`), but no compiled library for wasm32. It is built once with `-Zbuild-std`, with
+//! bitcode for LTO, and put into the compiler's folder.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ use crate::process::{self, Output};
 use crate::progress::Step;
 use crate::version::Version;
 
-/// Its name in rustup.
+/// The toolchain's name in rustup.
 pub const TOOLCHAIN: &str = "debian";
-/// Its linker.
+/// The linker for wasm32.
 pub const LINKER: &str = "wasm-ld-22";
 
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 const RUSTC: &str = "/usr/bin/rustc";
 const LIBRARY: &str = "/usr/lib/rustlib/wasm32-unknown-unknown/lib";
 
-/// Whether everything is in place.
+/// Returns true if compiler, linker and library are installed.
 ///
 /// # Errors
 /// [`process::Interrupted`] only.
@@ -31,15 +31,15 @@ pub fn is_ready() -> Result<bool> {
     Ok(has_packages() && has_std(Path::new(LIBRARY)) && is_linked()?)
 }
 
-/// Whether it could be put in place here.
+/// Returns true if they can be installed here.
 pub fn is_possible() -> bool {
     super::is_root() && process::on_path("apt-get").is_some()
 }
 
-/// Puts in place whatever is missing.
+/// Installs the missing parts.
 ///
 /// # Errors
-/// Where that is not possible, or a step fails.
+/// A missing right, or a failed step.
 pub fn ensure() -> Result<()> {
     if is_ready()? {
         return Ok(());
@@ -67,7 +67,7 @@ fn is_linked() -> Result<bool> {
     }
     let toolchains =
         process::run_for_output("rustup", process::command("rustup").args(["toolchain", "list"]));
-    let toolchains = process::ok_unless_interrupted(toolchains)?.unwrap_or_default();
+    let Some(toolchains) = process::ok_unless_interrupted(toolchains)? else { return Ok(false) };
     Ok(toolchains.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN)))
 }
 
@@ -84,14 +84,15 @@ fn check_version() -> Result<()> {
     let needs = Version(1, 95, 0);
     if Version::find(&says) < Some(needs) {
         bail!(
-            "Debian's rustc is too old ({}, needed {needs}): enable Debian's security archive and run `apt-get install rustc-web`",
+            "Debian's rustc is too old ({}, needed {needs}): enable Debian's security archive \
+             and run `apt-get install rustc-web`",
             says.trim()
         );
     }
     Ok(())
 }
 
-/// The folder with the source of `std`.
+/// Finds the folder with the source of `std`.
 fn library_source() -> Option<PathBuf> {
     let sysroot = Path::new("/usr/lib/rustlib/src/rust/library");
     sysroot.join("std/Cargo.toml").is_file().then(|| sysroot.to_owned())
@@ -106,7 +107,8 @@ fn build_library() -> Result<()> {
     std::fs::create_dir_all(folder.path().join("src"))?;
     std::fs::write(
         folder.path().join("Cargo.toml"),
-        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\n[profile.release]\npanic = \"abort\"\n",
+        "[package]\nname = \"empty\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\n\
+         [profile.release]\npanic = \"abort\"\n",
     )?;
     std::fs::write(folder.path().join("src/lib.rs"), "")?;
     let mut cargo = process::command("/usr/bin/cargo");
@@ -127,14 +129,11 @@ fn keep(built: &Path) -> Result<()> {
             std::fs::read_dir(built).with_context(|| format!("cannot read {}", built.display()))?
         {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            if Path::new(&name).extension().is_some_and(|extension| extension == "rlib")
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            if Path::new(name).extension().is_some_and(|extension| extension == "rlib")
                 && !name.starts_with("libempty-")
             {
-                std::fs::copy(&path, folder.join(&name))?;
+                std::fs::copy(&path, folder.join(name))?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::process::{self, Output};
 use crate::progress::Step;
 use crate::version::Version;
 
-/// What wrangler (22.12) and `node:sqlite` without a flag, in tests and benchmarks, need.
+/// Oldest Node for wrangler (22.12) and for `node:sqlite` without a flag, in tests and benchmarks.
 const OLDEST: Version = Version(22, 13, 0);
 /// npm writes this file last, into every tree that it has finished.
 const FINISHED: &str = "node_modules/.package-lock.json";
@@ -30,17 +30,17 @@ impl Node {
     /// Finds or installs both.
     ///
     /// # Errors
-    /// Where Node or npm is missing, or the install fails.
+    /// Missing Node or npm, or a failed installation.
     pub fn ensure() -> Result<Self> {
         let modules = ensure_modules()?;
         let program = find_node(&modules)?;
         Ok(Self { program, modules })
     }
 
-    /// A call of Node with these arguments, in the checkout.
+    /// Returns a call of Node in the checkout.
     ///
     /// # Errors
-    /// Where PATH cannot be extended.
+    /// A PATH that cannot be extended.
     pub fn command(&self) -> Result<Command> {
         let mut command = process::command(&self.program);
         self.prepare(&mut command)?;
@@ -51,7 +51,7 @@ impl Node {
     /// runs.
     ///
     /// # Errors
-    /// Where PATH cannot be extended.
+    /// A PATH that cannot be extended.
     pub fn prepare(&self, command: &mut Command) -> Result<()> {
         let folder = self.program.parent().context("node lies in a folder")?;
         command.env("PATH", process::path_with(folder)?);
@@ -63,7 +63,7 @@ impl Node {
     /// anybody. It goes past wrangler's launcher, which would start a second Node.
     ///
     /// # Errors
-    /// Where PATH cannot be extended.
+    /// A PATH that cannot be extended.
     pub fn wrangler(&self, node_options: &[&str]) -> Result<Command> {
         let mut command = self.command()?;
         command
@@ -144,16 +144,19 @@ fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
         let lock: serde_json::Value = serde_json::from_str(text).ok()?;
         Some(lock.pointer("/packages/node_modules~1wrangler/version")?.as_str()?.to_owned())
     };
-    let installed = std::fs::read_to_string(folder.join(".package-lock.json")).unwrap_or_default();
+    // A folder without npm's list has no version, and is refused below.
+    let installed = std::fs::read_to_string(folder.join(".package-lock.json"));
+    let installed = installed.unwrap_or_else(|_| String::new());
     if version(&installed).is_none() || version(&installed) != version(lock) {
         bail!(
-            "node_modules does not match package-lock.json: remove it (rm -r node_modules) and run this again"
+            "node_modules does not match package-lock.json: remove it (rm -r node_modules) and run \
+             this again"
         );
     }
     Ok(folder.to_owned())
 }
 
-/// Installs what the lock file says. Not `npm ci`: it refuses a lock file that lacks an optional
+/// Installs the packages of the lock file. Not `npm ci`: it refuses a lock file that lacks an optional
 /// package of another system, and such packages are not in every registry; [`check_versions`] makes
 /// up for it. No package's install script runs: none is needed, and each would be code that nobody
 /// here has read.

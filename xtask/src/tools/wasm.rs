@@ -12,7 +12,7 @@ use crate::progress::{self, Step};
 
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Which compiler builds the Worker.
+/// The compiler that builds the Worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WasmToolchain {
     /// The default one; it has the target.
@@ -25,7 +25,7 @@ impl WasmToolchain {
     /// Finds or installs one.
     ///
     /// # Errors
-    /// Where none can be had: one sentence with the command that fixes it.
+    /// No compiler, and none that can be installed: one sentence with the command that fixes it.
     pub fn ensure() -> Result<Self> {
         match std::env::var("KERBSIDE_WASM_TOOLCHAIN").as_deref() {
             Ok("debian") => return super::debian::ensure().map(|()| Self::Debian),
@@ -42,11 +42,12 @@ impl WasmToolchain {
             return super::debian::ensure().map(|()| Self::Debian);
         }
         bail!(
-            "the compiler has no {TARGET}: run `rustup target add {TARGET}` (on Debian without rustup's servers, run this as root)"
+            "the compiler has no {TARGET}: run `rustup target add {TARGET}` (on Debian without \
+             rustup's servers, run this as root)"
         )
     }
 
-    /// Lets cargo, and what it starts, build with it.
+    /// Makes cargo, and the programs that it starts, build with this compiler.
     pub fn prepare(self, command: &mut Command) {
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", rust_flags());
         if self == Self::Debian {
@@ -58,7 +59,7 @@ impl WasmToolchain {
         }
     }
 
-    /// Where its output lies.
+    /// Returns the folder of its output.
     pub fn target(self) -> std::path::PathBuf {
         match self {
             Self::Default => files::target(),
@@ -82,7 +83,7 @@ fn rust_flags() -> String {
     flags
 }
 
-/// Where cargo keeps the sources of crates.
+/// Returns cargo's folder of crates' sources.
 fn crate_sources() -> Option<String> {
     let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
     let home =
@@ -100,7 +101,7 @@ fn has_target() -> Result<bool> {
         .is_some_and(|libdir| has_std(Path::new(libdir.trim()))))
 }
 
-/// Whether a library folder holds a compiled `std`.
+/// Returns true if a library folder holds a compiled `std`.
 pub fn has_std(libdir: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(libdir) else { return false };
     entries.flatten().any(|entry| {
