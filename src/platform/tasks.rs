@@ -1,8 +1,8 @@
 //! The executor's state and its loop, apart from the runtime: `tests/executor.rs` runs it natively.
 //!
 //! A task is the future of one request. An operation is something of the runtime that a task
-//! awaits: a promise, a timer. Tasks run to completion one poll at a time: a poll, a wake or a settled
-//! operation that comes while a task is polled is queued, never nested.
+//! awaits: a promise, a timer. A wake or a settled operation that comes while a task is polled is
+//! queued for the same tick; a task that starts meanwhile is polled at once and does not end it.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;

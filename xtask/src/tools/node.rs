@@ -156,10 +156,10 @@ fn own_modules(folder: &Path, lock: &str) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Installs the packages of the lock file. Not `npm ci`: it refuses a lock file that lacks an optional
-/// package of another system, and such packages are not in every registry; [`check_versions`] makes
-/// up for it. No package's install script runs: none is needed, and each would be code that nobody
-/// here has read.
+/// Installs the packages of the lock file, without their install scripts, which none of them needs.
+///
+/// `npm ci` would refuse a lock file that lacks an optional package of another system, and such
+/// packages are not in every registry; [`check_versions`] makes up for it.
 fn npm_install(folder: &Path) -> Result<()> {
     let npm = process::on_path("npm")
         .context("npm is missing: install Node 22.13 or newer with npm (https://nodejs.org)")?;
