@@ -3,7 +3,7 @@
  * own code, in wasm, beside the same job in plain JavaScript. Both are Workers of one workerd
  * process and alternate; figures come from the operating system's accounting of that process.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
