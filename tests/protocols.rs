@@ -1,7 +1,7 @@
-//! Answers of origins as files: `tests/fixtures/{rest,soap,odata}/*.txt`.
+//! Responses of origins as files: `tests/fixtures/{rest,soap,odata}/*.txt`.
 //!
-//! A file is three lines (what it shows; status and content type; what it is read as), an empty
-//! line, and the body as it is. Which origin of `market.toml` it comes from goes by the folder.
+//! A file holds three lines (its subject; status and content type; the result of parsing), an empty
+//! line, and the body. The folder names the origin of `market.toml`.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use kerbside::origin::{ParsedResponse, parse_response};
 use kerbside::ports::OriginResponse;
 
 #[test]
-fn answers_are_read_as_their_files_say() {
+fn responses_parse_as_their_files_say() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let text = fs::read_to_string(fixtures.join("market.toml")).expect("readable");
     let market = compile("market.toml", &text).expect("valid").market;
@@ -21,7 +21,7 @@ fn answers_are_read_as_their_files_say() {
     let mut count = 0;
     for (folder, name) in [("rest", "equipment"), ("soap", "master"), ("odata", "recalls")] {
         let origin = market.origins.get(name).expect("described");
-        for entry in fs::read_dir(fixtures.join(folder)).expect("a folder of answers") {
+        for entry in fs::read_dir(fixtures.join(folder)).expect("a folder of responses") {
             let path = entry.expect("an entry").path();
             let bytes = fs::read(&path).expect("readable");
             let (expect, response) =
@@ -38,7 +38,7 @@ fn answers_are_read_as_their_files_say() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count > 40, "{count} answers");
+    assert!(count > 40, "{count} responses");
 }
 
 fn fixture(bytes: &[u8]) -> Option<(String, OriginResponse)> {

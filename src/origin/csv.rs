@@ -22,7 +22,7 @@ const MAX_FIELD_BYTES: usize = 65_536;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CsvError {
     /// An unknown charset, or bytes that it does not define.
-    #[error("text that is not of its charset")]
+    #[error("bytes that the charset does not define")]
     Text,
     /// Control characters: a sign of another encoding, or of binary data.
     #[error("text with control characters")]
@@ -57,7 +57,7 @@ impl CsvError {
     /// Returns the cause, a text of the code.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Text => "text that is not of its charset",
+            Self::Text => "bytes that the charset does not define",
             Self::Control => "text with control characters",
             Self::NotCsv => "not CSV",
             Self::Header => "CSV without a header",

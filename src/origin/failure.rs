@@ -61,7 +61,7 @@ pub struct Failure {
 }
 
 /// Cause of an incomplete response.
-const BROKE_OFF: &str = "the answer broke off";
+const BROKE_OFF: &str = "an incomplete response";
 
 impl Failure {
     /// Makes a failure without further detail.
@@ -96,9 +96,10 @@ impl Failure {
     /// Makes the failure for a request without a response.
     pub(super) fn from_http(error: OriginHttpError) -> Self {
         match error {
-            OriginHttpError::Timeout => {
-                Self::new(ErrorToken::HttpResponseTimeout, "no whole answer within the timeout")
-            }
+            OriginHttpError::Timeout => Self::new(
+                ErrorToken::HttpResponseTimeout,
+                "no complete response within the timeout",
+            ),
             OriginHttpError::Connection => {
                 Self::new(ErrorToken::ConnectionRefused, "the connection failed or broke")
             }
@@ -120,12 +121,10 @@ impl Failure {
                 ("a secret is not of the form user:password", Some(name.to_string()))
             }
             RequestError::Field { facet, field } => {
-                ("a field that the request needs is not stated", Some(format!("{facet}.{field}")))
+                ("a field of the request is not stated", Some(format!("{facet}.{field}")))
             }
-            RequestError::Escape(_) => {
-                ("a value cannot be written where the request needs it", None)
-            }
-            RequestError::Shape => ("the market's description lacks what its protocol needs", None),
+            RequestError::Escape(_) => ("a value that its place in the request cannot hold", None),
+            RequestError::Shape => ("an incomplete description of the origin", None),
         };
         Self { place, ..Self::new(ErrorToken::DestinationUnavailable, cause) }
     }

@@ -120,7 +120,7 @@ impl Exchange<'_> {
             request.url = paging::resolve_link(&request.url, &link).ok_or(elsewhere)?;
             let response = self.send(&request).await?;
             request.max_bytes = request.max_bytes.saturating_sub(response.body.len());
-            let no_page = Failure::protocol("a next page that is none", response.status);
+            let no_page = Failure::protocol("a next page without the list", response.status);
             let ParsedResponse::Tree(mut page) = self.parse(&response)? else {
                 return Err(no_page);
             };

@@ -23,7 +23,7 @@ pub enum JsonError {
     #[error("JSON with a key twice")]
     DuplicateKey,
     /// More than 200 000 values.
-    #[error("JSON of too many values")]
+    #[error("JSON with too many values")]
     Values,
     /// XML or an HTML page.
     #[error("markup instead of JSON")]

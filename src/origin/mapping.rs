@@ -42,7 +42,7 @@ pub struct MappingError {
     pub cause: &'static str,
 }
 
-const GOES_ON: &str = "the list goes on in another page";
+const GOES_ON: &str = "the list continues on another page";
 const LACKS_REQUIRED: &str = "a required field is missing";
 
 /// Maps the tree of an origin's response to one facet.
@@ -274,7 +274,7 @@ fn set_vin(
     if let Some(Value::String(stated)) = fields.get("vin")
         && Vin::parse(stated).as_ref() != Ok(requested)
     {
-        return Err("the answer is about another car");
+        return Err("the response is about another car");
     }
     fields.insert("vin".to_owned(), Value::String(requested.expose().to_owned()));
     Ok(())

@@ -37,10 +37,7 @@ pub fn parse_response(
     check_status(origin, response)?;
     let tree = parse_body(origin, response)?;
     if origin.protocol == Protocol::Soap && soap::has_unknown_mandatory_header(&tree) {
-        return Err(Failure::protocol(
-            "a SOAP header that must be understood and is not known",
-            status,
-        ));
+        return Err(Failure::protocol("an unknown SOAP header that must be understood", status));
     }
     let error = body_error(origin, &tree);
     let is_error = status >= 300 || error.is_some();
@@ -63,7 +60,7 @@ fn check_status(origin: &Origin, response: &OriginResponse) -> Result<(), Failur
     let cause = match status {
         200 | 201 | 203 => return Ok(()),
         429 | 503 => {
-            let cause = "the origin asks to be left alone";
+            let cause = "the origin is unavailable or limits requests";
             return Err(Failure {
                 status: Some(status),
                 retry_after_s: response.retry_after.as_deref().and_then(retry_after::parse_seconds),
@@ -75,8 +72,8 @@ fn check_status(origin: &Origin, response: &OriginResponse) -> Result<(), Failur
         400..=599 if origin.protocol == Protocol::Soap || origin.not_found.is_some() => {
             return Ok(());
         }
-        202 | 204 | 205 => "a status that comes without an answer",
-        206 => "a part of an answer",
+        202 | 204 | 205 => "a status without a document",
+        206 => "a partial response",
         300..=399 => "a redirect, which is never followed",
         _ => status_cause(status),
     };
@@ -86,7 +83,7 @@ fn check_status(origin: &Origin, response: &OriginResponse) -> Result<(), Failur
 fn status_cause(status: u16) -> &'static str {
     match status {
         401 | 403 => "the origin refuses the credentials",
-        _ => "a status that is no answer",
+        _ => "an error status",
     }
 }
 
@@ -121,7 +118,7 @@ fn parse_markup(origin: &Origin, response: &OriginResponse) -> Result<Value, &'s
         return parse_xml(&response.body, charset).map_err(xml_cause);
     }
     let body = charset::decode_markup(&response.body, charset)
-        .map_err(|_| "text that is not of its charset")?;
+        .map_err(|_| "bytes that the charset does not define")?;
     parse_json(&body).map_err(json_cause)
 }
 
@@ -130,7 +127,7 @@ fn xml_cause(error: XmlError) -> &'static str {
         XmlError::DocType => "XML with a document type definition",
         XmlError::Entity => "XML with an unknown entity",
         XmlError::Depth | XmlError::Nodes => "XML that is too deep or too large",
-        XmlError::Charset(_) => "text that is not of its charset",
+        XmlError::Charset(_) => "bytes that the charset does not define",
         XmlError::Malformed | XmlError::Root => "not well-formed XML",
     }
 }
@@ -139,7 +136,7 @@ fn json_cause(error: JsonError) -> &'static str {
     match error {
         JsonError::End => "JSON that ends too early",
         JsonError::DuplicateKey => "JSON with a key twice",
-        JsonError::Values => "JSON of too many values",
+        JsonError::Values => "JSON with too many values",
         JsonError::Markup => "markup instead of JSON",
         JsonError::Malformed => "not JSON",
     }
@@ -198,7 +195,7 @@ fn check_soap_body(tree: &Value, is_fault: bool, status: u16) -> Result<(), Fail
     match tree.pointer("/Envelope/Body") {
         None => Err(Failure::protocol(body_cause("no SOAP envelope", status), status)),
         Some(body) if !is_fault && !body.is_object() => {
-            Err(Failure::protocol("a SOAP body with nothing in it", status))
+            Err(Failure::protocol("an empty SOAP body", status))
         }
         Some(_) => Ok(()),
     }
@@ -295,7 +292,7 @@ mod tests {
     fn ok_not_found_by_status_and_by_body() {
         check("equipment", 404, "<html>", Ok(ParsedResponse::NotFound));
         check("equipment", 410, "", Ok(ParsedResponse::NotFound));
-        let down = Err(("http_protocol_error", "a status that is no answer"));
+        let down = Err(("http_protocol_error", "an error status"));
         check("recalls", 404, r#"{"error": "no such service"}"#, down);
         check(
             "master",
@@ -337,8 +334,8 @@ mod tests {
     fn err_every_other_answer_has_a_cause() {
         let protocol = |cause| Err(("http_protocol_error", cause));
         check("equipment", 200, "", protocol("an empty body"));
-        check("equipment", 204, "", protocol("a status that comes without an answer"));
-        check("equipment", 206, r#"{"items": []}"#, protocol("a part of an answer"));
+        check("equipment", 204, "", protocol("a status without a document"));
+        check("equipment", 206, r#"{"items": []}"#, protocol("a partial response"));
         check("equipment", 200, "<html></html>", protocol("markup instead of JSON"));
         check(
             "equipment",
@@ -351,12 +348,12 @@ mod tests {
         check("equipment", 200, &"[".repeat(100_000), protocol("not JSON"));
         check("equipment", 200, r#"{"n": NaN}"#, protocol("not JSON"));
         check("equipment", 302, "", protocol("a redirect, which is never followed"));
-        check("equipment", 500, r#"{"items": []}"#, protocol("a status that is no answer"));
+        check("equipment", 500, r#"{"items": []}"#, protocol("an error status"));
         check(
             "equipment",
             429,
             "",
-            Err(("destination_unavailable", "the origin asks to be left alone")),
+            Err(("destination_unavailable", "the origin is unavailable or limits requests")),
         );
         check(
             "master",
@@ -365,9 +362,9 @@ mod tests {
             protocol("a SOAP fault"),
         );
         check("master", 200, "<html><p>oops</html>", protocol("not well-formed XML"));
-        check("master", 500, "<html><p>oops</html>", protocol("a status that is no answer"));
+        check("master", 500, "<html><p>oops</html>", protocol("an error status"));
         check("master", 200, "<html><p>oops</p></html>", protocol("no SOAP envelope"));
-        check("master", 500, "<html><p>oops</p></html>", protocol("a status that is no answer"));
+        check("master", 500, "<html><p>oops</p></html>", protocol("an error status"));
         check("master", 200, "<!DOCTYPE x><x/>", protocol("XML with a document type definition"));
     }
 }

@@ -205,7 +205,7 @@ async fn request_token(
     let request = build_token_request(oauth2, ports, timeout_ms)?;
     let response = ports.origins.send(request).await.map_err(|error| {
         let failure = Failure::from_http(error);
-        Failure { cause: "the token endpoint could not be asked", ..failure }
+        Failure { cause: "the request to the token endpoint failed", ..failure }
     })?;
     parse_token(&response)
 }
@@ -266,9 +266,9 @@ fn parse_token(response: &OriginResponse) -> Result<IssuedToken, Failure> {
         Failure { status: Some(response.status), ..failure }
     };
     if response.status != 200 {
-        return Err(refused("the token endpoint gave no token"));
+        return Err(refused("the token endpoint refused"));
     }
-    let wrong = || refused("the token endpoint's answer is no token");
+    let wrong = || refused("the token endpoint's response holds no token");
     let tree = std::str::from_utf8(&response.body)
         .ok()
         .and_then(|text| parse_json(text).ok())

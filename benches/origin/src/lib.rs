@@ -1,7 +1,6 @@
-//! One origin's answer to one facet, as the Worker does it, for `benches/origin.mjs`.
+//! Maps one origin's response to one facet with the Worker's own functions, for `benches/origin.mjs`.
 //!
-//! Owns nothing but the call: reading the answer and mapping it are the Worker's own functions,
-//! compiled with its own profile.
+//! Owns only the call of these functions, which are compiled with the Worker's profile.
 
 use kerbside::market::{FacetName, Market, OriginName, compile};
 use kerbside::origin::{Mapped, ParsedResponse, map_facet, parse_response};
@@ -9,7 +8,7 @@ use kerbside::ports::OriginResponse;
 use kerbside::vehicle::Vin;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// A market with one facet, whose origin's answers are read.
+/// A market with one facet, and the origin of that facet.
 #[wasm_bindgen]
 pub struct Job {
     market: Market,
@@ -23,7 +22,7 @@ impl Job {
     /// Compiles a market file.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The faults of the market file.
     #[wasm_bindgen(constructor)]
     pub fn new(market: &str, vin: &str) -> Result<Job, String> {
         let told =
@@ -35,17 +34,17 @@ impl Job {
         Ok(Self { market, origin, facet, vin })
     }
 
-    /// Reads an answer and maps it; how many elements the facet has.
+    /// Parses a response and maps it. Returns the number of elements of the facet.
     ///
     /// # Errors
-    /// Where the answer is none, or does not satisfy the mapping.
+    /// The cause, if the response does not parse or does not satisfy the mapping.
     pub fn run(&self, content_type: &str, body: Vec<u8>) -> Result<usize, String> {
         let value = self.value(content_type, body)?;
         let items = value.get("items").and_then(serde_json::Value::as_array);
         Ok(items.map_or(1, Vec::len))
     }
 
-    /// The facet itself, as JSON.
+    /// Parses a response and maps it. Returns the facet as JSON.
     ///
     /// # Errors
     /// As [`Job::run`].

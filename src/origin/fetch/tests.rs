@@ -148,14 +148,14 @@ fn err_a_part_never_passes_for_the_whole() {
     check(
         |_| Scripted::status(404, "text/plain", ""),
         "?$skiptoken=2",
-        protocol("a next page that is none"),
+        protocol("a next page without the list"),
     );
     check(|_| json(r#"{"error": {"code": "X"}}"#), "?$skiptoken=2", protocol("an OData error"));
-    check(|_| json(r#"{"d": {}}"#), "?$skiptoken=2", protocol("a next page that is none"));
+    check(|_| json(r#"{"d": {}}"#), "?$skiptoken=2", protocol("a next page without the list"));
     check(
         |_| page(2, None).after(60_000),
         "?$skiptoken=2",
-        ("http_response_timeout", "no whole answer within the timeout"),
+        ("http_response_timeout", "no complete response within the timeout"),
     );
     check(
         |_| json(&format!("{{\"d\": {{\"results\": []}}}}{}", " ".repeat(262_100))),
@@ -171,7 +171,10 @@ fn ok_all_requests_share_the_timeout() {
         url if url.contains("skiptoken") => page(2, None).after(500),
         _ => page(1, Some("?$skiptoken=2")).after(1_100),
     });
-    assert_eq!(case.fetch(), Err(("http_response_timeout", "no whole answer within the timeout")));
+    assert_eq!(
+        case.fetch(),
+        Err(("http_response_timeout", "no complete response within the timeout"))
+    );
     let allowed: Vec<u32> =
         case.world.requests().iter().map(|request| request.timeout_ms).collect();
     assert_eq!(allowed, [2_500, 1_500, 400]);
@@ -204,7 +207,7 @@ fn ok_a_refused_token_is_replaced_once() {
 fn err_without_a_token_the_origin_gets_no_request() {
     let case =
         Case::new(|_| Scripted::status(401, "application/json", r#"{"error": "invalid_client"}"#));
-    assert_eq!(case.fetch(), Err(("destination_unavailable", "the token endpoint gave no token")));
+    assert_eq!(case.fetch(), Err(("destination_unavailable", "the token endpoint refused")));
     assert_eq!(case.requested_urls(), ["login.example.com/token"]);
 }
 
@@ -221,7 +224,7 @@ fn ok_odata_error_codes_say_not_found() {
         }
     };
     let mut case = Case::new(script(400));
-    assert_eq!(case.fetch(), Err(("http_protocol_error", "a status that is no answer")));
+    assert_eq!(case.fetch(), Err(("http_protocol_error", "an error status")));
     let recalls = OriginName::new("recalls").expect("a name");
     let origin = case.market.origins.get_mut(&recalls).expect("described");
     origin.not_found =

@@ -1,4 +1,4 @@
-//! Mappings of whole answers: lists, records out of lists, leaves, and what is refused.
+//! Mappings of whole responses: lists, records out of lists, leaves, and refusals.
 
 use super::*;
 use serde_json::json;
@@ -77,9 +77,9 @@ fn ok_a_system_that_knows_only_what_the_list_comes_to() {
 #[test]
 fn err_a_part_of_a_list_is_not_the_list() {
     let tree = json!({"d": {"results": [], "__next": "https://sap.example.com/next"}});
-    check(FacetName::Recalls, &tree, Err(("/d/results", "the list goes on in another page")));
+    check(FacetName::Recalls, &tree, Err(("/d/results", "the list continues on another page")));
     let expanded = json!({"d": {"results": [], "results@odata.nextLink": "next"}});
-    check(FacetName::Recalls, &expanded, Err(("/d/results", "the list goes on in another page")));
+    check(FacetName::Recalls, &expanded, Err(("/d/results", "the list continues on another page")));
     let whole = json!({"d": {"results": [], "__next": null}});
     check(FacetName::Recalls, &whole, Ok(json!({"open": false, "items": []})));
 }
@@ -107,7 +107,7 @@ fn err_another_cars_answer_is_refused() {
     assert!(map_facet(&market, FacetName::Identity, &tree("wp0zzz99zts390000"), &vin()).is_ok());
     let error = map_facet(&market, FacetName::Identity, &tree("WP0ZZZ99ZTS390001"), &vin())
         .expect_err("another car");
-    assert_eq!(error.cause, "the answer is about another car");
+    assert_eq!(error.cause, "the response is about another car");
 }
 
 /// The market with every key of the mapping language.
@@ -121,8 +121,8 @@ fn every_key() -> &'static Market {
     &MARKET
 }
 
-/// What a facet of that market comes to.
-fn read(facet: FacetName, tree: &Value) -> Result<Mapped, (String, &'static str)> {
+/// Maps a facet of that market.
+fn map(facet: FacetName, tree: &Value) -> Result<Mapped, (String, &'static str)> {
     map_facet(every_key(), facet, tree, &vin()).map_err(|error| (error.pointer, error.cause))
 }
 
@@ -132,7 +132,7 @@ fn row(fields: Value) -> Result<Value, (String, &'static str)> {
     for (name, value) in fields.as_object().expect("an object") {
         row[name] = value.clone();
     }
-    match read(
+    match map(
         FacetName::Identity,
         &json!({"rows": [{"Current": "N", "Make": "Old"}, row, {"Current": 1, "Make": "Second"}]}),
     )? {
@@ -151,19 +151,19 @@ fn row(fields: Value) -> Result<Value, (String, &'static str)> {
 fn ok_a_record_is_the_first_element_that_counts() {
     assert_eq!(row(json!({"Model": "75"})), Ok(json!({"make": "Rover", "model": "75"})));
     assert_eq!(
-        read(FacetName::Identity, &json!({"rows": [{"Current": "N", "Make": "Old"}]})),
+        map(FacetName::Identity, &json!({"rows": [{"Current": "N", "Make": "Old"}]})),
         Ok(Mapped::Absent)
     );
-    assert_eq!(read(FacetName::Identity, &json!({"rows": []})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Identity, &json!({"rows": []})), Ok(Mapped::Absent));
     let no_list = |pointer: &str, cause| Err((pointer.to_owned(), cause));
-    assert_eq!(read(FacetName::Identity, &json!({})), no_list("/rows", "no list"));
+    assert_eq!(map(FacetName::Identity, &json!({})), no_list("/rows", "no list"));
     let more = json!({"rows": [{"Current": "N"}], "@odata.nextLink": "next"});
     assert_eq!(
-        read(FacetName::Identity, &more),
-        no_list("/rows", "the list goes on in another page")
+        map(FacetName::Identity, &more),
+        no_list("/rows", "the list continues on another page")
     );
     let found = json!({"rows": [{"Current": "Y", "Make": "A"}], "@odata.nextLink": "next"});
-    assert!(matches!(read(FacetName::Identity, &found), Ok(Mapped::Present(_))));
+    assert!(matches!(map(FacetName::Identity, &found), Ok(Mapped::Present(_))));
 }
 
 #[test]
@@ -220,16 +220,16 @@ fn ok_conditions_and_lists_in_leaves() {
 
 #[test]
 fn ok_constants_alone_make_no_record() {
-    assert_eq!(read(FacetName::Energy, &json!({"energy": {}})), Ok(Mapped::Absent));
-    assert_eq!(read(FacetName::Energy, &json!({})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Energy, &json!({"energy": {}})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Energy, &json!({})), Ok(Mapped::Absent));
     let expect = json!({"cycle": "wltp", "consumption": {"value": 5.6, "unit": "l/100km"}, "electric_range": {"value": 402, "unit": "km"}});
     let tree = json!({"energy": {"mpg": "50", "range": 250}});
-    assert_eq!(read(FacetName::Energy, &tree), Ok(Mapped::Present(expect)));
+    assert_eq!(map(FacetName::Energy, &tree), Ok(Mapped::Present(expect)));
 }
 
 /// The items of a list.
 fn items(facet: FacetName, tree: &Value) -> Result<Value, (String, &'static str)> {
-    match read(facet, tree)? {
+    match map(facet, tree)? {
         Mapped::Present(value) => Ok(value["items"].clone()),
         Mapped::Absent => Ok(Value::Null),
     }
@@ -248,7 +248,7 @@ fn ok_only_elements_that_count() {
         {"kind": "other", "duration": {"value": 24, "unit": "month"}},
     ]);
     let found = items(FacetName::Warranty, &tree).expect("warranties");
-    // What the facet derives of its own is its own test's.
+    // The tests of the facet cover its derived fields.
     for (index, fields) in expect.as_array().expect("a list").iter().enumerate() {
         for (name, value) in
             fields.as_object().expect("an object").iter().filter(|(name, _)| *name != "ends_on")
@@ -303,7 +303,7 @@ fn ok_elements_that_say_nothing_are_none_where_nothing_is_required() {
 #[test]
 fn ok_nested_fields() {
     let tree = json!({"value": {"low": "9.500,00", "high": "11.200", "at": "20.11.2026 08:15", "count": "12"}});
-    let Ok(Mapped::Present(found)) = read(FacetName::Valuation, &tree) else {
+    let Ok(Mapped::Present(found)) = map(FacetName::Valuation, &tree) else {
         panic!("a valuation")
     };
     let sum = |amount: i64| json!({"amount_minor": amount, "currency": "GBP"});
@@ -312,7 +312,7 @@ fn ok_nested_fields() {
         (&found["valued_at"], &found["comparable_count"]),
         (&json!("2026-11-20T08:15:00Z"), &json!(12))
     );
-    assert_eq!(read(FacetName::Valuation, &json!({"value": {"low": ""}})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Valuation, &json!({"value": {"low": ""}})), Ok(Mapped::Absent));
 }
 
 mod properties {

@@ -128,7 +128,7 @@ fn ok_answers_of_a_record_origin() {
 fn err_answers_of_a_record_origin() {
     let bytes = "application/octet-stream";
     let fails = |cause: &'static str, place: &str| Err((cause, place.to_owned()));
-    let short = "a body that is not of the record's length";
+    let short = "a body that is no multiple of the record's length";
     assert_eq!(parse("registry", 200, bytes, &[0xf0, 0xf0]), fails(short, ""));
     assert_eq!(
         parse("registry", 200, bytes, &registry("00S-KB 911  19961332")),
@@ -140,10 +140,10 @@ fn err_answers_of_a_record_origin() {
         fails("an HTML page", "")
     );
     let found = registry("00S-KB 911  19960315");
-    assert_eq!(parse("registry", 500, bytes, &found), fails("a status that is no answer", ""));
+    assert_eq!(parse("registry", 500, bytes, &found), fails("an error status", ""));
     // A 404 of a gateway states nothing about the car, unless the path holds the car's key.
     assert_eq!(parse("registry", 404, "text/html", b"<html>"), fails("an HTML page", ""));
-    assert_eq!(parse("feed", 404, "text/plain", b"none"), fails("a status that is no answer", ""));
+    assert_eq!(parse("feed", 404, "text/plain", b"none"), fails("an error status", ""));
     assert_eq!(parse("journal", 404, "text/plain", b"none"), Ok(None));
 }
 

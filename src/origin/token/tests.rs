@@ -139,7 +139,7 @@ fn err_a_failure_counts_for_a_second() {
     });
     let (tokens, oauth2) = (TokenCache::default(), oauth2(json!({})));
     let refused = get(&world, &tokens, &oauth2).map_err(|failure| (failure.token, failure.cause));
-    let expect = (ErrorToken::ConnectionRefused, "the token endpoint could not be asked");
+    let expect = (ErrorToken::ConnectionRefused, "the request to the token endpoint failed");
     assert_eq!(refused, Err(expect));
     assert!(get(&world, &tokens, &oauth2).is_err());
     assert_eq!(world.requests().len(), 1);
@@ -155,7 +155,7 @@ fn err_endpoints_that_lie() {
             get(&world, &TokenCache::default(), &oauth2(json!({}))).expect_err("no token");
         (failure.token.as_str(), failure.cause)
     };
-    let no_token = ("destination_unavailable", "the token endpoint's answer is no token");
+    let no_token = ("destination_unavailable", "the token endpoint's response holds no token");
     for body in [
         "",
         "<html>",
@@ -176,15 +176,18 @@ fn err_endpoints_that_lie() {
         let answer = ScriptedResponse::status(status, "application/json", GOOD);
         assert_eq!(
             unusable(answer),
-            ("destination_unavailable", "the token endpoint gave no token"),
+            ("destination_unavailable", "the token endpoint refused"),
             "{status}"
         );
     }
     let long =
         ScriptedResponse::ok("application/json", &GOOD.replace("t0k3n", &"t".repeat(70_000)));
-    assert_eq!(unusable(long), ("http_protocol_error", "the token endpoint could not be asked"));
+    assert_eq!(unusable(long), ("http_protocol_error", "the request to the token endpoint failed"));
     let slow = ScriptedResponse::ok("application/json", GOOD).after(60_000);
-    assert_eq!(unusable(slow), ("http_response_timeout", "the token endpoint could not be asked"));
+    assert_eq!(
+        unusable(slow),
+        ("http_response_timeout", "the request to the token endpoint failed")
+    );
 }
 
 #[test]
