@@ -130,7 +130,7 @@ pub struct TableRow {
     /// Its cells; `None` for *not stated*.
     pub cells: Vec<Option<String>>,
     /// What to notice about it.
-    pub note: Option<&'static str>,
+    pub badge: Option<&'static str>,
 }
 
 /// A line through points of a picture of 600 by 96.
@@ -192,7 +192,7 @@ pub struct FacetView {
     /// When it stood so.
     pub as_of: Option<AsOf>,
     /// Its state in a sentence, where a word is not enough.
-    pub note: Option<String>,
+    pub status_message: Option<String>,
     /// The answer to its main question.
     pub verdict: Option<Verdict>,
     /// Its facts.
@@ -229,7 +229,7 @@ impl FacetView {
             state_word: state.word(t),
             source: None,
             as_of: None,
-            note: None,
+            status_message: None,
             verdict: None,
             rows: Vec::new(),
             items: Vec::new(),

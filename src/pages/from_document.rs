@@ -47,7 +47,7 @@ pub fn facet_view(
     view.as_of = text_of(meta, "as_of")
         .map(|iso| AsOf { iso: iso.to_owned(), text: context.format.instant(context.locale, iso) });
     view.needs = needed_tier(meta);
-    view.note = note(context, state, view.needs, meta);
+    view.status_message = status_message(context, state, view.needs, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
     view.withheld = withheld(context, facet, meta);
     if state == FacetState::Withheld || !view.withheld.is_empty() {
@@ -65,11 +65,16 @@ fn needed_tier(meta: &Value) -> Tier {
     if is_member { Tier::Member } else { Tier::Owner }
 }
 
-fn note(context: &ViewContext<'_>, state: FacetState, needs: Tier, meta: &Value) -> Option<String> {
+fn status_message(
+    context: &ViewContext<'_>,
+    state: FacetState,
+    needs: Tier,
+    meta: &Value,
+) -> Option<String> {
     let t = context.frame.t;
     match state {
         FacetState::Fresh => None,
-        FacetState::Stale => Some(stale_note(context, meta)),
+        FacetState::Stale => Some(stale_message(context, meta)),
         FacetState::Pending => Some(t.status_pending().to_owned()),
         FacetState::Absent => Some(t.status_absent().to_owned()),
         FacetState::Unavailable => {
@@ -85,7 +90,7 @@ fn note(context: &ViewContext<'_>, state: FacetState, needs: Tier, meta: &Value)
     }
 }
 
-fn stale_note(context: &ViewContext<'_>, meta: &Value) -> String {
+fn stale_message(context: &ViewContext<'_>, meta: &Value) -> String {
     let t = context.frame.t;
     let Some(iso) = text_of(meta, "as_of") else { return t.status_stale_undated().to_owned() };
     let date = context.format.date(context.locale, iso);
@@ -389,7 +394,7 @@ mod tests {
                 "<dt>Letzter Eintrag</dt><dd>22. April 2024</dd>",
                 "<dt>Rechnungsbetrag</dt> <dd>1.284,50\u{a0}EUR</dd>",
                 "Die Kilometerstände passen nicht zusammen",
-                "<th scope=\"row\">1. September 2013</th><td>98.700\u{a0}km</td><td>Angabe des Halters <span class=\"table__note\">",
+                "<th scope=\"row\">1. September 2013</th><td>98.700\u{a0}km</td><td>Angabe des Halters <span class=\"table__badge\">",
                 "<dt>Kennzeichen</dt><dd>M-US 1234</dd>",
                 "Für dieses Auto ist ein Schaden gemeldet.",
                 "Nicht repariert",

@@ -23,7 +23,7 @@ pub struct RegionLink {
     /// The look-up form at its home: `https://us.example.com/us/`.
     pub href: String,
     /// “Opens us.example.com”.
-    pub note: String,
+    pub status: String,
 }
 
 /// The start page.
@@ -53,11 +53,11 @@ impl HomeView {
     /// end.
     pub fn add_market_elsewhere(&mut self, code: &str, name: &str, home: &str) {
         let href = self.frame.href(&format!("{home}/{code}/"));
-        let note = self.frame.t.home_market_elsewhere(host_of(home));
+        let status = self.frame.t.home_market_elsewhere(host_of(home));
         self.elsewhere.push(RegionLink {
             market: MarketName { code: code.to_owned(), name: name.to_owned() },
             href,
-            note,
+            status,
         });
     }
 }
@@ -69,7 +69,7 @@ impl HomeView {
 pub fn render_home(view: &HomeView) -> Result<String, RenderError> {
     let t = view.frame.t;
     let title = t.page_title(t.home_title());
-    let files = Files { styles: &["stamp.css", "markets.css", "legend.css"], ..Files::default() };
+    let files = Files { styles: &["badge.css", "markets.css", "legend.css"], ..Files::default() };
     page(&view.frame, &title, files, &HomeTemplate { view, t, states: FacetState::ALL })
 }
 

@@ -30,7 +30,7 @@ pub fn table(context: &ViewContext<'_>, items: &[Value]) -> Table {
         let (_, km) = reading(item).unwrap_or_default();
         let is_lower = km + ROUNDING_KM < highest;
         highest = highest.max(km);
-        rows.push(TableRow { cells, note: is_lower.then(|| t.mileage_lower()) });
+        rows.push(TableRow { cells, badge: is_lower.then(|| t.mileage_lower()) });
     }
     let head = element
         .iter()

@@ -127,7 +127,7 @@ pub fn render_vehicle(view: &VehicleView) -> Result<String, RenderError> {
     };
     let title = view.frame.t.page_title(&title);
     let files = Files {
-        styles: &["stamp.css", "facet.css", "copy-link.css"],
+        styles: &["badge.css", "facet.css", "copy-link.css"],
         modules: &["facet.mjs", "copy-link.mjs"],
         noindex: true,
     };

@@ -35,8 +35,8 @@ for (const [language, words] of Object.entries(WORDS)) {
     assert.ok(!page.url().toUpperCase().includes(vin), "the VIN is in the address");
     const identity = page.getByRole("region", { name: words.identity });
     await identity.getByText(words.make, { exact: true }).waitFor();
-    const stamp = await identity.locator(".stamp").innerText();
-    assert.ok(stamp.includes(words.source) && stamp.includes(words.asOf), stamp);
+    const badge = await identity.locator(".badge").innerText();
+    assert.ok(badge.includes(words.source) && badge.includes(words.asOf), badge);
     assert.ok(!(await page.content()).toUpperCase().includes(vin), "the VIN is in the page");
     await checkAccessible(page, "record");
 

@@ -52,8 +52,8 @@ async function fill(section) {
   section.removeAttribute("aria-busy");
   const reload = section.querySelector(".facet__reload");
   if (reload) reload.hidden = false;
-  const note = section.querySelector(".facet__note");
-  if (note) note.textContent = section.dataset.gaveUp;
+  const status = section.querySelector(".facet__status");
+  if (status) status.textContent = section.dataset.gaveUp;
   announce(section.dataset.gaveUp);
   showProgress();
 }
