@@ -1,4 +1,4 @@
-//! What a deployment says in `[env.<region>.vars]` of `wrangler.toml`.
+//! The deployment's variables: `[env.<region>.vars]` of `wrangler.toml`.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::market::RegionCode;
 pub struct Config {
     /// The regions that it serves; more than one in local development.
     pub regions: Vec<RegionCode>,
-    /// Where each region is served, without a slash at the end.
+    /// The origin of each region's deployment, without a slash at the end.
     pub hosts: BTreeMap<RegionCode, String>,
 }
 
-/// Why the variables do not read.
+/// The variable that could not be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// `REGIONS`.

@@ -1,4 +1,5 @@
-//! What every handler of one call needs: the call, its ids, and the market, checked.
+//! The context of one request: the request, its ids, its viewer, and the checks of its market,
+//! vehicle and body.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -22,10 +23,10 @@ use crate::telemetry::{Event, Field, Level, field};
 use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
 
-/// One call at work.
+/// One request in progress.
 pub(super) struct Context<'a> {
     pub(super) app: &'a App,
-    /// The application's ports; what is emitted through them carries this call's ids.
+    /// The application's ports; events emitted through them carry this request's ids.
     pub(super) ports: Ports,
     pub(super) request: Request,
     /// A UUID, version 4.
@@ -40,7 +41,7 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(app: &'a App, request: Request, body_limit: usize) -> Self {
-        // All at once: randomness has its price by the call.
+        // One read for all ids, because each read of randomness has a fixed cost.
         let mut random = [0; trace::RANDOM + 16];
         app.ports.random.fill(&mut random);
         let (for_trace, for_request) = random.split_at(trace::RANDOM);
@@ -78,13 +79,13 @@ impl<'a> Context<'a> {
         KNOWN.into_iter().find(|known| *known == self.request.method).unwrap_or("other")
     }
 
-    /// Whether the caller asks for JSON rather than a page.
+    /// True if the caller prefers JSON to a page.
     pub(super) fn wants_json(&self) -> bool {
         let accept = self.request.header_or_empty("accept");
         accept.contains("json") && !accept.contains("text/html")
     }
 
-    /// Whether the caller asks for server-sent events.
+    /// True if the caller accepts server-sent events.
     pub(super) fn wants_events(&self) -> bool {
         let accept = self.request.header_or_empty("accept");
         accept.split(',').any(|range| {
@@ -96,9 +97,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The market of a path segment.
+    /// Returns the market of a path segment, and sets the viewer.
+    ///
+    /// # Errors
+    /// 404 `unknown-market`, 421 `misdirected`, 503 `market-unavailable`.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
-        // No store is asked about what is no code.
+        // A malformed code costs no store operation.
         if !MarketCode::is_valid(segment) {
             return Err(Problem::new(Slug::UnknownMarket));
         }
@@ -130,12 +134,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether this deployment serves a market's region.
+    /// True if this deployment serves a market's region.
     pub(super) fn serves(&self, entry: &DirectoryEntry) -> bool {
         self.app.config.regions.contains(&entry.region)
     }
 
-    /// Where a market's region is served.
+    /// The address of a market in its own region.
     pub(super) fn home_of(&self, entry: &DirectoryEntry) -> Option<String> {
         Some(format!("{}/{}/", self.app.config.hosts.get(&entry.region)?, entry.code))
     }
@@ -148,14 +152,14 @@ impl<'a> Context<'a> {
         Problem::new(Slug::Internal)
     }
 
-    /// The keys behind vehicle ids.
+    /// The keys that encrypt vehicle ids.
     pub(super) fn keys(&self) -> Result<Rc<KeyRing>, Problem> {
         let keys = self.app.memory.keys(&self.ports);
         keys.map_err(|error| self.internal("the keys of vehicle ids do not read", &error))
     }
 
-    /// The keys that seal what is above public. Without them nothing of a car is fetched: it could
-    /// not be stored.
+    /// The keys that seal values above public. Without them no facet is fetched, because it could not
+    /// be stored.
     pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
         let ring = self.app.memory.sealing(&self.ports);
         ring.map_err(|error| self.internal("the sealing keys do not read", &error))
@@ -202,21 +206,20 @@ impl<'a> Context<'a> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
-    /// Runs the flow for facets of a car.
+    /// Runs the flow for facets of a vehicle.
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
         car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        // Without sealing keys nothing is served: what a car's systems say could not be stored.
         let (id, vin) = (car.id, car.vin);
         let request = self.flow_request(market, car.lookup, car.right, facets)?;
         let open_vin = || vin.map_or_else(|| self.vin(id), Ok);
         flow::run(&self.ports, &self.app.flow, request, open_vin).await
     }
 
-    /// Starts the flow for facets of a car, to be told as a stream.
+    /// Starts the flow for facets of a vehicle, to be sent as a stream.
     pub(super) async fn start_flow(
         &self,
         market: &Rc<Market>,
@@ -247,7 +250,10 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The body, where it is of the media type and not too long.
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// 415 for another media type, 413 above the route's limit, 400 if the body breaks off.
     pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
         let sent = self.request.header_or_empty("content-type");
         let essence = sent.split_once(';').map_or(&*sent, |(essence, _)| essence).trim();
@@ -288,7 +294,7 @@ pub(super) struct RequestedVehicle<'a> {
     right: Right,
 }
 
-/// Events of one call: each carries the ids by which an operator finds the others.
+/// The event log of one request: it adds the request's ids to each event.
 struct Tagged {
     events: Rc<dyn Events>,
     ids: [(&'static str, Arc<str>); 2],

@@ -1,4 +1,4 @@
-//! A flow as the vehicle document of the contract, and the headers that follow from it.
+//! The vehicle document of the API contract, and the headers that follow from a flow.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -9,10 +9,13 @@ use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Market};
 use crate::text::{push_hex, push_json, push_number};
 
-/// Bytes that a document has beside the facets' values, by the facet, at the most.
+/// Upper bound of a document's bytes per facet beside the facet's value.
 const FACET_BYTES: usize = 256;
 
-/// Refuses a flow that is no document: an unknown car, or a required facet that is missing.
+/// Checks that a flow has all required facets.
+///
+/// # Errors
+/// 404 for an unknown vehicle; 502, 503 or 504 for a missing required facet.
 pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
     if flow.unknown_vehicle {
         return Err(Problem::new(Slug::UnknownVehicle));
@@ -37,7 +40,7 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
         flow.facets.values().map(size).sum::<usize>() + 2 * FACET_BYTES + HEAD_BYTES,
     );
     let code = market.code.as_str();
-    // Codes, names and ids have no character that JSON escapes; a facet is JSON.
+    // Codes, names and ids need no escaping, and a facet's value is JSON already.
     push(
         &mut out,
         &["{\"id\":\"", id, "\",\"market\":\"", code, "\",\"tier\":\"", flow.right.tier().as_str()],
@@ -57,10 +60,10 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
     out
 }
 
-/// The document as pages read it.
+/// The document as a tree, for pages.
 ///
 /// # Errors
-/// If the document is no JSON: a stored facet is damaged.
+/// A document that does not parse, because a stored facet is damaged.
 pub(super) fn document_value(
     market: &Market,
     id: &str,
@@ -151,7 +154,7 @@ fn push(out: &mut String, parts: &[&str]) {
     }
 }
 
-/// Whether nothing is pending or unavailable.
+/// True if no facet is pending or unavailable.
 pub(super) fn is_complete(flow: &Flow) -> bool {
     !flow
         .facets
@@ -159,7 +162,7 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
         .any(|result| matches!(result.state, State::Pending | State::Unavailable(_)))
 }
 
-/// Adds what follows from a flow: caching, provenance, timing.
+/// Adds the headers that follow from a flow: caching, provenance, timing.
 pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Response {
     answer.is_fast_path = flow.is_fast_path;
     answer.freshness = freshness(flow);
@@ -190,7 +193,7 @@ pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Res
     answer
 }
 
-/// The entity tag of what a complete public document says. Weak: the ages in it pass.
+/// The weak entity tag of a complete document. Weak, because ages in the document change.
 pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     // The same everywhere, for one version of the compiler; with another one callers fetch once
     // more than they had to.
@@ -215,7 +218,7 @@ pub(super) fn entity_tag(flow: &Flow, salt: &str) -> String {
     tag
 }
 
-/// Whether `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
+/// True if `If-None-Match` names a tag, by weak comparison (RFC 9110 §13.1.2).
 pub(super) fn matches_tag(if_none_match: &str, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     if_none_match.trim() == "*"

@@ -12,7 +12,7 @@ use crate::vehicle::Vin;
 /// Characters of a reason at the most.
 const MAX_REASON: usize = 200;
 
-/// A body that is being read.
+/// A form that is being read.
 pub(super) struct Form {
     fields: Map<String, Value>,
     errors: Vec<(&'static str, String)>,
@@ -100,7 +100,7 @@ impl Form {
         vin.map_err(|error| self.wrong("/vin", error.to_string())).ok()
     }
 
-    /// Why it is done, for the audit. A VIN has no place in it.
+    /// The operator's reason, for the audit. It must not contain a VIN.
     pub(super) fn reason(&mut self) -> Option<String> {
         let reason = self.text("/reason")?;
         if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) {
@@ -121,7 +121,10 @@ impl Form {
         }
     }
 
-    /// Nothing where there is no mistake; all of them else.
+    /// Checks that no mistake was noted.
+    ///
+    /// # Errors
+    /// 422 with every mistake.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let Some((_, detail)) = self.errors.first() else { return Ok(()) };
         let problem = Problem::with_detail(Slug::InvalidRequest, detail.clone());
@@ -129,7 +132,7 @@ impl Form {
     }
 }
 
-/// Whether a text has seventeen letters and digits in a row that could be a VIN.
+/// True if a text holds seventeen letters and digits in a row that could be a VIN.
 fn holds_vin(text: &str) -> bool {
     let is_separator = |c: char| !c.is_ascii_alphanumeric();
     let joined: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();

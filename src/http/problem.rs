@@ -11,37 +11,37 @@ use crate::vehicle::VinError;
 /// A kind of problem; `/problems/<slug>` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slug {
-    /// The VIN is none.
+    /// The text is not a VIN.
     InvalidVin,
-    /// The request does not parse or asks for something that there is not.
+    /// The request does not parse, or names something that does not exist.
     InvalidRequest,
-    /// There is no such car.
+    /// The vehicle is unknown.
     UnknownVehicle,
-    /// There is no such market.
+    /// The market is unknown.
     UnknownMarket,
-    /// There is no such path.
+    /// The path is in no route.
     NotFound,
-    /// Who it is must be proven first.
+    /// The route needs an authenticated caller.
     SignInRequired,
     /// A required origin did not answer in time.
     OriginTimeout,
-    /// A required origin's answer is of no use.
+    /// A required origin's response could not be used.
     OriginFailed,
-    /// A required origin cannot be asked now.
+    /// A required origin cannot be called now.
     OriginUnavailable,
-    /// The market's description cannot be had.
+    /// The market's description cannot be read.
     MarketUnavailable,
     /// The body is too long.
     PayloadTooLarge,
     /// The body is of another type.
     UnsupportedMediaType,
-    /// The path has other verbs.
+    /// The path has other methods.
     MethodNotAllowed,
     /// The client has sent too many requests.
     RateLimited,
     /// The market is served elsewhere.
     Misdirected,
-    /// Something that it needs is not there now.
+    /// A store or key that the request needs is not available.
     ServiceUnavailable,
     /// Kerbside's own fault.
     Internal,
@@ -115,19 +115,19 @@ pub struct Problem {
     pub status: u16,
     /// A sentence that helps, in English. Never holds what the caller sent.
     pub detail: String,
-    /// What exactly is wrong with the request: JSON Pointer and sentence.
+    /// The mistakes of the request: JSON Pointer and sentence.
     pub errors: Vec<(&'static str, String)>,
     /// `links.home` of a market that is served elsewhere.
     pub home: Option<String>,
-    /// Headers of the answer.
+    /// Headers of the response.
     pub headers: Vec<Header>,
-    /// What is wrong with the VIN, for the form.
+    /// The mistake in the VIN, for the page's form.
     pub vin: Option<VinError>,
 }
 
 /// RFC 9457 with Kerbside's members.
 #[derive(Serialize)]
-struct Wire<'p> {
+struct WireProblem<'p> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -137,7 +137,7 @@ struct Wire<'p> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<WireError<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    links: Option<Links<'p>>,
+    links: Option<ProblemLinks<'p>>,
 }
 
 #[derive(Serialize)]
@@ -147,7 +147,7 @@ struct WireError<'p> {
 }
 
 #[derive(Serialize)]
-struct Links<'p> {
+struct ProblemLinks<'p> {
     home: &'p str,
 }
 
@@ -197,14 +197,14 @@ impl Problem {
         Self { status, errors, ..Self::with_detail(Slug::InvalidRequest, detail) }
     }
 
-    /// A VIN that is none.
+    /// A text that is not a VIN.
     pub fn invalid_vin(error: VinError) -> Self {
         let detail = error.to_string();
         let errors = vec![("/vin", detail.clone())];
         Self { errors, vin: Some(error), ..Self::with_detail(Slug::InvalidVin, detail) }
     }
 
-    /// A verb that the path does not have.
+    /// A method that the path does not have.
     pub fn method_not_allowed(allowed: &[&'static str]) -> Self {
         let with_head = allowed
             .iter()
@@ -274,7 +274,7 @@ impl Problem {
         let (slug, _, title) = self.slug.row();
         let errors =
             self.errors.iter().map(|(pointer, detail)| WireError { pointer, detail }).collect();
-        let wire = Wire {
+        let wire = WireProblem {
             r#type: format!("/problems/{slug}"),
             title,
             status: self.status,
@@ -282,13 +282,13 @@ impl Problem {
             instance: format!("urn:uuid:{request_id}"),
             request_id,
             errors,
-            links: self.home.as_deref().map(|home| Links { home }),
+            links: self.home.as_deref().map(|home| ProblemLinks { home }),
         };
         let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
         self.dress(Response::new(self.status, "application/problem+json", body))
     }
 
-    /// Adds the problem's headers to an answer.
+    /// Adds the problem's headers and slug to a response.
     pub fn dress(&self, mut answer: Response) -> Response {
         for (name, value) in &self.headers {
             answer.set(name, value.clone());

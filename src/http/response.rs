@@ -42,7 +42,7 @@ pub enum Freshness {
         /// Seconds from the origin's answer on.
         max_age_s: i64,
     },
-    /// The same with times for stale responses.
+    /// `public, max-age` with times for stale responses.
     Facets {
         /// Seconds from the origin's answer on.
         max_age_s: i64,

@@ -7,7 +7,7 @@ use super::document;
 use super::form::Form;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
-use super::stream::{self, Part};
+use super::stream::{self, StreamPart};
 use crate::disclosure;
 use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
@@ -24,7 +24,7 @@ use crate::vehicle::{Vin, VinError};
 const VARY: &str = "Cookie, Accept-Language";
 /// The address of a car's page is that of its events too.
 const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
-/// How long pages without facts may be kept.
+/// Lifetime in caches of pages without vehicle data.
 const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
 
 /// The cause of a page that could not be made.
@@ -157,9 +157,9 @@ async fn vehicle_events(
     frame: Frame,
 ) -> Result<Response, Problem> {
     let (market_here, id, ports) = (Rc::clone(market), id.to_owned(), context.ports.clone());
-    let write = move |part: &Part, flow: &Flow| match part {
-        Part::Document => None,
-        Part::Facet(name) => {
+    let write = move |part: &StreamPart, flow: &Flow| match part {
+        StreamPart::Document => None,
+        StreamPart::Facet(name) => {
             let view = vehicle_view(ports.format.as_ref(), &market_here, &id, &frame, flow);
             let html = view.and_then(|view| match view.facet(name.as_str()) {
                 Some(facet) => Ok(Some(pages::facet_fragment(facet)?)),
@@ -172,7 +172,7 @@ async fn vehicle_events(
             })?;
             Some(("facet", serde_json::json!({"name": name.as_str(), "html": html}).to_string()))
         }
-        Part::Done => Some(("done", "{}".to_owned())),
+        StreamPart::Done => Some(("done", "{}".to_owned())),
     };
     let answer = stream::answer(context, market, car, facets, Box::new(write), true).await?;
     Ok(answer.with_vary(VEHICLE_VARY))
@@ -216,7 +216,7 @@ pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Response
     page(context, 200, html.ok_or_else(|| Problem::new(Slug::NotFound))?)
 }
 
-/// The page of a call that failed. Its links lead to the market's form, or home. The path that was
+/// The page of a request that failed. Its links lead to the market's form, or home. The path that was
 /// asked for is repeated only where a reload may help, and then only a path of this site's own
 /// letters.
 pub(super) async fn problem(

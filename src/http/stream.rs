@@ -1,8 +1,8 @@
 //! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it lands, and the end.
 //!
-//! The market's deadline is that of one answer; a stream goes on until every origin has answered or
-//! its own timeout is over, half a minute at the most. That is what it is for. Where the visitor
-//! leaves the stream is dropped, and the calls go on.
+//! The market's deadline ends a plain response. A stream goes on until every origin has responded or
+//! its own timeout has passed, at most half a minute. A client that disconnects drops the stream;
+//! origin calls go on.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,35 +21,35 @@ use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Market};
 use crate::ports::Ports;
 
-/// A comment goes out after so long without an event: proxies see that somebody is there, and we
-/// that nobody reads any more.
+/// Interval of comments without an event. They keep proxies from closing the connection, and show
+/// that a client has disconnected.
 const HEARTBEAT_MS: u32 = 5_000;
 
-/// What a stream says.
-pub(super) enum Part {
-    /// What is there at once.
+/// A part of a stream.
+pub(super) enum StreamPart {
+    /// The document as it is at the start.
     Document,
-    /// A facet that has landed, or will not.
+    /// A facet that is complete or has failed.
     Facet(FacetName),
-    /// Nothing more comes.
+    /// The end.
     Done,
 }
 
-/// How a part is written: the event's name and its data, one line.
-type Write = dyn Fn(&Part, &Flow) -> Option<(&'static str, String)>;
+/// Writes a part: the event's name and its data, one line.
+type PartWriter = dyn Fn(&StreamPart, &Flow) -> Option<(&'static str, String)>;
 
-/// One stream at work.
-struct Source {
+/// One stream in progress.
+struct EventSource {
     ports: Ports,
     flow: FlowStream,
-    write: Box<Write>,
+    write: Box<PartWriter>,
     request_id: Arc<str>,
-    /// The facets that are not said yet.
+    /// The facets that are not sent yet.
     due: Vec<FacetName>,
-    next: Next,
+    phase: Phase,
 }
 
-enum Next {
+enum Phase {
     Document,
     Facets,
     Nothing,
@@ -64,23 +64,23 @@ pub(super) async fn document(
     facets: Vec<FacetName>,
 ) -> Result<Response, Problem> {
     let (market_here, id) = (Rc::clone(market), id.to_owned());
-    let write = move |part: &Part, flow: &Flow| match part {
-        Part::Document => Some(("document", document::document(&market_here, &id, flow))),
-        Part::Facet(name) => document::facet(*name, flow).map(|text| ("facet", text)),
-        Part::Done => Some(("done", document::done(flow))),
+    let write = move |part: &StreamPart, flow: &Flow| match part {
+        StreamPart::Document => Some(("document", document::document(&market_here, &id, flow))),
+        StreamPart::Facet(name) => document::facet(*name, flow).map(|text| ("facet", text)),
+        StreamPart::Done => Some(("done", document::done(flow))),
     };
     let answer = answer(context, market, car, facets, Box::new(write), false).await?;
     Ok(answer.with_vary("Cookie, Authorization, Accept"))
 }
 
-/// Starts the flow and answers with its events. `says_all`: facets that are there at once are
+/// Starts the flow and responds with its events. `says_all`: facets that are there at once are
 /// events too.
 pub(super) async fn answer(
     context: &Context<'_>,
     market: &Rc<Market>,
     car: RequestedVehicle<'_>,
     facets: Vec<FacetName>,
-    write: Box<Write>,
+    write: Box<PartWriter>,
     says_all: bool,
 ) -> Result<Response, Problem> {
     let stream = context.start_flow(market, car, facets).await?;
@@ -91,7 +91,8 @@ pub(super) async fn answer(
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
     let due = flow.facets.keys().copied().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let source = Source { ports, flow: stream, write, request_id, due, next: Next::Document };
+    let source =
+        EventSource { ports, flow: stream, write, request_id, due, phase: Phase::Document };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
         Some((text, source))
@@ -99,19 +100,19 @@ pub(super) async fn answer(
     Ok(Response::events(events.boxed_local()))
 }
 
-impl Source {
-    /// The next piece of the stream; nothing at its end.
+impl EventSource {
+    /// The next piece of the stream; `None` at its end.
     async fn next(&mut self) -> Option<String> {
         loop {
-            match self.next {
-                Next::Nothing => return None,
-                Next::Document => {
-                    self.next = Next::Facets;
-                    let text = self.event(&Part::Document, &self.flow.result());
-                    // Something goes out at once, so that the reader knows that it is heard.
+            match self.phase {
+                Phase::Nothing => return None,
+                Phase::Document => {
+                    self.phase = Phase::Facets;
+                    let text = self.event(&StreamPart::Document, &self.flow.result());
+                    // The first piece is sent at once, so that the client sees the stream open.
                     return Some(if text.is_empty() { ": begun\n\n".to_owned() } else { text });
                 }
-                Next::Facets => {
+                Phase::Facets => {
                     let flow = self.flow.result();
                     if flow.unknown_vehicle {
                         return Some(self.refuse());
@@ -124,8 +125,8 @@ impl Source {
                         return Some(": waiting\n\n".to_owned());
                     };
                     if !more {
-                        self.next = Next::Nothing;
-                        return Some(self.event(&Part::Done, &flow));
+                        self.phase = Phase::Nothing;
+                        return Some(self.event(&StreamPart::Done, &flow));
                     }
                 }
             }
@@ -137,10 +138,10 @@ impl Source {
         let (due, landed): (Vec<_>, Vec<_>) =
             self.due.iter().partition(|name| is_pending(flow, **name));
         self.due = due;
-        landed.into_iter().map(|name| self.event(&Part::Facet(name), flow)).collect()
+        landed.into_iter().map(|name| self.event(&StreamPart::Facet(name), flow)).collect()
     }
 
-    /// Whether more has come or nothing will; nothing where it took long.
+    /// Waits for the flow: true for a change, false for its end, `None` after a heartbeat's time.
     async fn wait(&mut self) -> Option<bool> {
         let heartbeat = self.ports.timer.sleep(HEARTBEAT_MS);
         match select(self.flow.changed().boxed_local(), heartbeat).await {
@@ -149,16 +150,16 @@ impl Source {
         }
     }
 
-    /// The car turned out not to exist after the stream had begun.
+    /// Ends a stream whose vehicle turned out to be unknown.
     fn refuse(&mut self) -> String {
-        self.next = Next::Nothing;
+        self.phase = Phase::Nothing;
         format!(
             "event: problem\ndata: {}\n\n",
             Problem::new(Slug::UnknownVehicle).to_json(&self.request_id).body
         )
     }
 
-    fn event(&self, part: &Part, flow: &Flow) -> String {
+    fn event(&self, part: &StreamPart, flow: &Flow) -> String {
         let written = (self.write)(part, flow);
         written.map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).unwrap_or_default()
     }

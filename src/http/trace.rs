@@ -8,7 +8,7 @@ use crate::flow;
 /// Random bytes that a trace takes.
 pub(super) const RANDOM: usize = 24;
 
-/// The trace that a call belongs to.
+/// The trace of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trace {
     id: Arc<str>,
@@ -37,17 +37,17 @@ impl Trace {
         Arc::clone(&self.id)
     }
 
-    /// This call's own `traceparent`.
+    /// The `traceparent` of this request.
     pub(super) fn own(&self) -> String {
         ["00", &self.id, &self.span, self.flags].join("-")
     }
 
-    /// Whether the caller records it.
+    /// True if the caller records the trace.
     pub(super) fn is_recorded(&self) -> bool {
         self.flags == "01"
     }
 
-    /// The trace as origins see it: each call to one is a child of it.
+    /// The trace for origins: each origin call is a child of it.
     pub(super) fn for_origins(&self) -> flow::OriginTrace {
         flow::OriginTrace { id: Arc::clone(&self.id), flags: self.flags, state: self.state.clone() }
     }

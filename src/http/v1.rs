@@ -9,8 +9,8 @@ use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 
-/// Where the contract lies among the static assets: it is text for few readers, and would be in
-/// every isolate.
+/// Path of the contract among the static assets. Compiled in, it would take memory in every isolate
+/// for few readers.
 const CONTRACT: &str = "/api/v1/openapi.json";
 
 /// `GET /api/v1/openapi.json`: the contract, <https://spec.openapis.org/oas/v3.1.1>.

@@ -7,7 +7,7 @@ use super::layout::{RenderError, render};
 use super::message::Messages;
 use crate::market::Tier;
 
-/// How far the facet has come (`meta.facets.<name>.state`).
+/// The state of a facet (`meta.facets.<name>.state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FacetState {
     /// There, and current.
@@ -52,14 +52,13 @@ impl FacetState {
         t.named("state-", self.as_str()).unwrap_or_default()
     }
 
-    /// What the state means, in a sentence.
+    /// The meaning of the state, in a sentence.
     pub fn meaning(self, t: Messages) -> &'static str {
         t.named("state-", &format!("{}-meaning", self.as_str())).unwrap_or_default()
     }
 }
 
-/// What a mark or sentence asks of the reader. It is said in words and by an icon too, never by
-/// colour alone.
+/// The tone of a badge or sentence. Words and an icon carry it too, never colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Something to act on.
@@ -120,7 +119,7 @@ pub struct Table {
     pub head: Vec<String>,
     /// Its rows.
     pub rows: Vec<TableRow>,
-    /// The same as a picture. Ornament: it says nothing that the table does not.
+    /// A line chart of the table. An ornament without further information.
     pub line: Option<Line>,
 }
 
@@ -129,7 +128,7 @@ pub struct Table {
 pub struct TableRow {
     /// Its cells; `None` for *not stated*.
     pub cells: Vec<Option<String>>,
-    /// What to notice about it.
+    /// The badge of a remarkable row.
     pub badge: Option<&'static str>,
 }
 
@@ -160,7 +159,7 @@ pub struct AsOf {
     pub text: String,
 }
 
-/// What a script needs to fetch the facet later, and what it says then. Without script the link
+/// The data by which a script fetches the facet later, and its message then. Without script the link
 /// reloads the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -197,7 +196,7 @@ pub struct FacetView {
     pub verdict: Option<Verdict>,
     /// Its facts.
     pub rows: Vec<Row>,
-    /// What its list is called.
+    /// The heading of its list.
     pub items_label: String,
     /// The entries of its list.
     pub items: Vec<Item>,
@@ -207,7 +206,7 @@ pub struct FacetView {
     pub needs: Tier,
     /// One sentence for each tier that would show more.
     pub withheld: Vec<String>,
-    /// Where to sign in, when that helps.
+    /// The sign-in address, if signing in shows more.
     pub sign_in: Option<String>,
     /// Set while it is pending.
     pub pending: Option<Pending>,
@@ -242,7 +241,7 @@ impl FacetView {
     }
 }
 
-/// The section of one facet alone: what `GET /{market}/vehicles/{id}?fragment={name}` answers.
+/// Renders the section of one facet: the body of `GET /{market}/vehicles/{id}?fragment={name}`.
 ///
 /// # Errors
 /// [`RenderError`].

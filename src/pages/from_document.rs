@@ -225,7 +225,7 @@ fn item(
     }
 }
 
-/// What an entry's own state asks of the reader.
+/// The tone of an entry's own state.
 fn mark(
     context: &ViewContext<'_>,
     facet: FacetName,

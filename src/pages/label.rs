@@ -1,4 +1,4 @@
-//! What facets, fields, codes, sources and units are called, and which fields a page leaves out
+//! The names of facets, fields, codes, sources and units, and the fields that a page leaves out
 //! while nobody stated them.
 
 use super::message::Messages;
@@ -15,7 +15,7 @@ const QUIET: [&str; 7] = [
     "battery_capacity",
 ];
 
-/// Whether a page leaves a field out that nobody stated.
+/// True if a page leaves a field out that is not stated.
 pub fn is_quiet(field: &str) -> bool {
     QUIET.contains(&field)
 }
@@ -25,7 +25,7 @@ pub fn facet_name(t: Messages, facet: &str) -> String {
     t.named("facet-", facet).map_or_else(|| humanised(facet), str::to_owned)
 }
 
-/// What a facet is about, in a sentence.
+/// The subject of a facet, in a sentence.
 pub fn facet_meaning(t: Messages, facet: &str) -> &'static str {
     t.named("facet-", &format!("{facet}-meaning")).unwrap_or_default()
 }

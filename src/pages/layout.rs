@@ -1,4 +1,4 @@
-//! What every page has around its content: language, title, addresses, the choice of language.
+//! The layout around the content of every page: language, title, addresses, the choice of language.
 
 use std::fmt;
 
@@ -82,7 +82,7 @@ impl Frame {
         self.href(&self.path)
     }
 
-    /// Where the market's look-up form is; the start page when there is no market.
+    /// The address of the market's look-up form; the start page without a market.
     pub fn look_up(&self) -> String {
         self.market
             .as_ref()
@@ -110,13 +110,13 @@ pub struct LanguageLink {
     pub code: &'static str,
     /// The language's name in itself.
     pub name: &'static str,
-    /// The same page in that language.
+    /// The address of the page in that language.
     pub href: String,
     /// The page is in that language now.
     pub current: bool,
 }
 
-/// What a page loads beside the site's own stylesheets.
+/// The files that a page loads beside the site's own stylesheets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Files {
     /// Stylesheets in `/assets/`.
@@ -138,7 +138,7 @@ pub fn page(
     files: Files,
     main: &impl Template,
 ) -> Result<String, RenderError> {
-    let main = Html(render(main)?);
+    let main = RenderedHtml(render(main)?);
     render(&LayoutTemplate { frame, title, files, main })
 }
 
@@ -148,7 +148,7 @@ struct LayoutTemplate<'v> {
     frame: &'v Frame,
     title: &'v str,
     files: Files,
-    main: Html,
+    main: RenderedHtml,
 }
 
 /// The icon of a state or tone. A template of its own: included in the others, all icons would be
@@ -166,16 +166,16 @@ pub fn icon(icon: &str) -> Icon<'_> {
 
 impl HtmlSafe for Icon<'_> {}
 
-/// What a template has rendered, with everything in it escaped: it is not escaped again.
-pub struct Html(pub String);
+/// Rendered HTML, which is not escaped again.
+pub struct RenderedHtml(pub String);
 
-impl fmt::Display for Html {
+impl fmt::Display for RenderedHtml {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl HtmlSafe for Html {}
+impl HtmlSafe for RenderedHtml {}
 
 /// The cause of a page that could not be rendered.
 #[derive(Debug, thiserror::Error)]

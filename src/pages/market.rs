@@ -8,12 +8,12 @@ use super::message::Messages;
 /// Longer input is not shown again: nobody mistypes a VIN into this.
 const ECHO_LIMIT: usize = 40;
 
-/// What is wrong with a VIN, as far as words for people differ.
+/// The mistake in a VIN, as far as messages differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VinFault {
-    /// Nothing was entered.
+    /// An empty field.
     Empty,
-    /// So many characters instead of 17, spaces and hyphens left out.
+    /// The number of characters without spaces and hyphens, if it is not 17.
     Length(usize),
     /// Letters that no VIN has, as they are to be named: `I`, `O, Q`.
     Letters(String),

@@ -33,7 +33,7 @@ pub const SLUGS: [(&str, &str); 22] = [
     ("internal", "500"),
 ];
 
-/// What pages of problems load.
+/// The files that pages of problems load.
 const FILES: Files = Files { styles: &["problem.css"], modules: &[], noindex: false };
 
 /// A problem as it is told to people: its texts come from its slug, so no detail meant for machines
@@ -44,7 +44,7 @@ pub struct ProblemView {
     slug: String,
     status: u16,
     request_id: String,
-    /// The same page may answer on another try.
+    /// True if another try may succeed.
     reload: bool,
     /// Address and host of the region that serves the market (`misdirected`).
     elsewhere: Option<(String, String)>,
@@ -64,7 +64,7 @@ impl ProblemView {
         }
     }
 
-    /// Offers the page of the frame again: what failed may answer on another try.
+    /// Offers the page of the frame again, because another try may succeed.
     #[must_use]
     pub fn with_reload(mut self) -> Self {
         self.reload = true;
@@ -146,7 +146,7 @@ pub fn render_problem_index(frame: &Frame) -> Result<String, RenderError> {
         .into_iter()
         .filter_map(|(slug, status)| {
             let texts = Texts::of(t, slug)?;
-            Some(Entry {
+            Some(ListedProblem {
                 slug,
                 status,
                 title: texts.title,
@@ -162,7 +162,7 @@ fn is_known(slug: &str) -> bool {
     SLUGS.iter().any(|(known, _)| *known == slug)
 }
 
-struct Entry {
+struct ListedProblem {
     slug: &'static str,
     status: &'static str,
     title: &'static str,
@@ -193,7 +193,7 @@ struct ProblemTypeTemplate<'v> {
 #[template(path = "problem_index.html")]
 struct ProblemIndexTemplate {
     t: Messages,
-    entries: Vec<Entry>,
+    entries: Vec<ListedProblem>,
 }
 
 #[cfg(test)]

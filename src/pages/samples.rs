@@ -14,7 +14,7 @@ use crate::vehicle::typed;
 /// The path that sample vehicles have.
 pub const PATH: &str = "/de/vehicles/AZJ3bm9wZXE";
 
-/// What the systems of a market hold on one car: all ten facets, as mappings would fill them.
+/// The records of one car: all ten facets, as mappings would fill them.
 fn holdings(facet: FacetName) -> Value {
     match facet {
         FacetName::Identity => json!({
@@ -103,7 +103,7 @@ pub fn seen_by(tier: Tier) -> Value {
     })
 }
 
-/// What everybody sees, with one part that is being refreshed.
+/// The public document, with one facet that is being refreshed.
 pub fn complete() -> Value {
     let mut document = seen_by(Tier::Public);
     if let Some(meta) = document.pointer_mut("/meta/facets/equipment") {
@@ -181,7 +181,7 @@ pub fn floor(facet: FacetName, field: &str) -> Tier {
     disclosure::field_tier(facet, field, &fixture())
 }
 
-/// What the pages of the tests are made in: German kilometres, 20 November 2026.
+/// Calls `use_it` with the tests' context: German kilometres, 20 November 2026.
 pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>) -> R) -> R {
     let frame =
         Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");

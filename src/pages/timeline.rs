@@ -15,7 +15,7 @@ const HEIGHT: i64 = 96;
 const MARGIN: i64 = 8;
 /// Points of the line at the most.
 const MAX_POINTS: usize = 200;
-/// As in the verdict: what rounding alone can take away.
+/// The largest decrease that rounding alone explains, as in the verdict.
 const ROUNDING_KM: f64 = 1.0;
 
 /// The table of the readings, oldest first.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::facet::{FacetState, FacetView, facet_fragment};
 use super::label;
-use super::layout::{Files, Frame, Html, RenderError, page};
+use super::layout::{Files, Frame, RenderError, RenderedHtml, page};
 use super::message::Messages;
 use crate::market::Tier;
 
@@ -16,7 +16,7 @@ const ZONE_WIDTH: usize = 44;
 /// row of locked doors.
 #[derive(Clone, Debug)]
 pub struct Withheld {
-    /// Who sees them.
+    /// The sentence that names their viewers.
     pub sentence: &'static str,
     /// Name, heading and what it is about, of each.
     pub facets: Vec<(String, String, &'static str)>,
@@ -133,7 +133,8 @@ pub fn render_vehicle(view: &VehicleView) -> Result<String, RenderError> {
     };
     // A facet alone has a template of its own: included here, it would be compiled twice.
     let facets = view.facets.iter().filter(|facet| facet.state != FacetState::Withheld);
-    let facets = facets.map(|facet| facet_fragment(facet).map(Html)).collect::<Result<_, _>>()?;
+    let facets =
+        facets.map(|facet| facet_fragment(facet).map(RenderedHtml)).collect::<Result<_, _>>()?;
     page(
         &view.frame,
         &title,
@@ -148,6 +149,6 @@ struct VehicleTemplate<'v> {
     frame: &'v Frame,
     view: &'v VehicleView,
     /// The facets that have a section of their own.
-    facets: Vec<Html>,
+    facets: Vec<RenderedHtml>,
     t: Messages,
 }

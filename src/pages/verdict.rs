@@ -7,7 +7,7 @@ use super::context::ViewContext;
 use super::facet::{Tone, Verdict};
 use crate::market::FacetName;
 
-/// The answer, and the field that it says: no row repeats that one.
+/// The verdict, and the field that it states, which no row repeats.
 pub fn verdict(
     context: &ViewContext<'_>,
     facet: FacetName,
@@ -49,7 +49,7 @@ pub fn verdict(
     Some((Verdict { tone, text: text.to_owned() }, field))
 }
 
-/// Whether a warranty that the item describes has ended: the system says so, or its last day is
+/// True if a warranty that the item describes has ended: the system says so, or its last day is
 /// over.
 pub fn has_ended(context: &ViewContext<'_>, item: &Map<String, Value>) -> bool {
     match word(item, "status") {
@@ -79,7 +79,7 @@ fn warranty(context: &ViewContext<'_>, fields: &Map<String, Value>) -> Verdict {
     Verdict { tone, text }
 }
 
-/// Whether a last day lies before today. Days as texts sort like days.
+/// True if a last day lies before today. Days as texts sort like days.
 fn is_over(context: &ViewContext<'_>, day: &str) -> bool {
     !day.is_empty() && day < context.today
 }

@@ -14,7 +14,7 @@ use crate::privacy::erasure::{self, Cleared, Erased, Proof, What};
 const FIELDS: [&str; 4] = ["market", "vin", "what", "reason"];
 const SHAPE: &str = r#"{"vin": "…", "what": "vehicle"}"#;
 
-/// What nobody can reach at once. Part of every proof.
+/// Copies that an erasure cannot reach at once. Part of every proof.
 const LATER: [&str; 5] = [
     "Copies that KV keeps near readers are served until they are looked at again, 60 s at the most; isolates remember a car for \
      3 s and the market's rules for 10 s. After 90 s nobody is served what was erased.",
@@ -37,7 +37,7 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     let mut chosen = markets(context).await?;
     if let Some(code) = &code {
         if !chosen.contains(code) {
-            // Neither published here nor with anything stored: the same answer as everywhere.
+            // Neither published here nor with anything stored: the same problem as on other routes.
             context.market(code.as_str()).await?;
         }
         chosen = vec![code.clone()];

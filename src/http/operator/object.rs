@@ -1,4 +1,4 @@
-//! JSON objects written field by field: answers have many fields, and each is one small call.
+//! JSON objects written field by field.
 
 use std::fmt::Write as _;
 

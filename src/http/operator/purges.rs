@@ -152,7 +152,7 @@ fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
     }
 }
 
-/// How far it reaches, for the audit.
+/// The scope of a purge, for the audit.
 fn scope(wish: &Wish) -> String {
     let parts = [
         ("facet", wish.facet.map(FacetName::as_str)),

@@ -1,4 +1,4 @@
-//! Who an operator is: a bearer token (RFC 6750) whose SHA-256 stands beside a name in the secret
+//! Operators' authentication: a bearer token (RFC 6750) whose SHA-256 stands beside a name in the secret
 //! `OPERATOR_TOKENS`.
 //!
 //! Tokens are 256 random bits, so a plain hash keeps them. Without the secret, or with one that
@@ -85,7 +85,7 @@ fn parse(secret: &str) -> Option<Tokens> {
     entries.collect::<Option<Tokens>>().filter(|tokens| !tokens.is_empty())
 }
 
-/// Whether operators are configured, for `/readyz`.
+/// True if operators are configured, for `/readyz`.
 pub(in crate::http) fn is_configured(context: &Context<'_>) -> bool {
     context.ports.secrets.get(SECRET).and_then(|secret| parse(&secret)).is_some()
 }

@@ -11,7 +11,7 @@ use crate::ports::Statement;
 use crate::registry;
 
 #[derive(Serialize)]
-struct Ready {
+struct Readiness {
     status: &'static str,
     version: &'static str,
     checks: Checks,
@@ -65,7 +65,7 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
     let all = [checks.secrets, checks.markets, checks.operators, checks.cache, checks.database]
         .iter()
         .all(|check| *check == "ok");
-    let ready = Ready {
+    let ready = Readiness {
         status: if all { "ready" } else { "not_ready" },
         version: env!("CARGO_PKG_VERSION"),
         checks,

@@ -10,25 +10,25 @@ use crate::http::response::Response;
 use crate::vehicle::{CheckDigit, Vin};
 
 #[derive(Deserialize)]
-struct Lookup {
+struct LookUpRequest {
     vin: String,
 }
 
 #[derive(Serialize)]
-struct Found {
-    vehicle: Vehicle,
+struct LookUpResult {
+    vehicle: FoundVehicle,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hints: Vec<Hint>,
-    links: Links,
+    links: LookUpLinks,
 }
 
 #[derive(Serialize)]
-struct Vehicle {
+struct FoundVehicle {
     id: String,
     href: String,
 }
 
-/// Something that a person may want to check; never a reason to refuse.
+/// A hint for the person who entered the VIN; never a reason to refuse.
 #[derive(Serialize)]
 struct Hint {
     code: &'static str,
@@ -36,27 +36,27 @@ struct Hint {
 }
 
 #[derive(Serialize)]
-struct Links {
+struct LookUpLinks {
     page: String,
 }
 
-/// Validates a VIN and answers with the car's id.
+/// Validates a VIN and returns the vehicle's id.
 pub(in crate::http) async fn create(
     context: &Context<'_>,
     market: &str,
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let body = context.body("application/json").await?;
-    let lookup: Lookup = json::read(&body, "/vin", r#"{"vin": "…"}"#)?;
+    let lookup: LookUpRequest = json::read(&body, "/vin", r#"{"vin": "…"}"#)?;
     let vin = Vin::parse(&lookup.vin).map_err(Problem::invalid_vin)?;
     let id = context.keys()?.id(&vin);
-    let found = Found {
-        vehicle: Vehicle {
+    let found = LookUpResult {
+        vehicle: FoundVehicle {
             href: format!("/api/v1/{}/vehicles/{id}", market.code),
             id: id.to_string(),
         },
         hints: hints(&vin),
-        links: Links { page: format!("/{}/vehicles/{id}", market.code) },
+        links: LookUpLinks { page: format!("/{}/vehicles/{id}", market.code) },
     };
     json::respond(context, 200, &found)
 }

@@ -1,5 +1,5 @@
-//! `GET /api/v1/markets` and `GET /api/v1/{market}`: what a market offers. No addresses of origins,
-//! no names of secrets.
+//! `GET /api/v1/markets` and `GET /api/v1/{market}`: a market's features. They hold no addresses of
+//! origins and no names of secrets.
 
 use serde::Serialize;
 
@@ -10,31 +10,31 @@ use crate::http::response::{Freshness, Response};
 use crate::market::{FacetName, Market, MarketCode, OwnershipMethod, RegionCode};
 use crate::registry;
 
-/// How long browsers and caches may keep it: a new market shows within a minute.
+/// Lifetime in caches: a new market shows within a minute.
 const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
 
 #[derive(Serialize)]
 struct MarketList<'m> {
-    markets: Vec<Entry<'m>>,
+    markets: Vec<ListedMarket<'m>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'m> {
+struct ListedMarket<'m> {
     code: &'m MarketCode,
     name: &'m str,
     locales: &'m [crate::market::Locale],
-    links: Links,
+    links: MarketLinks,
 }
 
 #[derive(Serialize)]
-struct Links {
+struct MarketLinks {
     #[serde(rename = "self")]
     this: String,
     page: String,
 }
 
 #[derive(Serialize)]
-struct One<'m> {
+struct MarketDocument<'m> {
     code: &'m MarketCode,
     name: &'m str,
     region: &'m RegionCode,
@@ -43,9 +43,9 @@ struct One<'m> {
     units: Units,
     features: Features,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sign_in: Option<SignIn<'m>>,
-    ownership: Ownership,
-    links: Links,
+    sign_in: Option<SignInDocument<'m>>,
+    ownership: OwnershipDocument,
+    links: MarketLinks,
 }
 
 #[derive(Serialize)]
@@ -59,12 +59,12 @@ struct Features {
 }
 
 #[derive(Serialize)]
-struct SignIn<'m> {
+struct SignInDocument<'m> {
     issuer: &'m str,
 }
 
 #[derive(Serialize)]
-struct Ownership {
+struct OwnershipDocument {
     methods: Vec<OwnershipMethod>,
 }
 
@@ -72,7 +72,7 @@ struct Ownership {
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let directory = registry::directory(&context.ports, &context.app.memory).await;
     let served = directory.iter().filter(|entry| context.serves(entry));
-    let markets = served.map(|entry| Entry {
+    let markets = served.map(|entry| ListedMarket {
         code: &entry.code,
         name: &entry.name,
         locales: &entry.locales,
@@ -88,8 +88,8 @@ pub(in crate::http) async fn one(context: &Context<'_>, market: &str) -> Result<
     Ok(json::respond(context, 200, &describe(&market))?.with_freshness(FRESHNESS))
 }
 
-fn describe(market: &Market) -> One<'_> {
-    One {
+fn describe(market: &Market) -> MarketDocument<'_> {
+    MarketDocument {
         code: &market.code,
         name: &market.name,
         region: &market.region,
@@ -97,8 +97,8 @@ fn describe(market: &Market) -> One<'_> {
         currency: &market.currency,
         units: Units { distance: market.distance },
         features: Features { facets: market.facets.keys().copied().collect() },
-        sign_in: market.sign_in.as_ref().map(|sign_in| SignIn { issuer: &sign_in.issuer }),
-        ownership: Ownership {
+        sign_in: market.sign_in.as_ref().map(|sign_in| SignInDocument { issuer: &sign_in.issuer }),
+        ownership: OwnershipDocument {
             methods: market
                 .ownership
                 .iter()
@@ -109,6 +109,6 @@ fn describe(market: &Market) -> One<'_> {
     }
 }
 
-fn links(code: &MarketCode) -> Links {
-    Links { this: format!("/api/v1/{code}"), page: format!("/{code}/") }
+fn links(code: &MarketCode) -> MarketLinks {
+    MarketLinks { this: format!("/api/v1/{code}"), page: format!("/{code}/") }
 }

@@ -11,7 +11,7 @@ use crate::http::response::Response;
 use crate::http::stream;
 use crate::market::{FacetName, Market};
 
-/// Where answers differ by more than their address.
+/// The request headers that select a document.
 const VARY: &str = "Cookie, Authorization, Accept";
 
 /// The whole document, or the facets that `?facets=a,b` selects.
@@ -49,7 +49,7 @@ pub(in crate::http) async fn facet(
     Ok(answer(context, &market, &flow, id, body))
 }
 
-/// The answer of a flow: 304 where the caller has what a complete one says already.
+/// The response to a flow: 304 if the caller already has the same complete document.
 fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: String) -> Response {
     let mut answer = Response::json(200, body);
     if document::is_complete(flow) {
