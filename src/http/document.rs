@@ -163,15 +163,15 @@ pub(super) fn is_complete(flow: &Flow) -> bool {
 }
 
 /// Adds the headers that follow from a flow: caching, provenance, timing.
-pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Response {
-    answer.is_fast_path = flow.is_fast_path;
-    answer.freshness = freshness(flow);
-    answer.set("cache-status", cache_status(flow));
-    answer.set("server-timing", server_timing(flow));
+pub(super) fn headers(mut response: Response, market: &Market, flow: &Flow) -> Response {
+    response.is_fast_path = flow.is_fast_path;
+    response.freshness = freshness(flow);
+    response.set("cache-status", cache_status(flow));
+    response.set("server-timing", server_timing(flow));
     if let Some(age_s) = provenances(flow).map(|provenance| provenance.age_s).max() {
         let mut age = String::with_capacity(20);
         push_number(&mut age, age_s);
-        answer.set("age", age);
+        response.set("age", age);
     }
     let failures = flow
         .facets
@@ -188,9 +188,9 @@ pub(super) fn headers(mut answer: Response, market: &Market, flow: &Flow) -> Res
         })
         .collect();
     if !members.is_empty() {
-        answer.set("proxy-status", members.values().cloned().collect::<Vec<_>>().join(", "));
+        response.set("proxy-status", members.values().cloned().collect::<Vec<_>>().join(", "));
     }
-    answer
+    response
 }
 
 /// The weak entity tag of a complete document. Weak, because ages in the document change.

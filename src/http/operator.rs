@@ -22,7 +22,7 @@ use super::context::Context;
 use super::problem::{Problem, Slug};
 use crate::audit::{AuditError, Audited, Entry};
 use crate::market::MarketCode;
-use crate::ports::StoreError;
+use crate::ports::{Rows, StoreError};
 use crate::privacy::erasure;
 use crate::registry;
 
@@ -52,6 +52,11 @@ async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
         erasure::add(&mut codes, context.serves(entry).then(|| entry.code.clone()));
     }
     Ok(codes)
+}
+
+/// Returns the rows of a batch's only statement.
+fn only_rows(results: Vec<Rows>) -> Result<Rows, Problem> {
+    results.into_iter().next().ok_or_else(|| Problem::new(Slug::Internal))
 }
 
 fn failed(_: StoreError) -> Problem {

@@ -289,13 +289,13 @@ impl Problem {
     }
 
     /// Adds the problem's headers and slug to a response.
-    pub fn dress(&self, mut answer: Response) -> Response {
+    pub fn dress(&self, mut response: Response) -> Response {
         for (name, value) in &self.headers {
-            answer.set(name, value.clone());
+            response.set(name, value.clone());
         }
-        answer.freshness = Freshness::NoStore;
-        answer.problem = Some(self.slug.as_str());
-        answer
+        response.freshness = Freshness::NoStore;
+        response.problem = Some(self.slug.as_str());
+        response
     }
 }
 
@@ -321,9 +321,9 @@ mod tests {
 
     #[test]
     fn ok_document() {
-        let answer = Problem::invalid_vin(VinError::Length { length: 3 }).to_json("r-1");
+        let response = Problem::invalid_vin(VinError::Length { length: 3 }).to_json("r-1");
         assert_eq!(
-            answer.body,
+            response.body,
             r#"{"type":"/problems/invalid-vin","title":"This is not a vehicle identification number","status":422,"detail":"A VIN has 17 letters and digits; this has 3.","instance":"urn:uuid:r-1","request_id":"r-1","errors":[{"pointer":"/vin","detail":"A VIN has 17 letters and digits; this has 3."}]}"#
         );
     }

@@ -101,9 +101,9 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Respo
             }
             let html =
                 pages::render_market(&MarketView::new(frame).with_fault(&entered, &fault(error)));
-            let mut answer = page(context, 422, html)?.with_freshness(Freshness::NoStore);
-            answer.problem = Some(Slug::InvalidVin.as_str());
-            Ok(answer)
+            let mut response = page(context, 422, html)?.with_freshness(Freshness::NoStore);
+            response.problem = Some(Slug::InvalidVin.as_str());
+            Ok(response)
         }
     }
 }
@@ -174,8 +174,8 @@ async fn vehicle_events(
         }
         StreamPart::Done => Some(("done", "{}".to_owned())),
     };
-    let answer = stream::answer(context, market, car, facets, Box::new(write), true).await?;
-    Ok(answer.with_vary(VEHICLE_VARY))
+    let response = stream::respond(context, market, car, facets, Box::new(write), true).await?;
+    Ok(response.with_vary(VEHICLE_VARY))
 }
 
 fn vehicle_view(

@@ -69,13 +69,13 @@ pub(super) async fn document(
         StreamPart::Facet(name) => document::facet(*name, flow).map(|text| ("facet", text)),
         StreamPart::Done => Some(("done", document::done(flow))),
     };
-    let answer = answer(context, market, car, facets, Box::new(write), false).await?;
-    Ok(answer.with_vary("Cookie, Authorization, Accept"))
+    let response = respond(context, market, car, facets, Box::new(write), false).await?;
+    Ok(response.with_vary("Cookie, Authorization, Accept"))
 }
 
 /// Starts the flow and responds with its events. `says_all`: facets that are there at once are
 /// events too.
-pub(super) async fn answer(
+pub(super) async fn respond(
     context: &Context<'_>,
     market: &Rc<Market>,
     car: RequestedVehicle<'_>,
@@ -161,6 +161,7 @@ impl EventSource {
 
     fn event(&self, part: &StreamPart, flow: &Flow) -> String {
         let written = (self.write)(part, flow);
+        // OK because a part without an event adds nothing to the stream.
         written.map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).unwrap_or_default()
     }
 }

@@ -49,11 +49,13 @@ impl FacetState {
 
     /// The state in the words of the page.
     pub fn word(self, t: Messages) -> &'static str {
+        // OK because a test holds a word for each state in each language.
         t.named("state-", self.as_str()).unwrap_or_default()
     }
 
     /// The meaning of the state, in a sentence.
     pub fn meaning(self, t: Messages) -> &'static str {
+        // OK because a test holds a meaning for each state in each language.
         t.named("state-", &format!("{}-meaning", self.as_str())).unwrap_or_default()
     }
 }
@@ -254,4 +256,21 @@ pub fn facet_fragment(facet: &FacetView) -> Result<String, RenderError> {
 struct FacetTemplate<'v> {
     facet: &'v FacetView,
     t: Messages,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Language;
+    use super::*;
+
+    #[test]
+    fn ok_each_state_has_its_words_in_each_language() {
+        for language in Language::ALL {
+            let t = Messages::new(language);
+            for state in FacetState::ALL {
+                assert!(!state.word(t).is_empty() && !state.meaning(t).is_empty(), "{state:?}");
+            }
+            assert!(t.named("error-", "other").is_some(), "{language:?}");
+        }
+    }
 }

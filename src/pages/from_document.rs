@@ -41,6 +41,7 @@ pub fn facet_view(
     meta: &Value,
 ) -> FacetView {
     let t = context.frame.t;
+    // OK because an unknown word is read as unavailable.
     let state = FacetState::from_word(text_of(meta, "state").unwrap_or_default());
     let mut view = FacetView::new(t, facet.as_str(), state);
     view.source = text_of(meta, "source").map(|source| label::source_name(t, source));
@@ -78,6 +79,7 @@ fn status_message(
         FacetState::Pending => Some(t.status_pending().to_owned()),
         FacetState::Absent => Some(t.status_absent().to_owned()),
         FacetState::Unavailable => {
+            // OK because a test holds the words of "other" in each language.
             let token = text_of(meta, "error").unwrap_or("other");
             Some(t.status_unavailable(
                 t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default(),

@@ -27,9 +27,10 @@ pub fn table(context: &ViewContext<'_>, items: &[Value]) -> Table {
     for item in items.iter().filter_map(Value::as_object) {
         let cells =
             element.iter().map(|field| cell(context, field.kind, field.name, item)).collect();
-        let (_, km) = reading(item).unwrap_or_default();
-        let is_lower = km + ROUNDING_KM < highest;
-        highest = highest.max(km);
+        // A reading without a distance is neither lower nor higher.
+        let km = reading(item).map(|(_, km)| km);
+        let is_lower = km.is_some_and(|km| km + ROUNDING_KM < highest);
+        highest = km.map_or(highest, |km| highest.max(km));
         rows.push(TableRow { cells, badge: is_lower.then(|| t.mileage_lower()) });
     }
     let head = element

@@ -57,6 +57,7 @@ impl VehicleView {
         let model_year = year.as_deref().map(|year| t.vehicle_model_year(year));
         let subtitle = text("trim").map(str::to_owned).into_iter().chain(model_year).collect();
         let market = frame.market.as_ref().map_or("", |market| market.code.as_str());
+        // OK because the zone is an ornament: a fact that is not stated leaves its place blank.
         let day: String = as_of.and_then(|iso| iso.get(..10)).unwrap_or_default().replace('-', "");
         let zone = [
             zone_line(&[

@@ -85,6 +85,7 @@ fn is_over(context: &ViewContext<'_>, day: &str) -> bool {
 }
 
 fn word<'f>(fields: &'f Map<String, Value>, name: &str) -> &'f str {
+    // OK because a word that is not stated has no meaning of its own.
     fields.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::failed;
 use super::object::Object;
+use super::{failed, only_rows};
 use crate::audit;
 use crate::http::context::Context;
 use crate::http::problem::Problem;
 use crate::http::response::Response;
 
 /// Entries of one page.
-const ENTRIES_A_PAGE: i64 = 200;
+const ENTRIES_A_PAGE: u8 = 200;
 
 /// Lists entries.
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
@@ -24,11 +24,15 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
             )
         })?,
     };
-    let results =
-        context.ports.db.batch(vec![audit::page(after, ENTRIES_A_PAGE)]).await.map_err(failed)?;
-    let entries = results.into_iter().next().unwrap_or_default();
+    let results = context
+        .ports
+        .db
+        .batch(vec![audit::page(after, ENTRIES_A_PAGE.into())])
+        .await
+        .map_err(failed)?;
+    let entries = only_rows(results)?;
     let last = entries.last().and_then(|entry| entry.get("id")).and_then(Value::as_i64);
-    let next = last.filter(|_| entries.len() >= usize::try_from(ENTRIES_A_PAGE).unwrap_or(0));
+    let next = last.filter(|_| entries.len() >= usize::from(ENTRIES_A_PAGE));
     let mut body = Object::new();
     body.rows("entries", &entries)
         .raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));

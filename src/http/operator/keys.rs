@@ -2,7 +2,7 @@
 //! used, and the move to the newest.
 
 use super::object::{List, Object};
-use super::{audited, entry, failed, not_done};
+use super::{audited, entry, failed, not_done, only_rows};
 use crate::audit;
 use crate::cache::SealingRing;
 use crate::http::context::Context;
@@ -21,7 +21,7 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
     let ring = ring(context)?;
     let after = cursor(context.request.parameter("after"), 400)?;
     let results = context.ports.db.batch(vec![resealing::count(&after)]).await.map_err(failed)?;
-    let (counts, next) = resealing::counted(results.into_iter().next().unwrap_or_default());
+    let (counts, next) = resealing::counted(only_rows(results)?);
     let mut held = List::new();
     ring.ids().iter().for_each(|id| held.raw(&id.to_string()));
     let mut body = Object::new();
@@ -46,7 +46,7 @@ pub(in crate::http) async fn reseal(context: &Context<'_>) -> Result<Response, P
     let ports = &context.ports;
     let results =
         ports.db.batch(vec![resealing::read(&after, ring.newest())]).await.map_err(failed)?;
-    let chunk = resealing::seal(ports, &ring, results.first().unwrap_or(&Vec::new()));
+    let chunk = resealing::seal(ports, &ring, &only_rows(results)?);
     let mut done = None;
     if chunk.rows > 0 {
         let written = audit::Entry {

@@ -1,7 +1,7 @@
 //! `/operator/v1/purges`: declares stored facets outdated, and lists what is declared.
 
 use super::object::Object;
-use super::{audited, entry, failed, not_done};
+use super::{audited, entry, failed, not_done, only_rows};
 use crate::audit;
 use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MAX_RULES, Purge, Tag, Wish};
 use crate::disclosure;
@@ -23,7 +23,8 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
     form.need("/market", code.as_ref(), "Say which market.");
     form.check()?;
-    let market = context.market(code.as_ref().map(MarketCode::as_str).unwrap_or_default()).await?;
+    let Some(code) = code else { return Err(Problem::new(Slug::Internal)) };
+    let market = context.market(code.as_str()).await?;
     let facet = form.text("/facet").and_then(|name| facet(&mut form, &market, &name));
     let origin = form.text("/origin").and_then(|name| origin(&mut form, &market, &name));
     if let (Some(facet), Some(origin)) = (facet, &origin)
@@ -76,12 +77,13 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
 
 /// The rules of a market that count now.
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
+    // OK because an empty code is of no market.
     let code = context.request.parameter("market").unwrap_or_default();
     let market = context.market(&code).await?;
     let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;
     let mut body = Object::new();
     body.text("market", market.code.as_str())
-        .rows("purges", results.first().unwrap_or(&Vec::new()))
+        .rows("purges", &only_rows(results)?)
         .number("most", MAX_RULES);
     Ok(Response::json(200, body.end()))
 }

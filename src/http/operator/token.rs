@@ -35,7 +35,7 @@ pub(in crate::http) fn authenticate(context: &Context<'_>) -> Result<(), Problem
             "Send an operator's token: Authorization: Bearer ….",
         ));
     };
-    let cookies = context.request.incoming.header("cookie").unwrap_or_default();
+    let cookies = context.request.header_or_empty("cookie");
     if cookies
         .split([';', ','])
         .any(|cookie| cookie.trim().split('=').next() == Some(SESSION_COOKIE))

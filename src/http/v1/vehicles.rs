@@ -29,7 +29,7 @@ pub(in crate::http) async fn document(
     let flow = context.flow(&market, car, facets).await?;
     document::required(&market, &flow)?;
     let body = document::document(&market, id, &flow);
-    Ok(answer(context, &market, &flow, id, body))
+    Ok(respond(context, &market, &flow, id, body))
 }
 
 /// One facet.
@@ -46,21 +46,27 @@ pub(in crate::http) async fn facet(
     let flow = context.flow(&market, car, vec![name]).await?;
     document::required(&market, &flow)?;
     let body = document::facet(name, &flow).ok_or_else(|| Problem::new(Slug::NotFound))?;
-    Ok(answer(context, &market, &flow, id, body))
+    Ok(respond(context, &market, &flow, id, body))
 }
 
 /// The response to a flow: 304 if the caller already has the same complete document.
-fn answer(context: &Context<'_>, market: &Market, flow: &Flow, id: &str, body: String) -> Response {
-    let mut answer = Response::json(200, body);
+fn respond(
+    context: &Context<'_>,
+    market: &Market,
+    flow: &Flow,
+    id: &str,
+    body: String,
+) -> Response {
+    let mut response = Response::json(200, body);
     if document::is_complete(flow) {
         let tag = document::entity_tag(flow, id);
         let asked = context.request.incoming.header("if-none-match");
         if asked.is_some_and(|asked| document::matches_tag(&asked, &tag)) {
-            answer = Response::without_body(304);
+            response = Response::without_body(304);
         }
-        answer.set("etag", tag);
+        response.set("etag", tag);
     }
-    document::headers(answer, market, flow).with_vary(VARY)
+    document::headers(response, market, flow).with_vary(VARY)
 }
 
 fn selected(context: &Context<'_>, market: &Rc<Market>) -> Result<Vec<FacetName>, Problem> {
