@@ -127,5 +127,11 @@ impl Drop for FlowStream {
     }
 }
 
+/// One of each statement of the flow, for the test that prepares all.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<crate::ports::Statement> {
+    shared_breaker::samples()
+}
+
 #[cfg(test)]
 mod tests;

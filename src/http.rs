@@ -87,3 +87,9 @@ async fn problem_response(
         site::problem(context, route.and_then(|route| route.market(path)), &problem).await
     }
 }
+
+/// One of each statement of the handlers, for the test that prepares all.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<crate::ports::Statement> {
+    v1::health::samples()
+}

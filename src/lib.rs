@@ -28,3 +28,7 @@ pub mod text;
 pub mod time;
 pub mod usage;
 pub mod vehicle;
+
+#[cfg(test)]
+#[path = "../tests/support/statements.rs"]
+mod statements;

@@ -17,6 +17,7 @@ mod runtime;
 #[cfg(test)]
 #[path = "../tests/support/signatures.rs"]
 mod signatures;
+mod sql;
 #[cfg(test)]
 #[path = "../tests/support/sqlite.rs"]
 pub(crate) mod sqlite;
@@ -27,14 +28,17 @@ use std::rc::Rc;
 
 use futures::future::{Either, LocalBoxFuture, select};
 
+use crate::telemetry::{Event, Field, Level, field};
 pub use crypto::{Crypto, CryptoError, P256PrivateKey, PublicKey, SignatureAlgorithm};
-pub use db::{Db, DbValue, Rows, Statement};
+pub use db::Db;
 pub use format::{Format, PlainFormat};
 pub use http_client::{HttpClient, HttpError, HttpRequest, HttpResponse};
 pub use kv::{Kv, KvRead};
 pub use origin_http::{OriginHttp, OriginHttpError, OriginRequest, OriginResponse};
 pub use rate_limit::{RateLimit, RateLimitClass, RateLimitDecision};
 pub use runtime::{Assets, Background, Events, Random, Secrets};
+pub(crate) use sql::row_type;
+pub use sql::{DbValue, FromCell, FromRow, Row, RowError, Rows, Statement, read_column};
 pub use store_error::StoreError;
 pub use time::{Clock, Timer, Timestamp};
 
@@ -80,5 +84,27 @@ impl Ports {
             Either::Left((value, _)) => Some(value),
             Either::Right(_) => None,
         }
+    }
+    /// Reads rows of a table into their type.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] where a row does not read; an event names the table and the column.
+    pub fn read_rows<T: FromRow>(
+        &self,
+        table: &'static str,
+        rows: &[Row],
+    ) -> Result<Vec<T>, StoreError> {
+        let read = rows.iter().map(T::from_row).collect::<Result<_, _>>();
+        read.map_err(|error| {
+            self.report_row(table, error);
+            StoreError::Rejected
+        })
+    }
+
+    /// Reports a row that does not read.
+    pub fn report_row(&self, table: &'static str, error: RowError) {
+        let event = Event::new(Level::Error, "a row of the database (D1) does not read");
+        let cause = Field::Word(format!("{table}: {error}").into());
+        self.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
     }
 }

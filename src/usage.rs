@@ -1,68 +1,78 @@
-//! How facets are answered, how long origins take and which cars are looked at: counted in the
-//! isolate, added up in D1.
+//! Usage counts: outcomes of facets, durations of origin calls and views of cars, counted in the
+//! isolate and added up in D1.
 //!
-//! Counting is additions in memory. What was counted goes to D1 in the background,
-//! [`SAVE_AFTER_MS`] after the first count, in one transaction of at most three statements. A batch
-//! that fails is kept for the next one (where D1 did its work and could not say so, it then counts
-//! twice); what an isolate holds when it is ended is lost. Leaves to others: what an answer is
-//! (`flow`), tables of results (`cargo xtask report`).
+//! Counting is additions in memory. Counts go to D1 in the background, [`SAVE_AFTER_MS`] after the
+//! first one, in one transaction of at most three statements. A batch that fails is kept for the
+//! next one (where D1 did its work and could not say so, it then counts twice); the counts of an
+//! isolate that is ended are lost. Leaves to others: the outcome of a facet (`flow`), tables of
+//! results (`cargo xtask report`).
+
+mod vehicles;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
 
 use crate::market::{FacetName, Market, OriginName};
-use crate::ports::{DbValue, Ports, Statement, Timestamp};
+use crate::ports::{Ports, Statement, Timestamp};
 use crate::telemetry::{Event, Level, field};
+pub use vehicles::update_vehicle;
+use vehicles::{CarKey, ViewedVehicle, add_views};
 
-/// Counts wait for so long. The platform lets work go on for 30 s after an answer.
+/// Milliseconds between the first count and its save. The platform lets work go on for 30 s after a
+/// response.
 const SAVE_AFTER_MS: u32 = 20_000;
-/// Whoever was to save has been ended: the next request does it, once its own calls have ended.
+/// Milliseconds after which a save counts as cancelled; the next request does it.
 const OVERDUE_MS: i64 = 5_000;
+/// Milliseconds before that save, so that the request's own calls end first.
 const OVERDUE_WAIT_MS: u32 = 3_000;
-/// A car that was first looked at so lately may not be recorded yet, and only recorded ones have
-/// views.
+/// Milliseconds after a car's first view before its views are saved: only recorded cars have views,
+/// and a new car is recorded after its response.
 const SETTLED_MS: u32 = 2_000;
-/// So many of each are kept. Where there are as many, they are saved at once.
+/// Tallies in memory at most; as many are saved at once.
 const MAX_TALLIES: usize = 64;
-/// What one save takes of them: D1 takes parameters of 2 MB.
+/// Tallies of one save: D1 takes parameters of 2 MB.
 const SAVED_TALLIES: usize = 16;
+/// Cars in memory at most; as many are saved at once.
 const MAX_CARS: usize = 512;
+/// Different call counts of one tally at most.
 const MAX_CALLS: usize = 512;
 
 const HOUR_MS: i64 = 3_600_000;
 const FACETS: usize = FacetName::ALL.len();
 
-/// The upper bounds of the histogram of origins' times, milliseconds. What takes longer than the
-/// last counts as that.
+/// The upper bounds of the histogram of origins' durations, milliseconds. A longer call counts in
+/// the last bucket.
 pub const CALL_UP_TO_MS: [u32; 34] = [
     5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000,
     1_250, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 15_000, 20_000, 30_000,
     60_000,
 ];
 
-/// How a facet was answered. The words stand in the table `usage`.
+/// The outcome of a facet in a response. The words are those of the table `usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
     /// From the cache, fresh.
     Hit,
-    /// From the cache, stale; refreshed after the answer.
+    /// From the cache, stale; refreshed after the response.
     Stale,
-    /// From the cache, an old one, because its origin failed or did not answer by the deadline.
+    /// From the cache, stale-if-error: its origin failed or did not respond by the deadline.
     StaleError,
     /// From its origin, now.
     Fetched,
-    /// From its origin, now, which another request had asked.
+    /// From its origin, now, by the call of another request.
     Collapsed,
-    /// That there is none, from the cache.
+    /// Known to be absent, from the cache.
     Absent,
-    /// That there is none, from its origin, now.
+    /// Known to be absent, from its origin, now.
     AbsentFetched,
-    /// Not by the deadline.
+    /// Missing at the deadline.
     Pending,
-    /// Not at all.
+    /// Missing.
     Unavailable,
     /// Above the caller's tier.
     Withheld,
@@ -90,10 +100,10 @@ pub struct Usage(RefCell<Counts>);
 #[derive(Default)]
 struct Counts {
     tallies: Vec<Tally>,
-    cars: Vec<Car>,
-    /// When what is here is saved.
+    cars: BTreeMap<CarKey, ViewedVehicle>,
+    /// The time of the next save.
     due: Option<Timestamp>,
-    /// D1 failed: nothing is saved at once before.
+    /// The time before which nothing is saved at once, because D1 failed.
     quiet_until: Timestamp,
 }
 
@@ -119,18 +129,8 @@ struct Calls {
     number: u32,
 }
 
-struct Car {
-    /// The beginning of `vehicle`: tells nearly all cars apart in one comparison.
-    mark: u64,
-    market: Rc<Market>,
-    vehicle: Rc<str>,
-    views: u32,
-    first: Timestamp,
-    last: Timestamp,
-}
-
 impl Usage {
-    /// Counts one answer: each facet, how it was answered and how many seconds old it was.
+    /// Counts one response: the outcome of each facet and its age in seconds.
     pub fn answered(
         &self,
         market: &Rc<Market>,
@@ -160,7 +160,8 @@ impl Usage {
         now: Timestamp,
     ) {
         let bound = CALL_UP_TO_MS.iter().find(|bound| took_ms <= i64::from(**bound));
-        let up_to_ms = bound.or(CALL_UP_TO_MS.last()).copied().unwrap_or_default();
+        let [.., last] = CALL_UP_TO_MS;
+        let up_to_ms = bound.copied().unwrap_or(last);
         self.0.borrow_mut().tally(market, now).call(Calls {
             origin: origin.clone(),
             outcome,
@@ -169,28 +170,24 @@ impl Usage {
         });
     }
 
-    /// Counts that somebody looked at a car; `vehicle` is the keyed hash that stands for it in
-    /// stores.
+    /// Counts a view of a car; `vehicle` is its keyed hash.
     pub fn viewed(&self, market: &Rc<Market>, vehicle: &Rc<str>, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
-        if let Some(car) = counts.car(market, vehicle) {
-            car.views = car.views.saturating_add(1);
-            car.last = car.last.max(now);
-        } else if counts.cars.len() < MAX_CARS {
-            let (market, vehicle) = (Rc::clone(market), Rc::clone(vehicle));
-            counts.cars.push(Car {
-                mark: mark(&vehicle),
-                market,
-                vehicle,
-                views: 1,
-                first: now,
-                last: now,
-            });
+        let has_room = counts.cars.len() < MAX_CARS;
+        match counts.cars.entry((market.code.clone(), Rc::clone(vehicle))) {
+            Entry::Occupied(known) => {
+                let car = known.into_mut();
+                car.views = car.views.saturating_add(1);
+                car.last = car.last.max(now);
+            }
+            Entry::Vacant(place) if has_room => {
+                place.insert(ViewedVehicle { views: 1, first: now, last: now });
+            }
+            Entry::Vacant(_) => {}
         }
     }
 
-    /// Sees to it that what was counted is saved: in a while, or now where there is much or it is
-    /// overdue.
+    /// Schedules a save of the counts: after a while, or now where there are many or it is overdue.
     pub fn keep(self: &Rc<Self>, ports: &Ports, now: Timestamp) {
         let mut counts = self.0.borrow_mut();
         let is_full = counts.cars.len() >= MAX_CARS || counts.tallies.len() >= MAX_TALLIES;
@@ -209,7 +206,7 @@ impl Usage {
                 later.timer.sleep(wait_ms).await;
             }
             usage.save(&later).await;
-            // Where nobody comes after, nobody else would save what was left.
+            // Without a next request nobody would save what was left.
             if usage.is_left(later.clock.now()) {
                 later.timer.sleep(SETTLED_MS).await;
                 if usage.is_left(later.clock.now()) {
@@ -220,14 +217,14 @@ impl Usage {
         ports.background.spawn(saved.boxed_local());
     }
 
-    /// Whether there is something that nobody is going to save.
+    /// True if there are counts whose save is not scheduled.
     fn is_left(&self, now: Timestamp) -> bool {
         let counts = self.0.borrow();
         let is_empty = counts.cars.is_empty() && counts.tallies.is_empty();
         !is_empty && counts.due.is_none() && now >= counts.quiet_until
     }
 
-    /// Adds what was counted to D1's numbers.
+    /// Adds the counts to the numbers of D1.
     async fn save(&self, ports: &Ports) {
         let (tallies, cars) = self.0.borrow_mut().take(ports.clock.now());
         let statements = statements(&tallies, &cars);
@@ -243,8 +240,8 @@ impl Usage {
         for tally in tallies {
             counts.put_back(tally);
         }
-        for car in cars {
-            counts.put_back_car(car);
+        for (key, car) in cars {
+            counts.put_back_car(key, car);
         }
     }
 }
@@ -255,7 +252,7 @@ impl Counts {
         let hour = now.0.div_euclid(HOUR_MS);
         // The newest are last. A market is read anew every few seconds, mostly the same.
         let place =
-            self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_of(market));
+            self.tallies.iter().rposition(|tally| tally.hour == hour && tally.is_for(market));
         let place = place.unwrap_or_else(|| {
             if self.tallies.len() >= MAX_TALLIES {
                 self.tallies.remove(0);
@@ -277,32 +274,25 @@ impl Counts {
         tally
     }
 
-    fn car(&mut self, market: &Rc<Market>, vehicle: &str) -> Option<&mut Car> {
-        let mark = mark(vehicle);
-        let is_it = |car: &&mut Car| {
-            car.mark == mark && *car.vehicle == *vehicle && car.market.code == market.code
-        };
-        self.cars.iter_mut().rev().find(is_it)
-    }
-
-    /// What is to be saved now. What is too much, and cars that may not be recorded yet, wait for
-    /// the next time.
-    fn take(&mut self, now: Timestamp) -> (Vec<Tally>, Vec<Car>) {
+    /// Takes the counts to be saved now. Cars that may not be recorded yet and tallies beyond one
+    /// save wait for the next one.
+    fn take(&mut self, now: Timestamp) -> (Vec<Tally>, BTreeMap<CarKey, ViewedVehicle>) {
         self.due = None;
         let is_full = self.cars.len() >= MAX_CARS;
         let cars = std::mem::take(&mut self.cars);
         let (cars, young) = cars
             .into_iter()
-            .partition(|car| is_full || now.since_ms(car.first) >= i64::from(SETTLED_MS));
+            .partition(|(_, car)| is_full || now.since_ms(car.first) >= i64::from(SETTLED_MS));
         self.cars = young;
         (self.tallies.drain(..self.tallies.len().min(SAVED_TALLIES)).collect(), cars)
     }
 
-    /// Adds what could not be saved to what has come since. The counts of what does not fit are
-    /// lost.
+    /// Adds a tally that could not be saved to the counts since. A tally that does not fit is lost.
     fn put_back(&mut self, old: Tally) {
-        if let Some(tally) =
-            self.tallies.iter_mut().find(|tally| tally.hour == old.hour && tally.is_of(&old.market))
+        if let Some(tally) = self
+            .tallies
+            .iter_mut()
+            .find(|tally| tally.hour == old.hour && tally.is_for(&old.market))
         {
             for (sum, old) in
                 tally.answers.as_flattened_mut().iter_mut().zip(old.answers.as_flattened())
@@ -315,19 +305,25 @@ impl Counts {
         }
     }
 
-    fn put_back_car(&mut self, old: Car) {
-        if let Some(car) = self.car(&old.market, &old.vehicle) {
-            car.views = car.views.saturating_add(old.views);
-            car.first = car.first.min(old.first);
-        } else if self.cars.len() < MAX_CARS {
-            self.cars.push(old);
+    fn put_back_car(&mut self, key: CarKey, old: ViewedVehicle) {
+        let has_room = self.cars.len() < MAX_CARS;
+        match self.cars.entry(key) {
+            Entry::Occupied(known) => {
+                let car = known.into_mut();
+                car.views = car.views.saturating_add(old.views);
+                car.first = car.first.min(old.first);
+            }
+            Entry::Vacant(place) if has_room => {
+                place.insert(old);
+            }
+            Entry::Vacant(_) => {}
         }
     }
 }
 
 impl Tally {
-    /// Whether it counts this market, with the same origins behind its facets.
-    fn is_of(&self, market: &Rc<Market>) -> bool {
+    /// True if it counts this market, with the same origins behind its facets.
+    fn is_for(&self, market: &Rc<Market>) -> bool {
         fn origins(market: &Market) -> impl Iterator<Item = (FacetName, &OriginName)> {
             market.facets.iter().map(|(name, facet)| (*name, &facet.origin))
         }
@@ -355,19 +351,14 @@ impl Sum {
     }
 }
 
-/// The first eight bytes of a car's keyed hash as a number.
-fn mark(vehicle: &str) -> u64 {
-    vehicle.bytes().take(8).fold(0, |mark, byte| mark << 8 | u64::from(byte))
-}
-
 fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// Rows as lists in a JSON list, which D1 unfolds: one parameter, however many rows. All names are
-/// words without quotes.
-fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
-    let (mut answers, mut calls, mut views) = (String::new(), String::new(), String::new());
+/// The statements of a save. Rows are lists in a JSON list, which D1 unfolds: one parameter,
+/// however many rows. All names are words without quotes.
+fn statements(tallies: &[Tally], cars: &BTreeMap<CarKey, ViewedVehicle>) -> Vec<Statement> {
+    let (mut answers, mut calls) = (String::new(), String::new());
     for tally in tallies {
         let (hour_ms, code) = (tally.hour * HOUR_MS, &tally.market.code);
         for ((facet, description), states) in tally
@@ -394,40 +385,43 @@ fn statements(tallies: &[Tally], cars: &[Car]) -> Vec<Statement> {
             );
         }
     }
-    for Car { market, vehicle, views: number, last, .. } in cars {
-        let _ = write!(views, r#",["{}","{vehicle}",{number},{}]"#, market.code, last.0);
-    }
-    let all = [(ADD_ANSWERS, answers), (ADD_CALLS, calls), (ADD_VIEWS, views)];
-    let filled = all.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled
-        .map(|(sql, rows)| Statement {
-            sql: sql.to_owned(),
-            params: vec![DbValue::Text(format!("[{}]", rows.get(1..).unwrap_or_default()))],
-        })
-        .collect()
+    let all = [("usage.add", ADD_ANSWERS, answers), ("origin_call.add", ADD_CALLS, calls)];
+    let filled = all.into_iter().filter(|(_, _, rows)| !rows.is_empty());
+    let counts = filled.map(|(name, sql, rows)| {
+        let list = format!("[{}]", rows.trim_start_matches(','));
+        Statement::new(name, sql, vec![list.into()])
+    });
+    counts.chain(add_views(cars)).collect()
 }
 
-const ADD_ANSWERS: &str = "INSERT INTO usage (hour_ms, market, facet, origin, state, answers, age_s_total, age_s_most) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
-    FROM json_each(?1) WHERE true ON CONFLICT (hour_ms, market, facet, origin, state) DO UPDATE SET \
-    answers = answers + excluded.answers, age_s_total = age_s_total + excluded.age_s_total, \
-    age_s_most = max(age_s_most, excluded.age_s_most)";
+const ADD_ANSWERS: &str = "INSERT INTO usage \
+    (hour_ms, market, facet, origin, state, answers, age_s_total, age_s_most) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+      value ->> 6, value ->> 7 FROM json_each(?1) WHERE true \
+    ON CONFLICT (hour_ms, market, facet, origin, state) DO UPDATE SET \
+      answers = answers + excluded.answers, age_s_total = age_s_total + excluded.age_s_total, \
+      age_s_most = max(age_s_most, excluded.age_s_most)";
 
-const ADD_CALLS: &str = "INSERT INTO origin_call (hour_ms, market, origin, outcome, up_to_ms, calls) \
+const ADD_CALLS: &str = "INSERT INTO origin_call \
+    (hour_ms, market, origin, outcome, up_to_ms, calls) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
-    FROM json_each(?1) WHERE true ON CONFLICT (hour_ms, market, origin, outcome, up_to_ms) DO UPDATE SET \
-    calls = calls + excluded.calls";
+    FROM json_each(?1) WHERE true \
+    ON CONFLICT (hour_ms, market, origin, outcome, up_to_ms) DO UPDATE SET \
+      calls = calls + excluded.calls";
 
-/// An update and no insert: a car that was erased meanwhile does not come back by it.
-const ADD_VIEWS: &str = "UPDATE vehicle SET views = views + (seen.value ->> 2), \
-    last_seen_ms = max(last_seen_ms, seen.value ->> 3) FROM json_each(?1) AS seen \
-    WHERE market = seen.value ->> 0 AND vehicle = seen.value ->> 1";
+/// One of each statement of this module, for the test that prepares all.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<Statement> {
+    let rows = [("usage.add", ADD_ANSWERS), ("origin_call.add", ADD_CALLS)];
+    let counts = rows.map(|(name, sql)| Statement::new(name, sql, vec!["[]".into()]));
+    counts.into_iter().chain(vehicles::samples()).collect()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::StoreError;
     use crate::ports::fake::World;
+    use crate::ports::{DbValue, StoreError};
 
     fn market(text: &str) -> Rc<Market> {
         Rc::new(crate::market::compile("market.toml", text).expect("valid").market)
@@ -604,7 +598,7 @@ mod tests {
             states.into_iter().map(|state| (FacetName::Identity, state, 0)),
             Timestamp(0),
         );
-        let statements = statements(&usage.0.borrow().tallies, &[]);
+        let statements = statements(&usage.0.borrow().tallies, &BTreeMap::new());
         let text = format!("{:?}", statements.first().map(|one| &one.params));
         for word in ["hit", "stale_error", "absent_fetched", "withheld"] {
             assert!(text.contains(&format!(r#"\"{word}\",1,"#)), "{word}: {text}");
@@ -632,7 +626,7 @@ mod tests {
         usage.viewed(&market, &"old".into(), now);
         usage.viewed(&market, &"new".into(), now.plus_ms(1_000));
         let (_, cars) = usage.0.borrow_mut().take(now.plus_ms(2_500));
-        assert_eq!(cars.iter().map(|car| &*car.vehicle).collect::<Vec<_>>(), ["old"]);
+        assert_eq!(cars.keys().map(|(_, vehicle)| &**vehicle).collect::<Vec<_>>(), ["old"]);
         assert_eq!(usage.0.borrow().cars.len(), 1);
     }
 }

@@ -15,20 +15,21 @@ use crate::market::{FacetName, MarketCode};
 use crate::ports::{Rows, Timestamp};
 use crate::text::SharedStr;
 
-/// The layout that this code writes and reads. Another one counts as nothing stored.
+/// The layout that this code writes and reads. An entry of another one counts as empty.
 const LAYOUT: &str = "kerbside-car 2";
-/// Stands where a facet withholds nothing.
+/// Placeholder of a facet that withholds nothing.
 const NOTHING: &str = "-";
-/// KV takes no shorter lifetime.
+/// The shortest lifetime that KV takes, seconds.
 const MIN_TTL_S: u64 = 60;
 
 /// The key of a car's entry.
-pub fn key(market: &MarketCode, vehicle: &str) -> String {
+pub fn entry_key(market: &MarketCode, vehicle: &str) -> String {
     ["car:", market.as_str(), ":", vehicle].concat()
 }
 
-/// The entry of these facets, and how long KV keeps it: until nobody may be served any of them.
-pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64) {
+/// Writes the entry of these facets. Its lifetime in seconds, at least 60, ends when nobody may be
+/// served any of them.
+pub fn encode_entry(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64) {
     use std::fmt::Write as _;
     let mut text = LAYOUT.to_owned();
     let mut ttl_s = 0;
@@ -49,31 +50,31 @@ pub fn encode(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String, u64)
             took_ms,
             ..
         } = envelope;
-        // OK because a String takes all.
+        // OK because writing to a String never fails.
         let _ = write!(
             text,
-            "\n{facet} {generation} {} {policy} {fresh_s} {stale_s} {error_s} {took_ms} {} {withheld} {}\n{public}",
+            "\n{facet} {generation} {} {policy} {fresh_s} {stale_s} {error_s} {took_ms} {} \
+             {withheld} {}\n{public}",
             stored_at.0,
             &**source,
             public.len()
         );
-        ttl_s =
-            ttl_s.max(u64::try_from(envelope.expires_at().since_ms(now) / 1000).unwrap_or(0) + 1);
+        ttl_s = ttl_s.max(envelope.expires_at().since_ms(now).unsigned_abs() / 1000 + 1);
     }
     (text, ttl_s.max(MIN_TTL_S))
 }
 
-/// The facets of an entry; nothing of what is damaged or of another layout.
-pub fn decode(text: &SharedStr) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
+/// Reads the facets of an entry. Damaged facets and entries of another layout are left out.
+pub fn decode_entry(text: &SharedStr) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
     let is_known = text.starts_with(LAYOUT);
     let mut end = LAYOUT.len();
     std::iter::from_fn(move || {
         let rest = text.get(end..).filter(|_| is_known)?.strip_prefix('\n')?;
         let line = end + 1..end + 1 + line_length(rest);
         let start = line.end + 1;
-        let facet = facet(text, line);
-        // A value is not looked through, its length says where it ends. Where the facts do not add
-        // up it ends with its line.
+        let facet = read_facet(text, line);
+        // The length says where a value ends, so that values are not searched. Where the facts do
+        // not add up the value ends with its line.
         end = match &facet {
             Some((_, _, value_end)) => *value_end,
             None => start + line_length(text.get(start..)?),
@@ -83,9 +84,9 @@ pub fn decode(text: &SharedStr) -> impl Iterator<Item = (FacetName, Envelope)> +
     .flatten()
 }
 
-/// What an entry says about its facets without their values, by the names of D1's columns, and the
-/// public projection of identity. For operators; damaged lines are shown as far as they read.
-pub fn facts(text: &str) -> (Rows, Option<String>) {
+/// Describes the facets of an entry without their values, by the names of D1's columns, and returns
+/// the public projection of identity. For operators; damaged lines are shown as far as they read.
+pub fn describe_entry(text: &str) -> (Rows, Option<String>) {
     const NAMES: [&str; 11] = [
         "facet",
         "generation",
@@ -120,8 +121,8 @@ fn line_length(text: &str) -> usize {
     text.bytes().position(|byte| byte == b'\n').unwrap_or(text.len())
 }
 
-/// The facet whose facts are in that line, and where its value ends, which follows.
-fn facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelope, usize)> {
+/// Reads the facet whose facts are in this line, and the end of its value, which follows.
+fn read_facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelope, usize)> {
     let mut from = line.start;
     let mut word = || {
         let rest = text.get(from..line.end)?;
@@ -144,7 +145,7 @@ fn facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelope, u
         return None;
     }
     let (public, withheld) = (text.part(value.clone())?, text.part(withheld)?);
-    // A facet is an object, which has two bytes at least.
+    // A facet is a JSON object: at least two bytes.
     let is_absent = public.is_empty();
     let stored =
         if is_absent { Stored::Absent } else { Stored::Present { public, withheld, sealed: None } };
@@ -201,11 +202,11 @@ mod tests {
     #[test]
     fn ok_round_trip_to_the_letter() {
         let now = Timestamp(1_795_161_600_123);
-        let (text, ttl_s) = encode(&facets(), now);
+        let (text, ttl_s) = encode_entry(&facets(), now);
         assert_eq!(ttl_s, 411);
-        let read: Vec<_> = decode(&text.as_str().into()).collect();
+        let read: Vec<_> = decode_entry(&text.as_str().into()).collect();
         assert_eq!(read.len(), 3);
-        assert_eq!(encode(&read, now).0, text);
+        assert_eq!(encode_entry(&read, now).0, text);
         let Stored::Present { public, withheld, .. } = &read[0].1.stored else { panic!("{text}") };
         assert_eq!(&**public, r#"{"model":"a b\n—","power":{"value":1.50}}"#);
         assert_eq!(&**withheld, "vin,x.y");
@@ -214,8 +215,9 @@ mod tests {
 
     #[test]
     fn err_damaged_is_nothing_of_that_facet() {
-        let (text, _) = encode(&facets(), Timestamp(0));
-        let names = |text: &str| decode(&text.into()).map(|(name, _)| name).collect::<Vec<_>>();
+        let (text, _) = encode_entry(&facets(), Timestamp(0));
+        let names =
+            |text: &str| decode_entry(&text.into()).map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(names(&text.replace("car 2", "car 3")), []);
         assert_eq!(
             names(&text.replace("\nidentity ", "\nidentitx ")),
@@ -227,7 +229,7 @@ mod tests {
         );
         for end in 0..text.len() {
             let Some(cut) = text.get(..end) else { continue };
-            for (name, envelope) in decode(&cut.into()) {
+            for (name, envelope) in decode_entry(&cut.into()) {
                 let whole =
                     facets().into_iter().find(|(known, _)| *known == name).expect("known").1;
                 let same = match (&envelope.stored, &whole.stored) {
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn ok_no_lifetime_below_what_kv_takes() {
-        assert_eq!(encode(&facets(), Timestamp(1_795_161_900_000)).1, 111);
-        assert_eq!(encode(&facets(), Timestamp(1_795_162_900_000)).1, 60);
+        assert_eq!(encode_entry(&facets(), Timestamp(1_795_161_900_000)).1, 111);
+        assert_eq!(encode_entry(&facets(), Timestamp(1_795_162_900_000)).1, 60);
     }
 }

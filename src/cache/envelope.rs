@@ -1,6 +1,6 @@
-//! A stored facet: its public projection, what is sealed, and what its age means.
+//! A stored facet: its public projection, its sealed value, and its freshness by age.
 //!
-//! Owns freshness. Leaves to others: how it lies in KV (`entry`) and in D1 (`store`).
+//! Leaves to others: its form in KV (`entry`) and in D1 (`rows`).
 
 use std::rc::Rc;
 
@@ -11,34 +11,33 @@ use crate::text::SharedStr;
 /// A stored facet.
 #[derive(Debug, Clone)]
 pub struct Envelope {
-    /// When it was fetched.
+    /// The time of the fetch's end.
     pub stored_at: Timestamp,
-    /// When its fetch began, milliseconds by the region's own clock (D1): an older one never
-    /// replaces a newer one.
+    /// The time of the fetch's start, milliseconds by the region's own clock (D1). An older
+    /// generation never replaces a newer one.
     pub generation: i64,
     /// The origin's name.
     pub source: SharedStr,
-    /// The disclosure policy that the projection was made under; under another one it must not be
-    /// served.
+    /// The disclosure policy of the projection. The facet must not be served under another one.
     pub policy: u32,
-    /// Seconds that it is fresh: what the market says, and up to a tenth more or less.
+    /// Seconds that it is fresh: the market's value, and up to a tenth more or less.
     pub ttl_s: u32,
-    /// Further seconds that it is served while it is refreshed.
+    /// Further seconds of stale-while-revalidate: it is served while it is refreshed.
     pub stale_s: u32,
-    /// Further seconds, from the end of `ttl_s`, that it is served while the origin fails.
+    /// Seconds of stale-if-error from the end of `ttl_s`: it is served while the origin fails.
     pub error_s: u32,
-    /// Milliseconds that its fetch took.
+    /// Duration of the fetch, milliseconds.
     pub took_ms: u32,
-    /// The generation is that of a lease. Else it is the isolate's clock, which the record replaces
+    /// True if the generation is that of a lease. Else it is the isolate's clock, which D1 replaces
     /// by its own.
     pub is_leased: bool,
-    /// An operator has declared it outdated: it is fresh no more.
+    /// True if a soft purge matches it: it is stale at most.
     pub is_purged: bool,
-    /// What is stored.
+    /// The stored value.
     pub stored: Stored,
 }
 
-/// What is stored of a facet.
+/// The stored value of a facet.
 #[derive(Debug, Clone)]
 pub enum Stored {
     /// The facet.
@@ -47,22 +46,22 @@ pub enum Stored {
         public: SharedStr,
         /// Names of fields above the public tier, with commas between them.
         withheld: SharedStr,
-        /// The whole facet. Nothing where nothing is above public, or where this came from KV,
+        /// The whole facet. Nothing where no field is above public, or where this came from KV,
         /// which has public parts only.
         sealed: Option<Rc<Sealed>>,
     },
-    /// The origin says that there is none.
+    /// The origin reported that there is none (negative caching).
     Absent,
 }
 
-/// What an envelope's age means.
+/// The meaning of an envelope's age (RFC 9111 §4.2, RFC 5861).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
     /// Serve it.
     Fresh,
-    /// Serve it, and refresh it after the answer.
+    /// Serve it, and refresh it after the response (stale-while-revalidate).
     Stale,
-    /// Serve it only where the origin does not answer.
+    /// Serve it only where the origin does not respond (stale-if-error).
     Failing,
     /// Never serve it.
     Expired,
@@ -74,7 +73,7 @@ impl Envelope {
         now.since_ms(self.stored_at) / 1000
     }
 
-    /// What its age means at a time.
+    /// Its freshness at a time.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         let past_ttl = self.age_s(now) - i64::from(self.ttl_s);
         match past_ttl {
@@ -86,8 +85,8 @@ impl Envelope {
         }
     }
 
-    /// Whether this request should refresh it although it is fresh: the nearer its end, the longer
-    /// its fetch and the more requests there are, the likelier, so that of many one does it in time
+    /// True if this request should refresh it although it is fresh (early refresh). The nearer its
+    /// end and the longer its fetch, the likelier, so that of many requests one refreshes in time
     /// (Vattani and others, "Optimal Probabilistic Cache Stampede Prevention", 2015, beta 1).
     pub fn is_due_early(&self, now: Timestamp, random: &dyn Random) -> bool {
         if !self.may_be_due_early(now) {
@@ -102,7 +101,7 @@ impl Envelope {
         f64::from(self.took_ms) * -chance.ln() >= left_ms
     }
 
-    /// Whether [`Self::is_due_early`] may say so at all: e^-40 does not happen, so most requests
+    /// True if [`Self::is_due_early`] can be true at all: e^-40 does not happen, so most requests
     /// need no randomness.
     pub fn may_be_due_early(&self, now: Timestamp) -> bool {
         (1..=40 * i64::from(self.took_ms)).contains(&self.left_ms(now))
@@ -112,18 +111,19 @@ impl Envelope {
         i64::from(self.ttl_s) * 1000 - now.since_ms(self.stored_at)
     }
 
-    /// Seconds from its fetch until nobody may be served it.
+    /// Seconds from its fetch until it must not be served.
     pub fn lifetime_s(&self) -> u64 {
         u64::from(self.ttl_s) + u64::from(self.stale_s.max(self.error_s))
     }
 
-    /// When nobody may be served it any more.
+    /// The time from which it must not be served.
     pub fn expires_at(&self) -> Timestamp {
+        // OK because three u32 times 1000 fit an i64.
         let lifetime_ms = i64::try_from(self.lifetime_s() * 1000).unwrap_or(i64::MAX);
         Timestamp(self.stored_at.0.saturating_add(lifetime_ms))
     }
 
-    /// Bytes of what it holds, about.
+    /// Approximate bytes of its values.
     pub fn bytes(&self) -> usize {
         match &self.stored {
             Stored::Present { public, sealed, .. } => {
@@ -133,7 +133,7 @@ impl Envelope {
         }
     }
 
-    /// Whether all of it is here, rather than its public part alone.
+    /// True if all of it is here, rather than its public part alone.
     pub fn is_whole(&self) -> bool {
         match &self.stored {
             Stored::Present { withheld, sealed, .. } => withheld.is_empty() || sealed.is_some(),
@@ -142,12 +142,13 @@ impl Envelope {
     }
 }
 
-/// A lifetime and up to a tenth more or less, so that what was stored together does not end
+/// A lifetime and up to a tenth more or less, so that facets stored together do not expire
 /// together.
 pub fn jittered(ttl_s: u32, random: &dyn Random) -> u32 {
     let mut bytes = [0; 2];
     random.fill(&mut bytes);
     let tenth = u64::from(ttl_s) * u64::from(u16::from_be_bytes(bytes)) / (5 * u64::from(u16::MAX));
+    // A lifetime near the largest u32 stays without jitter.
     u32::try_from(u64::from(ttl_s) - u64::from(ttl_s / 10) + tenth).unwrap_or(ttl_s)
 }
 

@@ -1,12 +1,12 @@
-//! Sealing of what is above public: AES-256-GCM under a ring of numbered keys (NIST SP 800-38D).
+//! Sealing of values above public: AES-256-GCM under a ring of numbered keys (NIST SP 800-38D).
 //!
-//! Each value has a key of its own, derived by HMAC-SHA-256 from the ring's key and the place where
-//! it lies, and a random nonce: so the limit of 2^32 random nonces under one key counts for each
-//! row, not for a region. The place is also the additional data: a value that was moved to another
+//! Each value has a key of its own, derived by HMAC-SHA-256 from the ring's key and the value's
+//! place, and a random nonce: the limit of 2^32 random nonces under one key counts for each row,
+//! not for a region. The place is also the additional data: a value that was moved to another
 //! table, market, car, facet or key number does not open.
 //!
 //! Each key is a secret of its own, `SEALING_KEY_<number>`: a rotation adds one and needs no old
-//! one. The highest number writes, all read. A number that is not held does not open, and says so.
+//! one. The highest number seals, all open. A value under a key that is not held does not open.
 
 use std::fmt;
 
@@ -20,21 +20,27 @@ use sha2::Sha256;
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{Random, Secrets};
 
-/// What the names of the secrets begin with.
+/// Prefix of the secrets' names.
 const PREFIX: &str = "SEALING_KEY_";
-/// The table in whose rows sealed values lie.
+/// The table of the sealed values.
 const TABLE: &str = "stored_facet";
 const NONCE: usize = 12;
 
-/// Where a sealed value lies.
+/// The place of a sealed facet.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SealedPlace<'a> {
     /// The market.
     pub market: &'a MarketCode,
     /// The keyed hash that stands for the car.
     pub vehicle: &'a str,
     /// The facet.
     pub facet: FacetName,
+}
+
+/// A place that a value is sealed for.
+pub trait SealingContext {
+    /// The place and the key as one text. Two places never give the same text.
+    fn context(&self, key_id: u8) -> String;
 }
 
 /// A sealed value.
@@ -52,7 +58,7 @@ pub struct SealingRing {
     keys: Vec<(u8, [u8; 32])>,
 }
 
-/// Why the keys do not read. The keys themselves are never part of it.
+/// Cause of keys that do not read. It never holds a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealingRingError {
     /// No secret has such a name.
@@ -72,10 +78,15 @@ pub enum SealingRingError {
     },
 }
 
-/// Why a sealed value does not open.
+/// A value that could not be sealed: it is longer than 64 GiB, or the ring holds no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value could not be sealed")]
+pub struct SealingError;
+
+/// Cause of a sealed value that does not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Its key is not held: it was removed too early, or this isolate does not know it yet.
+    /// Its key is not held: it was removed too early, or is newer than this isolate.
     #[error("its sealing key is not held")]
     KeyNotHeld,
     /// It is damaged, was made for another place, or under another key of the same number.
@@ -97,9 +108,8 @@ impl SealingRing {
                 .ok()
                 .filter(|number| *number > 0 && number.to_string() == digits);
             let number = number.ok_or_else(|| SealingRingError::Number { name: name.clone() })?;
-            let value = secrets.get(&name).unwrap_or_default();
-            let key =
-                STANDARD.decode(value.trim()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+            let key = secrets.get(&name).and_then(|value| STANDARD.decode(value.trim()).ok());
+            let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
             keys.push((number, key.ok_or(SealingRingError::Key { number })?));
         }
         keys.sort_unstable_by_key(|(number, _)| *number);
@@ -111,31 +121,37 @@ impl SealingRing {
         self.keys.iter().map(|(number, _)| *number).collect()
     }
 
-    /// The number that writes.
+    /// The number of the key that seals.
     pub fn newest(&self) -> u8 {
         self.keys.last().map_or(0, |(number, _)| *number) // OK because the ring is never empty.
     }
 
     /// Seals a value for its place.
-    pub fn seal(&self, place: &Place, value: &[u8], random: &dyn Random) -> Sealed {
+    ///
+    /// # Errors
+    /// [`SealingError`], where the cipher refuses: no value is stored that cannot be opened.
+    pub fn seal(
+        &self,
+        place: &dyn SealingContext,
+        value: &[u8],
+        random: &dyn Random,
+    ) -> Result<Sealed, SealingError> {
         let mut nonce = [0; NONCE];
         random.fill(&mut nonce);
         let key_id = self.newest();
-        let context = context(place, key_id);
+        let context = place.context(key_id);
         let payload = Payload { msg: value, aad: context.as_bytes() };
-        let sealed = self
-            .cipher(key_id, &context)
-            .and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
-        let sealed = sealed.unwrap_or_default(); // OK because the newest key is held and no value comes near 64 GB.
-        Sealed { key_id, text: STANDARD.encode([nonce.as_slice(), &sealed].concat()) }
+        let cipher = self.cipher(key_id, &context).ok_or(SealingError)?;
+        let sealed = cipher.encrypt(&nonce.into(), payload).map_err(|_| SealingError)?;
+        Ok(Sealed { key_id, text: STANDARD.encode([nonce.as_slice(), &sealed].concat()) })
     }
 
     /// Opens a value at its place.
     ///
     /// # Errors
     /// [`OpenError`], where the key is not held or the value is not what was sealed here.
-    pub fn open(&self, place: &Place, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
-        let context = context(place, sealed.key_id);
+    pub fn open(&self, place: &dyn SealingContext, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
+        let context = place.context(sealed.key_id);
         let cipher = self.cipher(sealed.key_id, &context).ok_or(OpenError::KeyNotHeld)?;
         let bytes = STANDARD.decode(&sealed.text).map_err(|_| OpenError::Damaged)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(OpenError::Damaged)?;
@@ -159,11 +175,12 @@ impl fmt::Debug for SealingRing {
     }
 }
 
-/// The place and the key as one text. No part of it can hold the separator, so that two places
-/// never give the same one.
-fn context(place: &Place, key_id: u8) -> String {
-    let Place { market, vehicle, facet } = place;
-    format!("{TABLE}\n{market}\n{vehicle}\n{facet}\n{key_id}")
+impl SealingContext for SealedPlace<'_> {
+    fn context(&self, key_id: u8) -> String {
+        // No part of it can hold the separator.
+        let Self { market, vehicle, facet } = self;
+        format!("{TABLE}\n{market}\n{vehicle}\n{facet}\n{key_id}")
+    }
 }
 
 #[cfg(test)]
@@ -184,8 +201,8 @@ mod tests {
         SealingRing::parse(world(keys).ports().secrets.as_ref()).expect("valid keys")
     }
 
-    fn seal(ring: &SealingRing, place: &Place, value: &[u8]) -> Sealed {
-        ring.seal(place, value, World::new().ports().random.as_ref())
+    fn seal(ring: &SealingRing, place: &SealedPlace, value: &[u8]) -> Sealed {
+        ring.seal(place, value, World::new().ports().random.as_ref()).expect("sealed")
     }
 
     const ONE: &[(&str, u8)] = &[("SEALING_KEY_1", 1)];
@@ -195,7 +212,7 @@ mod tests {
         let ring = ring(ONE);
         let (de, fr) =
             (MarketCode::new("de").expect("a code"), MarketCode::new("fr").expect("a code"));
-        let place = Place { market: &de, vehicle: "car", facet: FacetName::Registration };
+        let place = SealedPlace { market: &de, vehicle: "car", facet: FacetName::Registration };
         let sealed = seal(&ring, &place, b"keeper");
         assert_eq!(ring.open(&place, &sealed).as_deref(), Ok(b"keeper".as_slice()));
         assert!(
@@ -206,9 +223,9 @@ mod tests {
                 .any(|bytes| bytes == b"keeper")
         );
         for other in [
-            Place { market: &fr, ..place },
-            Place { vehicle: "cas", ..place },
-            Place { facet: FacetName::Damage, ..place },
+            SealedPlace { market: &fr, ..place },
+            SealedPlace { vehicle: "cas", ..place },
+            SealedPlace { facet: FacetName::Damage, ..place },
         ] {
             assert_eq!(ring.open(&other, &sealed), Err(OpenError::Damaged), "{other:?}");
         }
@@ -218,7 +235,7 @@ mod tests {
     fn err_every_changed_byte_and_every_cut_is_refused() {
         let ring = ring(ONE);
         let market = MarketCode::new("de").expect("a code");
-        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let place = SealedPlace { market: &market, vehicle: "car", facet: FacetName::Mileage };
         let sealed = seal(&ring, &place, b"84210");
         let bytes = STANDARD.decode(&sealed.text).expect("base64");
         for at in 0..bytes.len() {
@@ -240,7 +257,7 @@ mod tests {
         let new = ring(&[("SEALING_KEY_10", 2)]);
         assert_eq!(both.ids(), [1, 10]);
         let market = MarketCode::new("de").expect("a code");
-        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let place = SealedPlace { market: &market, vehicle: "car", facet: FacetName::Mileage };
         let (first, second) = (seal(&old, &place, b"x"), seal(&both, &place, b"x"));
         assert_eq!([first.key_id, second.key_id], [1, 10]);
         assert_eq!(both.open(&place, &first).as_deref(), Ok(b"x".as_slice()));
@@ -253,7 +270,7 @@ mod tests {
     fn ok_two_seals_of_one_value_differ() {
         let (ring, world) = (ring(ONE), World::new());
         let market = MarketCode::new("de").expect("a code");
-        let place = Place { market: &market, vehicle: "car", facet: FacetName::Mileage };
+        let place = SealedPlace { market: &market, vehicle: "car", facet: FacetName::Mileage };
         let random = world.ports().random;
         assert_ne!(
             ring.seal(&place, b"x", random.as_ref()),

@@ -70,7 +70,7 @@ pub(super) async fn lookup(
 /// Reads the vehicle's entry in KV, empty at the deadline or where KV has none; `None` if KV
 /// failed, which the slow path reports.
 async fn read_entry(ports: &Ports, request: &FlowRequest) -> Option<SharedStr> {
-    let key = cache::car_key(&request.market.code, &request.lookup);
+    let key = cache::entry_key(&request.market.code, &request.lookup);
     let left_ms = deadline::left_ms(ports, &request.market, request.started);
     match ports.cache.get_within(key, left_ms, ports.timer.as_ref()).await {
         // OK because an empty entry has no facets.
@@ -91,7 +91,7 @@ fn compose(
     let facets_of_market = document.facets();
     let mut facets: BTreeMap<FacetName, FacetResult> = BTreeMap::new();
     let mut lacking = document.wanted();
-    for (facet, envelope) in cache::entries(text) {
+    for (facet, envelope) in cache::decode_entry(text) {
         let known = facets_of_market.iter().find(|known| known.facet == facet && known.is_wanted);
         let Some(known) = known else { continue };
         let is_fresh =

@@ -68,8 +68,8 @@ impl RecentFacets {
     /// Turns the KV entry into facets, as they were read then.
     pub(super) fn unfold_entry(&mut self) {
         let Some(RecentEntry { text, read_at, sequence }) = self.entry.take() else { return };
-        let possible =
-            cache::entries(&text).filter(|(_, envelope)| cache::is_possible(envelope, read_at));
+        let possible = cache::decode_entry(&text)
+            .filter(|(_, envelope)| cache::is_possible(envelope, read_at));
         for (facet, envelope) in possible {
             if self.facets.iter().all(|old| old.facet != facet || old.sequence < sequence) {
                 let fetch = CompletedFetch::Envelope(envelope);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::trace::OriginTrace;
 use super::vehicle_key::VehicleKey;
 use crate::cache::SealingRing;
-use crate::cache::purge::Purges;
+use crate::cache::purge::PurgeRules;
 use crate::disclosure::Right;
 use crate::market::{FacetName, Market};
 use crate::ports::Timestamp;
@@ -19,7 +19,7 @@ pub struct FlowRequest {
     /// The keys that seal and open values above the public tier.
     pub sealing: Rc<SealingRing>,
     /// The purge rules of the market.
-    pub purges: Rc<Purges>,
+    pub purges: Rc<PurgeRules>,
     /// The requested facets, all of them offered by the market.
     pub facets: Vec<FacetName>,
     /// The viewer's right to the vehicle.

@@ -17,7 +17,7 @@ use super::scheduler::CallScheduler;
 use super::single_flight::Role;
 use super::vehicle_key::VehicleKey;
 use super::{merge, plan, settle, shared_breaker};
-use crate::cache::{self, Envelope, FacetStore, Freshness, Lease, Read, Stored};
+use crate::cache::{self, Envelope, FacetStore, Freshness, Lease, Stored, StoredFacets};
 use crate::disclosure::least_tier;
 use crate::market::FacetName;
 use crate::ports::{Ports, Timestamp};
@@ -84,7 +84,7 @@ impl RunningFlow {
         if !this.request.purges.is_empty() {
             // The isolate's memory may hold facets that were purged since.
             let remembered = std::mem::take(&mut this.cached).into_iter().collect();
-            this.cached = this.store.purged(remembered).into_iter().collect();
+            this.cached = this.store.without_purged(remembered).into_iter().collect();
         }
         this.open_sealed();
         this.start_calls();
@@ -165,7 +165,7 @@ impl RunningFlow {
 
     /// Reads the stores. Where D1 is read, the origins of missing facets are claimed along with it,
     /// and the open breakers are read.
-    async fn read_stores(&mut self, entry: Option<SharedStr>) -> Read {
+    async fn read_stores(&mut self, entry: Option<SharedStr>) -> StoredFacets {
         let (request, clock) = (&self.request, self.ports.clock.as_ref());
         let FlowRequest { market, right, .. } = request;
         let skips_database = self.memory.is_database_failing(clock.now());
@@ -174,22 +174,22 @@ impl RunningFlow {
             (!is_enough).then(|| claims(market, missing))
         };
         let piggyback = || shared_breaker::select_open(market, clock.now());
-        let read = self.store.read(&self.plan.wanted, right, entry, claims, piggyback);
+        let read = self.store.lookup(&self.plan.wanted, right, entry, claims, piggyback);
         // At the deadline the stores count as empty. Leases granted to this read are lost then, so
         // D1 counts as failed and every origin is called.
-        let empty = || Read { has_failed: true, ..Read::default() };
+        let empty = || StoredFacets { has_failed: true, ..StoredFacets::default() };
         self.deadline.bound(read.boxed_local()).await.unwrap_or_else(empty)
     }
 
     /// Takes the result of a read into the isolate's memory. Returns the newest of each facet.
-    fn take_read(&self, key: &VehicleKey, read: Read) -> BTreeMap<FacetName, Envelope> {
+    fn take_read(&self, key: &VehicleKey, read: StoredFacets) -> BTreeMap<FacetName, Envelope> {
         let (market, now) = (&self.request.market, self.ports.clock.now());
         if let Some(entry) = read.repair {
-            self.ports.background.spawn(self.store.clone().repair(entry).boxed_local());
+            self.ports.background.spawn(self.store.clone().repair_entry(entry).boxed_local());
         }
-        for (origin, until) in shared_breaker::open_breakers(&read.ridden) {
-            if let Some(name) = market.origins.keys().find(|name| name.as_str() == origin) {
-                self.memory.origin(market, name).breaker.extend(until, now);
+        for (name, until) in shared_breaker::open_breakers(&self.ports, &read.piggybacked) {
+            if market.origins.contains_key(&name) {
+                self.memory.origin(market, &name).breaker.extend(until, now);
             }
         }
         if read.has_failed {

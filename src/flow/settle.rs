@@ -117,8 +117,10 @@ fn wrap(
             // A field that is withheld from everybody is sealed, too: only public values are stored
             // in the clear.
             let is_public = projection.withheld.is_empty() && projection.value == value;
-            let sealed =
-                (!is_public).then(|| Rc::new(store.seal(facet, value.to_string().as_bytes())));
+            let unsealed =
+                |_| Failure::new(ErrorToken::HttpProtocolError, "it could not be sealed");
+            let sealed = (!is_public).then(|| store.seal(facet, value.to_string().as_bytes()));
+            let sealed = sealed.transpose().map_err(unsealed)?.map(Rc::new);
             let (public, withheld) = to_projected(projection);
             let stored = Stored::Present { public, withheld, sealed };
             (description.ttl_s, description.stale_s, description.error_s, stored)

@@ -423,7 +423,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let text = |now: i64| {
-            SharedStr::from(cache::entry_text(&[(facet, envelope_of(now))], Timestamp(now)).0)
+            SharedStr::from(cache::encode_entry(&[(facet, envelope_of(now))], Timestamp(now)).0)
         };
         let generation = |table: &mut VehicleTable, now| {
             let recent = table.recent_facets(

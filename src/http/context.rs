@@ -107,6 +107,7 @@ impl<'a> Context<'a> {
             return Err(Problem::new(Slug::UnknownMarket));
         }
         let directory = registry::directory(&self.ports, &self.app.memory).await;
+        let directory = directory.map_err(|_| Problem::new(Slug::MarketUnavailable))?;
         let entry = directory.iter().find(|entry| entry.code.as_str() == segment);
         let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));
         let code = code.map_err(|_| Problem::new(Slug::UnknownMarket))?;
@@ -187,7 +188,7 @@ impl<'a> Context<'a> {
     /// The vehicle of an id, and the viewer's right to it. The hash of an id that was opened a
     /// while ago is remembered, so that the id needs no decryption.
     pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<RequestedVehicle<'id>, Problem> {
-        let (lookup, vin) = match self.app.memory.lookups().get(id) {
+        let (lookup, vin) = match self.app.memory.lookup(id) {
             Some(lookup) => (lookup, None),
             None => {
                 let vin = self.vin(id)?;
@@ -196,7 +197,7 @@ impl<'a> Context<'a> {
             }
         };
         if vin.is_some() {
-            self.app.memory.lookups().put(id, Rc::clone(&lookup));
+            self.app.memory.remember_lookup(id, Rc::clone(&lookup));
         }
         let right = ownership::authorize(self.viewer(), &lookup, &[]);
         Ok(RequestedVehicle { id, lookup, vin, right })

@@ -20,7 +20,7 @@ pub(super) use token::{authenticate, is_configured};
 
 use super::context::Context;
 use super::problem::{Problem, Slug};
-use crate::audit::{AuditError, Audited, Entry};
+use crate::audit::{Actor, AuditError, Audited, Entry};
 use crate::market::MarketCode;
 use crate::ports::{Rows, StoreError};
 use crate::privacy::erasure;
@@ -28,12 +28,8 @@ use crate::registry;
 
 /// The entry of an action that is about to be done.
 fn entry<'a>(context: &'a Context<'_>, action: &'static str) -> Result<Entry<'a>, Problem> {
-    Ok(Entry {
-        actor: context.operator()?,
-        action,
-        request_id: &context.request_id,
-        ..Entry::default()
-    })
+    let actor = Actor::Operator(context.operator()?);
+    Ok(Entry::new(actor, action, &context.request_id))
 }
 
 /// An entry of the audit that was written, or that none was.
@@ -48,8 +44,9 @@ fn audited(audited: Option<&Audited>) -> String {
 async fn markets(context: &Context<'_>) -> Result<Vec<MarketCode>, Problem> {
     let mut codes = erasure::markets_in_use(&context.ports).await.map_err(failed)?;
     let directory = registry::directory(&context.ports, &context.app.memory).await;
-    for entry in directory.iter() {
-        erasure::add(&mut codes, context.serves(entry).then(|| entry.code.clone()));
+    let directory = directory.map_err(|_| Problem::new(Slug::MarketUnavailable))?;
+    for entry in directory.iter().filter(|entry| context.serves(entry)) {
+        erasure::insert_sorted(&mut codes, entry.code.clone());
     }
     Ok(codes)
 }
@@ -59,22 +56,27 @@ fn only_rows(results: Vec<Rows>) -> Result<Rows, Problem> {
     results.into_iter().next().ok_or_else(|| Problem::new(Slug::Internal))
 }
 
-fn failed(_: StoreError) -> Problem {
-    Problem::with_detail(
-        Slug::ServiceUnavailable,
-        "A store (D1 or KV) did not answer. Nothing was changed; try again.",
-    )
+fn failed(error: StoreError) -> Problem {
+    match error {
+        StoreError::Unavailable | StoreError::Timeout => Problem::with_detail(
+            Slug::ServiceUnavailable,
+            "A store (D1 or KV) did not answer. Nothing was changed; try again.",
+        ),
+        // It fails each time: the log says why.
+        StoreError::Conflict | StoreError::Rejected => Problem::new(Slug::Internal),
+    }
 }
 
 fn not_done(error: AuditError) -> Problem {
     let detail = match error {
-        AuditError::Store => {
+        AuditError::Unknown => {
             "A store (D1 or KV) failed on the way. Look into GET /operator/v1/audit for this request_id, then do it again: it \
              does no harm to do it twice."
         }
         AuditError::Busy => {
             "Other operators were at work all the time. Nothing was changed; try again."
         }
+        AuditError::Refused => return Problem::new(Slug::Internal),
     };
     Problem::with_detail(Slug::ServiceUnavailable, detail)
 }

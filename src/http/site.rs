@@ -11,6 +11,7 @@ use super::stream::{self, StreamPart};
 use crate::disclosure;
 use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
+use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Locale, Market};
 use crate::pages::{
     self, Frame, HomeView, Language, MarketView, ProblemView, RenderError, VinFault,
@@ -49,6 +50,7 @@ fn not_rendered(error: &PageError) -> Event {
 pub(super) async fn home(context: &Context<'_>) -> Result<Response, Problem> {
     let mut view = HomeView::new(frame(context, "/", &[]));
     let directory = registry::directory(&context.ports, &context.app.memory).await;
+    let directory = directory.map_err(|_| Problem::new(Slug::MarketUnavailable))?;
     for entry in directory.iter() {
         if context.serves(entry) {
             view.add_market(entry.code.as_str(), &entry.name);
@@ -228,8 +230,10 @@ pub(super) async fn problem(
     let may_reload = problem.status >= 500 && context.request.path.chars().all(own);
     let path = if may_reload { &context.request.path } else { "/" };
     let directory = registry::directory(&context.ports, &context.app.memory).await;
-    let entry =
-        directory.iter().find(|entry| Some(entry.code.as_str()) == market && context.serves(entry));
+    let is_it =
+        |entry: &&DirectoryEntry| Some(entry.code.as_str()) == market && context.serves(entry);
+    // Without a directory the page names no market.
+    let entry = directory.as_ref().ok().and_then(|entries| entries.iter().find(is_it));
     let frame = match entry {
         Some(entry) => {
             frame(context, path, &entry.locales).with_market(entry.code.as_str(), &entry.name)

@@ -1,108 +1,55 @@
-//! Removes what nobody may be served any more and what has been counted long enough.
+//! Retention: deletes rows that are past their time, table by table as the register says.
 //!
 //! Times are the database's own, as in leases and generations. Each batch is small, so that the
-//! requests of the region do not wait behind it, and the run ends within [`BUDGET_MS`]; what is
-//! left is for the next one. What was done stands in one event and in the row `retention` of the
-//! table `job`. Leaves to others: when it runs (`platform`), and removal of what a person asks for
-//! (erasure).
+//! requests of the region do not wait behind it, and the run ends within [`BUDGET_MS`]; the next run
+//! goes on. One event and the row `retention` of the table `job` report the run. Leaves to others:
+//! when it runs (`platform`), and the erasure of a car (`privacy::erasure`).
 
-use std::fmt::Write as _;
-
-use futures::FutureExt as _;
-use futures::future::LocalBoxFuture;
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::ports::db_clock::NOW_MS;
-use crate::ports::{DbValue, Ports, Statement, StoreError};
-use crate::telemetry::{Event, Level, field};
+use crate::ports::{DbValue, FromRow, Ports, Row, Statement, StoreError, row_type};
+use crate::privacy::register::{Retention, TABLES, with_clock};
+use crate::telemetry::{Event, Field, Level, field};
 
-/// A run takes no longer than this, and one batch more.
+/// Milliseconds after which a run begins no further batch.
 const BUDGET_MS: i64 = 20_000;
-/// Rows of a table that one batch removes at the most.
-const CHUNK: i64 = 500;
-/// Cars that one batch looks at: it removes few of them.
-const CARS: i64 = 5_000;
-/// Cars that one run looks at. The table is gone through over many runs.
-const CARS_A_RUN: i64 = 50_000;
+/// Rows of a table that one batch deletes at most.
+const BATCH_ROWS: i64 = 500;
+/// Rows that one batch of a walk goes through: it deletes few of them.
+const WALK_ROWS: i64 = 5_000;
+/// Rows of a table that one run walks through; a table takes many runs.
+const WALK_ROWS_A_RUN: i64 = 50_000;
 
-/// A table from which rows past their time are removed.
-struct Rule {
-    table: &'static str,
-    /// Takes what is oldest first where there is an index to do so. `{now}` is the database's
-    /// clock, `?1` how many rows.
-    sql: &'static str,
-}
-
-/// Facets wait a minute longer than their longest window: the clocks of isolates differ by seconds.
-/// Leases stay for an hour, for those who look what became of them. Counts are kept for 400 days,
-/// so that a month can be held against the same one of the year before.
-const RULES: [Rule; 5] = [
-    Rule {
-        table: "stored_facet",
-        sql: "DELETE FROM stored_facet WHERE rowid IN (SELECT rowid FROM stored_facet WHERE expires_at_ms < {now} - \
-             60000 ORDER BY expires_at_ms LIMIT ?1)",
-    },
-    Rule {
-        table: "lease",
-        sql: "DELETE FROM lease WHERE (market, vehicle, origin) IN (SELECT market, vehicle, origin FROM lease WHERE \
-             max(until_ms, generation) < {now} - 3600000 LIMIT ?1)",
-    },
-    Rule {
-        table: "purge",
-        sql: "DELETE FROM purge WHERE id IN (SELECT id FROM purge WHERE expires_at_ms < {now} - 60000 LIMIT ?1)",
-    },
-    Rule {
-        table: "usage",
-        sql: "DELETE FROM usage WHERE (hour_ms, market, facet, origin, state) IN (SELECT hour_ms, market, facet, \
-             origin, state FROM usage WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
-    },
-    Rule {
-        table: "origin_call",
-        sql: "DELETE FROM origin_call WHERE (hour_ms, market, origin, outcome, up_to_ms) IN (SELECT hour_ms, market, \
-             origin, outcome, up_to_ms FROM origin_call WHERE hour_ms < {now} - 34560000000 LIMIT ?1)",
-    },
-];
-
-/// Where the batch of cars ends that begins after `?1`, `?2`: no row where the table ends before.
-const CARS_END: &str = "SELECT market, vehicle FROM vehicle WHERE (market, vehicle) > (?1, ?2) ORDER BY market, vehicle LIMIT 1 OFFSET ?3";
-
-/// Of the cars between two places: those that nobody has seen for 400 days and of which nothing is
-/// stored.
-const CARS_REMOVED: &str = "DELETE FROM vehicle WHERE (market, vehicle) > (?1, ?2) AND (market, vehicle) <= (?3, ?4) AND last_seen_ms < \
-     {now} - 34560000000 AND NOT EXISTS (SELECT 1 FROM stored_facet WHERE stored_facet.market = vehicle.market AND \
-     stored_facet.vehicle = vehicle.vehicle)";
-
-/// Where the run before stopped in the table of cars.
-const WAS_AT: &str = "SELECT state ->> '$.next_car[0]' AS market, state ->> '$.next_car[1]' AS vehicle FROM job \
-                      WHERE name = 'retention' AND json_valid(state)";
-
-const CHANGES: &str = "SELECT changes() AS removed";
-
-const JOB: &str = "INSERT INTO job (name, ran_at_ms, state) VALUES ('retention', {now}, ?1) ON CONFLICT (name) DO UPDATE SET \
-     ran_at_ms = excluded.ran_at_ms, state = excluded.state";
-
-/// What a run removed.
+/// The report of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Rows by table, in the order in which they were looked at.
+pub struct RetentionReport {
+    /// Deleted rows by table, in the order of the register.
     pub removed: Vec<(&'static str, i64)>,
-    /// Whether there is more to remove.
+    /// True if there is more to delete.
     pub more: bool,
-    /// Milliseconds that it took.
+    /// Milliseconds that the run took.
     pub took_ms: i64,
 }
 
-/// A place in the table of cars: market and keyed hash. The first car comes after the empty one.
-type Place = (String, String);
-type Row = serde_json::Map<String, Value>;
+row_type! {
+    /// The number of rows that the statement before changed.
+    struct ChangesRow { removed: i64 }
+}
 
-/// Removes what is past its time, and says what it did: in the event, and in the table `job`.
+row_type! {
+    /// A place in a walk: market and keyed hash. The first row comes after the empty place.
+    #[derive(Debug, Clone, Default)]
+    struct WalkPlace { market: String, vehicle: String }
+}
+
+/// Deletes rows that are past their time, and reports the run.
 ///
 /// # Errors
-/// [`StoreError`] where the database fails; what was removed until then stays removed. An event
+/// [`StoreError`] where the database fails; rows that were deleted until then stay deleted. An event
 /// says so.
-pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
-    let result = removed(ports).await;
+pub async fn run(ports: &Ports) -> Result<RetentionReport, StoreError> {
+    let result = delete_all(ports).await;
     let event = match &result {
         Ok(report) => {
             let event = Event::new(Level::Info, "retention removed what is past its time");
@@ -110,100 +57,233 @@ pub async fn run(ports: &Ports) -> Result<Report, StoreError> {
                 report.removed.iter().fold(event, |event, (table, rows)| event.with(table, *rows));
             event.with(field::MORE, report.more).with(field::DURATION_MS, report.took_ms)
         }
-        Err(_) => Event::new(Level::Error, "retention could not go on: the database failed"),
+        Err(error) => {
+            let message = "retention could not go on: the database failed";
+            let event = Event::new(Level::Error, message);
+            let cause = Field::Word(error.to_string().into());
+            Event { fields: vec![(field::CAUSE, cause)], ..event }
+        }
     };
     ports.events.emit(event);
     result
 }
 
-async fn removed(ports: &Ports) -> Result<Report, StoreError> {
+async fn delete_all(ports: &Ports) -> Result<RetentionReport, StoreError> {
     let started = ports.clock.now();
     let is_over = || ports.clock.now().since_ms(started) >= BUDGET_MS;
-    let mut report = Report::default();
-    for Rule { table, sql } in &RULES {
-        let mut rows = 0;
-        loop {
-            report.more |= is_over();
-            if is_over() {
-                break;
+    let mut report = RetentionReport::default();
+    let mut place = WalkPlace::default();
+    for table in TABLES {
+        let rows = match table.retention {
+            Retention::Expiry { key, is_over: is_expired, oldest_first } => {
+                let sql = delete_expired(table.name, key, is_expired, oldest_first);
+                delete_in_batches(ports, &sql, &is_over, &mut report.more).await?
             }
-            let chunk = remove(ports, sql, vec![DbValue::Integer(CHUNK)]).await?;
-            rows += chunk;
-            if chunk < CHUNK {
-                break;
+            Retention::Walk { is_over: is_expired } => {
+                let rows;
+                (rows, place) = walk(ports, table.name, is_expired, &is_over).await?;
+                rows
             }
-        }
-        report.removed.push((table, rows));
-    }
-    let mut place =
-        place(&ask(ports, vec![statement(WAS_AT, Vec::new())]).await?).unwrap_or_default();
-    let (mut rows, mut seen) = (0, 0);
-    while seen < CARS_A_RUN && !is_over() {
-        let from = |last: DbValue| {
-            vec![DbValue::Text(place.0.clone()), DbValue::Text(place.1.clone()), last]
+            Retention::Kept(_) => continue,
         };
-        let end = self::place(
-            &ask(ports, vec![statement(CARS_END, from(DbValue::Integer(CARS - 1)))]).await?,
-        );
-        // Codes and hashes are letters and digits: everything comes before a tilde.
-        let (market, vehicle) = end.clone().unwrap_or_else(|| ("~".to_owned(), "~".to_owned()));
-        let mut between = from(DbValue::Text(market));
-        between.push(DbValue::Text(vehicle));
-        rows += remove(ports, CARS_REMOVED, between).await?;
-        seen += CARS;
-        let has_ended = end.is_none();
-        place = end.unwrap_or_default();
-        if has_ended {
-            break;
-        }
+        report.removed.push((table.name, rows));
     }
-    report.removed.push(("vehicle", rows));
     report.took_ms = ports.clock.now().since_ms(started);
-    ask(ports, vec![statement(JOB, vec![DbValue::Text(state(&report, &place))])]).await?;
+    ports.db.batch(vec![save_state(&report, &place)?]).await?;
     Ok(report)
 }
 
-/// How many rows a statement removed.
-async fn remove(ports: &Ports, sql: &str, params: Vec<DbValue>) -> Result<i64, StoreError> {
-    let row = ask(ports, vec![statement(sql, params), statement(CHANGES, Vec::new())]).await?;
-    Ok(row.get("removed").and_then(Value::as_i64).unwrap_or_default())
-}
-
-/// The first row that the last of some statements gives; an empty one where there is none.
-fn ask(
+/// Deletes batch by batch until none is full or the run is over.
+async fn delete_in_batches(
     ports: &Ports,
-    statements: Vec<Statement>,
-) -> LocalBoxFuture<'static, Result<Row, StoreError>> {
-    let results = ports.db.batch(statements);
-    async move { Ok(results.await?.pop().and_then(|rows| rows.into_iter().next()).unwrap_or_default()) }.boxed_local()
-}
-
-fn place(row: &Row) -> Option<Place> {
-    let word = |name| row.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some((word("market")?, word("vehicle")?))
-}
-
-fn state(report: &Report, (market, vehicle): &Place) -> String {
-    let mut removed = String::new();
-    for (table, rows) in &report.removed {
-        let _ = write!(removed, r#""{table}":{rows},"#);
+    sql: &str,
+    is_over: &impl Fn() -> bool,
+    more: &mut bool,
+) -> Result<i64, StoreError> {
+    let mut rows = 0;
+    loop {
+        if is_over() {
+            *more = true;
+            return Ok(rows);
+        }
+        let delete = Statement::new("register.delete_expired", sql, vec![BATCH_ROWS.into()]);
+        let removed = delete_rows(ports, delete).await?;
+        rows += removed;
+        if removed < BATCH_ROWS {
+            return Ok(rows);
+        }
     }
-    // The beginning of a hash is place enough, and stands for no car in particular.
-    let (removed, vehicle) = (removed.trim_end_matches(','), vehicle.get(..5).unwrap_or_default());
-    let Report { more, took_ms, .. } = report;
+}
+
+/// Walks on through a table from the place of the last run; returns the deleted rows and the place
+/// for the next run.
+async fn walk(
+    ports: &Ports,
+    table: &'static str,
+    is_expired: &str,
+    is_over: &impl Fn() -> bool,
+) -> Result<(i64, WalkPlace), StoreError> {
+    let place = read_first(ports, "job", select_place()).await?;
+    let mut place: WalkPlace = place.unwrap_or_default(); // OK because the first run begins there.
+    let (mut rows, mut seen) = (0, 0);
+    while seen < WALK_ROWS_A_RUN && !is_over() {
+        let end: Option<WalkPlace> = read_first(ports, table, select_end(table, &place)).await?;
+        let delete = delete_between(table, is_expired, &place, end.as_ref());
+        rows += delete_rows(ports, delete).await?;
+        seen += WALK_ROWS;
+        let Some(end) = end else { return Ok((rows, WalkPlace::default())) };
+        place = end;
+    }
+    Ok((rows, place))
+}
+
+/// Runs a statement that deletes; returns the number of deleted rows.
+async fn delete_rows(ports: &Ports, delete: Statement) -> Result<i64, StoreError> {
+    let changes = Statement::new("register.changes", CHANGES, Vec::new());
+    let mut results = ports.db.batch(vec![delete, changes]).await?;
+    let rows = results.pop().ok_or(StoreError::Rejected)?;
+    let row: Option<ChangesRow> = first(ports, "changes", &rows)?;
+    row.map(|row| row.removed).ok_or(StoreError::Rejected)
+}
+
+async fn read_first<T: FromRow>(
+    ports: &Ports,
+    table: &'static str,
+    select: Statement,
+) -> Result<Option<T>, StoreError> {
+    let results = ports.db.batch(vec![select]).await?;
+    first(ports, table, results.first().ok_or(StoreError::Rejected)?)
+}
+
+fn first<T: FromRow>(
+    ports: &Ports,
+    table: &'static str,
+    rows: &[Row],
+) -> Result<Option<T>, StoreError> {
+    Ok(ports.read_rows(table, rows.get(..1).unwrap_or(rows))?.pop())
+}
+
+const CHANGES: &str = "SELECT changes() AS removed";
+
+fn delete_expired(table: &str, key: &str, is_expired: &str, oldest_first: Option<&str>) -> String {
+    let order = oldest_first.map_or_else(String::new, |column| format!(" ORDER BY {column}"));
+    let is_expired = with_clock(is_expired);
     format!(
-        r#"{{"removed":{{{removed}}},"more":{more},"took_ms":{took_ms},"next_car":["{market}","{vehicle}"]}}"#
+        "DELETE FROM {table} WHERE ({key}) IN \
+         (SELECT {key} FROM {table} WHERE {is_expired}{order} LIMIT ?1)"
     )
 }
 
-fn statement(sql: &str, params: Vec<DbValue>) -> Statement {
-    Statement { sql: sql.replace("{now}", NOW_MS), params }
+/// Selects the place of the last run's end.
+fn select_place() -> Statement {
+    let sql = "SELECT state ->> '$.next_car[0]' AS market, state ->> '$.next_car[1]' AS vehicle \
+               FROM job WHERE name = 'retention' AND json_valid(state) \
+               AND state ->> '$.next_car[1]' IS NOT NULL";
+    Statement::new("job.select_place", sql, Vec::new())
+}
+
+/// Selects the end of the batch behind a place: no row where the table ends before.
+fn select_end(table: &str, place: &WalkPlace) -> Statement {
+    let sql = format!(
+        "SELECT market, vehicle FROM {table} WHERE (market, vehicle) > (?1, ?2) \
+         ORDER BY market, vehicle LIMIT 1 OFFSET ?3"
+    );
+    let WalkPlace { market, vehicle } = place;
+    let params = vec![market.as_str().into(), vehicle.as_str().into(), (WALK_ROWS - 1).into()];
+    Statement::new("register.walk", sql, params)
+}
+
+/// Deletes expired rows between two places; without an end, up to the end of the table.
+fn delete_between(
+    table: &str,
+    is_expired: &str,
+    place: &WalkPlace,
+    end: Option<&WalkPlace>,
+) -> Statement {
+    let sql = format!(
+        "DELETE FROM {table} WHERE (market, vehicle) > (?1, ?2) \
+         AND (?3 IS NULL OR (market, vehicle) <= (?3, ?4)) AND {}",
+        with_clock(is_expired)
+    );
+    let end = |part: fn(&WalkPlace) -> &str| DbValue::from(end.map(part));
+    let params = vec![
+        place.market.as_str().into(),
+        place.vehicle.as_str().into(),
+        end(|end| &end.market),
+        end(|end| &end.vehicle),
+    ];
+    Statement::new("register.delete_walked", sql, params)
+}
+
+/// The column `state` of the job's row.
+#[derive(Serialize)]
+struct SavedState<'a> {
+    removed: RemovedRows<'a>,
+    more: bool,
+    took_ms: i64,
+    next_car: (&'a str, &'a str),
+}
+
+/// Deleted rows by table, in the order of the register.
+struct RemovedRows<'a>(&'a [(&'static str, i64)]);
+
+impl Serialize for RemovedRows<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// Saves the report and the place for the next run.
+fn save_state(report: &RetentionReport, place: &WalkPlace) -> Result<Statement, StoreError> {
+    // The beginning of a hash is place enough, and stands for no car in particular.
+    let vehicle: String = place.vehicle.chars().take(5).collect();
+    let state = SavedState {
+        removed: RemovedRows(&report.removed),
+        more: report.more,
+        took_ms: report.took_ms,
+        next_car: (&place.market, &vehicle),
+    };
+    let sql = format!(
+        "INSERT INTO job (name, ran_at_ms, state) VALUES ('retention', {NOW_MS}, ?1) \
+         ON CONFLICT (name) DO UPDATE SET ran_at_ms = excluded.ran_at_ms, state = excluded.state"
+    );
+    // No store holds a state that does not serialise.
+    let state = serde_json::to_string(&state).map_err(|_| StoreError::Rejected)?;
+    Ok(Statement::new("job.save_retention", sql, vec![state.into()]))
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    let (report, place) = (RetentionReport::default(), WalkPlace::default());
+    let mut all = vec![
+        Statement::new("register.changes", CHANGES, Vec::new()),
+        select_place(),
+        save_state(&report, &place).expect("a state"),
+    ];
+    for table in TABLES {
+        match table.retention {
+            Retention::Expiry { key, is_over, oldest_first } => {
+                let sql = delete_expired(table.name, key, is_over, oldest_first);
+                let delete = Statement::new("register.delete_expired", sql, vec![1_i64.into()]);
+                all.push(delete);
+            }
+            Retention::Walk { is_over } => {
+                all.push(select_end(table.name, &place));
+                all.push(delete_between(table.name, is_over, &place, None));
+            }
+            Retention::Kept(_) => {}
+        }
+    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::ports::fake::World;
@@ -218,7 +298,7 @@ mod tests {
                 Some(vec![[(name.to_owned(), value)].into_iter().collect()])
             };
             if statement.sql == CHANGES {
-                let removed = here.get().min(CHUNK);
+                let removed = here.get().min(BATCH_ROWS);
                 here.set(here.get() - removed);
                 return row("removed", removed.into());
             }
@@ -233,21 +313,22 @@ mod tests {
         let left = database(&world, 1_203);
         let report = world.run(run(&world.ports())).expect("a report");
         assert_eq!(left.get(), 0);
-        let zero = ["lease", "purge", "usage", "origin_call", "vehicle"].map(|table| (table, 0));
+        let zero =
+            ["lease", "purge", "usage", "origin_call", "outbox", "vehicle"].map(|table| (table, 0));
         assert_eq!(report.removed, [&[("stored_facet", 1_203)], zero.as_slice()].concat());
         assert!(!report.more);
         let events = world.events.borrow();
         assert_eq!(
             events.iter().map(Event::to_json).collect::<Vec<_>>(),
             [
-                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"vehicle":0,"more":false,"duration_ms":0}"#
+                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"vehicle":0,"more":false,"duration_ms":0}"#
             ]
         );
         let job = world.statements().pop().expect("the job's row");
-        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
+        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
         assert_eq!(
-            (job.sql, job.params),
-            (statement(JOB, Vec::new()).sql, vec![DbValue::Text(expected.to_owned())])
+            (job.name, job.params),
+            ("job.save_retention", vec![DbValue::Text(expected.to_owned())])
         );
     }
 
@@ -333,9 +414,10 @@ mod tests {
             ("purge", 1),
             ("usage", 1),
             ("origin_call", 1),
+            ("outbox", 0),
             ("vehicle", 2),
         ];
-        assert_eq!(report, Report { removed: removed.to_vec(), more: false, took_ms: 0 });
+        assert_eq!(report, RetentionReport { removed: removed.to_vec(), more: false, took_ms: 0 });
         let left = |sql: &str| list(&connection, sql);
         assert_eq!(left("SELECT vehicle FROM stored_facet ORDER BY 1"), ["served", "skewed"]);
         assert_eq!(left("SELECT vehicle FROM lease ORDER BY 1"), ["failed_lately", "running"]);

@@ -8,16 +8,18 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
 use super::executor;
-use crate::jobs::retention;
+use crate::jobs;
 
-/// Runs the scheduled jobs.
+/// Runs the jobs of a trigger.
 ///
 /// # Errors
-/// A missing binding, or retention that could not go on: the platform counts the run as failed.
+/// A missing binding, or a job that could not go on: the platform counts the run as failed.
 #[wasm_bindgen]
-pub async fn scheduled(_event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
+pub async fn scheduled(event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
     executor::set_now(executor::to_milliseconds(js_sys::Date::now()));
     let failed = |text: &str| JsValue::from(js_sys::Error::new(text));
     let ports = super::ports(&env, context).map_err(|_| failed("a binding is missing"))?;
-    retention::run(&ports).await.map(drop).map_err(|_| failed("retention could not go on"))
+    // A run without a trigger, by hand, runs all jobs.
+    let cron = js_sys::Reflect::get(&event, &"cron".into())?.as_string().unwrap_or_default();
+    jobs::run(&ports, &cron).await.map_err(|_| failed("a job could not go on"))
 }

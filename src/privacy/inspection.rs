@@ -1,115 +1,137 @@
-//! What the stores hold about a car: never a value, only where it comes from, how old it is and how
-//! it is sealed.
+//! Inspection of a car: the rows and entries that the stores hold, with their source, age and
+//! sealing key, never with their values.
+//!
+//! The tables, columns and conditions are those of the register.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::register::{self, Exporter, TABLES, Table};
 use crate::audit::{Action, IS_AUDITED};
-use crate::cache::entry;
-use crate::cache::policy;
-use crate::cache::purge::{COLUMNS, Identity, Purges, Rule};
+use crate::cache::purge::{KnownIdentity, PurgeRule, PurgeRules};
+use crate::cache::{describe_entry, entry_key, policy};
 use crate::market::{FacetName, Market};
-use crate::ports::db_clock::NOW_MS;
-use crate::ports::{DbValue, Ports, Rows, StoreError};
+use crate::ports::{FromRow, Ports, Row, RowError, Rows, StoreError, read_column, row_type};
 
-/// What the stores hold about a car. Rows have the names of the columns.
+/// The rows and entries of a car.
 #[derive(Debug, Clone, Default)]
 pub struct Inspection {
-    /// Facets in D1.
-    pub record: Rows,
-    /// Facets in KV; nothing where it has no entry.
+    /// The field of the response and the rows of each table in the register, by column name.
+    pub tables: Vec<(&'static str, Rows)>,
+    /// The facets of the KV entry; nothing where there is none.
     pub cache: Option<Rows>,
-    /// Leases.
-    pub leases: Rows,
-    /// Origins that are left alone.
-    pub breakers: Rows,
-    /// The rules of the market and of this car.
-    pub rules: Rows,
 }
 
-/// The statements of an inspection, for [`audit::act`](crate::audit::act); [`read`] reads their
+row_type! {
+    /// The columns of a facet, in D1 and in KV, that decide whether it is served.
+    struct FacetFacts { facet: FacetName, source: String, generation: i64, policy: u32 }
+}
+
+/// The exported tables: the register's row, the field of the response, and the SQL.
+fn exported() -> impl Iterator<Item = (&'static Table, &'static str, String)> {
+    TABLES.iter().filter_map(|table| match table.exporter {
+        Exporter::Rows { field, columns, condition } => {
+            let sql = format!(
+                "SELECT {columns} FROM {} WHERE {} AND {IS_AUDITED}",
+                table.name,
+                register::with_clock(condition)
+            );
+            Some((table, field, sql))
+        }
+        Exporter::Nothing(_) => None,
+    })
+}
+
+/// The statements of an inspection, for [`audit::act`](crate::audit::act); [`describe`] reads their
 /// results.
-pub fn look(market: &Market, vehicle: &str) -> Vec<Action> {
-    let of_car = |what: &str| Action {
-        sql: format!("SELECT {what} AND {IS_AUDITED}"),
-        params: vec![DbValue::Text(market.code.to_string()), DbValue::Text(vehicle.to_owned())],
-    };
-    vec![
-        of_car(
-            "facet, generation, stored_at_ms, policy, ttl_s, stale_s, error_s, took_ms, source, withheld, \
-             coalesce(length(public), 0) AS public_bytes, key_id, length(sealed) AS sealed_bytes, \
-             CASE facet WHEN 'identity' THEN coalesce(public, '') END AS identity \
-             FROM stored_facet WHERE market = ?2 AND vehicle = ?3",
-        ),
-        of_car("origin, generation, until_ms, error FROM lease WHERE market = ?2 AND vehicle = ?3"),
-        of_car(&format!(
-            "origin, open_until_ms FROM breaker WHERE market = ?2 AND ?3 > '' AND open_until_ms > {NOW_MS}"
-        )),
-        of_car(&format!(
-            "{COLUMNS} FROM purge WHERE market = ?2 AND (vehicle IS NULL OR vehicle = ?3) AND expires_at_ms > {NOW_MS}"
-        )),
-    ]
+pub fn select(market: &Market, vehicle: &str) -> Vec<Action> {
+    let params = || vec![(&market.code).into(), vehicle.into()];
+    exported().map(|(_, _, sql)| Action::new("register.inspect", sql, params())).collect()
 }
 
-/// The results of [`look`], and what KV holds. Each facet says which rule counts for it and whether
-/// its description is the present one.
+/// Reads the results of [`select`] and the car's KV entry. Each facet says which purge rule applies
+/// to it and whether it is of the present policy.
 ///
 /// # Errors
-/// Where KV fails.
-pub async fn read(
+/// [`StoreError`] where KV fails or a row does not read.
+pub async fn describe(
     ports: &Ports,
     market: &Market,
     vehicle: &str,
-    mut results: Vec<Rows>,
+    results: Vec<Rows>,
 ) -> Result<Inspection, StoreError> {
-    let mut next = || results.pop().unwrap_or_default();
-    let (rules, breakers, leases, mut record) = (next(), next(), next(), next());
-    let mut purges = Vec::new();
-    purges.extend(rules.iter().filter_map(Rule::read));
-    let judge = Judge { purges: Purges::of(purges), market, vehicle };
-    let identity =
-        record.iter_mut().find_map(|row| Some(row.remove("identity")?.as_str()?.to_owned()));
-    for row in &mut record {
-        row.remove("identity");
-        judge.mark(row, identity.as_deref());
+    let fields = exported().map(|(table, field, _)| (table.name, field));
+    let mut tables: Vec<_> =
+        fields.zip(results).map(|((table, field), rows)| (table, field, rows)).collect();
+    let rejected = |table: &'static str, error: RowError| {
+        ports.report_row(table, error);
+        StoreError::Rejected
+    };
+    let rules = tables.iter().filter(|(table, ..)| *table == "purge");
+    let rules = rules.flat_map(|(.., rows)| rows).map(PurgeRule::from_row);
+    let rules = rules.collect::<Result<_, _>>().map_err(|error| rejected("purge", error))?;
+    let judge = Judge { purges: PurgeRules::new(rules), market, vehicle };
+    for (table, _, rows) in &mut tables {
+        if *table == "stored_facet" {
+            let identity = take_identity(rows).map_err(|error| rejected(table, error))?;
+            judge.describe_all(rows, identity.as_deref()).map_err(|e| rejected(table, e))?;
+        }
     }
-    let text = ports.cache.get(entry::key(&market.code, vehicle)).await?;
+    let text = ports.cache.get(entry_key(&market.code, vehicle)).await?;
     let cache = text.map(|text| {
-        let (mut rows, identity) = entry::facts(&text);
+        let (mut rows, identity) = describe_entry(&text);
+        // Damaged lines are shown as they are.
         for row in &mut rows {
-            judge.mark(row, identity.as_deref());
+            let _ = judge.describe(row, identity.as_deref());
         }
         rows
     });
-    Ok(Inspection { record, cache, leases, breakers, rules })
+    let tables = tables.into_iter().map(|(_, field, rows)| (field, rows)).collect();
+    Ok(Inspection { tables, cache })
+}
+
+/// Takes the helper column `identity` out of the rows; nothing where no identity is stored.
+fn take_identity(rows: &mut Rows) -> Result<Option<String>, RowError> {
+    let mut identity = None;
+    for row in rows {
+        identity = identity.or(read_column::<Option<String>>(row, "identity")?);
+        row.remove("identity");
+    }
+    Ok(identity)
 }
 
 struct Judge<'a> {
-    purges: Purges,
+    purges: PurgeRules,
     market: &'a Market,
     vehicle: &'a str,
 }
 
 impl Judge<'_> {
-    fn mark(&self, row: &mut Map<String, Value>, identity: Option<&str>) {
+    fn describe_all(&self, rows: &mut Rows, identity: Option<&str>) -> Result<(), RowError> {
+        rows.iter_mut().try_for_each(|row| self.describe(row, identity))
+    }
+
+    /// Adds the purge rule that applies to a facet, and whether its policy is the present one.
+    fn describe(&self, row: &mut Row, identity: Option<&str>) -> Result<(), RowError> {
         let identity = match identity {
-            Some("") => Identity::Absent,
-            Some(public) => Identity::Public(public),
-            None => Identity::Unknown,
+            Some("") => KnownIdentity::Absent,
+            Some(public) => KnownIdentity::Public(public),
+            None => KnownIdentity::Unknown,
         };
-        let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        let Some(facet) = FacetName::parse(text("facet")) else { return };
-        let rule = self.purges.verdict(
-            self.vehicle,
-            facet,
-            text("source"),
-            number("generation"),
-            identity,
-        );
-        let is_current = number("policy") == i64::from(policy(facet, self.market));
-        let (id, kind) = (rule.map(|rule| rule.id), rule.map(|rule| rule.purge.as_str()));
+        let FacetFacts { facet, source, generation, policy: stored } = FacetFacts::from_row(row)?;
+        let rule = self.purges.verdict(self.vehicle, facet, &source, generation, identity);
+        let (id, kind) = (rule.map(|rule| rule.id), rule.map(|rule| rule.kind.as_str()));
         row.insert("purge_id".to_owned(), Value::from(id));
         row.insert("purge".to_owned(), Value::from(kind));
+        let is_current = stored == policy(facet, self.market);
         row.insert("policy_is_current".to_owned(), Value::Bool(is_current));
+        Ok(())
     }
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<crate::ports::Statement> {
+    let text = include_str!("../../tests/fixtures/market.toml");
+    let market = crate::market::compile("market.toml", text).expect("valid").market;
+    select(&market, "car").iter().map(|action| action.to_statement("")).collect()
 }

@@ -1,49 +1,49 @@
-//! Re-sealing: what lies under an older key is sealed under the newest one, in chunks that can be
-//! done again.
+//! Re-sealing: values under an older key are sealed under the newest one, in batches that can be
+//! repeated.
 //!
-//! A row changes only where its generation and its key's number are still what was read, so that
-//! writers are not disturbed. What does not open stays as it is, and is counted.
+//! A row changes only where its generation and its key's number are still those that were read, so
+//! that writers are not disturbed. A value that does not open stays as it is, and is counted.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::audit::{Action, IS_AUDITED};
-use crate::cache::{OpenError, Place, Sealed, SealingRing};
+use crate::cache::{OpenError, Sealed, SealedPlace, SealingError, SealingRing};
 use crate::market::{FacetName, MarketCode};
-use crate::ports::{DbValue, Ports, Rows, Statement};
+use crate::ports::{
+    DbValue, FromRow, Ports, RowError, Rows, Statement, StoreError, read_column, row_type,
+};
 
-/// Rows that one chunk looks at.
-pub const ROWS_A_CHUNK: i64 = 400;
-/// Rows that one chunk counts.
+/// Rows that one batch reads.
+pub const ROWS_A_BATCH: i64 = 400;
+/// Rows that one batch counts.
 pub const ROWS_A_COUNT: i64 = 20_000;
-/// Characters of one statement's rows; D1 takes two million bytes.
-const MAX_TEXT: usize = 600_000;
+/// Bytes of one statement's rows; D1 takes two million.
+const MAX_LIST_BYTES: usize = 600_000;
 
-/// A place in the record: what comes after it is still to be done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cursor {
-    market: String,
-    vehicle: String,
-    facet: String,
+row_type! {
+    /// A place in the table: the rows after it are still to be done.
+    #[derive(Debug, Clone, PartialEq, Eq, Default)]
+    pub struct Cursor { market: String, vehicle: String, facet: String }
 }
 
-/// What a chunk is to change.
+/// The changes of one batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Chunk {
-    /// The rows, sealed anew: lists of JSON, each of market, car, facet, generation, the old key's
-    /// number, the new one's, text.
+pub struct ResealingBatch {
+    /// JSON lists of the re-sealed rows: market, car, facet, generation, the old key's number, the
+    /// new one's, text.
     lists: Vec<String>,
-    /// How many rows these are.
+    /// The number of these rows.
     pub rows: usize,
     /// Rows whose key is not held.
     pub not_held: usize,
     /// Rows that are damaged.
     pub damaged: usize,
-    /// Where the next chunk begins; nothing after the last.
+    /// The place after which the next batch begins; nothing after the last.
     pub next: Option<Cursor>,
 }
 
 impl Cursor {
-    /// Reads `market/car/facet`; nothing where it is none.
+    /// Reads `market/car/facet`; nothing where the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('/').map(str::to_owned);
         let cursor = Self { market: parts.next()?, vehicle: parts.next()?, facet: parts.next()? };
@@ -61,67 +61,99 @@ impl Cursor {
     }
 
     fn params(&self) -> Vec<DbValue> {
-        [&self.market, &self.vehicle, &self.facet].map(|part| DbValue::Text(part.clone())).to_vec()
+        [&self.market, &self.vehicle, &self.facet].map(|part| part.as_str().into()).to_vec()
     }
 }
 
-/// The next rows after a place that lie under another key than the newest.
-pub fn read(after: &Cursor, newest: u8) -> Statement {
+row_type! {
+    /// A row of the record; `sealed` is set where the key is not the newest.
+    struct SealedRow {
+        market: String,
+        vehicle: String,
+        facet: String,
+        generation: i64,
+        key_id: Option<u8>,
+        sealed: Option<String>,
+    }
+}
+
+/// Cause of a batch that fails as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResealingError {
+    /// A row does not read.
+    #[error(transparent)]
+    Row(#[from] RowError),
+    /// A value could not be sealed.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+}
+
+/// Selects the next rows after a place; sealed values under the newest key are left out.
+pub fn select(after: &Cursor, newest: u8) -> Statement {
+    let sql = "SELECT market, vehicle, facet, generation, key_id, \
+                 CASE WHEN key_id <> ?5 THEN sealed END AS sealed FROM stored_facet \
+               WHERE (market, vehicle, facet) > (?1, ?2, ?3) \
+               ORDER BY market, vehicle, facet LIMIT ?4";
     let mut params = after.params();
-    params.extend([DbValue::Integer(ROWS_A_CHUNK), DbValue::Integer(newest.into())]);
-    Statement {
-        sql: "SELECT market, vehicle, facet, generation, key_id, CASE WHEN key_id <> ?5 THEN sealed END AS sealed \
-              FROM stored_facet WHERE (market, vehicle, facet) > (?1, ?2, ?3) ORDER BY market, vehicle, facet LIMIT ?4"
-            .to_owned(),
-        params,
-    }
+    params.extend([ROWS_A_BATCH.into(), i64::from(newest).into()]);
+    Statement::new("stored_facet.select_sealed", sql, params)
 }
 
-/// Opens the rows of [`read`] and seals them under the newest key.
-pub fn seal(ports: &Ports, ring: &SealingRing, rows: &Rows) -> Chunk {
-    let mut chunk = Chunk::default();
+/// Opens the rows of [`select`] and seals them under the newest key.
+///
+/// # Errors
+/// [`ResealingError`], where a row does not read or a value cannot be sealed.
+pub fn reseal(
+    ports: &Ports,
+    ring: &SealingRing,
+    rows: &Rows,
+) -> Result<ResealingBatch, ResealingError> {
+    let mut batch = ResealingBatch::default();
     for row in rows {
-        let text = |name: &str| row.get(name).and_then(Value::as_str);
-        let (Some(market), Some(vehicle), Some(facet)) =
-            (text("market"), text("vehicle"), text("facet"))
-        else {
-            continue;
-        };
-        chunk.next =
-            Some(Cursor { market: market.into(), vehicle: vehicle.into(), facet: facet.into() });
-        let Some(sealed) = text("sealed") else { continue };
-        let place = MarketCode::new(market).ok().zip(FacetName::parse(facet));
-        let key_id =
-            row.get("key_id").and_then(Value::as_u64).and_then(|number| u8::try_from(number).ok());
-        let Some(((market, facet), key_id)) = place.zip(key_id) else {
-            chunk.damaged += 1;
-            continue;
-        };
-        let place = Place { market: &market, vehicle, facet };
-        match ring.open(&place, &Sealed { key_id, text: sealed.to_owned() }) {
-            Ok(whole) => {
-                let anew = ring.seal(&place, &whole, ports.random.as_ref());
-                let generation = row.get("generation").and_then(Value::as_i64).unwrap_or_default();
-                chunk.add(
-                    &json!([market, vehicle, facet, generation, key_id, anew.key_id, anew.text])
-                        .to_string(),
-                );
-            }
-            Err(OpenError::KeyNotHeld) => chunk.not_held += 1,
-            Err(OpenError::Damaged) => chunk.damaged += 1,
-        }
+        let row = SealedRow::from_row(row)?;
+        batch.add(ports, ring, &row)?;
+        let SealedRow { market, vehicle, facet, .. } = row;
+        batch.next = Some(Cursor { market, vehicle, facet });
     }
-    if i64::try_from(rows.len()).is_ok_and(|rows| rows < ROWS_A_CHUNK) {
-        chunk.next = None;
+    if i64::try_from(rows.len()).is_ok_and(|rows| rows < ROWS_A_BATCH) {
+        batch.next = None;
     }
-    chunk
+    Ok(batch)
 }
 
-impl Chunk {
+impl ResealingBatch {
+    /// Opens and seals one row, or counts why it does not open.
+    fn add(
+        &mut self,
+        ports: &Ports,
+        ring: &SealingRing,
+        row: &SealedRow,
+    ) -> Result<(), SealingError> {
+        let Some(text) = row.sealed.clone() else { return Ok(()) };
+        let place = MarketCode::new(&row.market).ok().zip(FacetName::parse(&row.facet));
+        let Some(((market, facet), key_id)) = place.zip(row.key_id) else {
+            self.damaged += 1;
+            return Ok(());
+        };
+        let place = SealedPlace { market: &market, vehicle: &row.vehicle, facet };
+        match ring.open(&place, &Sealed { key_id, text }) {
+            Ok(whole) => {
+                let Sealed { key_id: new_id, text } =
+                    ring.seal(&place, &whole, ports.random.as_ref())?;
+                let SealedRow { market, vehicle, facet, generation, .. } = row;
+                let row = json!([market, vehicle, facet, generation, key_id, new_id, text]);
+                self.push(&row.to_string());
+            }
+            Err(OpenError::KeyNotHeld) => self.not_held += 1,
+            Err(OpenError::Damaged) => self.damaged += 1,
+        }
+        Ok(())
+    }
+
     /// Adds a row to the last list, or to a new one.
-    fn add(&mut self, row: &str) {
+    fn push(&mut self, row: &str) {
         self.rows += 1;
-        match self.lists.last_mut().filter(|list| list.len() + row.len() < MAX_TEXT) {
+        match self.lists.last_mut().filter(|list| list.len() + row.len() < MAX_LIST_BYTES) {
             Some(list) => {
                 list.push(',');
                 list.push_str(row);
@@ -130,52 +162,70 @@ impl Chunk {
         }
     }
 
-    /// The statements that change the rows. Each answers one row for each that it changed.
-    pub fn write(&self) -> Vec<Action> {
-        let action = |list: &String| Action {
-            sql: format!(
-                "UPDATE stored_facet SET key_id = r.value ->> 5, sealed = r.value ->> 6 FROM json_each(?2) AS r \
-                 WHERE market = r.value ->> 0 AND vehicle = r.value ->> 1 AND facet = r.value ->> 2 \
-                 AND generation = r.value ->> 3 AND key_id = r.value ->> 4 AND {IS_AUDITED} RETURNING facet"
-            ),
-            params: vec![DbValue::Text(format!("{list}]"))],
-        };
+    /// The statements that change the rows. Each returns one row for each that it changed.
+    pub fn update(&self) -> Vec<Action> {
+        let sql = format!(
+            "UPDATE stored_facet SET key_id = r.value ->> 5, sealed = r.value ->> 6 \
+             FROM json_each(?2) AS r \
+             WHERE market = r.value ->> 0 AND vehicle = r.value ->> 1 AND facet = r.value ->> 2 \
+             AND generation = r.value ->> 3 AND key_id = r.value ->> 4 AND {IS_AUDITED} \
+             RETURNING facet"
+        );
+        let list = |list: &String| vec![format!("{list}]").into()];
+        let action = |rows| Action::new("stored_facet.reseal", sql.clone(), list(rows));
         self.lists.iter().map(action).collect()
     }
 }
 
-/// Counts the rows of the next chunk by market and key, and says where it ends.
+/// Counts the rows of the next batch by market and key, and selects the place of its end.
 pub fn count(after: &Cursor) -> Statement {
+    let sql = "WITH some AS (SELECT market, vehicle, facet, key_id FROM stored_facet \
+                 WHERE (market, vehicle, facet) > (?1, ?2, ?3) \
+                 ORDER BY market, vehicle, facet LIMIT ?4) \
+               SELECT market, key_id, count(*) AS rows, NULL AS vehicle, NULL AS facet \
+               FROM some GROUP BY market, key_id \
+               UNION ALL SELECT market, NULL, NULL, vehicle, facet FROM \
+               (SELECT * FROM some ORDER BY market DESC, vehicle DESC, facet DESC LIMIT 1)";
     let mut params = after.params();
-    params.push(DbValue::Integer(ROWS_A_COUNT));
-    Statement {
-        sql: "WITH some AS (SELECT market, vehicle, facet, key_id FROM stored_facet \
-              WHERE (market, vehicle, facet) > (?1, ?2, ?3) ORDER BY market, vehicle, facet LIMIT ?4) \
-              SELECT market, key_id, count(*) AS rows, NULL AS vehicle, NULL AS facet FROM some GROUP BY market, key_id \
-              UNION ALL SELECT market, NULL, NULL, vehicle, facet FROM \
-              (SELECT * FROM some ORDER BY market DESC, vehicle DESC, facet DESC LIMIT 1)"
-            .to_owned(),
-        params,
-    }
+    params.push(ROWS_A_COUNT.into());
+    Statement::new("stored_facet.count_keys", sql, params)
 }
 
-/// The rows of [`count`] that count, and where the next chunk begins.
-pub fn counted(mut rows: Rows) -> (Rows, Option<Cursor>) {
-    let text = |row: &serde_json::Map<String, Value>, name: &str| {
-        Some(row.get(name)?.as_str()?.to_owned())
+/// Splits the rows of [`count`] into counts and the place after which the next batch begins.
+///
+/// # Errors
+/// [`StoreError::Rejected`] where a row does not read; an event names the column.
+pub fn read_counts(ports: &Ports, mut rows: Rows) -> Result<(Rows, Option<Cursor>), StoreError> {
+    let read = |rows: &mut Rows| -> Result<(i64, Option<Cursor>), RowError> {
+        let Some(last) = rows.pop() else { return Ok((0, None)) };
+        let counts = rows.iter().map(|row| read_column::<i64>(row, "rows"));
+        Ok((counts.sum::<Result<i64, _>>()?, Some(Cursor::from_row(&last)?)))
     };
-    let number =
-        |row: &serde_json::Map<String, Value>| row.get("rows").and_then(Value::as_i64).unwrap_or(0);
-    let total: i64 = rows.iter().map(number).sum();
-    let last = rows.last().and_then(|row| {
-        Some(Cursor {
-            market: text(row, "market")?,
-            vehicle: text(row, "vehicle")?,
-            facet: text(row, "facet")?,
-        })
-    });
-    if last.is_some() {
-        rows.pop();
+    let (total, last) = read(&mut rows).map_err(|error| {
+        ports.report_row("stored_facet", error);
+        StoreError::Rejected
+    })?;
+    Ok((rows, last.filter(|_| total >= ROWS_A_COUNT)))
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    let cursor = Cursor::default();
+    let batch = ResealingBatch { lists: vec!["[".to_owned()], ..ResealingBatch::default() };
+    let updates = batch.update();
+    let updates = updates.iter().map(|action| action.to_statement(""));
+    [select(&cursor, 1), count(&cursor)].into_iter().chain(updates).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,60}") {
+            let _ = Cursor::parse(&text);
+        }
     }
-    (rows, last.filter(|_| total >= ROWS_A_COUNT))
 }

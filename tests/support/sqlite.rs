@@ -21,10 +21,11 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value as Cell, ValueRef};
 use serde_json::{Map, Number, Value};
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_facet.sql"),
     include_str!("../../migrations/0002_breaker.sql"),
     include_str!("../../migrations/0003_cache.sql"),
+    include_str!("../../migrations/0004_outbox.sql"),
 ];
 
 /// Gives a world a database; the connection looks into it beside the code under test.
@@ -70,7 +71,7 @@ pub fn everything(connection: &Connection) -> Vec<String> {
     let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("tables");
     let tables: Vec<String> = names.map(|name| name.expect("a name")).collect();
     let rows = |table: &String| {
-        let statement = Statement { sql: format!("SELECT * FROM {table}"), params: Vec::new() };
+        let statement = Statement::new("table.dump", format!("SELECT * FROM {table}"), Vec::new());
         run(connection, &statement).expect("rows")
     };
     tables.iter().flat_map(rows).map(|row| Value::Object(row).to_string()).collect()

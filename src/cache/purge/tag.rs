@@ -1,25 +1,53 @@
-//! A tag: what the public part of a car's identity says, `make:porsche`.
+//! Tags: a value of the public part of a car's identity, `make:porsche`.
 
 use std::fmt;
 
 use serde_json::Value;
 
-use super::Identity;
+use crate::cache::envelope::Stored;
 use crate::market::FacetName;
+use crate::ports::FromCell;
 use crate::vehicle::fields;
 
-/// Characters of a value at the most.
+/// Characters of a value at most.
 const MAX_VALUE: usize = 80;
+
+/// The knowledge about the public identity of a car, for rules with a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownIdentity<'a> {
+    /// The public projection.
+    Public(&'a str),
+    /// There is no such car.
+    Absent,
+    /// Nothing is stored. A rule with a tag matches: a facet that may be purged is not served.
+    Unknown,
+}
+
+impl<'a> KnownIdentity<'a> {
+    /// The knowledge from the stored identity.
+    pub fn from_stored(stored: Option<&'a Stored>) -> Self {
+        match stored {
+            Some(Stored::Present { public, .. }) => Self::Public(public),
+            Some(Stored::Absent) => Self::Absent,
+            None => Self::Unknown,
+        }
+    }
+}
+
+impl FromCell for Tag {
+    const EXPECTED: &'static str = "a tag";
+    fn from_cell(cell: &Value) -> Option<Self> {
+        cell.as_str().and_then(|text| Self::parse(text).ok())
+    }
+}
 
 /// A field of identity and its value, in small letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     text: String,
-    /// Where the field's name ends.
-    colon: usize,
 }
 
-/// Why a text is no tag.
+/// Cause of a text that is no tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
     /// No colon, or nothing on one side of it, or too much.
@@ -27,7 +55,7 @@ pub enum TagError {
         "A tag is a field of identity and its value, like make:porsche; a value has at most {MAX_VALUE} characters."
     )]
     Form,
-    /// Not a field that everybody may see: who may not see it must not find out by a purge.
+    /// The field is not public: a purge must not tell who has which value of it.
     #[error(
         "A tag names a public field of identity: make, model, trim, body, fuel, model_year, power.value, colour, …."
     )]
@@ -35,7 +63,7 @@ pub enum TagError {
 }
 
 impl Tag {
-    /// Reads a tag. Case does not matter, nor do blanks around the two parts.
+    /// Reads a tag. Case and blanks around the two parts do not matter.
     ///
     /// # Errors
     /// [`TagError`].
@@ -55,28 +83,38 @@ impl Tag {
         if !is_public {
             return Err(TagError::Field);
         }
-        Ok(Self { text: format!("{field}:{value}"), colon: field.len() })
+        Ok(Self { text: format!("{field}:{value}") })
     }
 
-    /// The tag as it is written.
+    /// The tag in small letters, `field:value`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The field's name.
     pub fn field(&self) -> &str {
-        self.text.get(..self.colon).unwrap_or_default()
+        self.parts().0
     }
 
-    /// Whether a car has it. Of a car of which nothing is known, yes.
-    pub fn matches(&self, identity: Identity<'_>) -> bool {
+    /// The value, in small letters.
+    fn value(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        // OK because a tag without a colon is never made.
+        self.text.split_once(':').unwrap_or((&self.text, ""))
+    }
+
+    /// True if a car has it, and of a car whose identity is unknown.
+    pub fn matches(&self, identity: KnownIdentity<'_>) -> bool {
         let public = match identity {
-            Identity::Public(public) => public,
-            Identity::Absent => return false,
-            Identity::Unknown => return true,
+            KnownIdentity::Public(public) => public,
+            KnownIdentity::Absent => return false,
+            KnownIdentity::Unknown => return true,
         };
         let Ok(tree) = serde_json::from_str::<Value>(public) else { return true };
-        let value = self.text.get(self.colon + 1..).unwrap_or_default();
+        let value = self.value();
         match self.field().split('.').try_fold(&tree, |inner, name| inner.get(name)) {
             Some(Value::String(text)) => folded(text) == value,
             // 210 and 210.0 are one number.

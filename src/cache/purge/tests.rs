@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use super::rule::MAX_READ;
 use super::*;
 use crate::audit;
-use crate::market::{Market, compile};
+use crate::cache::{Envelope, Stored};
+use crate::market::{FacetName, Market, MarketCode, OriginName, compile};
 use crate::ports::fake::World;
 use crate::ports::sqlite;
-use crate::ports::{Ports, StoreError};
+use crate::ports::{Ports, StoreError, Timestamp};
 
 const PUBLIC: &str = r#"{"make":"Porsche","model_year":1996,"power":{"value":210,"unit":"kW"}}"#;
 
@@ -33,8 +37,8 @@ fn envelope(generation: i64, public: &str) -> Envelope {
     }
 }
 
-fn rules(json: &Value) -> Purges {
-    Purges::parse(&json.to_string()).expect("a list")
+fn rules(json: &Value) -> PurgeRules {
+    PurgeRules::parse(&json.to_string()).expect("a list")
 }
 
 fn rule(more: Value) -> Value {
@@ -54,9 +58,9 @@ fn ok_what_is_not_named_is_every_one() {
             FacetName::Recalls,
             "recalls",
             generation,
-            Identity::Public(PUBLIC),
+            KnownIdentity::Public(PUBLIC),
         );
-        verdict.map(|rule| rule.purge)
+        verdict.map(|rule| rule.kind)
     };
     for scope in [
         json!({}),
@@ -66,10 +70,10 @@ fn ok_what_is_not_named_is_every_one() {
         json!({"tag": "make:porsche"}),
         json!({"vehicle": "car", "facet": "recalls", "origin": "recalls", "tag": "model_year:1996"}),
     ] {
-        assert_eq!(verdict(scope.clone(), 99), Some(Purge::Hard), "{scope}");
+        assert_eq!(verdict(scope.clone(), 99), Some(PurgeKind::Hard), "{scope}");
         assert_eq!(
             verdict(scope.clone(), 100),
-            Some(Purge::Hard),
+            Some(PurgeKind::Hard),
             "in the same millisecond: {scope}"
         );
         assert_eq!(verdict(scope.clone(), 101), None, "fetched since: {scope}");
@@ -94,20 +98,21 @@ fn ok_the_harder_rule_counts_whatever_its_age() {
     ]));
     let verdict = |generation: i64| {
         let verdict =
-            purges.verdict("car", FacetName::Recalls, "recalls", generation, Identity::Absent);
-        verdict.map(|rule| (rule.purge, rule.id))
+            purges.verdict("car", FacetName::Recalls, "recalls", generation, KnownIdentity::Absent);
+        verdict.map(|rule| (rule.kind, rule.id))
     };
-    assert_eq!(verdict(50), Some((Purge::Hard, 2)));
-    assert_eq!(verdict(250), Some((Purge::Soft, 3)));
+    assert_eq!(verdict(50), Some((PurgeKind::Hard, 2)));
+    assert_eq!(verdict(250), Some((PurgeKind::Soft, 3)));
     assert_eq!(verdict(301), None);
-    let floor = |facet: FacetName| purges.floor("car", facet, "recalls");
+    let floor = |facet: FacetName| purges.min_generation("car", facet, "recalls");
     assert_eq!([floor(FacetName::Recalls), floor(FacetName::Identity)], [200, 0]);
 }
 
 #[test]
 fn ok_tags_compare_without_case_and_numbers_as_numbers() {
-    let matches =
-        |tag: &str, public: &str| Tag::parse(tag).expect("a tag").matches(Identity::Public(public));
+    let matches = |tag: &str, public: &str| {
+        Tag::parse(tag).expect("a tag").matches(KnownIdentity::Public(public))
+    };
     for tag in [
         "make:porsche",
         "MAKE: PORSCHE ",
@@ -132,7 +137,7 @@ fn ok_tags_compare_without_case_and_numbers_as_numbers() {
         assert!(matches(&format!("make:{tag}"), &format!(r#"{{"make":"{make}"}}"#)), "{tag}");
     }
     let tag = Tag::parse("make:audi").expect("a tag");
-    assert!(tag.matches(Identity::Unknown) && !tag.matches(Identity::Absent));
+    assert!(tag.matches(KnownIdentity::Unknown) && !tag.matches(KnownIdentity::Absent));
     for (text, error) in [
         ("", TagError::Form),
         ("porsche", TagError::Form),
@@ -151,8 +156,8 @@ fn ok_tags_compare_without_case_and_numbers_as_numbers() {
 
 #[test]
 fn err_what_does_not_read_is_left_out_and_never_wider() {
-    assert_eq!(Purges::parse("{}"), None);
-    assert_eq!(Purges::parse("[1"), None);
+    assert_eq!(PurgeRules::parse("{}"), None);
+    assert_eq!(PurgeRules::parse("[1"), None);
     let wrong = [
         json!(1),
         json!({}),
@@ -177,7 +182,7 @@ fn ok_round_trip() {
         rule(json!({"hard": 0})),
     ]);
     let purges = rules(&text);
-    assert_eq!(Purges::encode(purges.rules()), text.to_string());
+    assert_eq!(PurgeRules::encode(purges.rules()), text.to_string());
 }
 
 #[test]
@@ -213,7 +218,7 @@ fn ok_what_a_tag_hits_is_settled_in_the_record() {
     );
     assert!(facets.get(&FacetName::Equipment).is_some_and(|envelope| envelope.is_purged));
     assert_eq!(hits.len(), 2);
-    world.run(world.ports().db.batch(settle(&code, "car", &hits))).expect("SQL");
+    world.run(world.ports().db.batch(record_hits(&code, "car", &hits))).expect("SQL");
     let mut statement = database
         .prepare("SELECT facet || ttl_s || stale_s FROM stored_facet ORDER BY 1")
         .expect("SQL");
@@ -226,15 +231,10 @@ fn ok_what_a_tag_hits_is_settled_in_the_record() {
 }
 
 /// Declares a purge as the route does.
-fn declare_now(ports: &Ports, world: &World, wish: &Wish) -> Declared {
-    let entry = audit::Entry {
-        actor: "ada",
-        action: "purge",
-        request_id: "r-1",
-        ..audit::Entry::default()
-    };
-    let done = world.run(audit::act(ports, &entry, &declare(wish))).expect("done");
-    Declared::read(&done.results).expect("a rule")
+fn declare_now(ports: &Ports, world: &World, request: &PurgeRequest) -> DeclaredPurge {
+    let entry = audit::Entry::new(audit::Actor::Operator("ada"), "purge", "r-1");
+    let done = world.run(audit::act(ports, &entry, &declare(request))).expect("done");
+    DeclaredPurge::from_results(ports, &done.results).expect("a rule")
 }
 
 #[test]
@@ -244,9 +244,9 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
     let (ports, market) = (world.ports(), market());
     let tag = Tag::parse("make:porsche").expect("a tag");
     let recalls = OriginName::new("recalls").expect("a name");
-    let wish = |purge, facet, origin, tag| Wish {
+    let request = |kind, facet, origin, tag| PurgeRequest {
         market: &market,
-        purge,
+        kind,
         vehicle: None,
         facet,
         origin,
@@ -255,17 +255,20 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
     let count = || -> i64 {
         database.query_row("SELECT count(*) FROM purge", [], |row| row.get(0)).expect("a count")
     };
-    let room = |wish: &Wish| {
-        let rows = world.run(ports.db.batch(vec![room(wish)])).expect("SQL");
+    let room = |request: &PurgeRequest| {
+        let rows = world.run(ports.db.batch(vec![count_rules(request)])).expect("SQL");
         rows[0][0].get("rules").and_then(Value::as_i64).expect("a number")
     };
-    let first =
-        declare_now(&ports, &world, &wish(Purge::Hard, Some(FacetName::Recalls), None, None));
-    let second = declare_now(&ports, &world, &wish(Purge::Soft, None, Some(&recalls), None));
+    let first = declare_now(
+        &ports,
+        &world,
+        &request(PurgeKind::Hard, Some(FacetName::Recalls), None, None),
+    );
+    let second = declare_now(&ports, &world, &request(PurgeKind::Soft, None, Some(&recalls), None));
     let third = declare_now(
         &ports,
         &world,
-        &wish(Purge::Soft, Some(FacetName::Recalls), Some(&recalls), Some(&tag)),
+        &request(PurgeKind::Soft, Some(FacetName::Recalls), Some(&recalls), Some(&tag)),
     );
     let generations = [&first, &second, &third].map(|declared| declared.rule.generation);
     assert!(
@@ -273,12 +276,12 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
         "also in one millisecond"
     );
     assert_eq!(count(), 3);
-    assert_eq!(room(&wish(Purge::Soft, None, None, None)), 1, "the two soft ones would go");
-    assert_eq!(room(&wish(Purge::Hard, None, None, None)), 0);
-    assert_eq!(room(&wish(Purge::Soft, Some(FacetName::Identity), None, None)), 3);
-    declare_now(&ports, &world, &wish(Purge::Soft, None, None, None));
+    assert_eq!(room(&request(PurgeKind::Soft, None, None, None)), 1, "the two soft ones would go");
+    assert_eq!(room(&request(PurgeKind::Hard, None, None, None)), 0);
+    assert_eq!(room(&request(PurgeKind::Soft, Some(FacetName::Identity), None, None)), 3);
+    declare_now(&ports, &world, &request(PurgeKind::Soft, None, None, None));
     assert_eq!(count(), 2, "the hard one stays");
-    let hard = declare_now(&ports, &world, &wish(Purge::Hard, None, None, None));
+    let hard = declare_now(&ports, &world, &request(PurgeKind::Hard, None, None, None));
     assert_eq!(count(), 1);
     let windows_s = (86_400 + 8_640 + 2_592_000) + 3_600;
     assert_eq!(
@@ -292,7 +295,7 @@ fn ok_a_wider_rule_takes_the_place_of_narrower_ones() {
         (600 + 60 + 86_400 + 3_600) * 1_000
     );
     assert_eq!(
-        Rule { tag: None, ..third.rule.clone() }.origin.as_ref().map(OriginName::as_str),
+        PurgeRule { tag: None, ..third.rule.clone() }.origin.as_ref().map(OriginName::as_str),
         Some("recalls")
     );
 }
@@ -302,24 +305,24 @@ fn ok_kv_says_in_the_end_what_d1_says() {
     let world = World::new();
     let _database = sqlite::install(&world);
     let (ports, market) = (world.ports(), market());
-    let wish = |facet| Wish {
+    let request = |facet| PurgeRequest {
         market: &market,
-        purge: Purge::Soft,
+        kind: PurgeKind::Soft,
         vehicle: None,
         facet,
         origin: None,
         tag: None,
     };
-    declare_now(&ports, &world, &wish(Some(FacetName::Recalls)));
+    declare_now(&ports, &world, &request(Some(FacetName::Recalls)));
     // Two operators at once: each writes the list and looks again.
-    declare_now(&ports, &world, &wish(Some(FacetName::Identity)));
+    declare_now(&ports, &world, &request(Some(FacetName::Identity)));
     let both = world.run(async {
         futures::join!(publish(&ports, &market.code), publish(&ports, &market.code))
     });
     assert_eq!(both.0.as_ref().map(|purges| purges.rules().len()), Ok(2));
     assert_eq!(both.0, both.1);
     let text = world.markets.borrow().get("purges:de").cloned().expect("a list");
-    assert_eq!(Purges::parse(&text), both.0.ok());
+    assert_eq!(PurgeRules::parse(&text), both.0.ok());
     world.stores_fail.set(Some(StoreError::Unavailable));
     assert!(world.run(publish(&ports, &market.code)).is_err());
 }
@@ -329,15 +332,15 @@ fn ok_rules_of_single_cars_leave_the_list_but_not_the_record() {
     let world = World::new();
     let database = sqlite::install(&world);
     let (ports, market) = (world.ports(), market());
-    let wish = Wish {
+    let request = PurgeRequest {
         market: &market,
-        purge: Purge::Hard,
+        kind: PurgeKind::Hard,
         vehicle: Some("car"),
         facet: None,
         origin: None,
         tag: None,
     };
-    declare_now(&ports, &world, &wish);
+    declare_now(&ports, &world, &request);
     let rules = || world.run(publish(&ports, &market.code)).map(|purges| purges.rules().len());
     assert_eq!(rules(), Ok(1));
     world.advance_s(YOUNG_MS / 1_000);
@@ -353,13 +356,32 @@ proptest::proptest! {
         let tagged = Tag::parse(&format!("make:{text}"));
         let _ = Tag::parse(&text);
         if let Ok(tag) = &tagged {
-            tag.matches(Identity::Public(&public));
-            tag.matches(Identity::Public(&json!({"make": text}).to_string()));
+            tag.matches(KnownIdentity::Public(&public));
+            tag.matches(KnownIdentity::Public(&json!({"make": text}).to_string()));
         }
-        let _ = Purges::parse(&text);
+        let _ = PurgeRules::parse(&text);
         let purges = rules(&json!([rule(json!({"generation": generation, "tag": format!("make:{text}"), "origin": public}))]));
-        purges.verdict("car", FacetName::Recalls, &text, 0, Identity::Public(&public));
-        let _ = crate::privacy::resealing::Cursor::parse(&text);
-        let _ = crate::cache::entry::facts(&format!("kerbside-car 2\n{text}\n{public}"));
+        purges.verdict("car", FacetName::Recalls, &text, 0, KnownIdentity::Public(&public));
+        let _ = crate::cache::describe_entry(&format!("kerbside-car 2\n{text}\n{public}"));
     }
+}
+
+/// One of each statement of purges, for the test that prepares all.
+pub(super) fn samples() -> Vec<crate::ports::Statement> {
+    let market = market();
+    let request = |kind| PurgeRequest {
+        market: &market,
+        kind,
+        vehicle: Some("car"),
+        facet: None,
+        origin: None,
+        tag: None,
+    };
+    let hits = [PurgeKind::Hard, PurgeKind::Soft].map(TagHit::sample);
+    let mut all = record_hits(&market.code, "car", &hits);
+    all.extend([count_rules(&request(PurgeKind::Soft)), live_rules(&market.code)]);
+    for kind in [PurgeKind::Soft, PurgeKind::Hard] {
+        all.extend(declare(&request(kind)).iter().map(|action| action.to_statement("")));
+    }
+    all
 }

@@ -1,7 +1,7 @@
 //! The end of a call: its facets are mapped, shown to the response and stored.
 
 use super::state::{CallScheduler, Completion};
-use crate::cache::{Envelope, Stored};
+use crate::cache::{CompletedLease, Envelope, Stored};
 use crate::flow::origin_call::CallPhase;
 use crate::flow::outcome::Outcome;
 use crate::flow::recent_facets::CompletedFetch;
@@ -65,7 +65,8 @@ impl CallScheduler {
         }
         self.unsaved.facets.extend(envelopes);
         // Isolates that follow learn of a facet that did not come, too.
-        self.unsaved.leases.extend(lease.map(|generation| (origin, generation, error)));
+        let completed = |generation| CompletedLease { origin, generation, error };
+        self.unsaved.leases.extend(lease.map(completed));
     }
 
     /// Maps one facet of a response and shows it to the response of this request and to followers.

@@ -2,7 +2,7 @@
 //! poll D1 for the facets that it fetches.
 
 use super::state::{CallScheduler, Completion};
-use crate::cache::{self, Claim, Envelope, Lease, Look, Standing};
+use crate::cache::{self, Claim, Envelope, Lease, LeaseProgress, LeaseStatus};
 use crate::flow::claims::{claim, lease_ms};
 use crate::flow::origin_call::CallPhase;
 use crate::flow::recent_facets::CompletedFetch;
@@ -89,14 +89,14 @@ impl CallScheduler {
                 (self.store.clone(), call.origin.clone(), call.known.clone(), self.right.clone());
             let for_ms = lease_ms(&self.market, &origin);
             self.spawn(async move {
-                Completion::Polled(at, store.look(&origin, for_ms, &known, &right).await.ok())
+                Completion::Polled(at, store.progress(&origin, for_ms, &known, &right).await.ok())
             });
         }
         false
     }
 
     /// Takes another isolate's facets, polls on, or claims the lease itself.
-    pub(super) fn on_polled(&mut self, at: usize, progress: Option<Look>) {
+    pub(super) fn on_polled(&mut self, at: usize, progress: Option<LeaseProgress>) {
         let now = self.ports.clock.now();
         if !self.is_in_phase(at, CallPhase::Polling) {
             return;
@@ -111,23 +111,23 @@ impl CallScheduler {
             self.finish(at);
             return;
         }
-        match progress.standing {
-            Standing::Running => {
+        match progress.status {
+            LeaseStatus::Running => {
                 call.refusals = 0;
                 let pause_ms = pause_ms(now.since_ms(call.ready_at));
                 call.phase = CallPhase::AwaitingPoll(now.plus_ms(pause_ms));
             }
-            Standing::Failed(token) => {
+            LeaseStatus::Failed(token) => {
                 let token = ErrorToken::parse(&token).unwrap_or(ErrorToken::DestinationUnavailable);
                 let failure = Failure::new(token, "another isolate's call for it failed");
                 self.settle(at, &Err(failure), now);
             }
-            Standing::Free => self.claim_again(at, &progress, now),
+            LeaseStatus::Free => self.claim_again(at, &progress, now),
         }
     }
 
     /// Shows the response each facet that has come, whatever becomes of the call's other facets.
-    fn take_progress(&mut self, at: usize, progress: &Look, now: Timestamp) {
+    fn take_progress(&mut self, at: usize, progress: &LeaseProgress, now: Timestamp) {
         let Some(call) = self.calls.get(at) else { return };
         let (known_facets, took_ms) = (call.known.clone(), now.since_ms(call.ready_at));
         let mut is_kv_behind = false;
@@ -137,7 +137,7 @@ impl CallScheduler {
         }
         if is_kv_behind {
             let store = self.store.clone();
-            self.spawn(async move { Completion::Recorded(store.current().await) });
+            self.spawn(async move { Completion::Recorded(store.recorded_entry().await) });
         }
     }
 
@@ -162,7 +162,7 @@ impl CallScheduler {
     }
 
     /// Claims the lease that nobody holds; calls the origin without one if D1 keeps refusing it.
-    fn claim_again(&mut self, at: usize, progress: &Look, now: Timestamp) {
+    fn claim_again(&mut self, at: usize, progress: &LeaseProgress, now: Timestamp) {
         let Some(call) = self.calls.get_mut(at) else { return };
         // A stored facet that was not taken is of no use: only a newer one counts.
         for (facet, known) in &mut call.known {

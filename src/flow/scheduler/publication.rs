@@ -1,6 +1,6 @@
 //! The next write of the vehicle's entry to KV, which takes one write per second and key.
 
-use crate::cache::Entry;
+use crate::cache::KvEntry;
 use crate::ports::Timestamp;
 
 /// Milliseconds between two writes of a key that KV takes.
@@ -11,7 +11,7 @@ const MAX_REFUSALS: u8 = 3;
 /// The next write to KV.
 #[derive(Default)]
 pub(super) struct Publication {
-    entry: Option<Entry>,
+    entry: Option<KvEntry>,
     not_before: Timestamp,
     refusals: u8,
     is_running: bool,
@@ -29,7 +29,7 @@ pub(super) enum WriteEnd {
 
 impl Publication {
     /// Replaces the entry that KV should have; `None` leaves it.
-    pub(super) fn set_entry(&mut self, entry: Option<Entry>) {
+    pub(super) fn set_entry(&mut self, entry: Option<KvEntry>) {
         self.entry = entry.or(self.entry.take());
     }
 
@@ -43,7 +43,7 @@ impl Publication {
     }
 
     /// Takes the entry to write now.
-    pub(super) fn start(&mut self, now: Timestamp) -> Option<Entry> {
+    pub(super) fn start(&mut self, now: Timestamp) -> Option<KvEntry> {
         if self.is_running || now < self.not_before {
             return None;
         }

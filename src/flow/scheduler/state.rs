@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 
 use super::publication::Publication;
-use crate::cache::{Brought, Entry, Envelope, FacetStore, Lease, Look};
+use crate::cache::{CompletedLease, Envelope, FacetStore, KvEntry, Lease, LeaseProgress};
 use crate::disclosure::Right;
 use crate::flow::claims::timeout_ms;
 use crate::flow::limiter::PermitId;
@@ -58,7 +58,7 @@ pub(super) struct Unsaved {
     /// The time of the first of them.
     pub(super) since: Timestamp,
     /// The leases that they were fetched under.
-    pub(super) leases: Vec<Brought>,
+    pub(super) leases: Vec<CompletedLease>,
 }
 
 /// The end of one piece of I/O.
@@ -70,9 +70,9 @@ pub(super) enum Completion {
     /// D1 has granted or refused the leases of these calls; `None` if it failed.
     Claimed(Vec<usize>, Option<Vec<Lease>>),
     /// D1 was read for another isolate's call; `None` if it failed.
-    Polled(usize, Option<Look>),
+    Polled(usize, Option<LeaseProgress>),
     /// D1 has the facets, and KV should have this entry.
-    Recorded(Option<Entry>),
+    Recorded(Option<KvEntry>),
     /// KV has taken the entry, or refused it.
     Published(bool),
     /// A statement without a result has ended.

@@ -28,7 +28,7 @@ impl CallScheduler {
             // While D1 fails, KV has at least the facets that came here.
             Completion::Recorded(Some(match store.record(&facets, &leases).await {
                 Some(entry) => entry,
-                None => store.without_record(&facets).await,
+                None => store.merged_entry(&facets).await,
             }))
         });
     }
@@ -37,7 +37,7 @@ impl CallScheduler {
     pub(super) fn publish_entry(&mut self, now: Timestamp) {
         let Some(entry) = self.publication.start(now) else { return };
         let store = self.store.clone();
-        self.spawn(async move { Completion::Published(store.publish(entry).await.is_ok()) });
+        self.spawn(async move { Completion::Published(store.put_entry(entry).await.is_ok()) });
     }
 
     /// Takes the end of a write to KV. KV refuses it if another isolate wrote within the same
@@ -45,13 +45,13 @@ impl CallScheduler {
     pub(super) fn on_published(&mut self, is_ok: bool) {
         match self.publication.end(is_ok) {
             WriteEnd::Done => {}
-            WriteEnd::GivenUp => self.store.refused(),
+            WriteEnd::GivenUp => self.store.report_refused_entry(),
             WriteEnd::Retry => {
                 let (store, timer) = (self.store.clone(), self.ports.timer.clone());
                 let pause_ms = PUBLISH_MS + u32::from(self.random()) % PUBLISH_MS;
                 self.spawn(async move {
                     timer.sleep(pause_ms).await;
-                    Completion::Recorded(store.current().await)
+                    Completion::Recorded(store.recorded_entry().await)
                 });
             }
         }

@@ -2,7 +2,7 @@
 
 use super::region::{ALL, calm};
 use super::*;
-use crate::cache::purge::Purges;
+use crate::cache::purge::PurgeRules;
 
 /// The fast path's result in an isolate with an empty memory; `None` unless it is a hit.
 fn by_fast_path(case: &Case) -> Option<Flow> {
@@ -96,7 +96,7 @@ fn ok_a_partial_entry_takes_the_slow_path() {
     };
     assert!(go(case.request_of(Tier::Public)));
     assert!(!go(case.request_of(Tier::Owner)));
-    let purges = Rc::new(Purges::parse(&rule).expect("a list"));
+    let purges = Rc::new(PurgeRules::parse(&rule).expect("a list"));
     assert!(!go(FlowRequest { purges, ..case.request_of(Tier::Public) }));
     for facets in [ALL[..2].to_vec(), [ALL[0], ALL[1], ALL[1]].to_vec()] {
         assert!(!go(FlowRequest { facets, ..case.request_of(Tier::Public) }));

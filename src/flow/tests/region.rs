@@ -151,7 +151,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
         FacetStore::new(&case.world.ports(), &case.market, "car", &case.sealing(), &Rc::default());
     let flow = late.see(Tier::Public);
     assert_eq!(value(&flow, FacetName::Equipment), r#"{"item_count":7}"#);
-    let stored = case.world.run(store.read(
+    let stored = case.world.run(store.lookup(
         &ALL,
         &right(Tier::Public),
         None,

@@ -9,7 +9,7 @@ use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::market::{FacetName, MarketCode};
-use crate::privacy::erasure::{self, Cleared, Erased, Proof, What};
+use crate::privacy::erasure::{self, ErasedMarket, ErasedStore, ErasureProof, ErasureScope};
 
 const FIELDS: [&str; 4] = ["market", "vin", "what", "reason"];
 const SHAPE: &str = r#"{"vin": "…", "what": "vehicle"}"#;
@@ -29,11 +29,15 @@ const LATER: [&str; 5] = [
 pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
-    let what = form.word("/what", &[What::Vehicle.as_str(), What::Person.as_str()]);
+    let what = form.word("/what", &[ErasureScope::Vehicle.as_str(), ErasureScope::Person.as_str()]);
     form.need("/vin", vin.as_ref(), "Say which car.");
     form.check()?;
     let Some(vin) = vin else { return Err(Problem::new(Slug::Internal)) };
-    let what = if what == Some(What::Person.as_str()) { What::Person } else { What::Vehicle };
+    let what = if what == Some(ErasureScope::Person.as_str()) {
+        ErasureScope::Person
+    } else {
+        ErasureScope::Vehicle
+    };
     let mut chosen = markets(context).await?;
     if let Some(code) = &code {
         if !chosen.contains(code) {
@@ -46,8 +50,8 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     let written = audit::Entry {
         vehicle: Some(&vehicle),
         market: code.as_ref().map(MarketCode::as_str),
-        to_state: Some("erased".to_owned()),
-        method: Some(what.as_str().to_owned()),
+        to_state: Some("erased".into()),
+        method: Some(what.as_str().into()),
         reason: reason.as_deref(),
         ..entry(context, "erase")?
     };
@@ -60,8 +64,8 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     let evidence = audit::Entry {
         vehicle: Some(&vehicle),
         market: code.as_ref().map(MarketCode::as_str),
-        to_state: Some(if complete { "nothing left" } else { "something left" }.to_owned()),
-        evidence: Some(format!("sha256:{digest}")),
+        to_state: Some(if complete { "nothing left" } else { "something left" }.into()),
+        evidence: Some(format!("sha256:{digest}").into()),
         ..entry(context, "erasure proof")?
     };
     // The erasure is done and audited. Where this entry fails, the proof says so by having none.
@@ -73,13 +77,13 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     Ok(Response::json(200, body.end()))
 }
 
-fn is_complete(proof: &Proof) -> bool {
+fn is_complete(proof: &ErasureProof) -> bool {
     proof.unpublished.is_empty()
         && proof.markets.iter().all(|erased| erased.stores.iter().all(|store| store.left == 0))
 }
 
 /// The proof. Its digest is that of this very text.
-fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> String {
+fn wire(context: &Context<'_>, proof: &ErasureProof, vehicle: &str, what: ErasureScope) -> String {
     let mut facets = List::new();
     for facet in what.facets().as_deref().unwrap_or(FacetName::ALL) {
         facets.text(facet.as_str());
@@ -105,9 +109,9 @@ fn wire(context: &Context<'_>, proof: &Proof, vehicle: &str, what: What) -> Stri
         .end()
 }
 
-fn market(erased: &Erased) -> String {
+fn market(erased: &ErasedMarket) -> String {
     let (mut stores, mut purges) = (List::new(), List::new());
-    for Cleared { store, found, removed, left } in &erased.stores {
+    for ErasedStore { store, found, removed, left } in &erased.stores {
         let mut object = Object::new();
         object
             .text("store", store)

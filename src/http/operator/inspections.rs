@@ -29,12 +29,12 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
         reason: reason.as_deref(),
         ..entry(context, "inspect")?
     };
-    let mut done = audit::act(&context.ports, &written, &inspection::look(&market, &vehicle))
+    let mut done = audit::act(&context.ports, &written, &inspection::select(&market, &vehicle))
         .await
         .map_err(not_done)?;
     let results = std::mem::take(&mut done.results);
     let found =
-        inspection::read(&context.ports, &market, &vehicle, results).await.map_err(failed)?;
+        inspection::describe(&context.ports, &market, &vehicle, results).await.map_err(failed)?;
     let mut held = List::new();
     // Without a ring no key is held: an inspection works then too.
     if let Ok(ring) = SealingRing::parse(context.ports.secrets.as_ref()) {
@@ -45,11 +45,10 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
         .text("vehicle", &vehicle)
         .number("now_ms", done.at.0)
         .raw("keys", &held.end())
-        .rows("record", &found.record)
-        .rows("leases", &found.leases)
-        .rows("breakers", &found.breakers)
-        .rows("purges", &found.rules)
         .raw("audit", &audited(Some(&done)));
+    for (field, rows) in &found.tables {
+        body.rows(field, rows);
+    }
     match &found.cache {
         Some(rows) => body.rows("cache", rows),
         None => body.raw("cache", "null"),

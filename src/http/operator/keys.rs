@@ -9,8 +9,9 @@ use crate::http::context::Context;
 use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
-use crate::privacy::resealing::{self, Cursor};
-use crate::telemetry::{Event, Level, field};
+use crate::ports::Ports;
+use crate::privacy::resealing::{self, Cursor, ResealingError};
+use crate::telemetry::{Event, Field, Level, field};
 
 const FIELDS: [&str; 1] = ["after"];
 const SHAPE: &str = r#"{"after": "de/9W5cnpqDBdh5y7L2Wg6y2g/recalls"}"#;
@@ -21,7 +22,8 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
     let ring = ring(context)?;
     let after = cursor(context.request.parameter("after"), 400)?;
     let results = context.ports.db.batch(vec![resealing::count(&after)]).await.map_err(failed)?;
-    let (counts, next) = resealing::counted(only_rows(results)?);
+    let rows = only_rows(results)?;
+    let (counts, next) = resealing::read_counts(&context.ports, rows).map_err(failed)?;
     let mut held = List::new();
     ring.ids().iter().for_each(|id| held.raw(&id.to_string()));
     let mut body = Object::new();
@@ -45,18 +47,20 @@ pub(in crate::http) async fn reseal(context: &Context<'_>) -> Result<Response, P
     let (after, ring) = (cursor(after, 422)?, ring(context)?);
     let ports = &context.ports;
     let results =
-        ports.db.batch(vec![resealing::read(&after, ring.newest())]).await.map_err(failed)?;
-    let chunk = resealing::seal(ports, &ring, &only_rows(results)?);
+        ports.db.batch(vec![resealing::select(&after, ring.newest())]).await.map_err(failed)?;
+    let rows = only_rows(results)?;
+    let batch =
+        resealing::reseal(ports, &ring, &rows).map_err(|error| not_resealed(ports, error))?;
     let mut done = None;
-    if chunk.rows > 0 {
+    if batch.rows > 0 {
         let written = audit::Entry {
-            to_state: Some(format!("key {}", ring.newest())),
-            method: Some(format!("{} rows after {}", chunk.rows, after.text())),
+            to_state: Some(format!("key {}", ring.newest()).into()),
+            method: Some(format!("{} rows after {}", batch.rows, after.text()).into()),
             ..entry(context, "reseal")?
         };
-        done = Some(audit::act(ports, &written, &chunk.write()).await.map_err(not_done)?);
+        done = Some(audit::act(ports, &written, &batch.update()).await.map_err(not_done)?);
     }
-    let failures = chunk.not_held + chunk.damaged;
+    let failures = batch.not_held + batch.damaged;
     if failures > 0 {
         let event = Event::new(Level::Error, "sealed facets could not be opened for re-sealing");
         ports.events.emit(event.with(field::FAILURES, i64::try_from(failures).unwrap_or(i64::MAX)));
@@ -66,10 +70,17 @@ pub(in crate::http) async fn reseal(context: &Context<'_>) -> Result<Response, P
     body.number("newest", ring.newest().into())
         .count("resealed", resealed)
         .count("failed", failures)
-        .count("not_held", chunk.not_held)
-        .count("damaged", chunk.damaged)
+        .count("not_held", batch.not_held)
+        .count("damaged", batch.damaged)
         .raw("audit", &audited(done.as_ref()));
-    Ok(Response::json(200, with_next(&mut body, chunk.next.as_ref())))
+    Ok(Response::json(200, with_next(&mut body, batch.next.as_ref())))
+}
+
+fn not_resealed(ports: &Ports, error: ResealingError) -> Problem {
+    let event = Event::new(Level::Error, "sealed facets could not be re-sealed");
+    let cause = Field::Word(error.to_string().into());
+    ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
+    Problem::new(Slug::Internal)
 }
 
 fn ring(context: &Context<'_>) -> Result<SealingRing, Problem> {

@@ -3,7 +3,9 @@
 use super::object::Object;
 use super::{audited, entry, failed, not_done, only_rows};
 use crate::audit;
-use crate::cache::purge::{self, Declared, EFFECTIVE_WITHIN_S, MAX_RULES, Purge, Tag, Wish};
+use crate::cache::purge::{
+    self, DeclaredPurge, EFFECTIVE_WITHIN_S, MAX_RULES, PurgeKind, PurgeRequest, Tag,
+};
 use crate::disclosure;
 use crate::http::context::Context;
 use crate::http::form::Form;
@@ -20,7 +22,7 @@ const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
 pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, Problem> {
     let mut form = Form::read_json(context, &FIELDS, SHAPE).await?;
     let (code, vin, reason) = (form.market(), form.vin(), form.reason());
-    let kind = form.word("/kind", &[Purge::Soft.as_str(), Purge::Hard.as_str()]);
+    let kind = form.word("/kind", &[PurgeKind::Soft.as_str(), PurgeKind::Hard.as_str()]);
     form.need("/market", code.as_ref(), "Say which market.");
     form.check()?;
     let Some(code) = code else { return Err(Problem::new(Slug::Internal)) };
@@ -42,29 +44,31 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
     }
     form.check()?;
     let vehicle = vin.map(|vin| context.keys().map(|keys| keys.lookup(&vin))).transpose()?;
-    let purge = if kind == Some(Purge::Hard.as_str()) { Purge::Hard } else { Purge::Soft };
-    let wish = Wish {
+    let purge =
+        if kind == Some(PurgeKind::Hard.as_str()) { PurgeKind::Hard } else { PurgeKind::Soft };
+    let request = PurgeRequest {
         market: &market,
-        purge,
+        kind: purge,
         vehicle: vehicle.as_deref(),
         facet,
         origin: origin.as_ref(),
         tag: tag.as_ref(),
     };
     if vehicle.is_none() {
-        check_room(context, &wish).await?;
+        check_room(context, &request).await?;
     }
     let written = audit::Entry {
-        vehicle: wish.vehicle,
+        vehicle: request.vehicle,
         market: Some(market.code.as_str()),
-        to_state: Some(scope(&wish)),
-        method: Some(purge.as_str().to_owned()),
+        to_state: Some(scope(&request).into()),
+        method: Some(purge.as_str().into()),
         reason: reason.as_deref(),
         ..entry(context, "purge")?
     };
     let done =
-        audit::act(&context.ports, &written, &purge::declare(&wish)).await.map_err(not_done)?;
-    let declared = Declared::read(&done.results).ok_or_else(|| Problem::new(Slug::Internal))?;
+        audit::act(&context.ports, &written, &purge::declare(&request)).await.map_err(not_done)?;
+    let declared = DeclaredPurge::from_results(&context.ports, &done.results)
+        .map_err(|_| Problem::new(Slug::Internal))?;
     let (id, market) = (declared.rule.id, &market.code);
     tell(context, market, vehicle.as_deref()).await.map_err(|_| not_told(id))?;
     let mut body = Object::new();
@@ -80,7 +84,8 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
     // OK because an empty code is of no market.
     let code = context.request.parameter("market").unwrap_or_default();
     let market = context.market(&code).await?;
-    let results = context.ports.db.batch(vec![purge::live(&market.code)]).await.map_err(failed)?;
+    let results =
+        context.ports.db.batch(vec![purge::live_rules(&market.code)]).await.map_err(failed)?;
     let mut body = Object::new();
     body.text("market", market.code.as_str())
         .rows("purges", &only_rows(results)?)
@@ -96,19 +101,19 @@ async fn tell(
 ) -> Result<(), StoreError> {
     let ports = &context.ports;
     if let Some(vehicle) = vehicle {
-        let key = crate::cache::car_key(market, vehicle);
+        let key = crate::cache::entry_key(market, vehicle);
         ports.cache.delete(key.clone()).await?;
-        erasure::again_later(ports, vec![key]);
+        erasure::delete_again_later(ports, vec![key]);
     }
     let purges = purge::publish(ports, market).await?;
-    context.app.memory.learn(market, purges);
+    context.app.memory.set_purges(market, purges);
     Ok(())
 }
 
-async fn check_room(context: &Context<'_>, wish: &Wish<'_>) -> Result<(), Problem> {
-    let question: Statement = purge::room(wish);
+async fn check_room(context: &Context<'_>, request: &PurgeRequest<'_>) -> Result<(), Problem> {
+    let question: Statement = purge::count_rules(request);
     let results = context.ports.db.batch(vec![question]).await.map_err(failed)?;
-    let rules = results.first().and_then(|rows| rows.first()?.get("rules")?.as_i64()).unwrap_or(0);
+    let rules = purge::read_rule_count(&context.ports, &results).map_err(failed)?;
     if rules < MAX_RULES {
         return Ok(());
     }
@@ -155,11 +160,11 @@ fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
 }
 
 /// The scope of a purge, for the audit.
-fn scope(wish: &Wish) -> String {
+fn scope(request: &PurgeRequest) -> String {
     let parts = [
-        ("facet", wish.facet.map(FacetName::as_str)),
-        ("origin", wish.origin.map(OriginName::as_str)),
-        ("tag", wish.tag.map(Tag::as_str)),
+        ("facet", request.facet.map(FacetName::as_str)),
+        ("origin", request.origin.map(OriginName::as_str)),
+        ("tag", request.tag.map(Tag::as_str)),
     ];
     let mut text = String::new();
     for (name, value) in parts {

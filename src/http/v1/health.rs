@@ -36,12 +36,10 @@ pub(in crate::http) fn healthz() -> Response {
 pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, Problem> {
     let ports = &context.ports;
     let directory = registry::directory(ports, &context.app.memory).await;
-    let served = directory.iter().any(|entry| context.serves(entry));
+    let served =
+        directory.is_ok_and(|directory| directory.iter().any(|entry| context.serves(entry)));
     let cache_reads = ports.cache.get("readyz".to_owned()).await.is_ok();
-    // One of each table: the newest migration is there.
-    let tables = ["SELECT facet FROM stored_facet LIMIT 1", "SELECT origin FROM breaker LIMIT 1"];
-    let statements = tables.map(|sql| Statement { sql: sql.to_owned(), params: Vec::new() });
-    let database_reads = ports.db.batch(statements.to_vec()).await.is_ok();
+    let database_reads = ports.db.batch(migration_checks()).await.is_ok();
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
         secrets: verdict(
@@ -71,4 +69,20 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
         checks,
     };
     json::respond(context, if all { 200 } else { 503 }, &ready)
+}
+
+/// Reads a table of each migration that the Worker needs.
+fn migration_checks() -> Vec<Statement> {
+    let checks = [
+        ("stored_facet.check", "SELECT facet FROM stored_facet LIMIT 1"),
+        ("breaker.check", "SELECT origin FROM breaker LIMIT 1"),
+        ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
+    ];
+    checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(crate) fn samples() -> Vec<Statement> {
+    migration_checks()
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::http::context::Context;
 use crate::http::json;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Slug};
 use crate::http::response::{Freshness, Response};
 use crate::market::{FacetName, Market, MarketCode, OwnershipMethod, RegionCode};
 use crate::registry;
@@ -71,6 +71,7 @@ struct OwnershipDocument {
 /// The markets of this region.
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let directory = registry::directory(&context.ports, &context.app.memory).await;
+    let directory = directory.map_err(|_| Problem::new(Slug::MarketUnavailable))?;
     let served = directory.iter().filter(|entry| context.serves(entry));
     let markets = served.map(|entry| ListedMarket {
         code: &entry.code,

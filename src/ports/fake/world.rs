@@ -14,10 +14,10 @@ use futures::future::LocalBoxFuture;
 
 use super::script::{HttpScript, OriginScript, ScriptedHttpResponse, ScriptedResponse};
 use crate::ports::crypto::Crypto;
-use crate::ports::db::{Rows, Statement};
 use crate::ports::http_client::HttpRequest;
 use crate::ports::origin_http::OriginRequest;
 use crate::ports::rate_limit::{RateLimitClass, RateLimitDecision};
+use crate::ports::sql::{Rows, Statement};
 use crate::ports::store_error::StoreError;
 use crate::telemetry::Event;
 

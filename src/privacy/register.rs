@@ -1,0 +1,351 @@
+//! The register of stored data: one row for each D1 table and each family of KV keys, with its
+//! class, owner, eraser, exporter and retention.
+//!
+//! Erasure, inspection and retention walk this register and have no lists of their own. A test
+//! holds it against the tables of the migrations: a table without a row fails. Leaves to others:
+//! the SQL that reads and writes rows (the owner).
+
+use crate::cache::{self, purge};
+use crate::market::{FacetName, MarketCode};
+use crate::ports::db_clock::NOW_MS;
+
+/// The class of a table's or a key's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataClass {
+    /// Nothing about a car or a person: counts, states of systems, job states.
+    Operational,
+    /// Facts about a car under a keyed hash; public values in the clear.
+    Vehicle,
+    /// Facts about a person, sealed or as a keyed hash.
+    Personal,
+}
+
+/// The way in which an erasure reaches the rows of a table. They are found by the columns `market`
+/// and `vehicle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eraser {
+    /// Deletes the car's rows; for a person's data those of the personal facets, by the column
+    /// `facet`.
+    Facets,
+    /// Deletes the car's rows, and all of them for a person's data too.
+    Rows,
+    /// Deletes the car's rows; a person's data alone leaves them, because they tell of no person.
+    VehicleOnly,
+    /// Never deletes rows, for this reason.
+    Kept(&'static str),
+}
+
+/// The way in which an inspection shows a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exporter {
+    /// Selects `columns` where `condition` holds; `?2` is the market, `?3` the keyed hash of the
+    /// car. The rows are the field `field` of the response. Stored values are left out.
+    Rows {
+        /// The field of the response.
+        field: &'static str,
+        /// The columns, as SQL.
+        columns: &'static str,
+        /// The condition, as SQL; `{now}` is D1's clock.
+        condition: &'static str,
+    },
+    /// Shows nothing, for this reason.
+    Nothing(&'static str),
+}
+
+/// The way in which scheduled work deletes rows that are past their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// Deletes rows where `is_over` holds, in small batches.
+    Expiry {
+        /// The columns that identify a row, or `rowid`.
+        key: &'static str,
+        /// The condition, as SQL; `{now}` is D1's clock.
+        is_over: &'static str,
+        /// The column of an index by which the oldest rows come first.
+        oldest_first: Option<&'static str>,
+    },
+    /// Walks the whole table over many runs, by the columns `market` and `vehicle`, and deletes
+    /// rows where `is_over` holds.
+    Walk {
+        /// The condition, as SQL; `{now}` is D1's clock.
+        is_over: &'static str,
+    },
+    /// Keeps rows, for this reason.
+    Kept(&'static str),
+}
+
+/// The row of a D1 table.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The table.
+    pub name: &'static str,
+    /// The class of its content.
+    pub class: DataClass,
+    /// The module that reads and writes it.
+    pub owner: &'static str,
+    /// Erasure.
+    pub eraser: Eraser,
+    /// Inspection.
+    pub exporter: Exporter,
+    /// Retention.
+    pub retention: Retention,
+}
+
+/// The row of a family of KV keys.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyFamily {
+    /// The beginning of its keys.
+    pub prefix: &'static str,
+    /// The class of its values.
+    pub class: DataClass,
+    /// The module that reads and writes it.
+    pub owner: &'static str,
+    /// The key of a car, for erasure and inspection; nothing where the family has none.
+    pub vehicle_key: Option<fn(&MarketCode, &str) -> Vec<String>>,
+    /// The end of its values' lifetime, in words.
+    pub retention: &'static str,
+}
+
+/// All tables, in the order in which retention visits them.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "stored_facet",
+        class: DataClass::Personal,
+        owner: "cache",
+        eraser: Eraser::Facets,
+        exporter: Exporter::Rows {
+            field: "record",
+            columns: "facet, generation, stored_at_ms, policy, ttl_s, stale_s, error_s, took_ms, \
+                source, withheld, coalesce(length(public), 0) AS public_bytes, key_id, \
+                length(sealed) AS sealed_bytes, \
+                CASE facet WHEN 'identity' THEN coalesce(public, '') END AS identity",
+            condition: "market = ?2 AND vehicle = ?3",
+        },
+        // A minute more than the longest window: the clocks of isolates differ by seconds.
+        retention: Retention::Expiry {
+            key: "rowid",
+            is_over: "expires_at_ms < {now} - 60000",
+            oldest_first: Some("expires_at_ms"),
+        },
+    },
+    Table {
+        name: "lease",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        eraser: Eraser::Rows,
+        exporter: Exporter::Rows {
+            field: "leases",
+            columns: "origin, generation, until_ms, error",
+            condition: "market = ?2 AND vehicle = ?3",
+        },
+        // An hour for the followers that read the result of a call.
+        retention: Retention::Expiry {
+            key: "market, vehicle, origin",
+            is_over: "max(until_ms, generation) < {now} - 3600000",
+            oldest_first: None,
+        },
+    },
+    Table {
+        name: "purge",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        eraser: Eraser::Kept("a rule keeps late writers out after an erasure; it ends by itself"),
+        exporter: Exporter::Rows {
+            field: "purges",
+            columns: purge::PurgeRule::COLUMNS,
+            condition: "market = ?2 AND (vehicle IS NULL OR vehicle = ?3) AND expires_at_ms > {now}",
+        },
+        retention: Retention::Expiry {
+            key: "id",
+            is_over: "expires_at_ms < {now} - 60000",
+            oldest_first: None,
+        },
+    },
+    Table {
+        name: "usage",
+        class: DataClass::Operational,
+        owner: "usage",
+        eraser: Eraser::Kept("counts of a market"),
+        exporter: Exporter::Nothing("counts of a market"),
+        // 400 days, so that a month can be compared with the same one of the year before.
+        retention: Retention::Expiry {
+            key: "hour_ms, market, facet, origin, state",
+            is_over: "hour_ms < {now} - 34560000000",
+            oldest_first: None,
+        },
+    },
+    Table {
+        name: "origin_call",
+        class: DataClass::Operational,
+        owner: "usage",
+        eraser: Eraser::Kept("counts of a market"),
+        exporter: Exporter::Nothing("counts of a market"),
+        retention: Retention::Expiry {
+            key: "hour_ms, market, origin, outcome, up_to_ms",
+            is_over: "hour_ms < {now} - 34560000000",
+            oldest_first: None,
+        },
+    },
+    Table {
+        name: "outbox",
+        class: DataClass::Personal,
+        owner: "jobs",
+        eraser: Eraser::Rows,
+        exporter: Exporter::Rows {
+            field: "outbox",
+            columns: "receiver, created_at_ms, next_attempt_at_ms, attempts, expires_at_ms, error, \
+                length(payload) AS payload_bytes, key_id",
+            condition: "market = ?2 AND vehicle = ?3",
+        },
+        // Delivery reports expired messages and deletes them; a day later retention does.
+        retention: Retention::Expiry {
+            key: "id",
+            is_over: "expires_at_ms < {now} - 86400000",
+            oldest_first: None,
+        },
+    },
+    Table {
+        name: "vehicle",
+        class: DataClass::Vehicle,
+        owner: "usage",
+        eraser: Eraser::VehicleOnly,
+        exporter: Exporter::Nothing("public facts; an inspection shows no values"),
+        // Cars without a view for 400 days, of which nothing is stored.
+        retention: Retention::Walk {
+            is_over: "last_seen_ms < {now} - 34560000000 AND NOT EXISTS (SELECT 1 \
+                FROM stored_facet WHERE stored_facet.market = vehicle.market \
+                AND stored_facet.vehicle = vehicle.vehicle)",
+        },
+    },
+    Table {
+        name: "facet",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        eraser: Eraser::Facets,
+        exporter: Exporter::Nothing("the table of earlier Workers; nothing reads it"),
+        retention: Retention::Kept("a contracting migration removes the whole table"),
+    },
+    Table {
+        name: "breaker",
+        class: DataClass::Operational,
+        owner: "flow",
+        eraser: Eraser::Kept("states of origins"),
+        exporter: Exporter::Rows {
+            field: "breakers",
+            columns: "origin, open_until_ms",
+            condition: "market = ?2 AND ?3 > '' AND open_until_ms > {now}",
+        },
+        retention: Retention::Kept("one row an origin, deleted when the origin works again"),
+    },
+    Table {
+        name: "audit",
+        class: DataClass::Personal,
+        owner: "audit",
+        eraser: Eraser::Kept("append-only: it holds keyed hashes, and the chain needs every entry"),
+        exporter: Exporter::Nothing("GET /operator/v1/audit shows the whole chain"),
+        retention: Retention::Kept("append-only: the chain needs every entry"),
+    },
+    Table {
+        name: "job",
+        class: DataClass::Operational,
+        owner: "jobs",
+        eraser: Eraser::Kept("states of jobs"),
+        exporter: Exporter::Nothing("states of jobs"),
+        retention: Retention::Kept("one row a job"),
+    },
+];
+
+/// All families of KV keys. Those of `MARKETS` that no car is in are written by `cargo xtask
+/// market` and described in docs/STORAGE.md.
+pub const KEY_FAMILIES: &[KeyFamily] = &[
+    KeyFamily {
+        prefix: "car:",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        vehicle_key: Some(|market, vehicle| vec![cache::entry_key(market, vehicle)]),
+        retention: "KV's expiry, the end of the longest window of its facets",
+    },
+    KeyFamily {
+        prefix: "facet:",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        vehicle_key: Some(|market, vehicle| {
+            let key = |facet: &FacetName| format!("facet:{market}:{vehicle}:{facet}");
+            FacetName::ALL.iter().map(key).collect()
+        }),
+        retention: "KV's expiry; earlier Workers wrote it",
+    },
+    KeyFamily {
+        prefix: "purges:",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        vehicle_key: None,
+        retention: "KV's expiry, the end of the last rule; rules for one car leave it after 5 min",
+    },
+];
+
+impl Table {
+    /// True if an erasure of the car reaches it.
+    pub fn is_erasable(&self) -> bool {
+        !matches!(self.eraser, Eraser::Kept(_))
+    }
+}
+
+/// Replaces `{now}` by D1's clock.
+pub fn with_clock(sql: &str) -> String {
+    sql.replace("{now}", NOW_MS)
+}
+
+/// All keys under which a car's values can lie in KV.
+pub fn vehicle_keys(market: &MarketCode, vehicle: &str) -> Vec<String> {
+    let keys = KEY_FAMILIES.iter().filter_map(|family| family.vehicle_key);
+    keys.flat_map(|key| key(market, vehicle)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ports::fake::World;
+    use crate::ports::sqlite;
+
+    fn query(connection: &rusqlite::Connection, sql: &str) -> BTreeSet<String> {
+        let mut statement = connection.prepare(sql).expect("SQL");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("text")).collect()
+    }
+
+    #[test]
+    fn ok_the_register_declares_exactly_the_tables_of_the_migrations() {
+        let database = sqlite::install(&World::new());
+        let tables = query(&database, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+        let declared: BTreeSet<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
+        assert_eq!(declared, tables);
+        assert_eq!(declared.len(), TABLES.len(), "each once");
+    }
+
+    #[test]
+    fn ok_every_table_with_a_car_or_a_person_has_an_eraser() {
+        let database = sqlite::install(&World::new());
+        for table in TABLES {
+            let sql = format!("SELECT name FROM pragma_table_info('{}')", table.name);
+            let columns = query(&database, &sql);
+            let is_about_a_car = columns.contains("vehicle") || columns.contains("subject");
+            assert_eq!(is_about_a_car, table.class > DataClass::Operational, "{}", table.name);
+            let is_keyed = ["market", "vehicle"].iter().all(|column| columns.contains(*column));
+            assert!(is_keyed || !table.is_erasable(), "{}", table.name);
+            let has_facet = columns.contains("facet");
+            assert!(has_facet || table.eraser != Eraser::Facets, "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn ok_each_key_of_a_car_belongs_to_a_family() {
+        let market = MarketCode::new("de").expect("a code");
+        for key in vehicle_keys(&market, "car").into_iter().chain([purge::rules_key(&market)]) {
+            let families = KEY_FAMILIES.iter().filter(|family| key.starts_with(family.prefix));
+            assert_eq!(families.count(), 1, "{key}");
+        }
+    }
+}
