@@ -129,6 +129,14 @@ pub const TABLES: &[Table] = &[
         },
     },
     Table {
+        name: "facet",
+        class: DataClass::Vehicle,
+        owner: "cache",
+        eraser: Eraser::Facets,
+        exporter: Exporter::Nothing("the table of earlier Workers; nothing reads it"),
+        retention: Retention::Kept("a contracting migration removes the whole table"),
+    },
+    Table {
         name: "lease",
         class: DataClass::Vehicle,
         owner: "cache",
@@ -216,14 +224,6 @@ pub const TABLES: &[Table] = &[
                 FROM stored_facet WHERE stored_facet.market = vehicle.market \
                 AND stored_facet.vehicle = vehicle.vehicle)",
         },
-    },
-    Table {
-        name: "facet",
-        class: DataClass::Vehicle,
-        owner: "cache",
-        eraser: Eraser::Facets,
-        exporter: Exporter::Nothing("the table of earlier Workers; nothing reads it"),
-        retention: Retention::Kept("a contracting migration removes the whole table"),
     },
     Table {
         name: "breaker",
