@@ -234,8 +234,8 @@ fn read_market(ports: &Ports, code: &MarketCode, text: &str) -> Option<Market> {
     read
 }
 
-/// The rules of KV, unless the known ones are newer: KV may show an old list for a minute. Lists are
-/// whole, so the one with the newest rule is the newer one.
+/// The rules of KV, unless the known ones are newer: KV may show an old list for a minute. Lists
+/// are whole, so the one with the newest rule is the newer one.
 fn newer(
     read: Option<Rc<PurgeRules>>,
     known: Option<Rc<PurgeRules>>,

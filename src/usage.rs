@@ -371,11 +371,13 @@ fn statements(tallies: &[Tally], cars: &BTreeMap<CarKey, ViewedVehicle>) -> Vec<
                 Answered::WORDS.iter().zip(states).filter(|(_, sum)| sum.answers > 0)
             {
                 let Sum { answers: number, age_s_total, age_s_most } = sum;
+                // OK because writing to a String never fails.
                 let _ = write!(
                     answers,
-                    r#",[{hour_ms},"{code}","{facet}","{}","{state}",{number},{age_s_total},{age_s_most}]"#,
+                    r#",[{hour_ms},"{code}","{facet}","{}","{state}",{number},{age_s_total},"#,
                     description.origin
                 );
+                let _ = write!(answers, "{age_s_most}]");
             }
         }
         for Calls { origin, outcome, up_to_ms, number } in &tally.calls {

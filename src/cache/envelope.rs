@@ -183,7 +183,8 @@ mod tests {
             (30, Freshness::Failing, Freshness::Failing),
             (49, Freshness::Failing, Freshness::Failing),
             (50, Freshness::Expired, Freshness::Expired),
-            (-5, Freshness::Fresh, Freshness::Stale), // The clock of another isolate may run behind.
+            // The clock of another isolate may run behind.
+            (-5, Freshness::Fresh, Freshness::Stale),
         ] {
             let now = Timestamp(1_000_000 + age_s * 1000);
             assert_eq!(envelope().freshness(now), expect, "{age_s} s");

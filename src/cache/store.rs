@@ -103,7 +103,8 @@ impl FacetStore {
     }
 
     /// Reads these facets. A store that fails counts as empty: the origins are asked. `entry` is
-    /// the car's entry in KV, where the caller has read it; KV is left out for a right above public.
+    /// the car's entry in KV, where the caller has read it; KV is left out for a right above
+    /// public.
     ///
     /// Where D1 is read too, the same transaction claims the origins of the missing facets and runs
     /// the piggybacked statement. `claims` names the claims, given the facets found so far and the

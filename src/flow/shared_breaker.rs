@@ -1,5 +1,5 @@
-//! Shared breaker state: isolates tell each other by D1 which origins are open, and which isolate may
-//! probe one.
+//! Shared breaker state: isolates tell each other by D1 which origins are open, and which isolate
+//! may probe one.
 //!
 //! Advisory. A row that is lost or late costs some calls that fail, never a response.
 

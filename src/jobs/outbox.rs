@@ -4,13 +4,13 @@
 //! Delivery is at least once: a receiver recognises a repetition by the `Idempotency-Key` header,
 //! which carries the message's stable key. A run claims due messages, sends them, and deletes those
 //! that were accepted. A claim moves the next attempt into the future, so a run that dies between
-//! sending and deleting repeats the message after the pause. Messages of one lane are sent one after
-//! the other; other lanes do not wait for them. A message is dropped, with an event, when its
+//! sending and deleting repeats the message after the pause. Messages of one lane are sent one
+//! after the other; other lanes do not wait for them. A message is dropped, with an event, when its
 //! receiver refuses it for good, after [`MAX_ATTEMPTS`], or when it expires.
 //!
-//! A receiver is the secret `OUTBOX_<receiver>`, JSON: `{"url": "https://…", "headers": {"…": "…"}}`.
-//! Personal payloads are sealed under the sealing key until they are sent. Leaves to others: when it
-//! runs (`platform`), and what messages say (their modules).
+//! A receiver is the secret `OUTBOX_<receiver>`, JSON: `{"url": "https://…", "headers": {"…":
+//! "…"}}`. Personal payloads are sealed under the sealing key until they are sent. Leaves to
+//! others: when it runs (`platform`), and what messages say (their modules).
 
 use std::collections::BTreeMap;
 

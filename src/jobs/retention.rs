@@ -1,9 +1,9 @@
 //! Retention: deletes rows that are past their time, table by table as the register says.
 //!
 //! Times are the database's own, as in leases and generations. Each batch is small, so that the
-//! requests of the region do not wait behind it, and the run ends within [`BUDGET_MS`]; the next run
-//! goes on. One event and the row `retention` of the table `job` report the run. Leaves to others:
-//! when it runs (`platform`), and the erasure of a car (`privacy::erasure`).
+//! requests of the region do not wait behind it, and the run ends within [`BUDGET_MS`]; the next
+//! run goes on. One event and the row `retention` of the table `job` report the run. Leaves to
+//! others: when it runs (`platform`), and the erasure of a car (`privacy::erasure`).
 
 use serde::Serialize;
 
@@ -46,8 +46,8 @@ row_type! {
 /// Deletes rows that are past their time, and reports the run.
 ///
 /// # Errors
-/// [`StoreError`] where the database fails; rows that were deleted until then stay deleted. An event
-/// says so.
+/// [`StoreError`] where the database fails; rows that were deleted until then stay deleted. An
+/// event says so.
 pub async fn run(ports: &Ports) -> Result<RetentionReport, StoreError> {
     let result = delete_all(ports).await;
     let event = match &result {

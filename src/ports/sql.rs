@@ -187,13 +187,13 @@ cells! {
     u32, "an integer from 0 to 2^32 - 1", |cell| cell.as_u64().and_then(|n| n.try_into().ok());
     u8, "an integer from 0 to 255", |cell| cell.as_u64().and_then(|n| n.try_into().ok());
     usize, "a count", |cell| cell.as_u64().and_then(|n| n.try_into().ok());
-    bool, "0 or 1", |cell| match cell.as_i64() { Some(0) => Some(false), Some(1) => Some(true), _ => None };
+    bool, "0 or 1", |cell| cell.as_i64().filter(|n| (0..=1).contains(n)).map(|n| n == 1);
     String, "text", |cell| cell.as_str().map(str::to_owned);
     SharedStr, "text", |cell| cell.as_str().map(SharedStr::from);
     Timestamp, "a time in milliseconds", |cell| cell.as_i64().map(Timestamp);
     FacetName, "a facet's name", |cell| cell.as_str().and_then(FacetName::parse);
     MarketCode, "a market's code", |cell| cell.as_str().and_then(|text| MarketCode::new(text).ok());
-    OriginName, "an origin's name", |cell| cell.as_str().and_then(|text| OriginName::new(text).ok());
+    OriginName, "an origin's name", |cell| cell.as_str().and_then(|name| Self::new(name).ok());
 }
 
 impl<T: FromCell> FromCell for Option<T> {

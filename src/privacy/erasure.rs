@@ -1,10 +1,10 @@
 //! Erasure of a car, or of the personal facets of its record, from D1 and KV, with a proof that
 //! nothing is left.
 //!
-//! One transaction writes the audit entry, declares a hard purge, so that a late writer cannot bring
-//! anything back, and deletes the rows; then the KV entries are deleted, and everything is read
-//! again. The tables and keys are those of the register. (No table holds a person by issuer and
-//! subject.)
+//! One transaction writes the audit entry, declares a hard purge, so that a late writer cannot
+//! bring anything back, and deletes the rows; then the KV entries are deleted, and everything is
+//! read again. The tables and keys are those of the register. (No table holds a person by issuer
+//! and subject.)
 
 use serde_json::Value;
 
@@ -303,8 +303,8 @@ fn counts(scope: ErasureScope, first: usize) -> String {
     format!("SELECT {}", counts.collect::<Vec<_>>().join(", "))
 }
 
-/// The condition of the rows that are erased: those of a market (the parameter `first`), a car and a
-/// list of facets, where the table has facets.
+/// The condition of the rows that are erased: those of a market (the parameter `first`), a car and
+/// a list of facets, where the table has facets.
 fn is_meant(table: &Table, first: usize) -> String {
     let (name, car, list) = (table.name, first + 1, first + 2);
     let place = format!("{name}.market = ?{first} AND {name}.vehicle = ?{car}");

@@ -161,7 +161,8 @@ pub const TABLES: &[Table] = &[
         exporter: Exporter::Rows {
             field: "purges",
             columns: purge::PurgeRule::COLUMNS,
-            condition: "market = ?2 AND (vehicle IS NULL OR vehicle = ?3) AND expires_at_ms > {now}",
+            condition: "market = ?2 AND (vehicle IS NULL OR vehicle = ?3) \
+                AND expires_at_ms > {now}",
         },
         retention: Retention::Expiry {
             key: "id",

@@ -1,9 +1,9 @@
-//! The table `vehicle`: public facts of the cars that were viewed, as columns, so that people can ask
-//! which cars are looked at.
+//! The table `vehicle`: public facts of the cars that were viewed, as columns, so that people can
+//! ask which cars are looked at.
 //!
-//! The columns come from the row of `identity` in `stored_facet`, in the transaction that stored it:
-//! an older fetch that lost there changes nothing here, and a field that a market does not publish
-//! is missing here too. A row that would stay the same is not written.
+//! The columns come from the row of `identity` in `stored_facet`, in the transaction that stored
+//! it: an older fetch that lost there changes nothing here, and a field that a market does not
+//! publish is missing here too. A row that would stay the same is not written.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

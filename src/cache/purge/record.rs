@@ -123,8 +123,8 @@ pub fn read_rule_count(ports: &Ports, results: &[Rows]) -> Result<i64, StoreErro
     read_column(row, "rules").map_err(|error| rejected(ports, error))
 }
 
-/// The statements of a purge, for [`audit::act`](crate::audit::act); [`DeclaredPurge::from_results`]
-/// reads their results.
+/// The statements of a purge, for [`audit::act`](crate::audit::act);
+/// [`DeclaredPurge::from_results`] reads their results.
 pub fn declare(request: &PurgeRequest) -> Vec<Action> {
     // Strictly later than any before: the newest rule has the highest number.
     let insert = format!(

@@ -158,8 +158,8 @@ impl PurgeRules {
         matching.map(|rule| rule.generation).max().unwrap_or(0)
     }
 
-    /// Applies the rules to the facets of a car: removes those that a hard rule matches, marks those
-    /// that a soft rule matches, and returns the matches by tag for [`record_hits`].
+    /// Applies the rules to the facets of a car: removes those that a hard rule matches, marks
+    /// those that a soft rule matches, and returns the matches by tag for [`record_hits`].
     pub fn apply(&self, vehicle: &str, facets: &mut BTreeMap<FacetName, Envelope>) -> Vec<TagHit> {
         if self.rules.is_empty() || facets.is_empty() {
             return Vec::new();

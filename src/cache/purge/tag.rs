@@ -52,12 +52,14 @@ pub struct Tag {
 pub enum TagError {
     /// No colon, or nothing on one side of it, or too much.
     #[error(
-        "A tag is a field of identity and its value, like make:porsche; a value has at most {MAX_VALUE} characters."
+        "A tag is a field of identity and its value, like make:porsche; a value has at most \
+         {MAX_VALUE} characters."
     )]
     Form,
     /// The field is not public: a purge must not tell who has which value of it.
     #[error(
-        "A tag names a public field of identity: make, model, trim, body, fuel, model_year, power.value, colour, …."
+        "A tag names a public field of identity: make, model, trim, body, fuel, model_year, \
+         power.value, colour, …."
     )]
     Field,
 }
