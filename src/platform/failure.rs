@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use super::log;
 use crate::ports::StoreError;
 
-/// SQLite's result codes of statements that fail each time.
+/// Result codes of `SQLite` for statements that fail each time.
 const REJECTIONS: [&str; 5] =
     ["SQLITE_ERROR", "SQLITE_TOOBIG", "SQLITE_RANGE", "SQLITE_MISMATCH", "SQLITE_AUTH"];
 
@@ -25,7 +25,7 @@ pub(super) fn report(text: &str) -> StoreError {
     classify(text)
 }
 
-/// Classifies an error text. D1's ends in SQLite's result code.
+/// Classifies an error text. D1's ends in the result code of `SQLite`.
 fn classify(text: &str) -> StoreError {
     let has = |word: &str| text.contains(word);
     if has("SQLITE_CONSTRAINT") {

@@ -38,7 +38,7 @@ pub(super) trait Runtime: 'static {
 pub(super) struct Tasks<R: Runtime> {
     last_id: Cell<u32>,
     operations: RefCell<Vec<(u32, Operation<R::Value>)>>,
-    tasks: RefCell<Vec<(u32, Task<R::Value>)>>,
+    pending: RefCell<Vec<(u32, Task<R::Value>)>>,
     woken: RefCell<Vec<u32>>,
     /// True while tasks are polled; tasks that are woken meanwhile are polled in the same tick.
     is_ticking: Cell<bool>,
@@ -66,7 +66,7 @@ impl<R: Runtime> Default for Tasks<R> {
         Self {
             last_id: Cell::new(0),
             operations: RefCell::default(),
-            tasks: RefCell::default(),
+            pending: RefCell::default(),
             woken: RefCell::default(),
             is_ticking: Cell::new(false),
         }
@@ -168,7 +168,7 @@ impl<R: Runtime> Tasks<R> {
         match task.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => Some(output),
             Poll::Pending => {
-                self.tasks.borrow_mut().push((id, task));
+                self.pending.borrow_mut().push((id, task));
                 None
             }
         }
@@ -178,11 +178,13 @@ impl<R: Runtime> Tasks<R> {
         loop {
             let woken = self.woken.borrow_mut().pop();
             let Some(id) = woken else { break };
-            let mut tasks = self.tasks.borrow_mut();
+            let mut pending = self.pending.borrow_mut();
             // A task that has ended is no longer there.
-            let Some(position) = tasks.iter().position(|(other, _)| *other == id) else { continue };
-            let (_, task) = tasks.swap_remove(position);
-            drop(tasks);
+            let Some(position) = pending.iter().position(|(other, _)| *other == id) else {
+                continue;
+            };
+            let (_, task) = pending.swap_remove(position);
+            drop(pending);
             if let Some(output) = self.poll_task(id, task) {
                 R::fulfil(id, output);
             }
