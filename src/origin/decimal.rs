@@ -41,7 +41,7 @@ pub(super) fn parse_decimal(text: &str, point: char) -> Option<Decimal> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    digits.to_decimal(is_negative, exponent.map_or(Some(0), parse_exponent)?)
+    digits.into_decimal(is_negative, exponent.map_or(Some(0), parse_exponent)?)
 }
 
 /// Returns a whole number's value. `None` for numbers with decimals, and from 2^53 on.
@@ -126,7 +126,7 @@ impl Digits {
     }
 
     /// Returns the number times a power of ten. `None` if the whole part is too long.
-    fn to_decimal(mut self, is_negative: bool, exponent: i32) -> Option<Decimal> {
+    fn into_decimal(mut self, is_negative: bool, exponent: i32) -> Option<Decimal> {
         let mut scale = i32::try_from(self.scale).ok()?.checked_sub(exponent)?;
         while scale < 0 {
             self.mantissa *= 10;
@@ -141,7 +141,7 @@ impl Digits {
         let mut scale = u32::try_from(scale).ok()?;
         while scale > Decimal::MAX_SCALE {
             let is_cut = self.mantissa % 10 > 0;
-            self.mantissa = self.mantissa / 10 | i128::from(is_cut);
+            self.mantissa = (self.mantissa / 10) | i128::from(is_cut);
             scale -= 1;
         }
         let mantissa = if is_negative { -self.mantissa } else { self.mantissa };

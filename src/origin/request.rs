@@ -100,7 +100,7 @@ fn fill_query(
     for (part, is_quoted) in template.quoted_parts() {
         match part {
             TemplatePart::Literal(literal) if is_odata => {
-                text.push_str(&escape::escape_query_literal(literal))
+                text.push_str(&escape::escape_query_literal(literal));
             }
             TemplatePart::Literal(literal) => text.push_str(&escape_url(literal)),
             TemplatePart::Placeholder { variable, spec } => {

@@ -62,10 +62,9 @@ fn set_content_headers(soap: &Soap, request: &mut OriginRequest) {
             set_header(request, "accept", "text/xml".into());
         }
         SoapVersion::V1_2 => {
-            let mut content_type = "application/soap+xml; charset=utf-8".to_owned();
-            if !action.is_empty() {
-                content_type.push_str(&format!("; action=\"{action}\""));
-            }
+            let parameter =
+                if action.is_empty() { String::new() } else { format!("; action=\"{action}\"") };
+            let content_type = format!("application/soap+xml; charset=utf-8{parameter}");
             set_header(request, "content-type", content_type);
             set_header(request, "accept", "application/soap+xml, text/xml".into());
         }
