@@ -1,11 +1,6 @@
 //! The documents: links and paths that exist, commands that can be pasted, examples that hold.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -241,9 +236,10 @@ fn examples(heading: &str, language: &str) -> Vec<String> {
     let begin = text.find(&format!("\n{heading}\n")).expect("the heading") + 1;
     let section = &text[begin + heading.len()..];
     let section = section.split("\n## ").next().unwrap_or_default();
-    let section = match heading.starts_with("###") {
-        true => section.split("\n### ").next().unwrap_or_default(),
-        false => section,
+    let section = if heading.starts_with("###") {
+        section.split("\n### ").next().unwrap_or_default()
+    } else {
+        section
     };
     let open = format!("```{language}\n");
     section

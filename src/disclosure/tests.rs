@@ -267,7 +267,7 @@ fn check_members(facet: FacetName, members: &[Declaration], schema: &Value, befo
         match member.content {
             Content::Record(inner) => check_members(facet, inner, property, &format!("{path}.")),
             Content::List(inner) => {
-                check_members(facet, inner, &property["items"], &format!("{path}."))
+                check_members(facet, inner, &property["items"], &format!("{path}."));
             }
             Content::Value(kind, _) => check_leaf(facet, &path, kind, property),
         }

@@ -44,13 +44,13 @@ pub(super) async fn lookup(
     let (text, is_remembered) = match recent {
         EntryLookup::Recent(text) => (text, true),
         EntryLookup::Busy => return CacheLookup::Miss,
-        EntryLookup::Leader => match read_entry(ports, request).await {
-            Some(text) => (text, false),
-            None => {
+        EntryLookup::Leader => {
+            let Some(text) = read_entry(ports, request).await else {
                 memory.vehicles().complete_entry_read(&vehicle, None, ports.clock.now());
                 return CacheLookup::Miss;
-            }
-        },
+            };
+            (text, false)
+        }
     };
     let now = ports.clock.now();
     let flow = compose(&document, &request.right, &text, now, now.since_ms(request.started));

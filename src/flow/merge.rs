@@ -112,7 +112,7 @@ pub(super) fn compose(
             Some(State::Pending) => missing.push((facet, Missing::Pending)),
             // A failure ends the wait for pending facets, so it comes first.
             Some(State::Unavailable(failure)) => {
-                missing.insert(0, (facet, Missing::Failed(failure.clone())))
+                missing.insert(0, (facet, Missing::Failed(failure.clone())));
             }
             Some(State::Absent(_)) => unknown_vehicle = true,
             _ => {}

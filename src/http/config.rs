@@ -39,7 +39,9 @@ impl Config {
         }
         let mut hosts: BTreeMap<RegionCode, String> =
             serde_json::from_str(hosts).map_err(|_| ConfigError::Hosts)?;
-        hosts.values_mut().for_each(|host| host.truncate(host.trim_end_matches('/').len()));
+        for host in hosts.values_mut() {
+            host.truncate(host.trim_end_matches('/').len());
+        }
         Ok(Self { regions, hosts })
     }
 }

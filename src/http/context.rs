@@ -188,17 +188,15 @@ impl<'a> Context<'a> {
     /// The vehicle of an id, and the viewer's right to it. The hash of an id that was opened a
     /// while ago is remembered, so that the id needs no decryption.
     pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<RequestedVehicle<'id>, Problem> {
-        let (lookup, vin) = match self.app.memory.lookup(id) {
-            Some(lookup) => (lookup, None),
-            None => {
-                let vin = self.vin(id)?;
-                let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
-                (lookup, Some(vin))
-            }
-        };
-        if vin.is_some() {
+        let remembered = self.app.memory.lookup(id);
+        let (lookup, vin) = if let Some(lookup) = remembered {
+            (lookup, None)
+        } else {
+            let vin = self.vin(id)?;
+            let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
             self.app.memory.remember_lookup(id, Rc::clone(&lookup));
-        }
+            (lookup, Some(vin))
+        };
         let right = ownership::authorize(self.viewer(), &lookup, &[]);
         Ok(RequestedVehicle { id, lookup, vin, right })
     }

@@ -70,12 +70,21 @@ pub fn typed(facet: FacetName, mapped: Value) -> Result<Value, ShapeError> {
         FacetName::Identity => complete::<Identity>(mapped, |_| Ok(())),
         FacetName::Equipment => complete(mapped, Equipment::derive),
         FacetName::Energy => complete::<Energy>(mapped, |_| Ok(())),
-        FacetName::Recalls => complete(mapped, |facet: &mut Recalls| Ok(facet.derive())),
+        FacetName::Recalls => complete(mapped, |facet: &mut Recalls| {
+            facet.derive();
+            Ok(())
+        }),
         FacetName::Warranty => complete(mapped, Warranty::derive),
         FacetName::ServiceHistory => complete(mapped, ServiceHistory::derive),
-        FacetName::Mileage => complete(mapped, |facet: &mut Mileage| Ok(facet.derive())),
+        FacetName::Mileage => complete(mapped, |facet: &mut Mileage| {
+            facet.derive();
+            Ok(())
+        }),
         FacetName::Registration => complete::<Registration>(mapped, |_| Ok(())),
-        FacetName::Damage => complete(mapped, |facet: &mut Damage| Ok(facet.derive())),
+        FacetName::Damage => complete(mapped, |facet: &mut Damage| {
+            facet.derive();
+            Ok(())
+        }),
         FacetName::Valuation => complete(mapped, Valuation::derive),
     };
     completed.map_err(|wrong| ShapeError { facet, wrong })

@@ -106,6 +106,7 @@ struct FacetFields {
 static FIELDS: LazyLock<Vec<FacetFields>> =
     LazyLock::new(|| FacetName::ALL.iter().map(|facet| flatten(declarations(*facet))).collect());
 
+#[expect(clippy::indexing_slicing, reason = "the table has one entry for each name")]
 fn fields_of(facet: FacetName) -> &'static FacetFields {
     &FIELDS[facet as usize] // OK because the table has one entry for each name, in their order.
 }
@@ -124,7 +125,9 @@ fn flatten(declarations: &'static [Declaration]) -> FacetFields {
         // A summary is derived, so its type asks for nothing. A mapping without `each` must state
         // it: the one field that it has, or any of several.
         let is_only_field = own.len() == 1;
-        own.iter_mut().for_each(|field| field.required = is_only_field);
+        for field in &mut own {
+            field.required = is_only_field;
+        }
     }
     let all = own.iter().chain(element.iter().flatten()).copied().collect();
     FacetFields { own, element, all }

@@ -118,7 +118,7 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
             findings.add(path, format!("{word:?} is not a word of this field; {hint}"));
         }
         (Kind::Code(words), _) => {
-            findings.add(path, needs(&format!("a word; write one of {}", words.join(", "))))
+            findings.add(path, needs(&format!("a word; write one of {}", words.join(", "))));
         }
         (Kind::Integer, Value::Number(number)) if number.is_i64() => {}
         (Kind::Integer, _) => findings.add(path, needs("a whole number; write it without quotes")),
@@ -127,7 +127,7 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
         (Kind::Date, Value::String(text)) if text.len() == 10 && parse_iso_date(text).is_some() => {
         }
         (Kind::Date, _) => {
-            findings.add(path, needs("a date; write it in quotes, like \"2026-11-20\""))
+            findings.add(path, needs("a date; write it in quotes, like \"2026-11-20\""));
         }
         (Kind::Quantity(_), Value::Number(number))
             if number.as_f64().is_some_and(|number| number >= 0.0) => {}
@@ -135,10 +135,10 @@ fn check_constant(path: &[&str], kind: Kind, constant: &Value, findings: &mut Fi
             findings.add(path, needs(&format!("a number; write how many {unit}, without quotes")));
         }
         (Kind::Money, _) => {
-            findings.add(path, "is a sum of money, which no file knows of a car; remove `const`")
+            findings.add(path, "is a sum of money, which no file knows of a car; remove `const`");
         }
         (Kind::Instant, _) => {
-            findings.add(path, "is an instant, which no file knows of a car; remove `const`")
+            findings.add(path, "is an instant, which no file knows of a car; remove `const`");
         }
     }
 }
@@ -303,7 +303,7 @@ fn check_companions(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findi
         || leaf.conversion.is_none() && matches!(kind, Kind::Quantity(_));
     match leaf.decimal {
         Some('.' | ',') if !is_number => {
-            findings.add(path, "has a `decimal`, which goes with numbers; remove it")
+            findings.add(path, "has a `decimal`, which goes with numbers; remove it");
         }
         Some('.' | ',') | None => {}
         Some(_) => findings.add(path, "has a `decimal` that is neither \",\" nor \".\""),

@@ -129,7 +129,7 @@ fn check_records(name: &OriginName, origin: &Origin, records: &Records, findings
                 .add(&at("type"), "goes with `types`; describe the kinds of records, or remove it");
         }
         Some(selector) if selector.len == 0 => {
-            findings.add(&at("type"), "has no bytes; write its `len`")
+            findings.add(&at("type"), "has no bytes; write its `len`");
         }
         Some(selector)
             if origin

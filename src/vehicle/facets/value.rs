@@ -224,6 +224,7 @@ impl<U: FieldUnit> Quantity<U> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn write_unit<U: FieldUnit, S: Serializer>(
     _: &PhantomData<U>,
     serializer: S,

@@ -80,6 +80,7 @@ fn ok_every_kind_in_its_ways() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn err_by_key_and_kind() {
     let place = "says no place; write `at` with a pointer, `first_of` with a list, or `const` with the value";
     check(Kind::Text, "{ }", place);
@@ -253,7 +254,7 @@ fn err_times() {
 #[test]
 fn err_constants() {
     let is_not = |kind, text: &str, what: &str| {
-        check(kind, text, &format!("has a `const` that is not {what}"))
+        check(kind, text, &format!("has a `const` that is not {what}"));
     };
     is_not(Kind::Text, "{ const = 7 }", "a text; write it in quotes");
     is_not(Kind::Text, "{ const = \" \" }", "a text; write it in quotes");
