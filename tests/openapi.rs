@@ -3,7 +3,7 @@
 //! Fails if the committed contract differs. `KERBSIDE_WRITE_CONTRACT=1 cargo test --test openapi`
 //! writes it. Examples and the facets' own descriptions are kept as they are in the contract.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 
