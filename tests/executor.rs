@@ -1,7 +1,7 @@
 //! Re-entrancy of the executor's loop, natively: wakes, settled operations and new tasks that come
 //! while a task is polled. The runtime is a recorder; `tests/worker` runs the same loop in workerd.
 
-#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+#![expect(clippy::panic, reason = "tests fail by panicking")]
 
 #[path = "../src/platform/tasks.rs"]
 mod tasks;
