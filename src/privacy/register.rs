@@ -342,6 +342,28 @@ mod tests {
     }
 
     #[test]
+    fn ok_the_operators_contract_names_every_erased_store_and_exported_table() {
+        let text = include_str!("../../docs/operator.openapi.json");
+        let contract: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let schema = |pointer: &str| {
+            let pointer = format!("/components/schemas/{pointer}");
+            contract.pointer(&pointer).unwrap_or_else(|| panic!("{pointer} is missing")).clone()
+        };
+        let erased = schema(
+            "Erased/properties/proof/properties/markets/items/properties/stores/items/properties\
+             /store/enum",
+        );
+        let tables = TABLES.iter().filter(|table| table.is_erasable()).map(|table| table.name);
+        assert_eq!(erased, tables.chain(["kv"]).collect::<serde_json::Value>());
+        let inspected = schema("Inspection/properties");
+        for table in TABLES {
+            if let Exporter::Rows { field, .. } = table.exporter {
+                assert!(inspected.get(field).is_some(), "{}: {field}", table.name);
+            }
+        }
+    }
+
+    #[test]
     fn ok_each_key_of_a_car_belongs_to_a_family() {
         let market = MarketCode::new("de").expect("a code");
         for key in vehicle_keys(&market, "car").into_iter().chain([purge::rules_key(&market)]) {
