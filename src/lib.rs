@@ -16,6 +16,7 @@ pub mod http;
 pub mod jobs;
 pub mod market;
 pub mod origin;
+pub mod outbox;
 pub mod ownership;
 pub mod pages;
 #[cfg(target_arch = "wasm32")]

@@ -40,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("audit", &["text", "ports"]),
     ("usage", &["market", "telemetry", "ports"]),
     ("cache", &["text", "vehicle", "market", "disclosure", "telemetry", "ports", "audit", "usage"]),
+    ("outbox", &["market", "ports", "cache"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
     ("auth", &["market"]),
     ("ownership", &["market", "disclosure", "auth"]),
@@ -58,7 +59,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("privacy", &["market", "vehicle", "telemetry", "ports", "audit", "cache"]),
-    ("jobs", &["market", "telemetry", "ports", "cache", "privacy"]),
+    ("jobs", &["telemetry", "ports", "cache", "outbox", "privacy"]),
     ("pages", &["market", "ports"]),
     (
         "http",

@@ -1,5 +1,4 @@
-//! The outbox: messages to receivers outside, written in the transaction that causes them and
-//! delivered by scheduled work.
+//! Delivery of the outbox (`crate::outbox`) to receivers outside.
 //!
 //! Delivery is at least once: a receiver recognises a repetition by the `Idempotency-Key` header,
 //! which carries the message's stable key. A run claims due messages, sends them, and deletes those
@@ -9,25 +8,21 @@
 //! receiver refuses it for good, after [`MAX_ATTEMPTS`], or when it expires.
 //!
 //! A receiver is the secret `OUTBOX_<receiver>`, JSON: `{"url": "https://…", "headers": {"…":
-//! "…"}}`. Personal payloads are sealed under the sealing key until they are sent. Leaves to
-//! others: when it runs (`platform`), and what messages say (their modules).
+//! "…"}}`. Leaves to others: the writing of messages (`outbox`), and the schedule (`platform`).
 
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use serde::Deserialize;
 
-use crate::cache::{OpenError, Sealed, SealingContext, SealingError, SealingRing};
-use crate::market::MarketCode;
+use crate::cache::{OpenError, Sealed, SealingRing};
+use crate::outbox::MessageContext;
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{FromRow, HttpError, HttpRequest, Ports, Statement, StoreError, row_type};
 use crate::telemetry::{Event, Field, Level, field};
 
 /// Attempts before a message is dropped.
 pub const MAX_ATTEMPTS: u32 = 12;
-/// The longest lifetime of a message, milliseconds. A sealing key must be held for so long after it
-/// was replaced.
-pub const MAX_LIFETIME_MS: u32 = 3 * 86_400_000;
 /// Messages that one run claims at most.
 const BATCH_MESSAGES: i64 = 50;
 /// Messages that are sent at the same time: fewer than the runtime's six connections.
@@ -43,50 +38,6 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Milliseconds after which a run begins no further deliveries; claims end later.
 const BUDGET_MS: i64 = 20_000;
 
-/// A message to be sent.
-#[derive(Debug, Clone, Copy)]
-pub struct Message<'a> {
-    /// The stable key. A second message of the same key is ignored while the first one is stored.
-    pub key: &'a str,
-    /// The lane: messages of one lane arrive in the order in which they were written.
-    pub lane: &'a str,
-    /// The receiver, upper-case letters, digits and underscores: the rest of its secret's name.
-    pub receiver: &'a str,
-    /// The market, where the message is about a car or a person.
-    pub market: Option<&'a MarketCode>,
-    /// The keyed hash of the car that the message is about.
-    pub vehicle: Option<&'a str>,
-    /// The keyed hash of the person that the message is about.
-    pub subject: Option<&'a str>,
-    /// Milliseconds after which the message is dropped, at most [`MAX_LIFETIME_MS`].
-    pub lifetime_ms: u32,
-    /// The body, JSON.
-    pub payload: Payload<'a>,
-}
-
-/// The body of a message.
-#[derive(Debug, Clone, Copy)]
-pub enum Payload<'a> {
-    /// Stored in the clear: it tells of no person.
-    Public(&'a str),
-    /// Stored sealed.
-    Personal(&'a str),
-}
-
-/// Cause of a message that cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OutboxError {
-    /// The receiver's name is not the end of a secret's name.
-    #[error("the receiver's name must be upper-case letters, digits and underscores")]
-    Receiver,
-    /// The lifetime is 0 or above [`MAX_LIFETIME_MS`].
-    #[error("the lifetime must be 1 to {MAX_LIFETIME_MS} ms")]
-    Lifetime,
-    /// The payload could not be sealed.
-    #[error(transparent)]
-    Sealing(#[from] SealingError),
-}
-
 /// The counts of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeliveryReport {
@@ -96,16 +47,6 @@ pub struct DeliveryReport {
     pub deferred: usize,
     /// Messages that were dropped.
     pub dropped: usize,
-}
-
-/// The place of a sealed payload.
-struct MessagePlace<'a>(&'a str);
-
-impl SealingContext for MessagePlace<'_> {
-    fn context(&self, key_id: u8) -> String {
-        // The number comes first: a key cannot be mistaken for a part of another place.
-        format!("outbox\n{key_id}\n{}", self.0)
-    }
 }
 
 /// The configuration of a receiver.
@@ -137,51 +78,6 @@ enum Outcome {
     Delivered,
     Deferred(&'static str),
     Dropped(&'static str),
-}
-
-/// The statement that writes a message, for the transaction that causes it.
-///
-/// # Errors
-/// [`OutboxError`].
-pub fn write(
-    ports: &Ports,
-    ring: &SealingRing,
-    message: &Message<'_>,
-) -> Result<Statement, OutboxError> {
-    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    if message.receiver.is_empty() || !message.receiver.bytes().all(is_name) {
-        return Err(OutboxError::Receiver);
-    }
-    if !(1..=MAX_LIFETIME_MS).contains(&message.lifetime_ms) {
-        return Err(OutboxError::Lifetime);
-    }
-    let (payload, key_id) = match message.payload {
-        Payload::Public(json) => (json.to_owned(), None),
-        Payload::Personal(json) => {
-            let place = MessagePlace(message.key);
-            let sealed = ring.seal(&place, json.as_bytes(), ports.random.as_ref())?;
-            (sealed.text, Some(i64::from(sealed.key_id)))
-        }
-    };
-    let sql = format!(
-        "INSERT INTO outbox (message_key, lane, receiver, market, vehicle, subject, \
-           created_at_ms, next_attempt_at_ms, expires_at_ms, payload, key_id) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, clock.now, clock.now, clock.now + ?7, ?8, ?9 \
-         FROM (SELECT {NOW_MS} AS now) AS clock WHERE true \
-         ON CONFLICT (message_key) DO NOTHING"
-    );
-    let params = vec![
-        message.key.into(),
-        message.lane.into(),
-        message.receiver.into(),
-        message.market.into(),
-        message.vehicle.into(),
-        message.subject.into(),
-        message.lifetime_ms.into(),
-        payload.into(),
-        key_id.into(),
-    ];
-    Ok(Statement::new("outbox.write", sql, params))
 }
 
 /// Delivers due messages until none is left or the run is over, and reports the run where it did
@@ -256,7 +152,7 @@ fn request(ports: &Ports, message: &ClaimedMessage) -> Result<HttpRequest, Outco
             let ring = SealingRing::parse(ports.secrets.as_ref())
                 .map_err(|_| Outcome::Deferred("no sealing key is set"))?;
             let sealed = Sealed { key_id, text: message.payload.clone() };
-            let opened = ring.open(&MessagePlace(&message.message_key), &sealed);
+            let opened = ring.open(&MessageContext(&message.message_key), &sealed);
             opened.map_err(|error| match error {
                 OpenError::KeyNotHeld => Outcome::Deferred("its sealing key is not set"),
                 OpenError::Damaged => Outcome::Dropped("its payload is damaged"),
@@ -349,7 +245,7 @@ fn save_error(id: i64, cause: &'static str) -> Statement {
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![tests::sample(), claim(1), delete(1), save_error(1, "cause")]
+    vec![claim(1), delete(1), save_error(1, "cause")]
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "outbox",
         class: DataClass::Personal,
-        owner: "jobs",
+        owner: "outbox",
         eraser: Eraser::Rows,
         exporter: Exporter::Rows {
             field: "outbox",

@@ -10,6 +10,8 @@
     reason = "tests fail by panicking and document themselves"
 )]
 
+use std::fs;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,12 +23,15 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value as Cell, ValueRef};
 use serde_json::{Map, Number, Value};
 
-const MIGRATIONS: [&str; 4] = [
-    include_str!("../../migrations/0001_facet.sql"),
-    include_str!("../../migrations/0002_breaker.sql"),
-    include_str!("../../migrations/0003_cache.sql"),
-    include_str!("../../migrations/0004_outbox.sql"),
-];
+/// The texts of all migrations, in the order of their numbers.
+fn migrations() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let entries = fs::read_dir(folder).expect("the migrations");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).expect("a migration")).collect()
+}
 
 /// Gives a world a database; the connection looks into it beside the code under test.
 pub fn install(world: &Rc<World>) -> Rc<Connection> {
@@ -40,8 +45,8 @@ pub fn install(world: &Rc<World>) -> Rc<Connection> {
     connection
         .create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, seconds)
         .expect("a function");
-    for migration in MIGRATIONS {
-        connection.execute_batch(migration).expect("a migration");
+    for migration in migrations() {
+        connection.execute_batch(&migration).expect("a migration");
     }
     let connection = Rc::new(connection);
     let database = Rc::clone(&connection);

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::outbox::{MAX_LIFETIME_MS, Message, Payload, write};
 use crate::ports::fake::{ScriptedHttpResponse, World};
 use crate::ports::sqlite;
 
@@ -45,11 +46,6 @@ fn message<'a>(key: &'a str, lane: &'a str) -> Message<'a> {
         lifetime_ms: 86_400_000,
         payload: Payload::Public("{}"),
     }
-}
-
-pub(super) fn sample() -> Statement {
-    let case = case();
-    write(&case.ports, &case.ring, &message("key", "lane")).expect("a statement")
 }
 
 impl Case {
@@ -219,18 +215,4 @@ fn ok_personal_payloads_are_sealed_until_they_are_sent() {
     case.write(&Message { payload: Payload::Personal(body), ..message("k", "l") });
     assert_eq!(case.run(), report(1, 0, 0));
     assert_eq!(case.world.http_requests()[0].body.as_deref(), Some(body.as_bytes()));
-}
-
-#[test]
-fn err_malformed_messages_are_refused() {
-    let case = case();
-    let check = |message: &Message<'_>| write(&case.ports, &case.ring, message).map(drop);
-    for receiver in ["", "pager", "A B"] {
-        let message = Message { receiver, ..message("k", "l") };
-        assert_eq!(check(&message), Err(OutboxError::Receiver), "{receiver}");
-    }
-    for lifetime_ms in [0, MAX_LIFETIME_MS + 1] {
-        let message = Message { lifetime_ms, ..message("k", "l") };
-        assert_eq!(check(&message), Err(OutboxError::Lifetime), "{lifetime_ms}");
-    }
 }
