@@ -2,7 +2,16 @@
 // that fail.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
-import { checkAccessible, freshVin, launch, lookUp, openPage, portal, resetOrigins, setOrigin } from "./support.mjs";
+import {
+  checkAccessible,
+  freshVin,
+  launch,
+  lookUp,
+  openPage,
+  portal,
+  resetOrigins,
+  setOrigin,
+} from "./support.mjs";
 
 let browser;
 before(async () => {
@@ -26,9 +35,15 @@ test("a wrong VIN comes back with a sentence that helps, in title, summary and b
   const { page, context, faults } = await openPage(browser);
   assert.equal(await submit(page, "WP0ZZZ99ZTS39212"), 422);
   assert.match(await page.title(), /^Error: /);
-  await page.getByRole("alert").getByRole("link", { name: /17 characters; these are 16/ }).click();
+  await page
+    .getByRole("alert")
+    .getByRole("link", { name: /17 characters; these are 16/ })
+    .click();
   const input = page.getByRole("textbox");
-  assert.ok(await input.evaluate((element) => element === document.activeElement), "the summary leads to the field");
+  assert.ok(
+    await input.evaluate((element) => element === document.activeElement),
+    "the summary leads to the field",
+  );
   assert.equal(await input.getAttribute("aria-invalid"), "true");
   assert.equal(await input.inputValue(), "WP0ZZZ99ZTS39212");
   await checkAccessible(page, "look-up with an error");
@@ -87,7 +102,12 @@ test("a slow part arrives by itself, without a reload, and is announced", async 
   await page.getByRole("status").getByText("Equipment: the answer has arrived.").waitFor();
   assert.equal(await page.evaluate(() => window.loadedOnce), true, "the page was loaded again");
   assert.equal(await progress.count(), 0);
-  const asked = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.includes("fragment=")));
+  const asked = await page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .map(({ name }) => name)
+      .filter((name) => name.includes("fragment=")),
+  );
   assert.ok(asked.length <= 1, `one stream, and no request after it: ${asked}`);
   await checkAccessible(page, "record with a part that came later");
   assert.deepEqual(faults, []);
@@ -122,7 +142,9 @@ test("a required origin that fails gets a problem page, without anything of the 
   const { page, context } = await openPage(browser);
   await setOrigin("de.master", { fault: "malformed" });
   await lookUp(page, "de", await freshVin("de"), "en");
-  await page.getByRole("heading", { level: 1, name: "The source’s answer could not be used" }).waitFor();
+  await page
+    .getByRole("heading", { level: 1, name: "The source’s answer could not be used" })
+    .waitFor();
   await page.getByText("Request number", { exact: true }).waitFor();
   await checkAccessible(page, "problem page");
   await context.close();
@@ -151,7 +173,9 @@ test("every problem has a page that explains it, in every language", async () =>
   for (const language of ["de", "en", "fr"]) {
     await page.goto(`${portal}/problems/?lang=${language}`);
     await checkAccessible(page, `problems in ${language}`);
-    const links = await page.locator(".problem__list a").evaluateAll((all) => all.map((link) => link.href));
+    const links = await page
+      .locator(".problem__list a")
+      .evaluateAll((all) => all.map((link) => link.href));
     assert.ok(links.length >= 20, `${links.length} problems`);
     for (const link of links) assert.equal((await page.goto(link))?.status(), 200, link);
     await checkAccessible(page, "a problem's page");

@@ -2,7 +2,15 @@
 // without script.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
-import { checkAccessible, freshVin, launch, lookUp, openPage, portal, resetOrigins } from "./support.mjs";
+import {
+  checkAccessible,
+  freshVin,
+  launch,
+  lookUp,
+  openPage,
+  portal,
+  resetOrigins,
+} from "./support.mjs";
 
 let browser;
 before(async () => {
@@ -12,8 +20,22 @@ after(() => browser?.close());
 beforeEach(() => resetOrigins());
 
 const WORDS = {
-  de: { look: /Auto nachschlagen/, show: "Auszug anzeigen", identity: "Identität", make: "Marke", source: "Quelle", asOf: "Stand" },
-  en: { look: /Look a car up/, show: "Show the record", identity: "Identity", make: "Make", source: "Source", asOf: "As of" },
+  de: {
+    look: /Auto nachschlagen/,
+    show: "Auszug anzeigen",
+    identity: "Identität",
+    make: "Marke",
+    source: "Quelle",
+    asOf: "Stand",
+  },
+  en: {
+    look: /Look a car up/,
+    show: "Show the record",
+    identity: "Identity",
+    make: "Make",
+    source: "Source",
+    asOf: "As of",
+  },
 };
 
 for (const [language, words] of Object.entries(WORDS)) {
@@ -60,7 +82,8 @@ test("the language that was chosen stays through the journey", async () => {
 test("a car of the American market, where that market is served here", async (t) => {
   const { page, context, faults } = await openPage(browser);
   await page.goto(portal);
-  if ((await page.locator(".markets a[href^='/us/']").count()) === 0) return t.skip("this deployment serves another region");
+  if ((await page.locator(".markets a[href^='/us/']").count()) === 0)
+    return t.skip("this deployment serves another region");
   await lookUp(page, "us", await freshVin("us"));
   await page.getByRole("region", { name: "Identity" }).waitFor();
   assert.deepEqual(faults, []);
@@ -81,7 +104,9 @@ test("with the keyboard alone", async () => {
   const tabTo = async (name) => {
     for (let presses = 0; presses < 25; presses += 1) {
       await page.keyboard.press("Tab");
-      const found = await page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.id);
+      const found = await page.evaluate(
+        () => document.activeElement?.textContent?.trim() || document.activeElement?.id,
+      );
       if (name.test(found ?? "")) return;
     }
     assert.fail(`Tab does not reach ${name}`);
@@ -89,14 +114,20 @@ test("with the keyboard alone", async () => {
   await page.goto(`${portal}/?lang=en`);
   await page.keyboard.press("Tab");
   const skip = page.getByRole("link", { name: "Skip to content" });
-  assert.ok(await skip.evaluate((link) => link === document.activeElement && link.getBoundingClientRect().top >= 0));
+  assert.ok(
+    await skip.evaluate(
+      (link) => link === document.activeElement && link.getBoundingClientRect().top >= 0,
+    ),
+  );
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
   await tabTo(/Look a car up/);
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/\w+\/\?lang=en$/);
   await tabTo(/^vin$/);
-  const outline = await page.locator("#vin").evaluate((input) => getComputedStyle(input).outlineStyle);
+  const outline = await page
+    .locator("#vin")
+    .evaluate((input) => getComputedStyle(input).outlineStyle);
   assert.notEqual(outline, "none", "the focus is not visible");
   const market = new URL(page.url()).pathname.split("/")[1];
   await page.keyboard.type(await freshVin(market));
@@ -107,11 +138,16 @@ test("with the keyboard alone", async () => {
 });
 
 test("copy link copies the page's address, without the language, and says so", async () => {
-  const { page, context } = await openPage(browser, { permissions: ["clipboard-read", "clipboard-write"] });
+  const { page, context } = await openPage(browser, {
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   await lookUp(page, "de", await freshVin("de"), "en");
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.getByText("Link copied.").waitFor();
   const address = new URL(page.url());
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), address.origin + address.pathname);
+  assert.equal(
+    await page.evaluate(() => navigator.clipboard.readText()),
+    address.origin + address.pathname,
+  );
   await context.close();
 });

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import AxeBuilder from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
-const need = (name) => process.env[name] ?? assert.fail(`${name} is not set; run this through cargo xtask test browser`);
+const need = (name) =>
+  process.env[name] ?? assert.fail(`${name} is not set; run this through cargo xtask test browser`);
 
 export const portal = need("KERBSIDE_URL").replace(/\/$/, "");
 const control = need("KERBSIDE_CONTROL").replace(/\/$/, "");
@@ -15,19 +16,32 @@ const control = need("KERBSIDE_CONTROL").replace(/\/$/, "");
 export const launch = () =>
   chromium.launch({
     executablePath: need("CHROMIUM"),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--disable-background-networking",
+    ],
   });
 
-/** A page that collects what may never happen: console errors, exceptions, breaches of the content security policy. */
+/**
+ * A page that collects what may never happen: console errors, exceptions, breaches of the content
+ * security policy.
+ */
 export async function openPage(browser, options = {}) {
-  const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1200, height: 900 }, ...options });
+  const context = await browser.newContext({
+    locale: "en-GB",
+    viewport: { width: 1200, height: 900 },
+    ...options,
+  });
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
   page.on("console", (message) => {
     // Chromium logs every answer of 400 and above as an error of the page; pages with such a status
     // are tested on purpose.
-    if (message.type() === "error" && !/status of 4\d\d|status of 5\d\d/.test(message.text())) faults.push(message.text());
+    if (message.type() === "error" && !/status of 4\d\d|status of 5\d\d/.test(message.text()))
+      faults.push(message.text());
   });
   page.on("requestfailed", (request) => {
     const cause = request.failure()?.errorText ?? "";
@@ -52,7 +66,9 @@ const used = new Set();
 /** A VIN of `market` that no test of this run has used, so that nothing about it is cached. */
 export async function freshVin(market) {
   const rows = await tell("GET", "/vins");
-  const row = rows.find((row) => row.market === market && !used.has(row.vin)) ?? assert.fail(`no VIN is left for ${market}`);
+  const row =
+    rows.find((row) => row.market === market && !used.has(row.vin)) ??
+    assert.fail(`no VIN is left for ${market}`);
   used.add(row.vin);
   return row.vin;
 }
@@ -78,10 +94,18 @@ export async function checkAccessible(page, where) {
     await page.emulateMedia({ colorScheme: look.colorScheme });
     await page.setViewportSize({ width: look.width, height: 900 });
     const { violations } = await new AxeBuilder({ page }).analyze();
-    const told = violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+    const told = violations.map(
+      (v) => `${v.id}: ${v.nodes.map((node) => node.target.join(" ")).join(", ")}`,
+    );
     assert.deepEqual(told, [], `${where}, ${look.name}`);
-    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-    assert.ok(content <= window, `${where}, ${look.name}: scrolls sideways, ${content} in ${window} px`);
+    const [content, window] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      window.innerWidth,
+    ]);
+    assert.ok(
+      content <= window,
+      `${where}, ${look.name}: scrolls sideways, ${content} in ${window} px`,
+    );
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize({ width: 1200, height: 900 });

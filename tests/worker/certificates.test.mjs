@@ -21,28 +21,89 @@ const START_LIMIT_MS = 30_000;
 const folder = mkdtempSync(join(tmpdir(), "kerbside-mtls-"));
 const file = (name) => join(folder, name);
 const read = (name) => readFileSync(file(name), "utf8");
-const openssl = (...words) => execFileSync("openssl", words, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+const openssl = (...words) =>
+  execFileSync("openssl", words, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
 
 /** An authority, and what it signs: `ca`, `server` and `client`, each a certificate and a key. */
 function makeCertificates() {
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Kerbside test authority");
-  for (const [name, extension] of [["server", "subjectAltName=DNS:localhost"], ["client", "extendedKeyUsage=clientAuth"]]) {
+  openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.pem",
+    "-subj",
+    "/CN=Kerbside test authority",
+  );
+  for (const [name, extension] of [
+    ["server", "subjectAltName=DNS:localhost"],
+    ["client", "extendedKeyUsage=clientAuth"],
+  ]) {
     writeFileSync(file("extension"), extension);
-    openssl("req", ...key.slice(0, 5), "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}.kerbside.test`);
-    openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extension", "-out", `${name}.pem`);
+    openssl(
+      "req",
+      ...key.slice(0, 5),
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.csr`,
+      "-subj",
+      `/CN=${name}.kerbside.test`,
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      `${name}.csr`,
+      "-CA",
+      "ca.pem",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-days",
+      "2",
+      "-extfile",
+      "extension",
+      "-out",
+      `${name}.pem`,
+    );
   }
 }
 
 /** A compiled market of one origin, asked through a binding. */
-const market = (code, port, certificate) => JSON.stringify({
-  schema: 1, hash: "0".repeat(32), revisions: { identity: 1 },
-  market: {
-    code, name: "Certificates", region: "eu", locales: ["en-GB"], currency: "EUR", deadline_ms: 5000,
-    origins: { master: { protocol: "rest", url: `https://localhost:${port}/{vin}`, timeout_ms: 4000, auth: { certificate } } },
-    facets: { identity: { origin: "master", required: true, ttl_s: 60, map: { make: { at: "/make" }, model: { at: "/model" } } } },
-  },
-});
+const market = (code, port, certificate) =>
+  JSON.stringify({
+    schema: 1,
+    hash: "0".repeat(32),
+    revisions: { identity: 1 },
+    market: {
+      code,
+      name: "Certificates",
+      region: "eu",
+      locales: ["en-GB"],
+      currency: "EUR",
+      deadline_ms: 5000,
+      origins: {
+        master: {
+          protocol: "rest",
+          url: `https://localhost:${port}/{vin}`,
+          timeout_ms: 4000,
+          auth: { certificate },
+        },
+      },
+      facets: {
+        identity: {
+          origin: "master",
+          required: true,
+          ttl_s: 60,
+          map: { make: { at: "/make" }, model: { at: "/model" } },
+        },
+      },
+    },
+  });
 
 /** Stores in memory around the Worker's own entry. */
 const harness = (markets) => `
@@ -82,27 +143,47 @@ let server, workerd, url;
 
 before(async () => {
   makeCertificates();
-  const options = { key: read("server.key"), cert: read("server.pem"), ca: read("ca.pem"), requestCert: true, rejectUnauthorized: false };
+  const options = {
+    key: read("server.key"),
+    cert: read("server.pem"),
+    ca: read("ca.pem"),
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
   server = https.createServer(options, (request, response) => {
-    const by = request.socket.authorized ? request.socket.getPeerCertificate().subject.CN : undefined;
+    const by = request.socket.authorized
+      ? request.socket.getPeerCertificate().subject.CN
+      : undefined;
     seen.push({ path: request.url, host: request.headers.host, by });
-    response.writeHead(by ? 200 : 403, { "content-type": "application/json" }).end(JSON.stringify({ make: "Kerbside", model: "Safe" }));
+    response
+      .writeHead(by ? 200 : 403, { "content-type": "application/json" })
+      .end(JSON.stringify({ make: "Kerbside", model: "Safe" }));
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address();
   const codes = { hx: "HX_MTLS", hy: "HX_OTHER", hz: "HX_NOT_THERE" };
-  const markets = Object.fromEntries(Object.entries(codes).map(([code, binding]) => [`market:${code}`, market(code, port, binding)]));
-  for (const name of ["index.js", "index_bg.wasm"]) writeFileSync(file(name), readFileSync(join(ROOT, "build", name)));
+  const markets = Object.fromEntries(
+    Object.entries(codes).map(([code, binding]) => [`market:${code}`, market(code, port, binding)]),
+  );
+  for (const name of ["index.js", "index_bg.wasm"])
+    writeFileSync(file(name), readFileSync(join(ROOT, "build", name)));
   writeFileSync(file("main.mjs"), harness(markets));
   writeFileSync(file("config.capnp"), config(port));
-  workerd = spawn(binary, ["serve", "--control-fd=3", "config.capnp"], { cwd: folder, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  workerd = spawn(binary, ["serve", "--control-fd=3", "config.capnp"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
   let said = "";
-  for (const stream of [workerd.stdout, workerd.stderr]) stream.on("data", (data) => (said += data));
+  for (const stream of [workerd.stdout, workerd.stderr])
+    stream.on("data", (data) => (said += data));
   url = await new Promise((ready, failed) => {
-    const timer = setTimeout(() => failed(new Error(`workerd is not ready: ${said}`)), START_LIMIT_MS);
+    const timer = setTimeout(
+      () => failed(new Error(`workerd is not ready: ${said}`)),
+      START_LIMIT_MS,
+    );
     workerd.stdio[3].on("data", (data) => {
       const listening = /"event":"listen".*"port":(\d+)/.exec(String(data))?.[1];
-      if (listening) clearTimeout(timer), ready(`http://127.0.0.1:${listening}`);
+      if (listening) (clearTimeout(timer), ready(`http://127.0.0.1:${listening}`));
     });
     workerd.once("exit", () => {
       clearTimeout(timer);
@@ -124,10 +205,18 @@ after(async () => {
 async function look(market) {
   const vin = "KBSZZZ99ZHX900001";
   const headers = { "content-type": "application/json" };
-  const found = await fetch(`${url}/api/v1/${market}/lookups`, { method: "POST", headers, body: JSON.stringify({ vin }) });
+  const found = await fetch(`${url}/api/v1/${market}/lookups`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ vin }),
+  });
   const { vehicle } = await found.json();
   const answer = await fetch(`${url}/api/v1/${market}/vehicles/${vehicle.id}`);
-  return { status: answer.status, proxy: answer.headers.get("proxy-status"), json: await answer.json() };
+  return {
+    status: answer.status,
+    proxy: answer.headers.get("proxy-status"),
+    json: await answer.json(),
+  };
 }
 
 test("the origin sees the certificate of the binding", async () => {

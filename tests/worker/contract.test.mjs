@@ -9,7 +9,10 @@ import { ALL_MARKETS, ask } from "./support/portal.mjs";
 
 const SAMPLE = { market: "de", id: "A".repeat(46), facet: "identity" };
 /** With a value for each placeholder. */
-const addresses = Object.keys(contract.paths).map((template) => [template, template.replace(/\{(\w+)\}/g, (_, name) => SAMPLE[name])]);
+const addresses = Object.keys(contract.paths).map((template) => [
+  template,
+  template.replace(/\{(\w+)\}/g, (_, name) => SAMPLE[name]),
+]);
 
 test("the contract is served as it stands in the repository", async () => {
   assert.deepEqual((await ask("GET", "/api/v1/openapi.json")).json, contract);
@@ -19,14 +22,28 @@ test("the contract holds together: references lead somewhere, schemas are JSON S
   assert.match(contract.openapi, /^3\.1\./);
   const references = JSON.stringify(contract).match(/#\/components\/\w+\/\w+/g);
   for (const reference of new Set(references)) {
-    const found = reference.slice(2).split("/").reduce((inner, name) => inner?.[name], contract);
+    const found = reference
+      .slice(2)
+      .split("/")
+      .reduce((inner, name) => inner?.[name], contract);
     assert.ok(found, reference);
   }
-  const listed = Object.entries(contract.components).flatMap(([kind, all]) => Object.keys(all).map((name) => `#/components/${kind}/${name}`));
+  const listed = Object.entries(contract.components).flatMap(([kind, all]) =>
+    Object.keys(all).map((name) => `#/components/${kind}/${name}`),
+  );
   // These four stand for every path: the two headers of all answers, and the answers to what the
   // contract does not list.
-  const everywhere = ["headers/RequestId", "headers/Traceparent", "responses/NotFound", "responses/MethodNotAllowed"].map((name) => `#/components/${name}`);
-  assert.deepEqual(listed.filter((name) => !references.includes(name) && !everywhere.includes(name)), [], "of no use");
+  const everywhere = [
+    "headers/RequestId",
+    "headers/Traceparent",
+    "responses/NotFound",
+    "responses/MethodNotAllowed",
+  ].map((name) => `#/components/${name}`);
+  assert.deepEqual(
+    listed.filter((name) => !references.includes(name) && !everywhere.includes(name)),
+    [],
+    "of no use",
+  );
   const ajv = new Ajv({ strictSchema: true });
   addFormats(ajv);
   ajv.addVocabulary(["example", "components"]);
@@ -34,8 +51,13 @@ test("the contract holds together: references lead somewhere, schemas are JSON S
   for (const name of Object.keys(contract.components.schemas)) {
     ajv.compile({ $ref: `#/components/schemas/${name}`, components: contract.components });
   }
-  const operations = Object.values(contract.paths).flatMap((item) => [item.get, item.post].filter(Boolean));
-  assert.equal(new Set(operations.map((operation) => operation.operationId)).size, operations.length);
+  const operations = Object.values(contract.paths).flatMap((item) =>
+    [item.get, item.post].filter(Boolean),
+  );
+  assert.equal(
+    new Set(operations.map((operation) => operation.operationId)).size,
+    operations.length,
+  );
 });
 
 test("examples in the contract satisfy their schemas", () => {
@@ -47,7 +69,10 @@ test("examples in the contract satisfy their schemas", () => {
     if ("example" in value) {
       const { example, schema = value } = value;
       const validate = ajv.compile({ ...schema, components: contract.components });
-      assert.ok(validate(example), `${JSON.stringify(example)}: ${ajv.errorsText(validate.errors)}`);
+      assert.ok(
+        validate(example),
+        `${JSON.stringify(example)}: ${ajv.errorsText(validate.errors)}`,
+      );
       count += 1;
     }
     Object.values(value).forEach(walk);
@@ -70,10 +95,23 @@ test("every address of the contract is a route, and no other verb of it is", asy
 });
 
 test("HEAD is GET without the body", async () => {
-  for (const address of ["/healthz", "/readyz", "/api/v1/markets", "/api/v1/openapi.json", "/api/v1/de", "/", "/de/", "/problems/", "/problems/invalid-vin"]) {
+  for (const address of [
+    "/healthz",
+    "/readyz",
+    "/api/v1/markets",
+    "/api/v1/openapi.json",
+    "/api/v1/de",
+    "/",
+    "/de/",
+    "/problems/",
+    "/problems/invalid-vin",
+  ]) {
     const [head, get] = [await ask("HEAD", address), await ask("GET", address)];
     assert.equal(head.status, get.status);
-    const lasting = ({ headers }) => ["content-type", "cache-control", "vary", "content-security-policy"].map((name) => headers[name]);
+    const lasting = ({ headers }) =>
+      ["content-type", "cache-control", "vary", "content-security-policy"].map(
+        (name) => headers[name],
+      );
     assert.deepEqual(lasting(head), lasting(get), address);
   }
 });
@@ -82,12 +120,21 @@ test("healthz is alive, readyz can serve", async () => {
   assert.deepEqual((await ask("GET", "/healthz")).json, { status: "ok" });
   const { status, json } = await ask("GET", "/readyz");
   assert.equal(status, 200);
-  assert.deepEqual(json.checks, { secrets: "ok", markets: "ok", operators: "ok", cache: "ok", database: "ok" });
+  assert.deepEqual(json.checks, {
+    secrets: "ok",
+    markets: "ok",
+    operators: "ok",
+    cache: "ok",
+    database: "ok",
+  });
 });
 
 test("markets are listed, described, and name no origin, address or secret", async () => {
   const { json } = await ask("GET", "/api/v1/markets");
-  assert.deepEqual(json.markets.map((market) => market.code), ALL_MARKETS);
+  assert.deepEqual(
+    json.markets.map((market) => market.code),
+    ALL_MARKETS,
+  );
   const expected = {
     de: { region: "eu", currency: "EUR", units: { distance: "km" }, locales: ["de-DE", "en-GB"] },
     us: { region: "us", currency: "USD", units: { distance: "mi" }, locales: ["en-US", "de-DE"] },
@@ -95,9 +142,25 @@ test("markets are listed, described, and name no origin, address or secret", asy
     fr: { region: "eu", currency: "EUR", units: { distance: "km" }, locales: ["fr-FR", "en-GB"] },
   };
   const facets = {
-    de: ["identity", "equipment", "recalls", "service_history", "mileage", "registration", "valuation"],
+    de: [
+      "identity",
+      "equipment",
+      "recalls",
+      "service_history",
+      "mileage",
+      "registration",
+      "valuation",
+    ],
     us: ["identity", "equipment", "recalls", "warranty", "mileage", "valuation"],
-    gb: ["identity", "equipment", "energy", "recalls", "service_history", "mileage", "registration"],
+    gb: [
+      "identity",
+      "equipment",
+      "energy",
+      "recalls",
+      "service_history",
+      "mileage",
+      "registration",
+    ],
     fr: ["identity", "energy", "service_history", "damage", "valuation"],
   };
   for (const { code, links } of json.markets) {
@@ -111,7 +174,9 @@ test("markets are listed, described, and name no origin, address or secret", asy
 });
 
 test("every kind of problem that the contract names has a page that explains it", async () => {
-  const slugs = new Set(JSON.stringify(contract.components.responses).match(/\/problems\/[a-z-]+/g));
+  const slugs = new Set(
+    JSON.stringify(contract.components.responses).match(/\/problems\/[a-z-]+/g),
+  );
   assert.ok(slugs.size >= 14, `${slugs.size}`);
   for (const address of slugs) assert.equal((await ask("GET", address)).status, 200, address);
 });

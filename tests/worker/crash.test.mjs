@@ -6,17 +6,58 @@ import test, { after, before } from "node:test";
 import { numberOf, region } from "./support/region.mjs";
 
 const KILLS = Number(process.env.KERBSIDE_KILLS ?? 200);
-const CARS = Array.from({ length: 40 }, (_, number) => `KBSZZZ99ZCR9${String(number).padStart(5, "0")}`);
+const CARS = Array.from(
+  { length: 40 },
+  (_, number) => `KBSZZZ99ZCR9${String(number).padStart(5, "0")}`,
+);
 const TOGETHER = 12;
 
-/** Two origins, three facets; two of these from one answer. Nothing stays fresh for long, so that everything is written again and again. */
+/**
+ * Two origins, three facets; two of these from one answer. Nothing stays fresh for long, so that
+ * everything is written again and again.
+ */
 const market = (base) => ({
   deadline_ms: 3_000,
-  origins: Object.fromEntries(["one", "two"].map((name) => [name, { protocol: "rest", url: `${base}/${name}/{vin}`, timeout_ms: 2_500, breaker: { failures: 1_000, open_s: 1 } }])),
+  origins: Object.fromEntries(
+    ["one", "two"].map((name) => [
+      name,
+      {
+        protocol: "rest",
+        url: `${base}/${name}/{vin}`,
+        timeout_ms: 2_500,
+        breaker: { failures: 1_000, open_s: 1 },
+      },
+    ]),
+  ),
   facets: {
-    identity: { origin: "one", required: true, ttl_s: 1, stale_s: 3_600, error_s: 86_400, map: { make: { at: "/make" }, model: { at: "/model" }, trim: { at: "/trim" } } },
-    equipment: { origin: "one", ttl_s: 1, stale_s: 3_600, error_s: 86_400, each: "/items", map: { name: { at: "/name" }, code: { at: "/code" } } },
-    recalls: { origin: "two", ttl_s: 1, stale_s: 3_600, error_s: 86_400, each: "/recalls", map: { reference: { at: "/no" }, title: { at: "/title" }, status: { at: "/state", codes: { O: "open" } } } },
+    identity: {
+      origin: "one",
+      required: true,
+      ttl_s: 1,
+      stale_s: 3_600,
+      error_s: 86_400,
+      map: { make: { at: "/make" }, model: { at: "/model" }, trim: { at: "/trim" } },
+    },
+    equipment: {
+      origin: "one",
+      ttl_s: 1,
+      stale_s: 3_600,
+      error_s: 86_400,
+      each: "/items",
+      map: { name: { at: "/name" }, code: { at: "/code" } },
+    },
+    recalls: {
+      origin: "two",
+      ttl_s: 1,
+      stale_s: 3_600,
+      error_s: 86_400,
+      each: "/recalls",
+      map: {
+        reference: { at: "/no" },
+        title: { at: "/title" },
+        status: { at: "/state", codes: { O: "open" } },
+      },
+    },
   },
 });
 
@@ -26,14 +67,18 @@ const told = new Map();
 const seen = new Map();
 let isDown = false;
 
-/** An answer in which every value carries the car and the version, so that none can come from elsewhere unseen. */
+/**
+ * An answer in which every value carries the car and the version, so that none can come from
+ * elsewhere unseen.
+ */
 function answer(name, vin) {
   if (isDown) return undefined;
   const version = (told.get(`${name} ${vin}`) ?? 0) + 1;
   told.set(`${name} ${vin}`, version);
   const mark = `${vin.slice(-6)}.${version}`;
   const after_ms = numberOf(mark) % 12;
-  if (name === "two") return { body: { recalls: [{ no: mark, title: mark, state: "O" }] }, after_ms };
+  if (name === "two")
+    return { body: { recalls: [{ no: mark, title: mark, state: "O" }] }, after_ms };
   const items = Array.from({ length: version % 5 }, () => ({ name: mark, code: mark }));
   return { body: { make: "Kerbside", model: mark, trim: mark, items }, after_ms };
 }
@@ -56,22 +101,41 @@ async function check() {
     const vin = byLookup.get(row.vehicle);
     assert.ok(vin, "a row of no car");
     const whole = await here.open(row);
-    const values = row.facet === "identity" ? [whole.model, whole.trim] : whole.items.flatMap(({ name, code, reference, title }) => [name ?? reference, code ?? title]);
+    const values =
+      row.facet === "identity"
+        ? [whole.model, whole.trim]
+        : whole.items.flatMap(({ name, code, reference, title }) => [
+            name ?? reference,
+            code ?? title,
+          ]);
     const most = told.get(`${row.source} ${vin}`);
     const versions = new Set(values.map((value) => value.split(".")[1]));
     assert.ok(versions.size <= 1, `two versions in one facet: ${JSON.stringify(whole)}`);
-    assert.ok(values.every((value) => value.startsWith(`${vin.slice(-6)}.`)), `${vin}: ${JSON.stringify(whole)}`);
-    for (const version of versions) assert.ok(Number(version) >= 1 && Number(version) <= most, `version ${version} of ${most}`);
+    assert.ok(
+      values.every((value) => value.startsWith(`${vin.slice(-6)}.`)),
+      `${vin}: ${JSON.stringify(whole)}`,
+    );
+    for (const version of versions)
+      assert.ok(Number(version) >= 1 && Number(version) <= most, `version ${version} of ${most}`);
     // What was recorded is not lost, nor replaced by what is older.
     const [version] = versions;
     if (version) {
       const place = `${row.facet} ${vin}`;
-      assert.ok(Number(version) >= (seen.get(place) ?? 0), `${place} went back from ${seen.get(place)} to ${version}`);
+      assert.ok(
+        Number(version) >= (seen.get(place) ?? 0),
+        `${place} went back from ${seen.get(place)} to ${version}`,
+      );
       seen.set(place, Number(version));
     }
     const shown = JSON.parse(row.public);
-    if (row.facet === "identity") assert.deepEqual([shown.model, shown.trim], [whole.model, whole.trim]);
-    else assert.equal(shown.item_count ?? (shown.open ? 1 : 0), whole.items.length, `${row.public} of ${JSON.stringify(whole)}`);
+    if (row.facet === "identity")
+      assert.deepEqual([shown.model, shown.trim], [whole.model, whole.trim]);
+    else
+      assert.equal(
+        shown.item_count ?? (shown.open ? 1 : 0),
+        whole.items.length,
+        `${row.public} of ${JSON.stringify(whole)}`,
+      );
   }
   return rows.length;
 }
@@ -85,7 +149,11 @@ test(`workerd is killed ${KILLS} times while it writes; nothing that is stored i
     if (kill === 0) addresses = await Promise.all(CARS.map((vin) => here.address(vin)));
     // One visit first: the Worker and the stores are compiled, and what comes then writes all the
     // time.
-    const visit = () => here.ask(addresses[draw(CARS.length)]).then(({ status }) => (answered += status === 200), () => {});
+    const visit = () =>
+      here.ask(addresses[draw(CARS.length)]).then(
+        ({ status }) => (answered += status === 200),
+        () => {},
+      );
     await visit();
     let isOver = false;
     const visits = Array.from({ length: TOGETHER }, async () => {
@@ -115,6 +183,11 @@ test(`workerd is killed ${KILLS} times while it writes; nothing that is stored i
     assert.equal(json.meta.facets.identity.state, "stale");
     found += 1;
   }
-  t.diagnostic(`${answered} answers before kills, ${rows} rows at the end, ${found} of ${CARS.length} cars shown from the stores`);
-  assert.ok(rows > CARS.length && found > CARS.length / 2 && answered > KILLS, "the test has hardly written anything");
+  t.diagnostic(
+    `${answered} answers before kills, ${rows} rows at the end, ${found} of ${CARS.length} cars shown from the stores`,
+  );
+  assert.ok(
+    rows > CARS.length && found > CARS.length / 2 && answered > KILLS,
+    "the test has hardly written anything",
+  );
 });

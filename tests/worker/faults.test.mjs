@@ -2,10 +2,30 @@
 import assert from "node:assert/strict";
 import test, { after, afterEach, before } from "node:test";
 
-import { BY_DEADLINE_MS, FACETS, REQUIRED, checkOptional, checkRequired } from "./support/outcomes.mjs";
 import {
-  MARKETS, ROLES, addressOf, ask, carsFor, originsAskedBy, problemOf, requestsOf, resetOrigins, setOrigin, setOrigins, slugOf, statesOf,
-  unknownVin, until, untilCached,
+  BY_DEADLINE_MS,
+  FACETS,
+  REQUIRED,
+  checkOptional,
+  checkRequired,
+} from "./support/outcomes.mjs";
+import {
+  MARKETS,
+  ROLES,
+  addressOf,
+  ask,
+  carsFor,
+  originsAskedBy,
+  problemOf,
+  requestsOf,
+  resetOrigins,
+  setOrigin,
+  setOrigins,
+  slugOf,
+  statesOf,
+  unknownVin,
+  until,
+  untilCached,
 } from "./support/portal.mjs";
 
 const isFresh = (facet) => (answer) => statesOf(answer)[facet] === "fresh";
@@ -31,7 +51,11 @@ for (const market of MARKETS) {
       // The request that hangs is answered, all later ones fail: only the late answer can make the
       // facet fresh.
       await setOrigin(`${market}.${role}`, { fault: "500" });
-      const later = await until("the late answer is in the cache", () => ask("GET", address), isFresh(facet));
+      const later = await until(
+        "the late answer is in the cache",
+        () => ask("GET", address),
+        isFresh(facet),
+      );
       assert.equal(later.json.meta.complete, true);
       assert.deepEqual(await originsAskedBy(later), []);
       const held = (await requestsOf(answer)).find(({ origin }) => origin === `${market}.${role}`);
@@ -55,9 +79,10 @@ for (const market of MARKETS) {
         if (fault === "404") return;
         // An origin that says when it may be asked again is left alone until then, even where it
         // works.
-        const repaired = fault === "429"
-          ? await until("it is asked again", () => ask("GET", address), isFresh(facet))
-          : await ask("GET", address);
+        const repaired =
+          fault === "429"
+            ? await until("it is asked again", () => ask("GET", address), isFresh(facet))
+            : await ask("GET", address);
         assert.deepEqual(statesOf(repaired)[facet], "fresh");
         const asked = await originsAskedBy(repaired);
         assert.ok(asked.includes(`${market}.${role}`));
@@ -83,9 +108,16 @@ for (const market of MARKETS) {
       await setOrigins(market, ["equipment", "recalls"], fault);
       const answer = await ask("GET", address);
       assert.equal(answer.status, 200);
-      assert.deepEqual(statesOf(answer), { identity: "fresh", equipment: "unavailable", recalls: "unavailable" });
+      assert.deepEqual(statesOf(answer), {
+        identity: "fresh",
+        equipment: "unavailable",
+        recalls: "unavailable",
+      });
       const token = fault === "500" ? "http_protocol_error" : "connection_refused";
-      assert.equal(answer.headers["proxy-status"], `kerbside; error=${token}; next-hop="equipment", kerbside; error=${token}; next-hop="recalls"`);
+      assert.equal(
+        answer.headers["proxy-status"],
+        `kerbside; error=${token}; next-hop="equipment", kerbside; error=${token}; next-hop="recalls"`,
+      );
       assert.equal(answer.headers["cache-control"], "private, no-store");
       const page = await ask("GET", address.replace("/api/v1", ""));
       assert.equal(page.status, 200);
@@ -93,7 +125,9 @@ for (const market of MARKETS) {
     }
   });
 
-  for (const fault of Object.keys(REQUIRED).filter((fault) => !["404", "stalled", "oversized"].includes(fault))) {
+  for (const fault of Object.keys(REQUIRED).filter(
+    (fault) => !["404", "stalled", "oversized"].includes(fault),
+  )) {
     test(`${market}: the required origin with ${fault}`, async () => {
       const address = await addressOf(market, nextCar(market).vin);
       await setOrigin(`${market}.master`, { fault });
@@ -101,9 +135,14 @@ for (const market of MARKETS) {
       checkRequired(answer, fault);
       const second = await ask("GET", `${address}/facets/recalls`);
       // The call of the first one goes on, and may end in the second one's time.
-      if (fault !== "slow" || second.status !== 200) checkRequired(second, fault === "slow" ? "hang" : fault);
+      if (fault !== "slow" || second.status !== 200)
+        checkRequired(second, fault === "slow" ? "hang" : fault);
       await resetOrigins();
-      await until("it is served once the origin works", () => ask("GET", address), ({ status }) => status === 200);
+      await until(
+        "it is served once the origin works",
+        () => ask("GET", address),
+        ({ status }) => status === 200,
+      );
     });
   }
 
@@ -112,7 +151,11 @@ for (const market of MARKETS) {
     await setOrigin(`${market}.master`, { fault: "hang" });
     checkRequired(await ask("GET", address), "hang");
     await setOrigin(`${market}.master`, { fault: "500" });
-    const later = await until("the late answer is in the cache", () => ask("GET", address), ({ status }) => status === 200);
+    const later = await until(
+      "the late answer is in the cache",
+      () => ask("GET", address),
+      ({ status }) => status === 200,
+    );
     assert.deepEqual(statesOf(later), { identity: "fresh", equipment: "fresh", recalls: "fresh" });
   });
 
@@ -133,7 +176,9 @@ for (const market of MARKETS) {
     assert.equal(slugOf(first), "unknown-vehicle");
     const others = [
       await ask("GET", address),
-      await ask("GET", address, { headers: { authorization: "Bearer x", cookie: "__Host-Http-session=x" } }),
+      await ask("GET", address, {
+        headers: { authorization: "Bearer x", cookie: "__Host-Http-session=x" },
+      }),
       await ask("GET", `${address}?facets=recalls`),
       await ask("GET", `${address}/facets/equipment`),
       await ask("GET", `/api/v1/${market}/vehicles/${"A".repeat(46)}`),
@@ -141,7 +186,10 @@ for (const market of MARKETS) {
     for (const other of others) {
       assert.equal(other.status, 404);
       assert.deepEqual(problemOf(other), problemOf(first));
-      const lasting = ({ headers }) => Object.keys(headers).filter((name) => name !== "content-length").sort();
+      const lasting = ({ headers }) =>
+        Object.keys(headers)
+          .filter((name) => name !== "content-length")
+          .sort();
       assert.deepEqual(lasting(other), lasting(first));
     }
     assert.equal((await ask("GET", address.replace("/api/v1", ""))).status, 404);
@@ -150,7 +198,11 @@ for (const market of MARKETS) {
   test(`${market}: an unknown car is known as such without asking again`, async () => {
     const address = await addressOf(market, unknownVin(market === "de" ? 3 : 4));
     await ask("GET", address);
-    const asked = await until("the verdict is cached", async () => originsAskedBy(await ask("GET", `${address}?facets=identity`)), (origins) => origins.length === 0);
+    const asked = await until(
+      "the verdict is cached",
+      async () => originsAskedBy(await ask("GET", `${address}?facets=identity`)),
+      (origins) => origins.length === 0,
+    );
     assert.deepEqual(asked, []);
   });
 }

@@ -4,7 +4,20 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import test, { after, afterEach, before } from "node:test";
 
-import { addressOf, ask, carsFor, countsOf, flood, need, openStream, requestsOf, resetOrigins, setOrigin, statesOf, until } from "./support/portal.mjs";
+import {
+  addressOf,
+  ask,
+  carsFor,
+  countsOf,
+  flood,
+  need,
+  openStream,
+  requestsOf,
+  resetOrigins,
+  setOrigin,
+  statesOf,
+  until,
+} from "./support/portal.mjs";
 
 let nextCar;
 before(async () => {
@@ -14,7 +27,10 @@ before(async () => {
 afterEach(() => resetOrigins());
 after(() => resetOrigins());
 
-/** Origin calls that a flood may make to each origin: one, and one more for an isolate that started meanwhile. */
+/**
+ * Origin calls that a flood may make to each origin: one, and one more for an isolate that started
+ * meanwhile.
+ */
 const HANDFUL = 3;
 
 test("500 visitors who ask for one car at the same moment make a handful of calls, and all get an answer", async (t) => {
@@ -23,13 +39,31 @@ test("500 visitors who ask for one car at the same moment make a handful of call
   const before = await countsOf("de");
   const answers = await flood(address, 500);
   const after = await countsOf("de");
-  const calls = Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]]));
-  const statuses = Object.fromEntries(Object.entries(Object.groupBy(answers, ({ status }) => status)).map(([status, all]) => [status, all.length]));
-  const how = Object.groupBy(answers, ({ headers }) => headers["cache-status"]?.replace(/ttl=.*/, "") ?? "none");
-  const counts = Object.fromEntries(Object.entries(how).map(([status, all]) => [status, all.length]));
-  t.diagnostic(`calls ${JSON.stringify(calls)}, statuses ${JSON.stringify(statuses)}, ${JSON.stringify(counts)}`);
-  for (const [name, count] of Object.entries(calls)) assert.ok(count <= HANDFUL, `${name}: ${count} calls`);
-  assert.ok(answers.every(({ status }) => status === 200 || status === 504), JSON.stringify(statuses));
+  const calls = Object.fromEntries(
+    Object.keys(after).map((name) => [name, after[name] - before[name]]),
+  );
+  const statuses = Object.fromEntries(
+    Object.entries(Object.groupBy(answers, ({ status }) => status)).map(([status, all]) => [
+      status,
+      all.length,
+    ]),
+  );
+  const how = Object.groupBy(
+    answers,
+    ({ headers }) => headers["cache-status"]?.replace(/ttl=.*/, "") ?? "none",
+  );
+  const counts = Object.fromEntries(
+    Object.entries(how).map(([status, all]) => [status, all.length]),
+  );
+  t.diagnostic(
+    `calls ${JSON.stringify(calls)}, statuses ${JSON.stringify(statuses)}, ${JSON.stringify(counts)}`,
+  );
+  for (const [name, count] of Object.entries(calls))
+    assert.ok(count <= HANDFUL, `${name}: ${count} calls`);
+  assert.ok(
+    answers.every(({ status }) => status === 200 || status === 504),
+    JSON.stringify(statuses),
+  );
   assert.ok((statuses[200] ?? 0) >= 450, JSON.stringify(statuses));
 });
 
@@ -45,12 +79,15 @@ test("a visitor who leaves stops nothing that the cache needs", async () => {
     setTimeout(() => request.destroy(), 150);
   });
   await new Promise((go) => setTimeout(go, 2_500));
-  for (const role of ["master", "equipment", "recalls"]) await setOrigin(`us.${role}`, { fault: "500" });
+  for (const role of ["master", "equipment", "recalls"])
+    await setOrigin(`us.${role}`, { fault: "500" });
   const answer = await ask("GET", address);
   const states = statesOf(answer);
-  for (const facet of ["identity", "equipment", "recalls"]) assert.match(states[facet], /^(fresh|absent)$/, facet);
+  for (const facet of ["identity", "equipment", "recalls"])
+    assert.match(states[facet], /^(fresh|absent)$/, facet);
   const after = await countsOf("us");
-  for (const role of ["master", "equipment", "recalls"]) assert.equal(after[`us.${role}`] - before[`us.${role}`], 1, role);
+  for (const role of ["master", "equipment", "recalls"])
+    assert.equal(after[`us.${role}`] - before[`us.${role}`], 1, role);
 });
 
 test("a stream brings the document at once, each facet as it lands, past the deadline too, and the end", async () => {
@@ -67,7 +104,9 @@ test("a stream brings the document at once, each facet as it lands, past the dea
   assert.equal(last.name, "done");
   assert.ok(first.at < 1_000 && last.at - first.at > 900, `buffered: ${first.at} to ${last.at} ms`);
   const landed = others.map(({ name, data }) => `${name} ${data.name}`);
-  const pending = Object.entries(first.data.meta.facets).filter(([, { state }]) => state === "pending").map(([name]) => `facet ${name}`);
+  const pending = Object.entries(first.data.meta.facets)
+    .filter(([, { state }]) => state === "pending")
+    .map(([name]) => `facet ${name}`);
   assert.deepEqual([...landed].sort(), pending.sort());
   const equipment = others.find(({ data }) => data.name === "equipment");
   assert.equal(equipment.data.meta.state, "fresh");
@@ -79,7 +118,11 @@ test("who leaves a stream stops nothing either", async () => {
   const address = await addressOf("de", nextCar("de").vin);
   await setOrigin("de.recalls", { latency_ms: 1_200 });
   const stream = await openStream(address);
-  await until("the document is there", async () => stream.events, (events) => events.length > 0);
+  await until(
+    "the document is there",
+    async () => stream.events,
+    (events) => events.length > 0,
+  );
   stream.leave();
   await new Promise((go) => setTimeout(go, 2_500));
   await setOrigin("de.recalls", { fault: "500" });
@@ -90,8 +133,12 @@ test("a page's stream brings sections, and an unknown car is a 404 before it beg
   const address = (await addressOf("de", nextCar("de").vin)).replace("/api/v1", "");
   const stream = await openStream(`${address}?fragment=equipment,recalls&lang=en`);
   await stream.ended;
-  assert.deepEqual(stream.events.map(({ name }) => name), ["facet", "facet", "done"]);
-  for (const { data } of stream.events.slice(0, 2)) assert.match(data.html, new RegExp(`^<section class="facet" id="${data.name}"`));
+  assert.deepEqual(
+    stream.events.map(({ name }) => name),
+    ["facet", "facet", "done"],
+  );
+  for (const { data } of stream.events.slice(0, 2))
+    assert.match(data.html, new RegExp(`^<section class="facet" id="${data.name}"`));
   assert.equal((await openStream(`/api/v1/de/vehicles/${"A".repeat(46)}`)).status, 404);
 });
 

@@ -13,7 +13,19 @@ import path from "node:path";
 import test, { after, afterEach, before } from "node:test";
 import { promisify } from "node:util";
 
-import { addressOf, ask, carsFor, formsOf, need, resetOrigins, setOrigin, slugOf, statesOf, until, untilCached } from "./support/portal.mjs";
+import {
+  addressOf,
+  ask,
+  carsFor,
+  formsOf,
+  need,
+  resetOrigins,
+  setOrigin,
+  slugOf,
+  statesOf,
+  until,
+  untilCached,
+} from "./support/portal.mjs";
 
 const run = promisify(execFile);
 const token = need("KERBSIDE_OPERATOR_TOKEN");
@@ -27,7 +39,10 @@ after(() => resetOrigins());
 
 const bearer = { authorization: `Bearer ${token}` };
 const operate = (method, what, body, headers = bearer) =>
-  ask(method, `/operator/v1/${what}`, { headers: { "content-type": "application/json", ...headers }, body: body && JSON.stringify(body) });
+  ask(method, `/operator/v1/${what}`, {
+    headers: { "content-type": "application/json", ...headers },
+    body: body && JSON.stringify(body),
+  });
 async function done(what, body) {
   const answer = await operate("POST", what, body);
   assert.ok([200, 201].includes(answer.status), answer.text);
@@ -39,7 +54,8 @@ const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 /** An isolate remembers a car for 3 s; it knows its own purges at once. */
 const forgotten = () => pause(3_200);
 const MASTER = ["de.master", "de.equipment", "de.recalls"];
-const fail = (...origins) => Promise.all(origins.map((origin) => setOrigin(origin, { fault: "500" })));
+const fail = (...origins) =>
+  Promise.all(origins.map((origin) => setOrigin(origin, { fault: "500" })));
 
 /** A German car that is stored, and that no isolate remembers. */
 async function stored() {
@@ -51,7 +67,8 @@ async function stored() {
   return { vin, address };
 }
 
-const xtask = (...words) => run(need("KERBSIDE_XTASK"), words, { env: process.env, maxBuffer: 1 << 24 });
+const xtask = (...words) =>
+  run(need("KERBSIDE_XTASK"), words, { env: process.env, maxBuffer: 1 << 24 });
 
 test("without a good token nothing is told and nothing happens", async () => {
   for (const [headers, status, slug] of [
@@ -63,7 +80,8 @@ test("without a good token nothing is told and nothing happens", async () => {
   ]) {
     const answer = await operate("POST", "purges", { market: "de", kind: "hard" }, headers);
     assert.deepEqual([answer.status, slugOf(answer)], [status, slug]);
-    if (status === 401) assert.match(answer.headers["www-authenticate"], /^Bearer realm="kerbside operators"/);
+    if (status === 401)
+      assert.match(answer.headers["www-authenticate"], /^Bearer realm="kerbside operators"/);
     assert.match(answer.headers["cache-control"], /no-store/);
   }
   assert.equal((await operate("DELETE", "purges")).status, 405);
@@ -73,11 +91,26 @@ test("without a good token nothing is told and nothing happens", async () => {
 });
 
 test("wrong bodies are refused, each mistake by its pointer", async () => {
-  const answer = await operate("POST", "purges", { market: "de", facet: "wheels", origin: "x", kind: "hard", tag: "vin:x" });
-  assert.deepEqual([answer.status, answer.json.errors.map(({ pointer }) => pointer)], [422, ["/facet", "/origin", "/tag"]]);
-  const plain = await ask("POST", "/operator/v1/erasures", { headers: { ...bearer, "content-type": "text/plain" }, body: "{}" });
+  const answer = await operate("POST", "purges", {
+    market: "de",
+    facet: "wheels",
+    origin: "x",
+    kind: "hard",
+    tag: "vin:x",
+  });
+  assert.deepEqual(
+    [answer.status, answer.json.errors.map(({ pointer }) => pointer)],
+    [422, ["/facet", "/origin", "/tag"]],
+  );
+  const plain = await ask("POST", "/operator/v1/erasures", {
+    headers: { ...bearer, "content-type": "text/plain" },
+    body: "{}",
+  });
   assert.equal(plain.status, 415);
-  const broken = await ask("POST", "/operator/v1/erasures", { headers: { ...bearer, "content-type": "application/json" }, body: "{" });
+  const broken = await ask("POST", "/operator/v1/erasures", {
+    headers: { ...bearer, "content-type": "application/json" },
+    body: "{",
+  });
   assert.equal(broken.status, 400);
 });
 
@@ -88,15 +121,29 @@ test("soft and hard, of one car: by facet, by origin, whole", async () => {
   assert.equal(rows, 1, "rows of the car");
   const soft = await ask("GET", address);
   assert.deepEqual(statesOf(soft), { identity: "fresh", equipment: "fresh", recalls: "stale" });
-  assert.equal(soft.headers["cache-control"].includes("max-age=0") || !/max-age=[1-9]/.test(soft.headers["cache-control"]), true, soft.headers["cache-control"]);
+  assert.equal(
+    soft.headers["cache-control"].includes("max-age=0") ||
+      !/max-age=[1-9]/.test(soft.headers["cache-control"]),
+    true,
+    soft.headers["cache-control"],
+  );
   await done("purges", { market: "de", kind: "hard", vin, origin: "equipment" });
   await forgotten();
-  assert.deepEqual(statesOf(await ask("GET", address)), { identity: "fresh", equipment: "unavailable", recalls: "stale" });
+  assert.deepEqual(statesOf(await ask("GET", address)), {
+    identity: "fresh",
+    equipment: "unavailable",
+    recalls: "stale",
+  });
   await done("purges", { market: "de", kind: "hard", vin });
   await forgotten();
   assert.equal((await ask("GET", address)).status, 502, "nothing is left to be served");
   await resetOrigins();
-  await until("it is fetched again", () => ask("GET", address), ({ status }) => status === 200, 70_000);
+  await until(
+    "it is fetched again",
+    () => ask("GET", address),
+    ({ status }) => status === 200,
+    70_000,
+  );
 });
 
 test("by tag: the cars that have it, whatever its case, and no other", async () => {
@@ -104,13 +151,23 @@ test("by tag: the cars that have it, whatever its case, and no other", async () 
   const { facets } = (await ask("GET", one.address)).json;
   const others = (await ask("GET", other.address)).json.facets;
   assert.notEqual(facets.identity.model, others.identity.model);
-  await done("purges", { market: "de", kind: "soft", facet: "recalls", tag: `model:${facets.identity.model.toUpperCase()}` });
+  await done("purges", {
+    market: "de",
+    kind: "soft",
+    facet: "recalls",
+    tag: `model:${facets.identity.model.toUpperCase()}`,
+  });
   await fail(...MASTER);
   await forgotten();
   assert.equal(statesOf(await ask("GET", one.address)).recalls, "stale");
   assert.equal(statesOf(await ask("GET", other.address)).recalls, "fresh");
   const { json } = await operate("GET", "purges?market=de");
-  assert.ok(json.purges.some(({ tag, hard }) => hard === 0 && tag === `model:${facets.identity.model.toLowerCase()}`), JSON.stringify(json));
+  assert.ok(
+    json.purges.some(
+      ({ tag, hard }) => hard === 0 && tag === `model:${facets.identity.model.toLowerCase()}`,
+    ),
+    JSON.stringify(json),
+  );
 });
 
 test("by facet, origin and market: what was stored before, and nothing that is fetched after", async () => {
@@ -121,7 +178,11 @@ test("by facet, origin and market: what was stored before, and nothing that is f
     const { headers, ...answer } = await ask("GET", address);
     assert.equal(statesOf(answer).recalls, "stale", JSON.stringify(scope));
     // It is fetched again after the answer.
-    await until("it is fresh again", async () => statesOf(await ask("GET", address)), (states) => states.recalls === "fresh" && states.identity === "fresh");
+    await until(
+      "it is fresh again",
+      async () => statesOf(await ask("GET", address)),
+      (states) => states.recalls === "fresh" && states.identity === "fresh",
+    );
     await forgotten();
   }
 });
@@ -141,7 +202,10 @@ test("a slow origin that was asked before a purge does not undo it", async () =>
     await forgotten();
     const held = await done("inspections", { market: "de", vin });
     const facet = (rows) => (rows ?? []).find(({ facet }) => facet === "recalls");
-    for (const [store, rows] of [["D1", held.record], ["KV", held.cache]]) {
+    for (const [store, rows] of [
+      ["D1", held.record],
+      ["KV", held.cache],
+    ]) {
       const found = facet(rows);
       const isFresh = found && held.now_ms < found.stored_at_ms + 1000 * found.ttl_s;
       assert.ok(!isFresh || found.purge, `${kind} ${store}: ${JSON.stringify(found)}`);
@@ -157,27 +221,47 @@ test("an inspection tells how it is held and none of what it says", async () => 
   const { facets } = (await ask("GET", address)).json;
   const answer = await operate("POST", "inspections", { market: "de", vin });
   const rows = Object.fromEntries(answer.json.record.map((row) => [row.facet, row]));
-  assert.ok(rows.identity.public_bytes > 50 && rows.recalls.key_id === 1 && rows.recalls.sealed_bytes > 40, JSON.stringify(rows));
+  assert.ok(
+    rows.identity.public_bytes > 50 && rows.recalls.key_id === 1 && rows.recalls.sealed_bytes > 40,
+    JSON.stringify(rows),
+  );
   assert.deepEqual(answer.json.cache.map(({ facet }) => facet).sort(), Object.keys(rows).sort());
-  for (const value of [facets.identity.make, facets.identity.model]) assert.ok(!answer.text.includes(value), value);
+  for (const value of [facets.identity.make, facets.identity.model])
+    assert.ok(!answer.text.includes(value), value);
 });
 
 /** Every file of KV and D1, with the log of SQLite. */
 function storeTexts() {
   const folder = path.join(need("KERBSIDE_STATE"), "stores");
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return entries.map((entry) => path.join(entry.parentPath, entry.name)).map((file) => [path.relative(folder, file), readFileSync(file).toString("latin1")]);
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return entries
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .map((file) => [path.relative(folder, file), readFileSync(file).toString("latin1")]);
 }
 
 test("an erased car is found in no store, and the proof stands in the audit", async () => {
   const { vin, address } = await stored();
   const { vehicle } = await done("inspections", { market: "de", vin });
-  const answer = await operate("POST", "erasures", { vin, what: "vehicle", reason: "asked by the keeper" });
+  const answer = await operate("POST", "erasures", {
+    vin,
+    what: "vehicle",
+    reason: "asked by the keeper",
+  });
   assert.equal(answer.status, 200, answer.text);
   const { proof, digest, audit } = answer.json;
   assert.deepEqual([proof.complete, proof.vehicle, proof.what], [true, vehicle, "vehicle"]);
-  const de = Object.fromEntries(proof.markets.find(({ market }) => market === "de").stores.map((store) => [store.store, store]));
-  assert.ok(de.stored_facet.found >= 3 && de.stored_facet.left === 0 && de.kv.found === 1 && de.kv.left === 0, JSON.stringify(de));
+  const de = Object.fromEntries(
+    proof.markets.find(({ market }) => market === "de").stores.map((store) => [store.store, store]),
+  );
+  assert.ok(
+    de.stored_facet.found >= 3 &&
+      de.stored_facet.left === 0 &&
+      de.kv.found === 1 &&
+      de.kv.left === 0,
+    JSON.stringify(de),
+  );
   assert.ok(proof.markets.length >= 4, "all markets of the region");
   const text = answer.text.slice('{"proof":'.length, answer.text.lastIndexOf(',"digest":'));
   assert.equal(digest, `sha256:${createHash("sha256").update(text).digest("hex")}`);
@@ -188,9 +272,19 @@ test("an erased car is found in no store, and the proof stands in the audit", as
   // The keyed hash stays in the audit and in the rule that keeps late writers out; as a key of KV
   // it is gone.
   const texts = storeTexts();
-  assert.ok(texts.some(([file, text]) => file.includes("d1") && text.includes(vehicle)), "the search itself is broken");
-  assert.ok(!texts.some(([file, text]) => file.includes("kv") && !file.includes("-wal") && text.includes(`car:de:${vehicle}`)), "in KV");
-  for (const form of formsOf(vin)) assert.ok(!texts.some(([, text]) => text.includes(form)), "a VIN in a store");
+  assert.ok(
+    texts.some(([file, text]) => file.includes("d1") && text.includes(vehicle)),
+    "the search itself is broken",
+  );
+  assert.ok(
+    !texts.some(
+      ([file, text]) =>
+        file.includes("kv") && !file.includes("-wal") && text.includes(`car:de:${vehicle}`),
+    ),
+    "in KV",
+  );
+  for (const form of formsOf(vin))
+    assert.ok(!texts.some(([, text]) => text.includes(form)), "a VIN in a store");
   // Whoever asks again brings it back from the origins: erasure is of what we keep.
   await forgotten();
   assert.equal((await ask("GET", address)).status, 200);
@@ -201,12 +295,19 @@ test("what tells of persons goes alone", async () => {
   const { proof } = await done("erasures", { market: "de", vin, what: "person" });
   assert.deepEqual(proof.facets, ["identity", "service_history", "registration", "damage"]);
   const left = (await done("inspections", { market: "de", vin })).record.map(({ facet }) => facet);
-  assert.ok(left.includes("recalls") && !left.some((facet) => proof.facets.includes(facet)), left.join());
+  assert.ok(
+    left.includes("recalls") && !left.some((facet) => proof.facets.includes(facet)),
+    left.join(),
+  );
 });
 
 test("operators who act at the same moment make one chain, which xtask follows", async () => {
   const cars = [nextCar("de").vin, nextCar("de").vin];
-  await Promise.all(Array.from({ length: 12 }, (_, number) => done("inspections", { market: "de", vin: cars[number % 2] })));
+  await Promise.all(
+    Array.from({ length: 12 }, (_, number) =>
+      done("inspections", { market: "de", vin: cars[number % 2] }),
+    ),
+  );
   const { stdout } = await xtask("audit", "verify");
   assert.match(stdout, /^\d+ entries, the chain is unbroken/);
   const hash = stdout.match(/--head: ([0-9a-f]{64})/)[1];
@@ -217,8 +318,23 @@ test("operators who act at the same moment make one chain, which xtask follows",
 
 test("the commands say what they did, and what is wrong", async () => {
   const { vin, address } = await stored();
-  const words = ["cache", "purge", "--market", "de", "--soft", "--vin", vin, "--facet", "recalls", "--reason", "test"];
-  assert.match((await xtask(...words)).stdout, /^purge \d+: vehicle \S{22}, facet recalls in de, soft\n1 rows of the car/);
+  const words = [
+    "cache",
+    "purge",
+    "--market",
+    "de",
+    "--soft",
+    "--vin",
+    vin,
+    "--facet",
+    "recalls",
+    "--reason",
+    "test",
+  ];
+  assert.match(
+    (await xtask(...words)).stdout,
+    /^purge \d+: vehicle \S{22}, facet recalls in de, soft\n1 rows of the car/,
+  );
   assert.match((await xtask("cache", "purges", "--market", "de")).stdout, /^id +kind +what/);
   const inspected = (await xtask("cache", "inspect", "--market", "de", "--vin", vin)).stdout;
   assert.match(inspected, /\nD1\nfacet +is +age/);
@@ -226,7 +342,15 @@ test("the commands say what they did, and what is wrong", async () => {
   assert.match((await xtask("keys", "status")).stdout, /held: 1; 1 writes/);
   const erased = (await xtask("cache", "erase", "--vin", vin)).stdout;
   assert.match(erased, /^market +store +found +removed +left\nde +stored_facet +\d+ +\d+ +0\n/);
-  await assert.rejects(xtask("cache", "purge", "--market", "de", "--soft", "--facet", "wheels"), /facet: This market has the facets/);
-  await assert.rejects(run(need("KERBSIDE_XTASK"), ["keys", "status"], { env: { ...process.env, KERBSIDE_OPERATOR_TOKEN: "x" } }), /refused \(401\)/);
+  await assert.rejects(
+    xtask("cache", "purge", "--market", "de", "--soft", "--facet", "wheels"),
+    /facet: This market has the facets/,
+  );
+  await assert.rejects(
+    run(need("KERBSIDE_XTASK"), ["keys", "status"], {
+      env: { ...process.env, KERBSIDE_OPERATOR_TOKEN: "x" },
+    }),
+    /refused \(401\)/,
+  );
   assert.equal((await ask("GET", address)).status, 200);
 });

@@ -7,22 +7,45 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 
-import { MARKETS, addressOf, allVins, ask, carsFor, formsOf, idOf, need, postVin, resetOrigins, setOrigin, untilCached } from "./support/portal.mjs";
+import {
+  MARKETS,
+  addressOf,
+  allVins,
+  ask,
+  carsFor,
+  formsOf,
+  idOf,
+  need,
+  postVin,
+  resetOrigins,
+  setOrigin,
+  untilCached,
+} from "./support/portal.mjs";
 
-/** Every file of the stack: KV and D1 (SQLite and its log), the Worker's log, wrangler's, the stand-ins'. */
+/**
+ * Every file of the stack: KV and D1 (SQLite and its log), the Worker's log, wrangler's, the
+ * stand-ins'.
+ */
 function filesOf(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
 }
 
-/** Says whether a text holds one of the words. Words are letters and digits, so only runs of these are looked at. */
+/**
+ * Says whether a text holds one of the words. Words are letters and digits, so only runs of these
+ * are looked at.
+ */
 function finder(words) {
   const lengths = [...new Set(words.map((word) => word.length))];
   const known = new Set(words);
-  const inRun = (run) => lengths.some((length) => {
-    for (let at = 0; at + length <= run.length; at += 1) if (known.has(run.slice(at, at + length))) return true;
-    return false;
-  });
+  const inRun = (run) =>
+    lengths.some((length) => {
+      for (let at = 0; at + length <= run.length; at += 1)
+        if (known.has(run.slice(at, at + length))) return true;
+      return false;
+    });
   return (text) => (text.match(/[A-Za-z0-9+/]{17,}/g) ?? []).some(inRun);
 }
 
@@ -46,22 +69,39 @@ test("no VIN lies in KV, D1 or a log, in no form", async () => {
         await resetOrigins();
       }
       await postVin(market, `${vin}*`);
-      await ask("POST", `/${market}/`, { headers: { "content-type": "application/x-www-form-urlencoded" }, body: `vin=${vin}` });
+      await ask("POST", `/${market}/`, {
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: `vin=${vin}`,
+      });
     }
   }
   const state = need("KERBSIDE_STATE");
   const files = filesOf(state);
   const texts = files.map((file) => [file, textOf(file)]);
-  const holds = (word) => texts.filter(([, text]) => text.includes(word)).map(([file]) => path.relative(state, file));
+  const holds = (word) =>
+    texts.filter(([, text]) => text.includes(word)).map(([file]) => path.relative(state, file));
   // What must be found, or the search itself is broken.
   const facets = holds("car:de:");
-  assert.ok(facets.some((file) => file.includes("kv")), `no facet of KV found: ${facets}`);
-  assert.ok(holds("expires_at_ms").some((file) => file.includes("d1")), "no facet of D1 found");
-  assert.ok(holds('"http.route":"/api/v1/{market}/vehicles/{id}"').some((file) => file.includes("log")), "no line of the Worker's log found");
+  assert.ok(
+    facets.some((file) => file.includes("kv")),
+    `no facet of KV found: ${facets}`,
+  );
+  assert.ok(
+    holds("expires_at_ms").some((file) => file.includes("d1")),
+    "no facet of D1 found",
+  );
+  assert.ok(
+    holds('"http.route":"/api/v1/{market}/vehicles/{id}"').some((file) => file.includes("log")),
+    "no line of the Worker's log found",
+  );
 
   const vins = await allVins();
   assert.ok(vins.length > 250);
   const find = finder(vins.flatMap(formsOf));
   assert.ok(find(`x${vins[7].toLowerCase()}y`), "the search itself is broken");
-  assert.deepEqual(texts.filter(([, text]) => find(text)).map(([file]) => path.relative(state, file)), [], "files with VINs");
+  assert.deepEqual(
+    texts.filter(([, text]) => find(text)).map(([file]) => path.relative(state, file)),
+    [],
+    "files with VINs",
+  );
 });

@@ -8,7 +8,9 @@ import { CODE, region } from "./support/region.mjs";
 const market = (base) => ({
   deadline_ms: 5_000,
   origins: { one: { protocol: "rest", url: `${base}/one/{vin}`, timeout_ms: 4_000 } },
-  facets: { identity: { origin: "one", required: true, ttl_s: 3_600, map: { make: { at: "/make" } } } },
+  facets: {
+    identity: { origin: "one", required: true, ttl_s: 3_600, map: { make: { at: "/make" } } },
+  },
 });
 
 let here;
@@ -18,7 +20,11 @@ before(async () => {
 });
 after(() => here?.end());
 
-const look = () => here.ask(`/api/v1/${CODE}/lookups`, { method: "POST", body: JSON.stringify({ vin: "KBSZZZ99ZPA700001" }) });
+const look = () =>
+  here.ask(`/api/v1/${CODE}/lookups`, {
+    method: "POST",
+    body: JSON.stringify({ vin: "KBSZZZ99ZPA700001" }),
+  });
 
 test("the third look-up within a minute is refused, with the time to wait", async () => {
   assert.deepEqual([(await look()).status, (await look()).status], [200, 200]);

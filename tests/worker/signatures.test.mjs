@@ -5,7 +5,9 @@ import test, { after, before } from "node:test";
 
 import { runModules } from "./support/module.mjs";
 
-const { message, cases } = JSON.parse(readFileSync(new URL("../fixtures/signatures.json", import.meta.url), "utf8"));
+const { message, cases } = JSON.parse(
+  readFileSync(new URL("../fixtures/signatures.json", import.meta.url), "utf8"),
+);
 
 const ENTRY = `
 import { sign, verify } from "./signatures.js";
@@ -38,8 +40,14 @@ for (const { algorithm, jwk, signature } of cases) {
   test(`${algorithm} verifies, and refuses another message, signature and key`, async () => {
     assert.equal(await verified({ algorithm, jwk, message, signature }), "true");
     assert.equal(await verified({ algorithm, jwk, message: `${message}.`, signature }), "false");
-    assert.equal(await verified({ algorithm, jwk, message, signature: signature.slice(4) }), "false");
-    assert.equal(await verified({ algorithm, jwk: { kty: jwk.kty, crv: jwk.crv }, message, signature }), "undefined");
+    assert.equal(
+      await verified({ algorithm, jwk, message, signature: signature.slice(4) }),
+      "false",
+    );
+    assert.equal(
+      await verified({ algorithm, jwk: { kty: jwk.kty, crv: jwk.crv }, message, signature }),
+      "undefined",
+    );
   });
 }
 

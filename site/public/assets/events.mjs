@@ -12,12 +12,16 @@ export const QUIET_LIMIT_MS = 40_000;
 export function streamAddress(addresses, base) {
   const all = addresses.map((address) => new URL(address, base));
   const [first] = all;
-  first.searchParams.set("fragment", all.map((address) => address.searchParams.get("fragment")).join(","));
+  first.searchParams.set(
+    "fragment",
+    all.map((address) => address.searchParams.get("fragment")).join(","),
+  );
   return first.href;
 }
 
 /**
- * Takes parts from a stream until it ends, breaks, or says nothing for too long. Never rejects: who calls looks at what is missing.
+ * Takes parts from a stream until it ends, breaks, or says nothing for too long. Never rejects: who
+ * calls looks at what is missing.
  * @param {object} options
  * @param {() => EventTarget & {close(): void}} options.open opens the stream
  * @param {(part: {name: string, html: string}) => void} options.take

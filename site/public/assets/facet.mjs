@@ -14,7 +14,10 @@ function announce(words) {
   if (announcements && words) announcements.textContent = words;
 }
 
-/** A facet as an element of this document. Scripts in it would not run: DOMParser makes inert documents. */
+/**
+ * A facet as an element of this document. Scripts in it would not run: DOMParser makes inert
+ * documents.
+ */
 function sectionOf(html) {
   const section = new DOMParser().parseFromString(html, "text/html").querySelector("section.facet");
   return section && document.importNode(section, true);
@@ -36,7 +39,8 @@ async function request(address) {
   if (!answer.ok) return { done: false };
   const section = sectionOf(await answer.text());
   if (!section) return { done: false };
-  if (section.dataset.state === "pending") return { done: false, retryAfterS: Number(section.dataset.retryAfter) };
+  if (section.dataset.state === "pending")
+    return { done: false, retryAfterS: Number(section.dataset.retryAfter) };
   return { done: true, value: section };
 }
 
@@ -86,13 +90,17 @@ async function begin() {
     if (reload) reload.hidden = true;
   }
   showProgress();
-  const address = streamAddress(sections.map((section) => section.dataset.fragment), location.href);
+  const address = streamAddress(
+    sections.map((section) => section.dataset.fragment),
+    location.href,
+  );
   await follow({
     open: () => new EventSource(address),
     take: ({ name, html }) => {
       const section = sections.find(({ id }) => id === name);
       const arrived = sectionOf(html);
-      if (section?.isConnected && arrived && arrived.dataset.state !== "pending") put(section, arrived);
+      if (section?.isConnected && arrived && arrived.dataset.state !== "pending")
+        put(section, arrived);
     },
     limit: (end) => setTimeout(end, QUIET_LIMIT_MS),
   });

@@ -23,7 +23,8 @@ export function pauseMs(retryAfterS, attempt) {
  * @template T
  * @param {object} options
  * @param {number} options.retryAfterS the server's first wish, in seconds
- * @param {() => Promise<{done: true, value: T} | {done: false, retryAfterS?: number}>} options.ask may reject: asked again
+ * @param {() => Promise<{done: true, value: T} | {done: false, retryAfterS?: number}>} options.ask
+ * may reject: asked again
  * @param {(ms: number) => Promise<void>} options.sleep
  * @param {() => number} options.now milliseconds
  * @param {number} [options.giveUpMs]

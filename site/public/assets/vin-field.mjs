@@ -9,7 +9,10 @@ function enhance(field) {
   if (!input || !count || !advice) return;
 
   count.id = "vin-count";
-  input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} vin-count`.trim());
+  input.setAttribute(
+    "aria-describedby",
+    `${input.getAttribute("aria-describedby") ?? ""} vin-count`.trim(),
+  );
 
   const showCount = () => {
     count.hidden = false;

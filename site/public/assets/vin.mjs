@@ -5,8 +5,8 @@
 export const VIN_LENGTH = 17;
 
 /**
- * Counts the characters of `typed` as the server does, without spaces and hyphens, and says whether one of them
- * is a letter that no VIN has.
+ * Counts the characters of `typed` as the server does, without spaces and hyphens, and says whether
+ * one of them is a letter that no VIN has.
  * @param {string} typed
  * @returns {{count: number, looksLikeDigit: boolean}}
  */

@@ -6,13 +6,17 @@ import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 /** What the portal serves at `/api/v1/openapi.json`. */
-export const contract = JSON.parse(readFileSync(new URL("../../../site/public/api/v1/openapi.json", import.meta.url), "utf8"));
+export const contract = JSON.parse(
+  readFileSync(new URL("../../../site/public/api/v1/openapi.json", import.meta.url), "utf8"),
+);
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema(contract, "contract");
 
-/** The same on every answer of the portal, page or document; `_headers` has them for static files. */
+/**
+ * The same on every answer of the portal, page or document; `_headers` has them for static files.
+ */
 const SECURITY = {
   "strict-transport-security": "max-age=63072000; includeSubDomains",
   "x-content-type-options": "nosniff",
@@ -21,7 +25,15 @@ const SECURITY = {
   "permissions-policy": "camera=(), geolocation=(), microphone=()",
 };
 /** What HTTP itself adds. */
-const TRANSPORT = ["connection", "content-encoding", "content-length", "content-type", "date", "keep-alive", "transfer-encoding"];
+const TRANSPORT = [
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "date",
+  "keep-alive",
+  "transfer-encoding",
+];
 
 const token = (name) => encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"));
 const pointer = (...names) => `contract#/${names.map(token).join("/")}`;
@@ -34,23 +46,36 @@ function look(...names) {
 
 function satisfies(at, value, what) {
   const validate = ajv.compile({ $ref: pointer(...at) });
-  assert.ok(validate(value), `${what}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)?.slice(0, 2000)}`);
+  assert.ok(
+    validate(value),
+    `${what}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(value)?.slice(0, 2000)}`,
+  );
 }
 
-/** The path of the contract that an address falls under; the one with fewer placeholders goes first, as in the router. */
+/**
+ * The path of the contract that an address falls under; the one with fewer placeholders goes first,
+ * as in the router.
+ */
 export function templateOf(path) {
   const segments = path.split("/");
   const fits = (template) => {
     const parts = template.split("/");
-    return parts.length === segments.length && parts.every((part, i) => (part.startsWith("{") ? segments[i] !== "" : part === segments[i]));
+    return (
+      parts.length === segments.length &&
+      parts.every((part, i) => (part.startsWith("{") ? segments[i] !== "" : part === segments[i]))
+    );
   };
   const placeholders = (template) => template.split("{").length;
-  return Object.keys(contract.paths).filter(fits).sort((a, b) => placeholders(a) - placeholders(b))[0];
+  return Object.keys(contract.paths)
+    .filter(fits)
+    .sort((a, b) => placeholders(a) - placeholders(b))[0];
 }
 
 /** The verbs of a path of the contract, as `Allow` lists them. */
 export function verbsOf(template) {
-  const verbs = Object.keys(contract.paths[template]).filter((key) => key !== "parameters").map((verb) => verb.toUpperCase());
+  const verbs = Object.keys(contract.paths[template])
+    .filter((key) => key !== "parameters")
+    .map((verb) => verb.toUpperCase());
   return verbs.flatMap((verb) => (verb === "GET" ? ["GET", "HEAD"] : [verb]));
 }
 
@@ -58,7 +83,12 @@ function responseOf(method, path, status) {
   const template = templateOf(path);
   if (!template) return { ...look("components", "responses", "NotFound"), expected: 404 };
   const operation = look("paths", template, (method === "HEAD" ? "GET" : method).toLowerCase());
-  if (!operation.value) return { ...look("components", "responses", "MethodNotAllowed"), expected: 405, allow: verbsOf(template) };
+  if (!operation.value)
+    return {
+      ...look("components", "responses", "MethodNotAllowed"),
+      expected: 405,
+      allow: verbsOf(template),
+    };
   const found = look(...operation.at, "responses", String(status));
   assert.ok(found.value, `${method} ${template}: the contract has no answer ${status}`);
   return { ...found, expected: status };
@@ -68,7 +98,10 @@ function responseOf(method, path, status) {
 export function checkAlways({ headers, method, status, text }) {
   assert.notEqual(status, 500, `a 500: ${text}`);
   for (const [name, value] of Object.entries(SECURITY)) assert.equal(headers[name], value, name);
-  for (const [name, header] of [["x-request-id", "RequestId"], ["traceparent", "Traceparent"]]) {
+  for (const [name, header] of [
+    ["x-request-id", "RequestId"],
+    ["traceparent", "Traceparent"],
+  ]) {
     satisfies(["components", "headers", header, "schema"], headers[name], name);
   }
   assert.ok(headers["cache-control"], "cache-control");
@@ -89,14 +122,32 @@ export function checkDocument({ method, path, status, headers, text }) {
       continue;
     }
     const isNumber = header.value.schema.type === "integer";
-    satisfies([...header.at, "schema"], isNumber && /^-?\d+$/.test(sent) ? Number(sent) : sent, name);
+    satisfies(
+      [...header.at, "schema"],
+      isNumber && /^-?\d+$/.test(sent) ? Number(sent) : sent,
+      name,
+    );
   }
-  const known = [...documented, ...Object.keys(SECURITY), ...TRANSPORT, "x-request-id", "traceparent"];
-  assert.deepEqual(Object.keys(headers).filter((name) => !known.includes(name)), [], `${status}: headers that the contract does not have`);
+  const known = [
+    ...documented,
+    ...Object.keys(SECURITY),
+    ...TRANSPORT,
+    "x-request-id",
+    "traceparent",
+  ];
+  assert.deepEqual(
+    Object.keys(headers).filter((name) => !known.includes(name)),
+    [],
+    `${status}: headers that the contract does not have`,
+  );
   if (!response.content || status === 304) return assert.equal(headers["content-type"], undefined);
   const type = headers["content-type"];
   // Streams are read by another part of the tests: who does not ask for one gets none.
-  assert.deepEqual(Object.keys(response.content).filter((known) => known !== "text/event-stream"), [type], "content-type");
+  assert.deepEqual(
+    Object.keys(response.content).filter((known) => known !== "text/event-stream"),
+    [type],
+    "content-type",
+  );
   if (method === "HEAD") return;
   const body = JSON.parse(text);
   satisfies([...at, "content", type, "schema"], body, `${status} ${path}`);
@@ -106,7 +157,9 @@ export function checkDocument({ method, path, status, headers, text }) {
   }
 }
 
-const operators = JSON.parse(readFileSync(new URL("../../../docs/operator.openapi.json", import.meta.url), "utf8"));
+const operators = JSON.parse(
+  readFileSync(new URL("../../../docs/operator.openapi.json", import.meta.url), "utf8"),
+);
 ajv.addSchema(operators, "operators");
 
 /** An answer of the operator routes, which have a description of their own. */
@@ -115,12 +168,31 @@ export function checkOperator({ method, path, status, headers, text }) {
   const item = operators.paths[path];
   const operation = item?.[(method === "HEAD" ? "GET" : method).toLowerCase()];
   if (!operation) assert.equal(status, item ? 405 : 404, text);
-  const content = operation ? (operation.responses[status] ?? assert.fail(`${method} ${path}: ${status} is not described: ${text}`)).content : { "application/problem+json": {} };
+  const content = operation
+    ? (
+        operation.responses[status] ??
+        assert.fail(`${method} ${path}: ${status} is not described: ${text}`)
+      ).content
+    : { "application/problem+json": {} };
   assert.deepEqual(Object.keys(content), [headers["content-type"]]);
-  const at = operation ? ["paths", path, method.toLowerCase(), "responses", String(status), "content", headers["content-type"], "schema"] : ["components", "schemas", "Problem"];
+  const at = operation
+    ? [
+        "paths",
+        path,
+        method.toLowerCase(),
+        "responses",
+        String(status),
+        "content",
+        headers["content-type"],
+        "schema",
+      ]
+    : ["components", "schemas", "Problem"];
   if (method === "HEAD") return;
   const validate = ajv.compile({ $ref: `operators#/${at.map(token).join("/")}` });
-  assert.ok(validate(JSON.parse(text)), `${status} ${path}: ${ajv.errorsText(validate.errors)}\n${text.slice(0, 2000)}`);
+  assert.ok(
+    validate(JSON.parse(text)),
+    `${status} ${path}: ${ajv.errorsText(validate.errors)}\n${text.slice(0, 2000)}`,
+  );
   if (status === 401) assert.match(headers["www-authenticate"], /^Bearer /);
 }
 
@@ -128,8 +200,10 @@ export function checkOperator({ method, path, status, headers, text }) {
 export function checkStatic(answer) {
   const { status, headers } = answer;
   assert.ok([200, 304, 404, 405].includes(status), `${status}`);
-  for (const name of ["strict-transport-security", "x-content-type-options"]) assert.equal(headers[name], SECURITY[name], name);
-  for (const name of ["referrer-policy", "content-security-policy", "cache-control"]) assert.ok(headers[name], name);
+  for (const name of ["strict-transport-security", "x-content-type-options"])
+    assert.equal(headers[name], SECURITY[name], name);
+  for (const name of ["referrer-policy", "content-security-policy", "cache-control"])
+    assert.ok(headers[name], name);
   return answer;
 }
 
@@ -147,5 +221,6 @@ export function checkPage({ status, headers, text, method }) {
   if (status === 303) return assert.match(headers.location, /^\/[^/\\]/, "leads elsewhere");
   assert.equal(headers["content-type"], "text/html; charset=utf-8", text.slice(0, 200));
   assert.match(headers["content-security-policy"], /^default-src 'none'; (?!.*unsafe)/);
-  if (method !== "HEAD" && !text.startsWith("<!doctype html>")) assert.match(text, /^\s*<(section|article|div)\b/, "neither a page nor a fragment");
+  if (method !== "HEAD" && !text.startsWith("<!doctype html>"))
+    assert.match(text, /^\s*<(section|article|div)\b/, "neither a page nor a fragment");
 }

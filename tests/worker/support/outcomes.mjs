@@ -4,12 +4,18 @@ import assert from "node:assert/strict";
 
 import { slugOf, statesOf } from "./portal.mjs";
 
-/** Far above the deadline of 900 ms, far below the time that a hanging origin would take: a busy machine must not fail. */
+/**
+ * Far above the deadline of 900 ms, far below the time that a hanging origin would take: a busy
+ * machine must not fail.
+ */
 export const BY_DEADLINE_MS = 1900;
 /** The facet that a system of this role feeds. */
 export const FACETS = { master: "identity", equipment: "equipment", recalls: "recalls" };
 
-/** What an optional facet becomes of a fault: state and, where it could not be had, the RFC 9209 error. */
+/**
+ * What an optional facet becomes of a fault: state and, where it could not be had, the RFC 9209
+ * error.
+ */
 const OPTIONAL = {
   404: ["unavailable", "http_protocol_error"],
   429: ["unavailable", "destination_unavailable"],
@@ -22,7 +28,10 @@ const OPTIONAL = {
   hang: ["pending"],
   stalled: ["pending"],
 };
-/** Origins whose address names the car: there a 404 says that it has nothing about the car, elsewhere that the service is gone. */
+/**
+ * Origins whose address names the car: there a 404 says that it has nothing about the car,
+ * elsewhere that the service is gone.
+ */
 const NAMES_THE_CAR = ["de.equipment", "us.master"];
 /** What a required facet's fault makes of the answer: status, slug and Retry-After. */
 export const REQUIRED = {
@@ -46,13 +55,19 @@ export function checkOptional(answer, facet, fault) {
   assert.deepEqual([meta.facets[facet].state, meta.facets[facet].error], [state, error]);
   assert.equal(facets[facet], undefined);
   const others = Object.entries(statesOf(answer)).filter(([name]) => name !== facet);
-  assert.deepEqual(others.map(([, other]) => other), ["fresh", "fresh"]);
+  assert.deepEqual(
+    others.map(([, other]) => other),
+    ["fresh", "fresh"],
+  );
   const complete = state === "absent";
   assert.equal(meta.complete, complete);
   assert.equal(answer.headers["cache-control"].startsWith("public"), complete);
   assert.equal("etag" in answer.headers, complete);
   const token = error ?? (state === "pending" ? "http_response_timeout" : undefined);
-  assert.equal(answer.headers["proxy-status"], token && `kerbside; error=${token}; next-hop="${facet}"`);
+  assert.equal(
+    answer.headers["proxy-status"],
+    token && `kerbside; error=${token}; next-hop="${facet}"`,
+  );
   assert.ok(answer.ms < BY_DEADLINE_MS, `${answer.ms} ms`);
 }
 
@@ -66,6 +81,10 @@ export function checkRequired(answer, fault) {
   assert.equal(answer.headers["cache-control"], "no-store");
   assert.equal("proxy-status" in answer.headers, status !== 404);
   if (status !== 404) assert.match(answer.headers["proxy-status"], /; next-hop="master"$/);
-  assert.doesNotMatch(answer.text, /ABEND|quota|Internal Server|ECONN/, "an origin's body is passed on");
+  assert.doesNotMatch(
+    answer.text,
+    /ABEND|quota|Internal Server|ECONN/,
+    "an origin's body is passed on",
+  );
   assert.ok(answer.ms < BY_DEADLINE_MS, `${answer.ms} ms`);
 }

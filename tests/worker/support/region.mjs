@@ -20,12 +20,18 @@ const secret = (bytes) => randomBytes(bytes).toString("base64");
 const FRONT = `export default { fetch: (request, env) => env["W" + (request.headers.get("x-isolate") ?? 0)].fetch(request) };`;
 
 /**
- * Starts a region. `market` is the market's description without code, name, region, locales and currency; `answer(origin, vin)` gives what
- * an origin says, as `{ status?, body, after_ms? }`, or nothing to have it refuse; `entry` is a module around the built one (`./index.js`); `ratelimits` are bindings that limit.
+ * Starts a region. `market` is the market's description without code, name, region, locales and
+ * currency; `answer(origin, vin)` gives what an origin says, as `{ status?, body, after_ms? }`, or
+ * nothing to have it refuse; `entry` is a module around the built one (`./index.js`); `ratelimits`
+ * are bindings that limit.
  */
 export async function region({ isolates = 1, market, answer, entry, ratelimits = {} }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-region-"));
-  const secrets = { VEHICLE_ID_KEYS: `1:${secret(64)}`, LOOKUP_KEY: secret(32), SEALING_KEY_1: secret(32) };
+  const secrets = {
+    VEHICLE_ID_KEYS: `1:${secret(64)}`,
+    LOOKUP_KEY: secret(32),
+    SEALING_KEY_1: secret(32),
+  };
   const asked = [];
   const origin = http.createServer(async (request, response) => {
     const [, name, vin] = request.url.split("/");
@@ -33,15 +39,26 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     const said = answer(name, vin);
     if (!said) return request.socket.destroy();
     await new Promise((done) => setTimeout(done, said.after_ms ?? 0));
-    response.writeHead(said.status ?? 200, { "content-type": "application/json" }).end(JSON.stringify(said.body));
+    response
+      .writeHead(said.status ?? 200, { "content-type": "application/json" })
+      .end(JSON.stringify(said.body));
   });
   await new Promise((done) => origin.listen(0, "127.0.0.1", done));
   const base = `http://127.0.0.1:${origin.address().port}`;
   const described = market(base);
   const revisions = Object.fromEntries(Object.keys(described.facets).map((name) => [name, 1]));
   const published = JSON.stringify({
-    schema: 1, hash: "0".repeat(32), revisions,
-    market: { code: CODE, name: "Region", region: "eu", locales: ["en-GB"], currency: "EUR", ...described },
+    schema: 1,
+    hash: "0".repeat(32),
+    revisions,
+    market: {
+      code: CODE,
+      name: "Region",
+      region: "eu",
+      locales: ["en-GB"],
+      currency: "EUR",
+      ...described,
+    },
   });
 
   const worker = (at) => ({
@@ -49,8 +66,16 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     compatibilityDate: COMPATIBILITY_DATE,
     modules: [
       ...(entry ? [{ type: "ESModule", path: "entry.js", contents: entry }] : []),
-      { type: "ESModule", path: "index.js", contents: readFileSync(join(ROOT, "build/index.js"), "utf8") },
-      { type: "CompiledWasm", path: "index_bg.wasm", contents: readFileSync(join(ROOT, "build/index_bg.wasm")) },
+      {
+        type: "ESModule",
+        path: "index.js",
+        contents: readFileSync(join(ROOT, "build/index.js"), "utf8"),
+      },
+      {
+        type: "CompiledWasm",
+        path: "index_bg.wasm",
+        contents: readFileSync(join(ROOT, "build/index_bg.wasm")),
+      },
     ],
     bindings: { REGIONS: "eu", REGION_HOSTS: "{}", ...secrets },
     kvNamespaces: { CACHE: "cache", MARKETS: "markets" },
@@ -62,17 +87,26 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     name: "front",
     compatibilityDate: COMPATIBILITY_DATE,
     modules: [{ type: "ESModule", path: "front.mjs", contents: FRONT }],
-    serviceBindings: Object.fromEntries(Array.from({ length: isolates }, (_, at) => [`W${at}`, `isolate-${at}`])),
+    serviceBindings: Object.fromEntries(
+      Array.from({ length: isolates }, (_, at) => [`W${at}`, `isolate-${at}`]),
+    ),
   };
   const options = convertV4MiniflareOptions({
-    host: "127.0.0.1", port: 0, resourcePersistencePath: folder, telemetry: { enabled: false }, logRequests: false, handleStructuredLogs: (line) => self.log.push(line.message),
+    host: "127.0.0.1",
+    port: 0,
+    resourcePersistencePath: folder,
+    telemetry: { enabled: false },
+    logRequests: false,
+    handleStructuredLogs: (line) => self.log.push(line.message),
     workers: [front, ...Array.from({ length: isolates }, (_, at) => worker(at))],
   });
 
   let running, url;
   const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
   const self = {
-    secrets, asked, folder,
+    secrets,
+    asked,
+    folder,
     /** What the Workers have logged. */
     log: [],
 
@@ -100,18 +134,31 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     /** Asks one isolate: `{ status, headers, json }`. */
     ask(path, { isolate = 0, method = "GET", headers = {}, body } = {}) {
       const sent = { "x-isolate": String(isolate), ...headers };
-      if (body) Object.assign(sent, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
-      return new Promise((done, failed) => {
-        const request = http.request(new URL(path, url), { agent, method, headers: sent }, async (response) => {
-          try {
-            const chunks = [];
-            for await (const chunk of response) chunks.push(chunk);
-            const text = Buffer.concat(chunks).toString("utf8");
-            done({ status: response.statusCode, headers: response.headers, text, json: text.startsWith("{") ? JSON.parse(text) : undefined });
-          } catch (error) {
-            failed(error);
-          }
+      if (body)
+        Object.assign(sent, {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
         });
+      return new Promise((done, failed) => {
+        const request = http.request(
+          new URL(path, url),
+          { agent, method, headers: sent },
+          async (response) => {
+            try {
+              const chunks = [];
+              for await (const chunk of response) chunks.push(chunk);
+              const text = Buffer.concat(chunks).toString("utf8");
+              done({
+                status: response.statusCode,
+                headers: response.headers,
+                text,
+                json: text.startsWith("{") ? JSON.parse(text) : undefined,
+              });
+            } catch (error) {
+              failed(error);
+            }
+          },
+        );
         request.setTimeout(20_000, () => request.destroy(new Error(`no answer: ${path}`)));
         request.once("error", failed).end(body);
       });
@@ -119,7 +166,10 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
 
     /** Where the document of a car is. */
     async address(vin) {
-      const { status, json, text } = await self.ask(`/api/v1/${CODE}/lookups`, { method: "POST", body: JSON.stringify({ vin }) });
+      const { status, json, text } = await self.ask(`/api/v1/${CODE}/lookups`, {
+        method: "POST",
+        body: JSON.stringify({ vin }),
+      });
       if (status !== 200) throw new Error(`the look-up answered ${status}: ${text}`);
       return json.vehicle.href;
     },
@@ -127,58 +177,95 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     /** The rows of a statement, by way of D1's own binding. */
     async sql(statement, ...params) {
       const database = await running.getD1Database("DB", "isolate-0");
-      return (await database.prepare(statement).bind(...params).all()).results;
+      return (
+        await database
+          .prepare(statement)
+          .bind(...params)
+          .all()
+      ).results;
     },
 
     kv: () => running.getKVNamespace("CACHE", "isolate-0"),
 
     /** Every byte that is stored, file by file. */
     files() {
-      const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-      return entries.map((entry) => readFileSync(join(entry.parentPath, entry.name)).toString("latin1"));
+      const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+        (entry) => entry.isFile(),
+      );
+      return entries.map((entry) =>
+        readFileSync(join(entry.parentPath, entry.name)).toString("latin1"),
+      );
     },
 
     /** What stands for a car in the stores; computed here by its description in docs/STORAGE.md. */
     lookup(vin) {
-      const mac = createHmac("sha256", Buffer.from(secrets.LOOKUP_KEY, "base64")).update(`kerbside vehicle ${vin}`).digest();
+      const mac = createHmac("sha256", Buffer.from(secrets.LOOKUP_KEY, "base64"))
+        .update(`kerbside vehicle ${vin}`)
+        .digest();
       return mac.subarray(0, 16).toString("base64url");
     },
 
-    /** Opens a sealed value at a place, by its description in docs/STORAGE.md; fails where it is not what was sealed there. */
+    /**
+     * Opens a sealed value at a place, by its description in docs/STORAGE.md; fails where it is not
+     * what was sealed there.
+     */
     async open({ market, vehicle, facet, key_id, sealed }) {
       const context = `stored_facet\n${market}\n${vehicle}\n${facet}\n${key_id}`;
       const ring = Buffer.from(secrets[`SEALING_KEY_${key_id}`], "base64");
       const raw = createHmac("sha256", ring).update(`kerbside sealing ${context}`).digest();
       const key = await webcrypto.subtle.importKey("raw", raw, "AES-GCM", false, ["decrypt"]);
       const bytes = Buffer.from(sealed, "base64");
-      const algorithm = { name: "AES-GCM", iv: bytes.subarray(0, 12), additionalData: Buffer.from(context) };
-      return JSON.parse(Buffer.from(await webcrypto.subtle.decrypt(algorithm, key, bytes.subarray(12))).toString("utf8"));
+      const algorithm = {
+        name: "AES-GCM",
+        iv: bytes.subarray(0, 12),
+        additionalData: Buffer.from(context),
+      };
+      return JSON.parse(
+        Buffer.from(await webcrypto.subtle.decrypt(algorithm, key, bytes.subarray(12))).toString(
+          "utf8",
+        ),
+      );
     },
   };
 
   /** The processes of workerd that this one started. */
   function workerds() {
-    const parentOf = (pid) => /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-      try {
-        return Number(parentOf(pid)) === process.pid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd");
-      } catch {
-        return false; // It has ended meanwhile.
-      }
-    });
+    const parentOf = (pid) =>
+      /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        try {
+          return (
+            Number(parentOf(pid)) === process.pid &&
+            readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("workerd")
+          );
+        } catch {
+          return false; // It has ended meanwhile.
+        }
+      });
   }
 
   try {
     await self.start();
     const database = await running.getD1Database("DB", "isolate-0");
-    for (const name of readdirSync(join(ROOT, "migrations")).filter((name) => name.endsWith(".sql")).sort()) {
+    for (const name of readdirSync(join(ROOT, "migrations"))
+      .filter((name) => name.endsWith(".sql"))
+      .sort()) {
       const text = readFileSync(join(ROOT, "migrations", name), "utf8").replace(/--.*$/gm, "");
-      const statements = text.split(/;\s*$/m).map((one) => one.trim()).filter(Boolean);
+      const statements = text
+        .split(/;\s*$/m)
+        .map((one) => one.trim())
+        .filter(Boolean);
       await database.batch(statements.map((one) => database.prepare(one)));
     }
     const markets = await running.getKVNamespace("MARKETS", "isolate-0");
     await markets.put(`market:${CODE}`, published);
-    await markets.put("markets", JSON.stringify([{ code: CODE, name: "Region", region: "eu", locales: ["en-GB"] }]));
+    await markets.put(
+      "markets",
+      JSON.stringify([{ code: CODE, name: "Region", region: "eu", locales: ["en-GB"] }]),
+    );
     return self;
   } catch (error) {
     await self.end();
