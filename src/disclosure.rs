@@ -1,7 +1,8 @@
-//! Who may see what: one table of every field of every facet with its floor tier and class.
+//! Disclosure: the floor tier and class of every field of every facet, and the projection by a
+//! right.
 //!
-//! A field that is not in the table is dropped, and a test fails. A market may raise a field's tier,
-//! never lower it. Leaves to others: how a viewer's right is proven (`ownership`).
+//! A field that is not in the table is dropped, and a test fails. A market may raise a field's
+//! tier, never lower it. Leaves to others: how a viewer's right is proven (`ownership`).
 
 mod right;
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: markets and origins of the fixtures, and answers.
+//! Parts shared by the fuzz targets: markets and origins of the fixtures, and answers.
 
 use std::sync::LazyLock;
 

@@ -106,7 +106,7 @@ impl FacetStore {
     /// the car's entry in KV, where the caller has read it; KV is left out for a right above
     /// public.
     ///
-    /// Where D1 is read too, the same transaction claims the origins of the missing facets and runs
+    /// If D1 is read too, the same transaction claims the origins of the missing facets and runs
     /// the piggybacked statement. `claims` names the claims, given the facets found so far and the
     /// missing ones with the generations known of them; it returns nothing where the facets found
     /// are enough.

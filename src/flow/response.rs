@@ -96,7 +96,7 @@ pub struct Provenance {
     pub error_s: u32,
 }
 
-/// How a facet came into the result.
+/// The way by which a facet came into the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
     /// From the cache, fresh.

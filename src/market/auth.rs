@@ -1,4 +1,5 @@
-//! How Kerbside shows an origin who it is. Secrets and certificates are named, never held.
+//! Credentials by which Kerbside authenticates to an origin. Secrets and certificates are named,
+//! never held.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,4 @@
-//! How a CSV file is written: its separator, its quotes, its columns (RFC 4180 and what differs
-//! from it).
+//! The dialect of a CSV file: separator, quotes, columns (RFC 4180 and its common variants).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What lies in KV of a market: the keys and the JSON around the compiled file.
+//! A published market in KV: the keys and the JSON around the compiled file.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a record or CSV origin is sent: literal text with placeholders of a fixed width,
+//! The request to a record or CSV origin: literal text with placeholders of a fixed width,
 //! `REQ1{vin:17}{identity.model_year:>4:0}`.
 //!
 //! Owns the template and its widths. Leaves to others: the braces themselves (`template`), and
@@ -53,7 +53,7 @@ pub enum RequestTemplateError {
         "`{{{inside}}}` has no width that can be read; write {{vin:17}}, or {{identity.model_year:>6:0}} with `<` or `>` for the side and the character that fills"
     )]
     Width {
-        /// What stands between the braces.
+        /// The text between the braces.
         inside: String,
     },
 }

@@ -26,7 +26,7 @@ const ANSWER: &str = r#"{
     "plate": "MARK-PLATE", "keeper": "MARK-KEEPER", "damaged": "nein",
     "low": "4500.50", "high": 5200, "compared": 2
 }"#;
-/// What members see, and what owners see beside.
+/// Values that members see; below, those that owners see as well.
 const OF_MEMBERS: [&str; 6] =
     ["MARK-EQUIPMENT", "MARK-RECALL", "1993-06-07", "2003-04-05", "inconsistent", "450050"];
 const OF_OWNERS: [&str; 7] =

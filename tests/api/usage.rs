@@ -1,4 +1,4 @@
-//! What is counted of answers and calls, and what of it goes to the database.
+//! Counts of responses and calls, and their rows in the database.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What the recording of the markets' answers and the test that replays them share: which cars, and
-//! how they are asked for.
+//! The cars and requests that the recording of the markets' answers shares with the test that
+//! replays them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Exchange {
     /// Its number in the market's recording.
     pub number: usize,
-    /// What was asked, as [`key`] writes it.
+    /// The request, as [`key`] writes it.
     pub asked: String,
     /// The HTTP status.
     pub status: u16,

@@ -39,7 +39,7 @@ const MARKET: &str = include_str!("../fixtures/market.toml");
 /// The application, its world, and the three origins of the fixture market.
 pub struct TestApp {
     pub world: Rc<World>,
-    /// What lies in D1.
+    /// The database behind D1.
     pub database: Rc<rusqlite::Connection>,
     app: App,
 }

@@ -1,4 +1,4 @@
-//! What went wrong once, or would have: each test failed before its mend.
+//! Regressions: each test failed before its fix.
 
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;

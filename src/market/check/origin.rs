@@ -324,8 +324,8 @@ fn check_specs(name: &OriginName, origin: &Origin, findings: &mut Findings) {
 
 const BARE_VALUE: &str = "has a placeholder that could change the expression; put it in single quotes, or say its kind, like {identity.model_year:int}";
 
-/// Whether a value of another system stands in an `OData` expression neither between quotes nor
-/// with a kind.
+/// True if an `OData` expression holds a value of another system neither between quotes nor with a
+/// kind.
 fn has_bare_value(template: &Template, is_expression: impl Fn(&str) -> bool) -> bool {
     let mut before = String::new();
     for (part, is_quoted) in template.quoted_parts() {

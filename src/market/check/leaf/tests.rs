@@ -1,4 +1,4 @@
-//! What is found in leaves, and that nothing is found in those that are well.
+//! Findings in leaves of a mapping, and none in correct ones.
 
 use super::*;
 use crate::market::Pointer;

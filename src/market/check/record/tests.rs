@@ -1,4 +1,4 @@
-//! What is said of market files with record and CSV origins.
+//! Findings in market files with record and CSV origins.
 
 use crate::market::compile;
 
