@@ -109,9 +109,23 @@ const market = (code, port, certificate) =>
 const harness = (markets) => `
 import Worker from "./index.js";
 const stored = new Map(Object.entries(${JSON.stringify(markets)}));
-const kv = { get: async (keys) => new Map(keys.map((key) => [key, stored.get(key) ?? null])), put: async () => {} };
+const value = (key) => stored.get(key) ?? null;
+const kv = {
+  get: async (keys) =>
+    Array.isArray(keys) ? new Map(keys.map((key) => [key, value(key)])) : value(keys),
+  put: async () => {},
+};
 const statement = { bind: () => statement };
-const db = { prepare: () => statement, batch: async (all) => all.map(() => ({ results: [] })) };
+/** The \`worker\` crate accepts a binding of this class's name alone. */
+class D1Database {
+  prepare() {
+    return statement;
+  }
+  async batch(all) {
+    return all.map(() => ({ results: [] }));
+  }
+}
+const db = new D1Database();
 export default {
   fetch: (request, env, context) => Worker.fetch(request, { ...env, CACHE: kv, MARKETS: kv, DB: db, ASSETS: { fetch: async () => new Response("{}") } }, context),
 };
