@@ -180,7 +180,12 @@ pub async fn market(
             memory.markets.borrow_mut().remove(code);
             return Err(MarketError::Unknown);
         }
-        _ => last_good,
+        _ => {
+            if last_good.is_some() {
+                report_copy(ports, "a market could not be read: its last good copy serves");
+            }
+            last_good
+        }
     };
     let served = served.ok_or(MarketError::Unavailable)?;
     let market = Rc::clone(&served.market);
@@ -205,13 +210,21 @@ pub async fn directory(
     let (key, limit_ms) = (published::DIRECTORY_KEY.to_owned(), limit_ms(last_good.is_some()));
     let text = ports.markets.get_within(key, limit_ms, ports.timer.as_ref()).await;
     let read = match text {
-        Some(Ok(None)) => Some(Rc::default()),
+        // KV may lack for a minute what it had, so a copy counts for more than a miss.
+        Some(Ok(None)) => last_good.is_none().then(Rc::default),
         Some(Ok(Some(text))) => published::parse_directory(&text).map(Rc::new),
         Some(Err(_)) | None => None,
     };
+    if read.is_none() && last_good.is_some() {
+        report_copy(ports, "the directory of markets could not be read: the last good copy serves");
+    }
     let value = read.or(last_good).ok_or(MarketError::Unavailable)?;
     *memory.directory.borrow_mut() = Some(Remembered { value: Rc::clone(&value), read_at: now });
     Ok(value)
+}
+
+fn report_copy(ports: &Ports, message: &'static str) {
+    ports.events.emit(Event::new(Level::Warn, message));
 }
 
 /// The time limit of a read of KV.

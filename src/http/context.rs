@@ -107,7 +107,8 @@ impl<'a> Context<'a> {
             return Err(Problem::new(Slug::UnknownMarket));
         }
         let directory = registry::directory(&self.ports, &self.app.memory).await;
-        let directory = directory.map_err(|_| Problem::new(Slug::MarketUnavailable))?;
+        // OK because a directory only tells unknown markets early: the market itself is read below.
+        let directory = directory.unwrap_or_default();
         let entry = directory.iter().find(|entry| entry.code.as_str() == segment);
         let code = entry.map_or_else(|| MarketCode::new(segment), |entry| Ok(entry.code.clone()));
         let code = code.map_err(|_| Problem::new(Slug::UnknownMarket))?;

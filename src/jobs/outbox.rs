@@ -23,8 +23,9 @@ use crate::telemetry::{Event, Field, Level, field};
 
 /// Attempts before a message is dropped.
 pub const MAX_ATTEMPTS: u32 = 12;
-/// Messages that one run claims at most.
-const BATCH_MESSAGES: i64 = 50;
+/// Messages that one run claims at most: with [`BUDGET_MS`], all are sent before the first claim
+/// ends after [`FIRST_PAUSE_MS`], however slow the receivers are.
+const BATCH_MESSAGES: i64 = 16;
 /// Messages that are sent at the same time: fewer than the runtime's six connections.
 const CONCURRENT_MESSAGES: usize = 4;
 /// Milliseconds after the first attempt before the second one; doubled with each further attempt.
@@ -122,7 +123,6 @@ async fn attempt(ports: &Ports, message: &ClaimedMessage) -> Outcome {
         Ok(request) => match ports.http_client.send(request).await {
             Ok(response) => outcome_of_status(response.status),
             Err(HttpError::Timeout) => Outcome::Deferred("the receiver did not respond in time"),
-            Err(HttpError::TooLarge) => Outcome::Delivered,
             Err(_) => Outcome::Deferred("the connection to the receiver failed"),
         },
         Err(outcome) => outcome,
@@ -192,16 +192,16 @@ async fn settle(
         match outcome {
             Outcome::Delivered => {
                 report.delivered += 1;
-                statements.push(delete(message.id));
+                statements.push(delete(message.id, &message.message_key));
             }
             Outcome::Deferred(cause) => {
                 report.deferred += 1;
-                statements.push(save_error(message.id, cause));
+                statements.push(save_error(message.id, &message.message_key, cause));
             }
             Outcome::Dropped(cause) => {
                 report.dropped += 1;
                 report_dropped(ports, message, cause);
-                statements.push(delete(message.id));
+                statements.push(delete(message.id, &message.message_key));
             }
         }
     }
@@ -233,19 +233,21 @@ fn claim(limit: i64) -> Statement {
     Statement::new("outbox.claim", sql, vec![limit.into()])
 }
 
-fn delete(id: i64) -> Statement {
-    Statement::new("outbox.delete", "DELETE FROM outbox WHERE id = ?1", vec![id.into()])
+/// The key stands beside the id, because SQLite gives a free id to the next message.
+fn delete(id: i64, key: &str) -> Statement {
+    let sql = "DELETE FROM outbox WHERE id = ?1 AND message_key = ?2";
+    Statement::new("outbox.delete", sql, vec![id.into(), key.into()])
 }
 
-fn save_error(id: i64, cause: &'static str) -> Statement {
-    let sql = "UPDATE outbox SET error = ?2 WHERE id = ?1";
-    Statement::new("outbox.save_error", sql, vec![id.into(), cause.into()])
+fn save_error(id: i64, key: &str, cause: &'static str) -> Statement {
+    let sql = "UPDATE outbox SET error = ?3 WHERE id = ?1 AND message_key = ?2";
+    Statement::new("outbox.save_error", sql, vec![id.into(), key.into(), cause.into()])
 }
 
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![claim(1), delete(1), save_error(1, "cause")]
+    vec![claim(1), delete(1, "key"), save_error(1, "key", "cause")]
 }
 
 #[cfg(test)]

@@ -261,7 +261,8 @@ fn parse_odata_date(text: &str, zone: Option<Offset>) -> Option<LocalTime> {
     let offset = match offset {
         "" => zone.unwrap_or(Offset::UTC),
         offset => {
-            let minutes = offset.parse().ok().filter(|minutes: &i32| minutes.abs() < 1440)?;
+            let minutes =
+                offset.parse().ok().filter(|minutes: &i32| minutes.unsigned_abs() < 1440)?;
             Offset::from_seconds(minutes * 60).ok()?
         }
     };

@@ -8,7 +8,7 @@ use js_sys::Error;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1Result, Env};
 
-use super::failure;
+use super::{executor, failure};
 use crate::ports::{Db, DbValue, Rows, Statement, StoreError};
 
 /// The region's database.
@@ -32,7 +32,9 @@ impl Db for D1 {
                 database.prepare(&statement.sql).bind(&values).map_err(report)
             };
             let prepared = statements.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-            let results = database.batch(prepared).await.map_err(report)?;
+            let results = database.batch(prepared).await;
+            executor::refresh_now();
+            let results = results.map_err(report)?;
             results.iter().map(to_rows).collect()
         }
         .boxed_local()

@@ -103,6 +103,12 @@ pub(super) fn set_now(now_ms: i64) {
     NOW_MS.set(now_ms);
 }
 
+/// Reads the runtime's clock. For what awaits a promise by the `worker` crate: its wake brings no
+/// time, unlike an [`Operation`].
+pub(super) fn refresh_now() {
+    set_now(to_milliseconds(js_sys::Date::now()));
+}
+
 /// Converts a time of the runtime.
 #[expect(
     clippy::cast_possible_truncation,

@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use worker::Env;
 
-use super::log;
+use super::{executor, log};
 use crate::ports::{RateLimit, RateLimitClass, RateLimitDecision};
 
 /// The bindings of all classes.
@@ -19,7 +19,9 @@ impl RateLimit for RateLimiters {
         let limiter = self.0.rate_limiter(class.binding);
         async move {
             let Ok(limiter) = limiter else { return RateLimitDecision::Allowed };
-            match limiter.limit(key).await {
+            let outcome = limiter.limit(key).await;
+            executor::refresh_now();
+            match outcome {
                 Ok(outcome) if !outcome.success => {
                     RateLimitDecision::Limited { retry_after_s: class.period_s }
                 }

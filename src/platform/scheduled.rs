@@ -16,7 +16,7 @@ use crate::jobs;
 /// A missing binding, or a job that could not go on: the platform counts the run as failed.
 #[wasm_bindgen]
 pub async fn scheduled(event: JsValue, env: Env, context: JsValue) -> Result<(), JsValue> {
-    executor::set_now(executor::to_milliseconds(js_sys::Date::now()));
+    executor::refresh_now();
     let failed = |text: &str| JsValue::from(js_sys::Error::new(text));
     let ports = super::ports(&env, context).map_err(|_| failed("a binding is missing"))?;
     // A run without a trigger, by hand, runs all jobs.

@@ -52,7 +52,7 @@ pub fn select(market: &Market, vehicle: &str) -> Vec<Action> {
 /// to it and whether it is of the present policy.
 ///
 /// # Errors
-/// [`StoreError`] where KV fails or a row does not read.
+/// [`StoreError`] where KV fails.
 pub async fn describe(
     ports: &Ports,
     market: &Market,
@@ -62,18 +62,21 @@ pub async fn describe(
     let fields = exported().map(|(table, field, _)| (table.name, field));
     let mut tables: Vec<_> =
         fields.zip(results).map(|((table, field), rows)| (table, field, rows)).collect();
-    let rejected = |table: &'static str, error: RowError| {
-        ports.report_row(table, error);
-        StoreError::Rejected
-    };
+    // A row of a newer release is reported, and shown without a judgement.
+    let report = |table: &'static str| move |error: RowError| ports.report_row(table, error);
     let rules = tables.iter().filter(|(table, ..)| *table == "purge");
     let rules = rules.flat_map(|(.., rows)| rows).map(PurgeRule::from_row);
-    let rules = rules.collect::<Result<_, _>>().map_err(|error| rejected("purge", error))?;
+    let rules = rules.filter_map(|rule| rule.map_err(report("purge")).ok()).collect();
     let judge = Judge { purges: PurgeRules::new(rules), market, vehicle };
     for (table, _, rows) in &mut tables {
         if *table == "stored_facet" {
-            let identity = take_identity(rows).map_err(|error| rejected(table, error))?;
-            judge.describe_all(rows, identity.as_deref()).map_err(|e| rejected(table, e))?;
+            let identity = take_identity(rows).unwrap_or_else(|error| {
+                report(table)(error);
+                None
+            });
+            for row in rows {
+                let _ = judge.describe(row, identity.as_deref()).map_err(report(table));
+            }
         }
     }
     let text = ports.cache.get(entry_key(&market.code, vehicle)).await?;
@@ -106,10 +109,6 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn describe_all(&self, rows: &mut Rows, identity: Option<&str>) -> Result<(), RowError> {
-        rows.iter_mut().try_for_each(|row| self.describe(row, identity))
-    }
-
     /// Adds the purge rule that applies to a facet, and whether its policy is the present one.
     fn describe(&self, row: &mut Row, identity: Option<&str>) -> Result<(), RowError> {
         let identity = match identity {

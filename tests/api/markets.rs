@@ -83,3 +83,10 @@ fn ok_readyz_says_what_is_missing() {
         ))
     );
 }
+
+#[test]
+fn ok_a_damaged_directory_does_not_hide_the_markets() {
+    let app = TestApp::new();
+    app.world.markets.borrow_mut().insert("markets".into(), "damaged".into());
+    assert_eq!(app.get("/api/v1/de").status, 200);
+}

@@ -683,3 +683,28 @@ fn ok_every_action_stands_in_one_chain() {
     assert_eq!(send(&app, "GET", "audit?after=-1", &Value::Null).status, 400);
     assert!(!everything(&app.database).concat().contains(CAR));
 }
+
+#[test]
+fn ok_an_inspection_of_a_car_with_a_facet_of_a_newer_release() {
+    let app = TestApp::new();
+    stored(&app, CAR);
+    app.database
+        .execute_batch("UPDATE stored_facet SET facet = 'tyres' WHERE facet = 'recalls'")
+        .expect("SQL");
+    let answer = send(&app, "POST", "inspections", &json!({"market": "de", "vin": CAR}));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[test]
+fn ok_a_purge_beside_a_rule_of_a_newer_release() {
+    let app = TestApp::new();
+    app.database
+        .execute_batch(
+            "INSERT INTO purge (market, facet, hard, generation, expires_at_ms) \
+             VALUES ('de', 'tyres', 0, 1, 1 << 60)",
+        )
+        .expect("SQL");
+    let answer =
+        send(&app, "POST", "purges", &json!({"market": "de", "kind": "hard", "facet": "recalls"}));
+    assert_eq!(answer.status, 201, "{}", answer.body);
+}

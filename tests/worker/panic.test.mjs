@@ -58,7 +58,7 @@ for (const [when, times] of [
   ["at once", 1],
   ["when KV answers", 3],
   ["while it waits for the stores or the origin", 6],
-  ["later", 8],
+  ["later", 10],
 ]) {
   test(`a panic ${when} costs those who are being served, and nobody after them`, async () => {
     const [one, two] = [await newCar(), await newCar()];

@@ -217,11 +217,14 @@ pub fn live_rules(market: &MarketCode) -> Statement {
 ///
 /// # Errors
 /// [`RowError`] for a rule that does not read.
-pub fn read_live_rules(rows: &Rows) -> Result<Vec<PurgeRule>, RowError> {
-    let mut rules = rows.iter().map(PurgeRule::from_row).collect::<Result<Vec<_>, _>>()?;
+///
+/// A rule of a newer release, for a facet unknown here, is reported and left out: the others count.
+pub fn read_live_rules(ports: &Ports, rows: &Rows) -> Vec<PurgeRule> {
+    let read = |row| PurgeRule::from_row(row).map_err(|error| ports.report_row("purge", error));
+    let mut rules: Vec<PurgeRule> = rows.iter().filter_map(|row| read(row).ok()).collect();
     rules.sort_by_key(|rule| rule.vehicle.is_some());
     rules.truncate(MAX_READ);
-    Ok(rules)
+    rules
 }
 
 /// Writes the rules of D1 to KV, also where another purge does so at the same time: after the last
@@ -235,7 +238,7 @@ pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<PurgeRules, S
     for _ in 0..MAX_WRITES {
         let results = ports.db.batch(vec![live_rules(market)]).await?;
         let rows = results.first().ok_or(StoreError::Rejected)?;
-        let rules = read_live_rules(rows).map_err(|error| rejected(ports, error))?;
+        let rules = read_live_rules(ports, rows);
         let text = PurgeRules::encode(&rules);
         if written.as_ref() == Some(&text) {
             return Ok(PurgeRules::new(rules));

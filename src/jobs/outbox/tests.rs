@@ -216,3 +216,48 @@ fn ok_personal_payloads_are_sealed_until_they_are_sent() {
     assert_eq!(case.run(), report(1, 0, 0));
     assert_eq!(case.world.http_requests()[0].body.as_deref(), Some(body.as_bytes()));
 }
+
+#[test]
+fn ok_a_message_that_takes_a_free_row_id_is_kept() {
+    let case = case();
+    case.write(&message("first", "a"));
+    let (database, done) = (Rc::downgrade(&case.database), Cell::new(false));
+    case.world.http_responses(move |_| {
+        if done.replace(true) {
+            return ScriptedHttpResponse::http(503, &[], "");
+        }
+        // While "first" is on its way its car is erased, and another message is written.
+        let database = database.upgrade().expect("alive");
+        database
+            .execute_batch(
+                "DELETE FROM outbox; INSERT INTO outbox (message_key, lane, receiver, \
+                 created_at_ms, next_attempt_at_ms, expires_at_ms, payload) \
+                 VALUES ('second', 'b', 'PAGER', 0, 0, 1 << 60, '{}')",
+            )
+            .expect("SQL");
+        ScriptedHttpResponse::http(200, &[], "")
+    });
+    case.run();
+    assert_eq!(case.count(), 1, "the second message waits for its delivery");
+}
+
+#[test]
+fn err_a_large_error_page_is_no_delivery() {
+    let case = case();
+    case.world.http_responses(|_| ScriptedHttpResponse::http(503, &[], &"x".repeat(70_000)));
+    case.write(&message("k-1", "l"));
+    assert_eq!((case.run(), case.count()), (report(0, 1, 0), 1));
+}
+
+#[test]
+fn ok_a_run_with_a_slow_receiver_ends_before_its_claims() {
+    let case = case();
+    case.world.http_responses(|_| ScriptedHttpResponse::http(200, &[], "").after(10_000));
+    for number in 0..50 {
+        case.write(&message(&format!("k-{number}"), &format!("l-{number}")));
+    }
+    let began = case.ports.clock.now();
+    case.run();
+    let took_ms = case.ports.clock.now().since_ms(began);
+    assert!(took_ms < FIRST_PAUSE_MS, "{took_ms}");
+}
