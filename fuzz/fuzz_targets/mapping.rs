@@ -1,5 +1,5 @@
 //! Any JSON text as an origin's answer, through a market whose mappings use every key: a facet that
-//! satisfies its type, nothing, or a misfit that says where and what kind. The first byte chooses
+//! satisfies its type, nothing, or a type mismatch that names place and kind. The first byte chooses
 //! the facet.
 #![no_main]
 

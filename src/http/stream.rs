@@ -1,4 +1,4 @@
-//! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it lands, and the end.
+//! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it arrives, and the end.
 //!
 //! The market's deadline ends a plain response. A stream goes on until every origin has responded or
 //! its own timeout has passed, at most half a minute. A client that disconnects drops the stream;
@@ -117,7 +117,7 @@ impl EventSource {
                     if flow.unknown_vehicle {
                         return Some(self.refuse());
                     }
-                    let text = self.landed(&flow);
+                    let text = self.arrived(&flow);
                     if !text.is_empty() {
                         return Some(text);
                     }
@@ -133,12 +133,12 @@ impl EventSource {
         }
     }
 
-    /// Events of the facets that have landed since.
-    fn landed(&mut self, flow: &Flow) -> String {
-        let (due, landed): (Vec<_>, Vec<_>) =
+    /// Events of the facets that have arrived since.
+    fn arrived(&mut self, flow: &Flow) -> String {
+        let (due, arrived): (Vec<_>, Vec<_>) =
             self.due.iter().partition(|name| is_pending(flow, **name));
         self.due = due;
-        landed.into_iter().map(|name| self.event(&StreamPart::Facet(name), flow)).collect()
+        arrived.into_iter().map(|name| self.event(&StreamPart::Facet(name), flow)).collect()
     }
 
     /// Waits for the flow: true for a change, false for its end, `None` after a heartbeat's time.

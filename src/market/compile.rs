@@ -107,7 +107,7 @@ fn rewritten(url: &str, rewrites: &BTreeMap<String, String>) -> Option<String> {
 fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
     let mut revisions: BTreeMap<FacetName, u32> = BTreeMap::new();
     for (name, facet) in &market.facets {
-        // How long a facet is good is no part of what it says.
+        // A facet's lifetimes are no part of its content.
         let asked = market.origins.get(&facet.origin).map(|origin| {
             let Origin { protocol, url, query, headers, version, rest, soap, not_found, .. } =
                 origin;

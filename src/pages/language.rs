@@ -1,5 +1,5 @@
-//! Which language a page is in: what the visitor chose in the address, else what the browser asks
-//! for (RFC 9110, section 12.5.4), else the market's first language.
+//! The language of a page: the visitor's choice in the address, else the browser's preference (RFC
+//! 9110, section 12.5.4), else the market's first language.
 
 use super::message::Language;
 

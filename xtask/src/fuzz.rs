@@ -67,11 +67,15 @@ fn fuzz_each(targets: &[String], seconds: u32) -> Result<()> {
             println!("{target}: {line}");
         }
         if process::ok_unless_interrupted(result)?.is_none() {
-            failed.push(target.as_str());
+            failed.push(format!(
+                "{target} ({})",
+                files::shown(&files::log(&format!("fuzz-{target}")))
+            ));
         }
     }
     if !failed.is_empty() {
-        bail!("findings in {}; the inputs are in fuzz/artifacts", failed.join(", "));
+        let failed = failed.join(", ");
+        bail!("failed: {failed}; the inputs of findings are in fuzz/artifacts");
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 export const GIVE_UP_MS = 30_000;
 
 const SLOWER = 1.6;
-const LONGEST_MS = 8_000;
+const MAX_MS = 8_000;
 
 /**
  * The pause before each attempt: first the server's wish, then longer and longer.
@@ -15,7 +15,7 @@ const LONGEST_MS = 8_000;
  */
 export function pauseMs(retryAfterS, attempt) {
   const wish = Number.isFinite(retryAfterS) && retryAfterS > 0 ? retryAfterS * 1000 : 2000;
-  return Math.min(Math.max(wish, 250) * SLOWER ** attempt, LONGEST_MS);
+  return Math.min(Math.max(wish, 250) * SLOWER ** attempt, MAX_MS);
 }
 
 /**

@@ -7,7 +7,7 @@ use crate::market::record::{Endian, FieldType, Group, LayoutField, SignPlace};
 const MAX_FIELDS: usize = 1000;
 const MAX_OCCURRENCES: u32 = 10_000;
 
-/// The surroundings of a layout.
+/// The context of a layout.
 #[derive(Clone, Copy)]
 pub(super) struct LayoutContext<'a> {
     /// The bytes that there are, where the market says so, and what has them.
