@@ -233,7 +233,7 @@ fn claim(limit: i64) -> Statement {
     Statement::new("outbox.claim", sql, vec![limit.into()])
 }
 
-/// The key stands beside the id, because SQLite gives a free id to the next message.
+/// The key stands beside the id, because the database gives a free id to the next message.
 fn delete(id: i64, key: &str) -> Statement {
     let sql = "DELETE FROM outbox WHERE id = ?1 AND message_key = ?2";
     Statement::new("outbox.delete", sql, vec![id.into(), key.into()])
