@@ -92,12 +92,12 @@ pub fn public(facet: FacetName, value: &Value, market: &Market) -> Projection {
 
 /// True if anybody may see a place of a facet, or something below it, in a market.
 pub fn is_public(facet: FacetName, path: &str, market: &Market) -> bool {
-    field_tier(facet, path, market) == Tier::Public
+    field_tier(facet, path, market).is_public()
 }
 
 /// The tier that a facet needs in a market; `None` if anybody sees something of it.
 pub fn needed_tier(facet: FacetName, market: &Market) -> Option<Tier> {
-    Some(least_tier(facet, market)).filter(|tier| *tier > Tier::Public)
+    Some(least_tier(facet, market)).filter(|tier| !tier.is_public())
 }
 
 fn project_for(facet: FacetName, value: &Value, tier: Tier, market: &Market) -> Projection {

@@ -214,12 +214,7 @@ fn only_authorize_derives_a_right() {
         for (word, allowed) in [
             (
                 "Tier::Public",
-                &[
-                    "src/vehicle/field.rs",
-                    "src/disclosure.rs",
-                    "src/disclosure/right.rs",
-                    "src/ownership.rs",
-                ][..],
+                &["src/vehicle/field.rs", "src/disclosure.rs", "src/ownership.rs"][..],
             ),
             ("Right::derived", &["src/ownership.rs"]),
             ("authorize(", &["src/ownership.rs", "src/ownership/fake.rs", "src/http/context.rs"]),

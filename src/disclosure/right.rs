@@ -45,7 +45,7 @@ impl Right {
 
     /// True if the right is anybody's: the stored public projection is all that it shows.
     pub fn is_public(&self) -> bool {
-        self.tier == Tier::Public
+        self.tier.is_public()
     }
 
     /// True if the right shows what needs `tier`.

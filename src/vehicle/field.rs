@@ -99,7 +99,7 @@ impl Access {
 
     /// True if anybody sees the field.
     pub fn is_public(self) -> bool {
-        self.floor == Tier::Public
+        self.floor.is_public()
     }
 
     const fn fact(floor: Tier) -> Self {

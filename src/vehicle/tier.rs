@@ -15,6 +15,11 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// True if it is anybody's.
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Public)
+    }
+
     /// The tier's name in documents.
     pub const fn as_str(self) -> &'static str {
         match self {
