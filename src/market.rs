@@ -18,6 +18,7 @@ pub mod published;
 mod record;
 mod request;
 mod template;
+mod unique_keys;
 mod unit;
 
 /// The words of facets that market files use.

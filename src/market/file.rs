@@ -19,6 +19,7 @@ use super::pointer::Pointer;
 use super::record::{Group, LayoutField, Records};
 use super::request::RequestTemplate;
 use super::template::Template;
+use super::unique_keys;
 use crate::vehicle::{FacetName, Tier};
 
 /// One market, as in its file.
@@ -47,11 +48,17 @@ pub struct Market {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
     /// The legacy systems.
+    #[serde(deserialize_with = "unique_keys::deserialize")]
     pub origins: BTreeMap<OriginName, Origin>,
     /// The facets that this market offers.
+    #[serde(deserialize_with = "unique_keys::deserialize")]
     pub facets: BTreeMap<FacetName, Facet>,
     /// Fields (`facet.field`) whose tier this market raises above the code's floor.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "unique_keys::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub disclosure: BTreeMap<String, Tier>,
 }
 
@@ -112,6 +119,7 @@ pub struct Ownership {
     /// Days that a grant lasts.
     pub grant_days: u32,
     /// The methods that this market offers.
+    #[serde(deserialize_with = "unique_keys::deserialize")]
     pub methods: BTreeMap<OwnershipMethod, BTreeMap<String, Value>>,
 }
 
@@ -162,10 +170,18 @@ pub struct Origin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Query parameters (`rest`, `odata`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "unique_keys::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub query: BTreeMap<String, Template>,
     /// Request headers.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "unique_keys::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub headers: BTreeMap<String, Template>,
     /// `OData` version, 2 or 4.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -385,6 +401,7 @@ pub struct Facet {
     )]
     pub when: Vec<Match>,
     /// The facet's fields.
+    #[serde(deserialize_with = "unique_keys::deserialize")]
     pub map: BTreeMap<String, Leaf>,
     /// A number that changes with this description and its origin's. Not in the file: computed when
     /// it is compiled.
