@@ -17,6 +17,7 @@ mod pointer;
 pub mod published;
 mod record;
 mod request;
+mod sign_in;
 mod template;
 mod unique_keys;
 mod unit;
@@ -30,7 +31,7 @@ pub use csv::Csv;
 pub use encoding::{Codec, Encoding};
 pub use file::{
     Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol,
-    Rest, SignIn, Soap, SoapPassword, SoapVersion,
+    Rest, Soap, SoapPassword, SoapVersion,
 };
 pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
@@ -39,5 +40,6 @@ pub use record::{
     Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
 };
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
+pub use sign_in::{ClientAuthentication, SignIn};
 pub use template::{LITERALS, Template, TemplateError, TemplatePart, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};

@@ -18,6 +18,7 @@ use super::names::{Locale, MarketCode, OriginName, RegionCode, SecretName};
 use super::pointer::Pointer;
 use super::record::{Group, LayoutField, Records};
 use super::request::RequestTemplate;
+use super::sign_in::SignIn;
 use super::template::Template;
 use super::unique_keys;
 use crate::vehicle::{FacetName, Tier};
@@ -44,6 +45,9 @@ pub struct Market {
     /// Sign-in, where the market offers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignIn>,
+    /// The web origins (`https://partner.example`) whose pages may read the API without credentials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
     /// Ownership, where the market offers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
@@ -82,34 +86,6 @@ impl Distance {
             Self::Mile => "mi",
         }
     }
-}
-
-/// The market's public identity provider (`OpenID` Connect).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignIn {
-    /// The issuer, exactly as its discovery document names itself.
-    pub issuer: String,
-    /// Kerbside's client at the provider.
-    pub client_id: String,
-    /// The secret of that client.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<SecretName>,
-    /// The scopes of a request for tokens.
-    #[serde(default = "default_scopes")]
-    pub scopes: Vec<String>,
-    /// The audience that bearer access tokens must be for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audience: Option<String>,
-    /// `at+jwt` (RFC 9068), or `JWT` for a provider that predates it.
-    #[serde(default = "default_access_token_type")]
-    pub access_token_type: String,
-    /// Signature algorithms accepted.
-    #[serde(default = "default_algorithms")]
-    pub algorithms: Vec<String>,
-    /// The greatest age of a sign-in for an ownership claim, in seconds.
-    #[serde(default = "default_max_age_s")]
-    pub max_age_s: u32,
 }
 
 /// The proof of ownership.
@@ -441,7 +417,9 @@ impl Market {
             let of_auth = origin.auth.as_ref().map(Auth::secrets).unwrap_or_default();
             of_auth.into_iter().chain(token).cloned().collect::<Vec<_>>()
         };
-        let of_sign_in = self.sign_in.as_ref().and_then(|sign_in| sign_in.client_secret.clone());
+        let of_sign_in =
+            self.sign_in.iter().flat_map(|sign_in| [&sign_in.client_secret, &sign_in.client_key]);
+        let of_sign_in = of_sign_in.flatten().cloned();
         self.origins.values().flat_map(of_origin).chain(of_sign_in).map(String::from).collect()
     }
 
@@ -449,22 +427,6 @@ impl Market {
     pub fn locale_of(&self, language: &str) -> Option<&Locale> {
         self.locales.iter().find(|locale| locale.language() == language)
     }
-}
-
-pub(super) fn default_scopes() -> Vec<String> {
-    vec!["openid".into()]
-}
-
-pub(super) fn default_access_token_type() -> String {
-    "at+jwt".into()
-}
-
-pub(super) fn default_algorithms() -> Vec<String> {
-    ["ES256", "RS256", "EdDSA"].map(String::from).to_vec()
-}
-
-pub(super) const fn default_max_age_s() -> u32 {
-    900
 }
 
 pub(super) const fn default_max_bytes() -> u32 {
