@@ -12,7 +12,7 @@ use crate::ports::RateLimitClass;
 /// A row of the route table.
 #[derive(Debug)]
 pub struct Route {
-    /// `GET` (which answers `HEAD` too) or `POST`.
+    /// The method in upper case; `GET` answers `HEAD` too.
     pub method: &'static str,
     /// The path. A segment in braces matches any one segment.
     pub pattern: &'static str,
@@ -22,6 +22,8 @@ pub struct Route {
     pub surface: Surface,
     /// The callers that the route answers.
     pub access: Access,
+    /// The scope that a bearer token needs; `None` for rows that take no bearer token.
+    pub scope: Option<&'static str>,
     /// The defence against forged requests of other sites.
     pub csrf: Csrf,
     /// Bytes that are read of a request body.
@@ -57,10 +59,17 @@ pub enum Surface {
 /// The callers that a route answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, with the same response.
+    /// Everybody, with the same response: no credential is read.
     Public,
-    /// Everybody, each as far as their right to the vehicle reaches.
+    /// Everybody, with a response that depends on who asks: on the right to a vehicle, or on the
+    /// name in a page's header.
     ByRight,
+    /// Members of the market.
+    Member {
+        /// True if the member must have signed in a short time ago (`max_age_s` of the market), in
+        /// one of the market's contexts (`acr_values`).
+        fresh: bool,
+    },
     /// Operators with a token.
     Operator,
 }
@@ -75,6 +84,19 @@ pub enum Csrf {
     /// None: no browser sends such a request for another site without a preflight, because its
     /// media type is JSON, or its token is in a header.
     Preflight,
+    /// The act of a person who is signed in: a browser's request must come from the same origin, and
+    /// one with a session must carry the session's token, in the form field `csrf` or the header
+    /// `X-CSRF-Token`. A bearer token needs neither.
+    Session,
+    /// None: the body is a token that the identity provider has signed.
+    SignedToken,
+}
+
+impl Access {
+    /// True if the response depends on the credentials of the request.
+    pub const fn reads_viewer(self) -> bool {
+        matches!(self, Self::ByRight | Self::Member { .. })
+    }
 }
 
 /// First segments that name no market.

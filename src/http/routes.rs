@@ -19,6 +19,9 @@ const LOOKUPS: RateLimitClass = RateLimitClass { binding: "LOOKUP_LIMIT", period
 /// Requests of operators, counted before their token is checked.
 const OPERATORS: RateLimitClass = RateLimitClass { binding: "OPERATOR_LIMIT", period_s: 60 };
 
+/// The scope of bearer tokens that read vehicles.
+const READ_VEHICLES: Option<&str> = Some("vehicles:read");
+
 /// Bytes of a request body: a VIN with much around it.
 const MAX_BODY: usize = 16 * 1024;
 
@@ -30,6 +33,7 @@ pub static ROUTES: &[Route] = &[
         name: "/healthz",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -41,6 +45,7 @@ pub static ROUTES: &[Route] = &[
         name: "/readyz",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -52,6 +57,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/openapi.json",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -63,6 +69,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/markets",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -74,6 +81,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/{market}",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -85,6 +93,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/{market}/lookups",
         surface: Surface::Api,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(LOOKUPS),
@@ -96,6 +105,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/{market}/vehicles/{id}",
         surface: Surface::Api,
         access: Access::ByRight,
+        scope: READ_VEHICLES,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -107,6 +117,7 @@ pub static ROUTES: &[Route] = &[
         name: "/api/v1/{market}/vehicles/{id}/facets/{facet}",
         surface: Surface::Api,
         access: Access::ByRight,
+        scope: READ_VEHICLES,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -120,6 +131,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/purges",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: Some(OPERATORS),
@@ -131,6 +143,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/purges",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(OPERATORS),
@@ -142,6 +155,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/erasures",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(OPERATORS),
@@ -153,6 +167,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/inspections",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(OPERATORS),
@@ -164,6 +179,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/keys",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: Some(OPERATORS),
@@ -175,6 +191,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/resealings",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(OPERATORS),
@@ -186,6 +203,7 @@ pub static ROUTES: &[Route] = &[
         name: "/operator/v1/audit",
         surface: Surface::Operator,
         access: Access::Operator,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: Some(OPERATORS),
@@ -197,6 +215,7 @@ pub static ROUTES: &[Route] = &[
         name: "/",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -208,6 +227,7 @@ pub static ROUTES: &[Route] = &[
         name: "/problems/",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -219,6 +239,7 @@ pub static ROUTES: &[Route] = &[
         name: "/problems/",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -230,6 +251,7 @@ pub static ROUTES: &[Route] = &[
         name: "/problems/{slug}",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -241,6 +263,7 @@ pub static ROUTES: &[Route] = &[
         name: "/{market}",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -252,6 +275,7 @@ pub static ROUTES: &[Route] = &[
         name: "/{market}/",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -263,6 +287,7 @@ pub static ROUTES: &[Route] = &[
         name: "/{market}/",
         surface: Surface::Page,
         access: Access::Public,
+        scope: None,
         csrf: Csrf::SameOrigin,
         body_limit: MAX_BODY,
         rate_limit: Some(LOOKUPS),
@@ -274,6 +299,7 @@ pub static ROUTES: &[Route] = &[
         name: "/{market}/vehicles/{id}",
         surface: Surface::Page,
         access: Access::ByRight,
+        scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
         rate_limit: None,
@@ -311,11 +337,17 @@ mod tests {
             let name = format!("{} {}", route.method, route.pattern);
             let changes = !matches!(route.method, "GET" | "HEAD");
             assert_eq!(changes, route.csrf != Csrf::ReadOnly, "{name}");
-            assert_eq!(changes, route.body_limit > 0, "{name}");
+            let has_body = changes && route.method != "DELETE";
+            assert_eq!(has_body, route.body_limit > 0, "{name}");
             assert!(!changes || route.rate_limit.is_some(), "{name}");
             // A form needs no preflight, so that another site could send it.
             let is_form = changes && route.surface == Surface::Page;
-            assert_eq!(is_form, route.csrf == Csrf::SameOrigin, "{name}");
+            let is_guarded =
+                matches!(route.csrf, Csrf::SameOrigin | Csrf::Session | Csrf::SignedToken);
+            assert!(!is_form || is_guarded, "{name}");
+            // The acts of a member are never another site's.
+            let is_members = matches!(route.access, Access::Member { .. });
+            assert!(!(changes && is_members) || route.csrf == Csrf::Session, "{name}");
         }
     }
 
@@ -335,18 +367,16 @@ mod tests {
     #[test]
     fn ok_access_fits_the_path() {
         for route in ROUTES {
-            let expected = match route.pattern {
-                path if path.starts_with("/operator/") => Access::Operator,
-                path if path.contains("/vehicles/{id}") => Access::ByRight,
-                _ => Access::Public,
-            };
-            assert_eq!(route.access, expected, "{}", route.pattern);
-            assert_eq!(
-                route.surface == Surface::Operator,
-                route.access == Access::Operator,
-                "{}",
-                route.pattern
-            );
+            let path = route.pattern;
+            let is_operators = route.access == Access::Operator;
+            assert_eq!(path.starts_with("/operator/"), is_operators, "{path}");
+            assert_eq!(route.surface == Surface::Operator, is_operators, "{path}");
+            assert!(!path.contains("/vehicles/{id}") || route.access == Access::ByRight, "{path}");
+            // A person is known in a market alone.
+            assert!(!route.access.reads_viewer() || path.contains("{market}"), "{path}");
+            // The API takes bearer tokens wherever it looks at the caller; pages never do.
+            let takes_bearer = route.access.reads_viewer() && route.surface == Surface::Api;
+            assert_eq!(route.scope.is_some(), takes_bearer, "{path}");
         }
     }
 
