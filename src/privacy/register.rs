@@ -52,6 +52,42 @@ pub enum Exporter {
     Nothing(&'static str),
 }
 
+/// The rows of a table that are about one person, found by the person's keyed hash
+/// (`auth::person_hash`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonRows {
+    /// The column that holds the keyed hash.
+    pub column: &'static str,
+    /// The person's own export.
+    pub exporter: PersonExporter,
+    /// The erasure that the person asks for.
+    pub eraser: PersonEraser,
+}
+
+/// The way in which a person's own export shows a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonExporter {
+    /// Selects `columns`, as SQL; the rows are the field `field` of the export. Keyed hashes are
+    /// left out.
+    Rows {
+        /// The field of the export.
+        field: &'static str,
+        /// The columns, as SQL.
+        columns: &'static str,
+    },
+    /// Shows nothing, for this reason.
+    Nothing(&'static str),
+}
+
+/// The way in which the erasure that a person asks for reaches a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonEraser {
+    /// Deletes the person's rows.
+    Rows,
+    /// Keeps them, for this reason.
+    Kept(&'static str),
+}
+
 /// The way in which scheduled work deletes rows that are past their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -89,6 +125,8 @@ pub struct Table {
     pub exporter: Exporter,
     /// Retention.
     pub retention: Retention,
+    /// The rows about a person; `None` for tables without a person.
+    pub person: Option<PersonRows>,
 }
 
 /// The row of a family of KV keys.
@@ -127,6 +165,7 @@ pub const TABLES: &[Table] = &[
             is_over: "expires_at_ms < {now} - 60000",
             oldest_first: Some("expires_at_ms"),
         },
+        person: None,
     },
     Table {
         name: "facet",
@@ -135,6 +174,7 @@ pub const TABLES: &[Table] = &[
         eraser: Eraser::Facets,
         exporter: Exporter::Nothing("the table of earlier Workers; nothing reads it"),
         retention: Retention::Kept("a contracting migration removes the whole table"),
+        person: None,
     },
     Table {
         name: "lease",
@@ -152,6 +192,7 @@ pub const TABLES: &[Table] = &[
             is_over: "max(until_ms, generation) < {now} - 3600000",
             oldest_first: None,
         },
+        person: None,
     },
     Table {
         name: "purge",
@@ -169,6 +210,7 @@ pub const TABLES: &[Table] = &[
             is_over: "expires_at_ms < {now} - 60000",
             oldest_first: None,
         },
+        person: None,
     },
     Table {
         name: "usage",
@@ -182,6 +224,7 @@ pub const TABLES: &[Table] = &[
             is_over: "hour_ms < {now} - 34560000000",
             oldest_first: None,
         },
+        person: None,
     },
     Table {
         name: "origin_call",
@@ -194,6 +237,7 @@ pub const TABLES: &[Table] = &[
             is_over: "hour_ms < {now} - 34560000000",
             oldest_first: None,
         },
+        person: None,
     },
     Table {
         name: "outbox",
@@ -212,6 +256,14 @@ pub const TABLES: &[Table] = &[
             is_over: "expires_at_ms < {now} - 86400000",
             oldest_first: None,
         },
+        person: Some(PersonRows {
+            column: "subject",
+            exporter: PersonExporter::Rows {
+                field: "messages",
+                columns: "receiver, market, created_at_ms, attempts, expires_at_ms",
+            },
+            eraser: PersonEraser::Rows,
+        }),
     },
     Table {
         name: "vehicle",
@@ -225,6 +277,7 @@ pub const TABLES: &[Table] = &[
                 FROM stored_facet WHERE stored_facet.market = vehicle.market \
                 AND stored_facet.vehicle = vehicle.vehicle)",
         },
+        person: None,
     },
     Table {
         name: "breaker",
@@ -237,6 +290,7 @@ pub const TABLES: &[Table] = &[
             condition: "market = ?2 AND ?3 > '' AND open_until_ms > {now}",
         },
         retention: Retention::Kept("one row an origin, deleted when the origin works again"),
+        person: None,
     },
     Table {
         name: "audit",
@@ -245,6 +299,15 @@ pub const TABLES: &[Table] = &[
         eraser: Eraser::Kept("append-only: it holds keyed hashes, and the chain needs every entry"),
         exporter: Exporter::Nothing("GET /operator/v1/audit shows the whole chain"),
         retention: Retention::Kept("append-only: the chain needs every entry"),
+        person: Some(PersonRows {
+            column: "subject",
+            exporter: PersonExporter::Rows {
+                field: "acts",
+                columns: "id, at_ms, actor_kind, action, market, from_state, to_state, method, \
+                    request_id",
+            },
+            eraser: PersonEraser::Kept("append-only: the chain needs every entry"),
+        }),
     },
     Table {
         name: "job",
@@ -253,6 +316,7 @@ pub const TABLES: &[Table] = &[
         eraser: Eraser::Kept("states of jobs"),
         exporter: Exporter::Nothing("states of jobs"),
         retention: Retention::Kept("one row a job"),
+        person: None,
     },
 ];
 
@@ -332,8 +396,12 @@ mod tests {
         for table in TABLES {
             let sql = format!("SELECT name FROM pragma_table_info('{}')", table.name);
             let columns = query(&database, &sql);
-            let is_about_a_car = columns.contains("vehicle") || columns.contains("subject");
-            assert_eq!(is_about_a_car, table.class > DataClass::Operational, "{}", table.name);
+            let person = ["person", "subject"].into_iter().find(|column| columns.contains(*column));
+            let is_about_a_car = columns.contains("vehicle");
+            let is_about_anybody = is_about_a_car || person.is_some();
+            assert_eq!(is_about_anybody, table.class > DataClass::Operational, "{}", table.name);
+            assert_eq!(table.person.map(|rows| rows.column), person, "{}", table.name);
+            assert!(person.is_none() || table.class == DataClass::Personal, "{}", table.name);
             let is_keyed = ["market", "vehicle"].iter().all(|column| columns.contains(*column));
             assert!(is_keyed || !table.is_erasable(), "{}", table.name);
             let has_facet = columns.contains("facet");
