@@ -13,6 +13,7 @@ mod form;
 mod json;
 mod log;
 mod operator;
+mod page;
 pub mod problem;
 mod request;
 mod response;

@@ -6,9 +6,9 @@
 //! `site/public`. Leaves routing, status codes and headers to `api`, and says nothing about who may
 //! see what: it shows the document that it is given, which is projected for the viewer already.
 //! Every page works without script and holds no inline script or style, so the strictest content
-//! security policy fits. Follows WCAG 2.2 AA. Known gap: offers, listings and sign-in have no pages
-//! yet.
+//! security policy fits. Follows WCAG 2.2 AA. Known gap: offers and listings have no pages yet.
 
+mod account_part;
 mod context;
 mod facet;
 mod from_document;
@@ -20,6 +20,7 @@ mod market;
 pub mod message;
 pub mod plural;
 mod problem;
+mod sign_in;
 mod timeline;
 mod value_text;
 mod vehicle;
@@ -29,6 +30,7 @@ mod verdict;
 mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
+pub use account_part::{AccountPart, sign_in_address, step_up_address};
 pub use context::ViewContext;
 pub use facet::{
     AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tone, Verdict,
@@ -40,4 +42,7 @@ pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName, RenderError};
 pub use market::{MarketView, VinFault, render_market};
 pub use message::{Language, Messages};
 pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};
+pub use sign_in::{
+    Handover, SignInFailure, render_handover, render_sign_in_failure, render_signed_out,
+};
 pub use vehicle::{VehicleView, render_vehicle};

@@ -113,6 +113,41 @@ damage-unrepaired = Nicht repariert
 registration-stolen = Dieses Auto ist als gestohlen gemeldet.
 valuation-not-rated = Nicht bewertet: Es gibt zu wenige vergleichbare Autos.
 
+## An- und Abmelden
+
+sign-in-again = Wieder anmelden
+sign-in-try-again = Noch einmal versuchen
+sign-in-go-back = Zurück zur vorigen Seite
+sign-out = Abmelden
+signed-in = Angemeldet
+signed-in-as = Angemeldet als
+session-ended = Ihre Sitzung ist beendet. Diese Seite zeigt, was alle sehen.
+session-ended-again = Wieder anmelden und hierher zurückkehren
+handover-sign-out-title = Hier sind Sie abgemeldet
+handover-sign-out-text = Als Nächstes beendet der Anmeldedienst { $host } Ihre Anmeldung dort.
+handover-step-up-title = Bitte melden Sie sich noch einmal an
+handover-step-up-text = Dafür muss Ihre Anmeldung wenige Minuten alt sein. Der Anmeldedienst { $host } fragt Sie danach, dann kommen Sie hierher zurück.
+handover-link = Weiter bei { $host }
+handover-hint = Diese Seite geht von selbst weiter. Wenn nicht, folgen Sie bitte dem Link.
+signed-out-title = Sie sind abgemeldet
+signed-out-text = Die Seiten zeigen wieder, was alle sehen.
+signed-out-hint = Wenn andere dieses Gerät benutzen, vergewissern Sie sich, dass Sie auch bei Ihrem Anmeldedienst abgemeldet sind.
+sign-in-denied-title = Die Anmeldung wurde abgebrochen
+sign-in-denied-text = Sie oder Ihr Anmeldedienst haben sie beendet, bevor sie vollständig war. Sie sind nicht angemeldet.
+sign-in-denied-todo = Wenn das nicht Ihre Absicht war, versuchen Sie es noch einmal. Was alle sehen, braucht keine Anmeldung.
+sign-in-expired-title = Diese Anmeldung gilt nicht mehr
+sign-in-expired-text = Sie hat zu lange gedauert, wurde in einem anderen Browser begonnen oder ist schon benutzt. Durch sie sind Sie nicht angemeldet.
+sign-in-expired-todo = Beginnen Sie die Anmeldung in diesem Browser noch einmal.
+sign-in-unreachable-title = Der Anmeldedienst ist nicht zu erreichen
+sign-in-unreachable-text = Der Dienst, der Sie anmeldet, hat nicht oder nicht brauchbar geantwortet. Sie sind nicht angemeldet.
+sign-in-unreachable-todo = Versuchen Sie es in einigen Minuten noch einmal. Was alle sehen, braucht keine Anmeldung.
+sign-in-refused-title = Die Anmeldung ließ sich nicht prüfen
+sign-in-refused-text = Die Antwort des Anmeldedienstes hat unsere Prüfungen nicht bestanden. Zu Ihrem Schutz sind Sie nicht angemeldet.
+sign-in-refused-todo = Versuchen Sie es noch einmal. Wenn es wieder geschieht, nennen Sie uns die Vorgangsnummer.
+sign-in-unavailable-title = Sie können im Moment nicht angemeldet werden
+sign-in-unavailable-text = Bei uns ist etwas misslungen, nachdem der Anmeldedienst geantwortet hatte. Sie sind nicht angemeldet.
+sign-in-unavailable-todo = Versuchen Sie es in einigen Minuten noch einmal.
+
 ## Zustände eines Teils
 
 state-fresh = Aktuell

@@ -115,6 +115,41 @@ damage-unrepaired = Not repaired
 registration-stolen = This car is reported stolen.
 valuation-not-rated = Not rated: there are too few comparable cars.
 
+## Signing in and out
+
+sign-in-again = Sign in again
+sign-in-try-again = Try again
+sign-in-go-back = Back to where you were
+sign-out = Sign out
+signed-in = Signed in
+signed-in-as = Signed in as
+session-ended = Your session has ended. This page shows what everybody sees.
+session-ended-again = Sign in again and come back here
+handover-sign-out-title = You are signed out here
+handover-sign-out-text = Next, the sign-in service { $host } ends your sign-in there.
+handover-step-up-title = Please sign in again
+handover-step-up-text = This needs a sign-in of the last few minutes. The sign-in service { $host } asks you for it, then you come back here.
+handover-link = Continue at { $host }
+handover-hint = This page continues by itself. If it does not, follow the link.
+signed-out-title = You are signed out
+signed-out-text = Pages show what everybody sees again.
+signed-out-hint = If other people use this device, make sure that you are signed out at your sign-in service as well.
+sign-in-denied-title = The sign-in was cancelled
+sign-in-denied-text = You or your sign-in service ended it before it was complete. You are not signed in.
+sign-in-denied-todo = If that was not your intention, try again. What everybody sees needs no sign-in.
+sign-in-expired-title = This sign-in is no longer valid
+sign-in-expired-text = It took too long, it was started in another browser, or it has been used already. You are not signed in by it.
+sign-in-expired-todo = Start the sign-in again, in this browser.
+sign-in-unreachable-title = The sign-in service cannot be reached
+sign-in-unreachable-text = The service that signs you in did not answer, or not in a usable way. You are not signed in.
+sign-in-unreachable-todo = Try again in a few minutes. What everybody sees needs no sign-in.
+sign-in-refused-title = The sign-in could not be verified
+sign-in-refused-text = The sign-in service gave an answer that did not pass our checks. For your protection you are not signed in.
+sign-in-refused-todo = Try again. If it happens again, tell us the request number.
+sign-in-unavailable-title = You cannot be signed in at the moment
+sign-in-unavailable-text = Something failed on our side after the sign-in service had answered. You are not signed in.
+sign-in-unavailable-todo = Try again in a few minutes.
+
 ## States of a part, looked up by name
 
 state-fresh = Current

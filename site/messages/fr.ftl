@@ -113,6 +113,41 @@ damage-unrepaired = Non réparé
 registration-stolen = Cette voiture est déclarée volée.
 valuation-not-rated = Non évalué : il y a trop peu de voitures comparables.
 
+## Connexion et déconnexion
+
+sign-in-again = Se reconnecter
+sign-in-try-again = Réessayer
+sign-in-go-back = Revenir à la page précédente
+sign-out = Se déconnecter
+signed-in = Session ouverte
+signed-in-as = Session de
+session-ended = Votre session est terminée. Cette page montre ce que tout le monde voit.
+session-ended-again = Se reconnecter et revenir ici
+handover-sign-out-title = Votre session est fermée ici
+handover-sign-out-text = Ensuite, le service de connexion { $host } met fin à votre connexion chez lui.
+handover-step-up-title = Veuillez vous reconnecter
+handover-step-up-text = Pour cela, votre connexion doit dater de quelques minutes au plus. Le service de connexion { $host } vous la demande, puis vous revenez ici.
+handover-link = Continuer sur { $host }
+handover-hint = Cette page continue d’elle-même. Sinon, suivez le lien.
+signed-out-title = Votre session est fermée
+signed-out-text = Les pages montrent de nouveau ce que tout le monde voit.
+signed-out-hint = Si d’autres personnes utilisent cet appareil, vérifiez que votre session est fermée aussi sur votre service de connexion.
+sign-in-denied-title = La connexion a été interrompue
+sign-in-denied-text = Vous ou votre service de connexion y avez mis fin avant son terme. Aucune session n’est ouverte.
+sign-in-denied-todo = Si ce n’était pas votre intention, réessayez. Ce que tout le monde voit ne demande pas de connexion.
+sign-in-expired-title = Cette connexion n’est plus valable
+sign-in-expired-text = Elle a duré trop longtemps, a été commencée dans un autre navigateur ou a déjà servi. Elle n’a pas ouvert de session.
+sign-in-expired-todo = Recommencez la connexion dans ce navigateur.
+sign-in-unreachable-title = Le service de connexion est injoignable
+sign-in-unreachable-text = Le service qui vous connecte n’a pas répondu, ou pas de façon utilisable. Aucune session n’est ouverte.
+sign-in-unreachable-todo = Réessayez dans quelques minutes. Ce que tout le monde voit ne demande pas de connexion.
+sign-in-refused-title = La connexion n’a pas pu être vérifiée
+sign-in-refused-text = La réponse du service de connexion n’a pas passé nos contrôles. Pour votre protection, aucune session n’est ouverte.
+sign-in-refused-todo = Réessayez. Si cela se reproduit, indiquez-nous le numéro de la demande.
+sign-in-unavailable-title = La connexion n’est pas possible pour le moment
+sign-in-unavailable-text = Quelque chose a échoué de notre côté après la réponse du service de connexion. Aucune session n’est ouverte.
+sign-in-unavailable-todo = Réessayez dans quelques minutes.
+
 ## États d’une partie
 
 state-fresh = À jour

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::context::Context;
 use super::document;
 use super::form::Form;
+use super::page::{PageError, frame, market_frame, not_rendered, page};
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::stream::{self, StreamPart};
@@ -12,39 +13,14 @@ use crate::disclosure;
 use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
 use crate::market::published::DirectoryEntry;
-use crate::market::{FacetName, Locale, Market};
-use crate::pages::{
-    self, Frame, HomeView, Language, MarketView, ProblemView, RenderError, VinFault,
-};
+use crate::market::{FacetName, Market};
+use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
 use crate::ports::Format;
 use crate::registry;
-use crate::telemetry::{Event, Field, Level, field};
 use crate::vehicle::{Vin, VinError};
 
-/// Pages differ by language, and will by who looks at them.
-const VARY: &str = "Cookie, Accept-Language";
 /// The address of a car's page is that of its events too.
 const VEHICLE_VARY: &str = "Cookie, Accept, Accept-Language";
-/// Lifetime in caches of pages without vehicle data.
-const FRESHNESS: Freshness = Freshness::Public { max_age_s: 30 };
-
-/// The cause of a page that could not be made.
-#[derive(Debug, thiserror::Error)]
-enum PageError {
-    /// The document does not parse.
-    #[error("the document does not parse: {0}")]
-    Document(#[from] serde_json::Error),
-    /// A template failed.
-    #[error(transparent)]
-    Render(#[from] RenderError),
-}
-
-/// The event of a page that could not be made.
-fn not_rendered(error: &PageError) -> Event {
-    let cause = Field::Word(error.to_string().into());
-    let event = Event::new(Level::Error, "a page could not be rendered");
-    Event { fields: vec![(field::CAUSE, cause)], ..event }
-}
 
 /// `GET /`
 pub(super) async fn home(context: &Context<'_>) -> Result<Response, Problem> {
@@ -252,40 +228,6 @@ pub(super) async fn problem(
         Ok(page) => problem.dress(page),
         Err(error) => error.to_json(&context.request_id),
     }
-}
-
-/// Makes the response of a rendered page.
-///
-/// # Errors
-/// 500 `internal` if the page could not be rendered.
-fn page(
-    context: &Context<'_>,
-    status: u16,
-    html: Result<String, impl Into<PageError>>,
-) -> Result<Response, Problem> {
-    let html = html.map_err(|error| {
-        context.ports.events.emit(not_rendered(&error.into()));
-        Problem::new(Slug::Internal)
-    })?;
-    Ok(Response::html(status, html).with_vary(VARY).with_freshness(FRESHNESS))
-}
-
-/// The frame of a page in the best of its languages: the market's, or all where it belongs to none.
-fn frame(context: &Context<'_>, path: &str, locales: &[Locale]) -> Frame {
-    let offered = match locales {
-        [] => Language::all(),
-        locales => Language::offered(locales.iter().map(Locale::as_str)),
-    };
-    let chosen = context.request.parameter("lang");
-    let accept = context.request.incoming.header("accept-language");
-    let language = Language::choose(chosen.as_deref(), accept.as_deref(), &offered);
-    let is_chosen = chosen.as_deref().and_then(Language::from_code) == Some(language);
-    Frame::new(language, path).with_chosen_language(is_chosen).with_languages(offered)
-}
-
-fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -> Frame {
-    let path = format!("/{}/{rest}", market.code);
-    frame(context, &path, &market.locales).with_market(market.code.as_str(), &market.name)
 }
 
 /// The market's locale in a language, or the language alone where the market has none in it.

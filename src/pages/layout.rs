@@ -5,6 +5,7 @@ use std::fmt;
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::account_part::{AccountPart, sign_in_address};
 use super::message::{Language, Messages};
 
 /// The policy that every page satisfies: no inline script, no inline style, nothing from elsewhere.
@@ -31,8 +32,12 @@ pub struct Frame {
     pub chosen: bool,
     /// The market that the page belongs to.
     pub market: Option<MarketName>,
-    /// The languages that the page is offered in.
+    /// The languages that the page is offered in; empty where its address cannot be opened again.
     pub offered: Vec<Language>,
+    /// The sign-in of the visitor, in a market that has one.
+    pub account: Option<AccountPart>,
+    /// The address that the browser opens next by itself.
+    pub refresh: Option<String>,
 }
 
 impl Frame {
@@ -44,6 +49,8 @@ impl Frame {
             chosen: false,
             market: None,
             offered: Language::all(),
+            account: None,
+            refresh: None,
         }
     }
 
@@ -66,6 +73,41 @@ impl Frame {
     pub fn with_languages(mut self, offered: Vec<Language>) -> Self {
         self.offered = offered;
         self
+    }
+
+    /// Shows the visitor's sign-in in the head of the page.
+    #[must_use]
+    pub fn with_account(mut self, account: Option<AccountPart>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Leads on to another address without the visitor.
+    #[must_use]
+    pub fn with_refresh(mut self, href: &str) -> Self {
+        self.refresh = Some(href.to_owned());
+        self
+    }
+
+    /// The address that signs in and comes back to this page, at `fragment` of it (`recalls`).
+    pub fn sign_in(&self, fragment: Option<&str>) -> String {
+        let hash = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
+        sign_in_address(self.market_code(), &format!("{}{hash}", self.here()))
+    }
+
+    /// An address of the market's sign-in: `/auth/de/sign-out`.
+    pub fn auth(&self, name: &str) -> String {
+        format!("/auth/{}/{name}", self.market_code())
+    }
+
+    /// The page of the visitor's account.
+    pub fn account_page(&self) -> String {
+        self.href(&format!("/{}/account", self.market_code()))
+    }
+
+    /// The market's code; empty without a market, whose pages have no sign-in.
+    fn market_code(&self) -> &str {
+        self.market.as_ref().map_or("", |market| &market.code)
     }
 
     /// A link inside the site that keeps a chosen language.
@@ -186,6 +228,9 @@ pub enum RenderError {
     /// A template has rendered nothing.
     #[error("a template has rendered nothing")]
     Empty,
+    /// The page would lead to something that is no address of the web.
+    #[error("the page would lead to something that is no address of the web")]
+    Address,
 }
 
 /// Renders a template.

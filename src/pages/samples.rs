@@ -223,6 +223,46 @@ pub fn home(language: Language) -> HomeView {
     view
 }
 
+/// A frame of the market's page at `path`, for a visitor who is signed in or not.
+pub fn framed(language: Language, path: &str, account: AccountPart) -> Frame {
+    let frame = Frame::new(language, path).with_market("de", "Deutschland");
+    frame.with_chosen_language(true).with_account(Some(account))
+}
+
+/// A person with a name that is long, and hostile.
+pub fn signed_in() -> AccountPart {
+    let name = Some("Maximiliane <b>Mustermann</b>-Beispiel \u{202e}von und zu".to_owned());
+    AccountPart::SignedIn { name, csrf: "csrf-token".to_owned() }
+}
+
+/// The pages of signing in and out, and the look-up form of each visitor.
+fn sign_in_pages(language: Language) -> Vec<(&'static str, Result<String, RenderError>)> {
+    let frame = || {
+        let frame = Frame::new(language, "/auth/de/callback").with_market("de", "Deutschland");
+        frame.with_languages(Vec::new())
+    };
+    let form = |account| render_market(&MarketView::new(framed(language, "/de/", account)));
+    let failure = |failure| {
+        let again = sign_in_address("de", PATH);
+        render_sign_in_failure(&frame(), failure, &again, Some(PATH), "8f2c1a90")
+    };
+    let handover =
+        |purpose| render_handover(&frame(), purpose, "https://id.example.com/session/end?a=1&b=2");
+    vec![
+        ("market-signed-out", form(AccountPart::SignedOut)),
+        ("market-ended", form(AccountPart::Ended)),
+        ("market-signed-in", form(signed_in())),
+        ("sign-out", handover(Handover::SignOut)),
+        ("step-up", handover(Handover::StepUp)),
+        ("signed-out", render_signed_out(&frame(), &sign_in_address("de", "/de/"))),
+        ("sign-in-denied", failure(SignInFailure::Denied)),
+        ("sign-in-expired", failure(SignInFailure::Expired)),
+        ("sign-in-unreachable", failure(SignInFailure::Unreachable)),
+        ("sign-in-refused", failure(SignInFailure::Refused)),
+        ("sign-in-unavailable", failure(SignInFailure::Unavailable)),
+    ]
+}
+
 /// Every page in `language`, with the name it has as a file.
 pub fn every_page(language: Language) -> Vec<(String, String)> {
     let frame = |path: &str| Frame::new(language, path);
@@ -257,6 +297,7 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         ("problem-misdirected", render_problem(&elsewhere)),
         ("problems", render_problem_index(&frame("/problems/"))),
     ];
+    pages.extend(sign_in_pages(language));
     for (slug, _) in SLUGS {
         pages.push((
             slug,
