@@ -63,10 +63,10 @@ async fn dispatch(context: &Context<'_>, route: &'static Route) -> Result<Respon
     router::check_rate(context, route.rate_limit).await?;
     let segments = route::segments(route.pattern, &context.request.path)
         .ok_or_else(|| Problem::new(Slug::NotFound))?;
-    if route.access != Access::Operator {
+    let Access::Operator { role } = route.access else {
         return (route.handler)(context, segments).await;
-    }
-    operator::authenticate(context)?;
+    };
+    operator::authenticate(context, role)?;
     let response = (route.handler)(context, segments).await?;
     Ok(response.with_freshness(Freshness::Private).with_vary("Authorization, Cookie"))
 }

@@ -83,6 +83,10 @@ pub mod field {
     pub const COUNT: &str = "count";
     /// Number of failures; of tokens, in this isolate and the last minute.
     pub const FAILURES: &str = "failures";
+    /// The name of an operator.
+    pub const OPERATOR: &str = "operator";
+    /// The role of an operator that a route needs.
+    pub const ROLE: &str = "role";
     /// Number of responses that a sampled line represents, if not one.
     pub const STANDS_FOR: &str = "stands_for";
     /// The problem's slug.

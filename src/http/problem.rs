@@ -23,6 +23,8 @@ pub enum Slug {
     NotFound,
     /// The route needs an authenticated caller.
     SignInRequired,
+    /// The credential is good, and does not reach as far as the route needs.
+    InsufficientScope,
     /// A required origin did not answer in time.
     OriginTimeout,
     /// A required origin's response could not be used.
@@ -49,13 +51,14 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidVin,
         Self::InvalidRequest,
         Self::UnknownVehicle,
         Self::UnknownMarket,
         Self::NotFound,
         Self::SignInRequired,
+        Self::InsufficientScope,
         Self::OriginTimeout,
         Self::OriginFailed,
         Self::OriginUnavailable,
@@ -78,6 +81,7 @@ impl Slug {
             Self::UnknownMarket => ("unknown-market", 404, "There is no such market"),
             Self::NotFound => ("not-found", 404, "There is nothing at this address"),
             Self::SignInRequired => ("sign-in-required", 401, "Sign in first"),
+            Self::InsufficientScope => ("insufficient-scope", 403, "The token does not allow this"),
             Self::OriginTimeout => {
                 ("origin-timeout", 504, "A source system did not answer in time")
             }

@@ -7,6 +7,7 @@ use futures::future::LocalBoxFuture;
 use super::context::Context;
 use super::problem::Problem;
 use super::response::Response;
+use crate::auth::OperatorRole;
 use crate::ports::RateLimitClass;
 
 /// A row of the route table.
@@ -70,8 +71,11 @@ pub enum Access {
         /// one of the market's contexts (`acr_values`).
         fresh: bool,
     },
-    /// Operators with a token.
-    Operator,
+    /// Operators with a token that has the role.
+    Operator {
+        /// The role that the route needs.
+        role: OperatorRole,
+    },
 }
 
 /// The defence of a route against requests that another site makes in a visitor's browser.

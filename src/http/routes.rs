@@ -12,6 +12,7 @@ use super::operator::{audit, erasures, inspections, keys, purges};
 use super::route::{Access, Csrf, Route, Surface};
 use super::site;
 use super::v1::{self, health, lookups, markets, vehicles};
+use crate::auth::OperatorRole;
 use crate::ports::RateLimitClass;
 
 /// Look-ups of VINs. They ask no origin, but each costs cryptography.
@@ -21,6 +22,10 @@ const OPERATORS: RateLimitClass = RateLimitClass { binding: "OPERATOR_LIMIT", pe
 
 /// The scope of bearer tokens that read vehicles.
 const READ_VEHICLES: Option<&str> = Some("vehicles:read");
+/// Operators who act on what is cached.
+const CACHE: Access = Access::Operator { role: OperatorRole::Cache };
+/// Operators who act on personal data, and read of acts on it.
+const PRIVACY: Access = Access::Operator { role: OperatorRole::Privacy };
 
 /// Bytes of a request body: a VIN with much around it.
 const MAX_BODY: usize = 16 * 1024;
@@ -130,7 +135,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/purges",
         name: "/operator/v1/purges",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: CACHE,
         scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
@@ -142,7 +147,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/purges",
         name: "/operator/v1/purges",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: CACHE,
         scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
@@ -154,7 +159,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/erasures",
         name: "/operator/v1/erasures",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: PRIVACY,
         scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
@@ -166,7 +171,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/inspections",
         name: "/operator/v1/inspections",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: CACHE,
         scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
@@ -178,7 +183,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/keys",
         name: "/operator/v1/keys",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: PRIVACY,
         scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
@@ -190,7 +195,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/resealings",
         name: "/operator/v1/resealings",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: PRIVACY,
         scope: None,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
@@ -202,7 +207,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/operator/v1/audit",
         name: "/operator/v1/audit",
         surface: Surface::Operator,
-        access: Access::Operator,
+        access: PRIVACY,
         scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
@@ -332,6 +337,18 @@ mod tests {
     }
 
     #[test]
+    fn ok_the_operators_contract_names_the_role_of_each_route() {
+        let contract: Value =
+            serde_json::from_str(include_str!("../../docs/operator.openapi.json")).expect("JSON");
+        for route in ROUTES {
+            let Access::Operator { role } = route.access else { continue };
+            let operation = &contract["paths"][route.pattern][route.method.to_lowercase()];
+            let security = serde_json::json!([{ "token": [role.as_str()] }]);
+            assert_eq!(operation["security"], security, "{} {}", route.method, route.pattern);
+        }
+    }
+
+    #[test]
     fn ok_each_route_that_changes_something_has_a_csrf_rule_and_a_rate_limit() {
         for route in ROUTES {
             let name = format!("{} {}", route.method, route.pattern);
@@ -368,7 +385,7 @@ mod tests {
     fn ok_access_fits_the_path() {
         for route in ROUTES {
             let path = route.pattern;
-            let is_operators = route.access == Access::Operator;
+            let is_operators = matches!(route.access, Access::Operator { .. });
             assert_eq!(path.starts_with("/operator/"), is_operators, "{path}");
             assert_eq!(route.surface == Surface::Operator, is_operators, "{path}");
             assert!(!path.contains("/vehicles/{id}") || route.access == Access::ByRight, "{path}");

@@ -8,13 +8,14 @@ use super::message::Messages;
 
 /// Every problem and its status, in the order of the API contract. `not-found` is for paths that
 /// are in no table.
-pub const SLUGS: [(&str, &str); 22] = [
+pub const SLUGS: [(&str, &str); 23] = [
     ("invalid-vin", "422"),
     ("invalid-request", "400, 422"),
     ("unknown-vehicle", "404"),
     ("unknown-market", "404"),
     ("not-found", "404"),
     ("sign-in-required", "401"),
+    ("insufficient-scope", "403"),
     ("ownership-required", "403"),
     ("wrong-proof", "422"),
     ("claim-expired", "410"),

@@ -1,8 +1,11 @@
 //! `/operator/v1/…`
 
 use crate::support::sqlite::everything;
-use crate::support::{CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, problem};
-use kerbside::http::Response;
+use crate::support::{
+    CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, operator_entry, problem,
+};
+use kerbside::auth::OperatorRole;
+use kerbside::http::{Access, ROUTES, Response};
 use kerbside::ports::fake;
 use serde_json::{Value, json};
 
@@ -107,23 +110,88 @@ fn err_nobody_but_an_operator() {
     drop(events);
     let token = format!("bearer  {OPERATOR_TOKEN}");
     assert_eq!(ask(&[("authorization", &token)]).status, 200, "the scheme's case does not matter");
-    let both = ask(&[("authorization", &token), ("cookie", "a=b; __Host-Http-session=x")]);
-    assert_eq!(problem(&both), (400, "invalid-request".into()));
+    for cookie in ["a=b; __Host-Http-session=x", "__Host-session=x"] {
+        let both = ask(&[("authorization", &token), ("cookie", cookie)]);
+        assert_eq!(problem(&both), (400, "invalid-request".into()), "{cookie}");
+    }
     assert_eq!(ask(&[("authorization", &token), ("cookie", "theme=dark")]).status, 200);
+}
+
+/// Each route of operators with each role, alone and left out of all.
+#[test]
+fn ok_each_route_lets_in_the_role_of_its_row_and_no_other() {
+    let app = TestApp::new();
+    let mut routes = 0;
+    for route in ROUTES {
+        let Access::Operator { role } = route.access else { continue };
+        routes += 1;
+        let path = route.pattern.trim_start_matches("/operator/v1/");
+        for held in OperatorRole::ALL {
+            let others: Vec<_> =
+                OperatorRole::ALL.into_iter().filter(|other| *other != held).collect();
+            for (roles, is_let_in) in [(vec![held], held == role), (others, held != role)] {
+                let entry = operator_entry(&app.world, &roles);
+                app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), entry);
+                let answer = send(&app, route.method, path, &json!({}));
+                let name = format!("{} {path} with {roles:?}", route.method);
+                assert_eq!(answer.status != 403, is_let_in, "{name}: {}", answer.body);
+                if is_let_in {
+                    assert!(matches!(answer.status, 200 | 404 | 422), "{name}: {}", answer.body);
+                    continue;
+                }
+                assert_eq!(problem(&answer).1, "insufficient-scope", "{name}");
+                let challenge =
+                    format!("error=\"insufficient_scope\", scope=\"{}\"", role.as_str());
+                assert!(header(&answer, "www-authenticate").ends_with(&challenge), "{name}");
+                assert!(header(&answer, "cache-control").contains("no-store"), "{name}");
+            }
+        }
+    }
+    assert!(routes >= 7, "{routes}");
+    let events = app.world.events.borrow();
+    let lacking = events.iter().map(kerbside::telemetry::Event::to_json);
+    assert!(lacking.filter(|line| line.contains("lacks the role")).count() > routes);
+}
+
+#[test]
+fn err_a_token_is_refused_after_its_last_day() {
+    let app = TestApp::new();
+    assert_eq!(send(&app, "GET", "audit", &Value::Null).status, 200);
+    app.world.advance_s(91 * 86_400);
+    let answer = send(&app, "GET", "audit", &Value::Null);
+    assert_eq!(problem(&answer), (401, "sign-in-required".into()));
+    assert!(header(&answer, "www-authenticate").contains("error=\"invalid_token\""));
+    let warned = app.world.events.borrow().iter().any(|event| {
+        let line = event.to_json();
+        line.contains("past its last day") && line.contains("\"operator\":\"ada\"")
+    });
+    assert!(warned);
+    // The entry itself is no mistake: others are let in, and the region is ready.
+    assert_eq!(count(&app, "SELECT count(*) FROM audit"), 0);
+    assert!(app.get("/readyz").body.contains("\"operators\":\"ok\""));
 }
 
 #[test]
 fn err_closed_where_no_operator_is_configured() {
     let app = TestApp::new();
-    for secret in ["", "ada:short", "ada"] {
+    let good = operator_entry(&app.world, &OperatorRole::ALL);
+    let hash = good.rsplit(':').next().unwrap_or_default();
+    let of_an_earlier_release = format!("ada:{hash}");
+    let endless = format!("ada:privacy:9999-12-31:{hash}");
+    let one_wrong = format!("{good},eve:privacy:2027-01-01:short");
+    for secret in ["", "ada:short", "ada", &of_an_earlier_release, &endless, &one_wrong] {
         app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), secret.into());
         let answer = send(&app, "POST", "erasures", &json!({"vin": CAR, "what": "vehicle"}));
         assert_eq!(problem(&answer), (503, "service-unavailable".into()));
         assert!(
             answer.body.contains("OPERATOR_TOKENS") && header(&answer, "retry-after").is_empty()
         );
+        assert!(!answer.body.contains(hash), "{}", answer.body);
         assert_eq!(app.get("/readyz").status, 503);
     }
+    app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), of_an_earlier_release);
+    let answer = send(&app, "GET", "audit", &Value::Null);
+    assert!(answer.body.contains("entry 1 has no roles and no last day"), "{}", answer.body);
     app.world.secrets.borrow_mut().remove("OPERATOR_TOKENS");
     assert_eq!(
         problem(&send(&app, "GET", "keys", &Value::Null)),
@@ -622,7 +690,7 @@ fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
     };
     assert_eq!((&of(3)["rows"], &of(9)["rows"]), (&json!(sealed - 2), &json!(1)));
     app.world.secrets.borrow_mut().clear();
-    let token = format!("ada:{}", crate::support::operator_hash());
+    let token = operator_entry(&app.world, &[OperatorRole::Privacy]);
     app.world.secrets.borrow_mut().insert("OPERATOR_TOKENS".into(), token);
     let closed = send(&app, "POST", "resealings", &json!({}));
     assert_eq!(problem(&closed), (503, "service-unavailable".into()));

@@ -18,13 +18,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
+use kerbside::auth::{OperatorRole, OperatorToken, operator_last_day};
 use kerbside::http::{App, BodyError, Config, Incoming, Request, Response, handle};
 use kerbside::market::published::{self, DirectoryEntry};
 use kerbside::ports::Ports;
 use kerbside::ports::fake::{self, World};
 use kerbside::registry::Memory;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 /// A real-looking car that the scripted master knows.
 pub const CAR: &str = "WP0ZZZ99ZTS390000";
@@ -80,7 +80,7 @@ impl TestApp {
             ("VEHICLE_ID_KEYS", format!("1:{}", random(64))),
             ("LOOKUP_KEY", random(32)),
             ("SEALING_KEY_1", random(32)),
-            ("OPERATOR_TOKENS", format!("ada:{}", operator_hash())),
+            ("OPERATOR_TOKENS", operator_entry(&world, &OperatorRole::ALL)),
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
         }
@@ -237,9 +237,11 @@ fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Re
     }
 }
 
-/// What stands beside the operator's name.
-pub fn operator_hash() -> String {
-    STANDARD.encode(Sha256::digest(OPERATOR_TOKEN))
+/// The entry of the operator `ada` with some roles, good for 90 days of the fake clock.
+pub fn operator_entry(world: &Rc<World>, roles: &[OperatorRole]) -> String {
+    let last_day = operator_last_day(Rc::clone(world).ports().clock.now(), 90).expect("90 days");
+    let roles = roles.iter().copied().collect();
+    OperatorToken::new("ada".to_owned(), roles, last_day, OPERATOR_TOKEN).to_string()
 }
 
 /// An answer's body as JSON.

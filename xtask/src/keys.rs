@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use kerbside::auth::{OperatorRole, OperatorToken, is_operator_name};
 use serde_json::{Value, json};
 
 use crate::operator::{Portal, PortalArgs};
@@ -65,6 +67,13 @@ enum NewKey {
         /// The operator's name
         #[arg(long, value_name = "NAME", value_parser = parse_operator_name)]
         name: String,
+        /// The roles, separated by commas: metrics, cache, origins, privacy, moderation, rights
+        #[arg(long, value_name = "ROLES", value_delimiter = ',', required = true,
+              value_parser = parse_operator_role)]
+        roles: Vec<OperatorRole>,
+        /// The last day in UTC, at most 400 days from now [default: 90 days from now]
+        #[arg(long, value_name = "DATE")]
+        until: Option<Date>,
     },
 }
 
@@ -105,10 +114,12 @@ fn print_new(kind: &NewKey) -> Result<()> {
     match kind {
         NewKey::Sealing | NewKey::Lookup => println!("{}", secrets::random_key()?),
         NewKey::VehicleIds { number } => println!("{}", secrets::random_vehicle_id_key(*number)?),
-        NewKey::Operator { name } => {
+        NewKey::Operator { name, roles, until } => {
+            let last_day = secrets::operator_last_day(*until)?;
             let token = secrets::random_token()?;
+            let roles = roles.iter().copied().collect();
             println!("token   {token}");
-            println!("secret  {}", secrets::operator_entry(name, &token));
+            println!("secret  {}", OperatorToken::new(name.clone(), roles, last_day, &token));
             progress::note(
                 "give the token to its owner, who sets KERBSIDE_OPERATOR_TOKEN; it is shown this \
                  once",
@@ -117,18 +128,24 @@ fn print_new(kind: &NewKey) -> Result<()> {
                 "add the other line to the comma list in OPERATOR_TOKENS: `wrangler secret put \
                  OPERATOR_TOKENS --env <region>`",
             );
+            progress::note(&format!("it is good to the end of {last_day} (UTC)"));
         }
     }
     Ok(())
 }
 
 fn parse_operator_name(name: &str) -> Result<String> {
-    let is_letter =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 32 || !name.chars().all(is_letter) {
+    if !is_operator_name(name) {
         bail!("a name has up to 32 small letters, digits, hyphens, dots and underscores");
     }
     Ok(name.to_owned())
+}
+
+fn parse_operator_role(word: &str) -> Result<OperatorRole> {
+    OperatorRole::parse(word).with_context(|| {
+        let words = OperatorRole::ALL.map(OperatorRole::as_str).join(", ");
+        format!("the roles are {words}")
+    })
 }
 
 /// The place of a new key.

@@ -133,7 +133,7 @@ fn format_refusal(url: &str, status: u16, problem: &Value) -> String {
     }
     if status == 401 {
         lines.push(format!(
-            "Look at {TOKEN}: its hash must stand in the portal's secret OPERATOR_TOKENS."
+            "Look at {TOKEN}: its entry must stand in the portal's secret OPERATOR_TOKENS."
         ));
     }
     lines.push(format!("request {}", text("request_id")));

@@ -10,8 +10,10 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::civil::Date;
+use kerbside::auth::{self, MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, OperatorTokens};
+use kerbside::ports::Timestamp;
 use kerbside::text::to_hex;
-use sha2::{Digest as _, Sha256};
 
 /// Secrets by name.
 pub type Secrets = BTreeMap<String, String>;
@@ -22,8 +24,10 @@ const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
 const LOOKUP_KEY: &str = "LOOKUP_KEY";
 /// Prefix of the names of sealing keys; a number follows. 32 bytes.
 pub const SEALING_KEY_PREFIX: &str = "SEALING_KEY_";
-/// Operators: names and hashes of their tokens.
+/// Operators: names, roles, last days and hashes of their tokens.
 pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
+/// Days for which a new operator's token is good.
+const OPERATOR_DAYS: u16 = 90;
 /// The token of the operator `dev`. Kept beside the secrets, and no secret of the Worker.
 pub const OPERATOR_TOKEN: &str = "KERBSIDE_OPERATOR_TOKEN";
 
@@ -44,10 +48,11 @@ pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<
     if !made.keys().chain(given.keys()).any(|name| name.starts_with(SEALING_KEY_PREFIX)) {
         made.insert(format!("{SEALING_KEY_PREFIX}1"), random_key()?);
     }
-    let is_kept = made.contains_key(OPERATOR_TOKENS) && made.contains_key(OPERATOR_TOKEN);
+    let kept_operator = made.get(OPERATOR_TOKENS).zip(made.get(OPERATOR_TOKEN));
+    let is_kept = kept_operator.is_some_and(|(secret, token)| lets_in(secret, token));
     if !is_kept && !given.contains_key(OPERATOR_TOKENS) {
         let token = random_token()?;
-        made.insert(OPERATOR_TOKENS.to_owned(), operator_entry("dev", &token));
+        made.insert(OPERATOR_TOKENS.to_owned(), dev_operator(&token)?);
         made.insert(OPERATOR_TOKEN.to_owned(), token);
     }
     write_private(kept, &to_dotenv(&made)?)?;
@@ -98,9 +103,38 @@ pub fn random_token() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
 }
 
-/// Formats an operator's entry of `OPERATOR_TOKENS`: the name and the token's hash.
-pub fn operator_entry(name: &str, token: &str) -> String {
-    format!("{name}:{}", STANDARD.encode(Sha256::digest(token)))
+/// Returns the last day of a new operator's token: `until`, or else 90 days from today.
+///
+/// # Errors
+/// A day in the past, or more than 400 days from today.
+pub fn operator_last_day(until: Option<Date>) -> Result<Date> {
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+    let day = |days| {
+        auth::operator_last_day(now, days).context("the system's clock is outside the calendar")
+    };
+    let (today, latest) = (day(0)?, day(MAX_OPERATOR_DAYS)?);
+    let last_day = until.map_or_else(|| day(OPERATOR_DAYS), Ok)?;
+    if last_day < today {
+        bail!("{last_day} is over");
+    }
+    if last_day > latest {
+        bail!("a token is good for {MAX_OPERATOR_DAYS} days at most, until {latest}");
+    }
+    Ok(last_day)
+}
+
+/// Formats the entry of the operator `dev`, who has all roles.
+fn dev_operator(token: &str) -> Result<String> {
+    let last_day = operator_last_day(None)?;
+    let roles = OperatorRole::ALL.into();
+    Ok(OperatorToken::new("dev".to_owned(), roles, last_day, token).to_string())
+}
+
+/// True if a kept secret lets the operator with `token` in for today at least.
+fn lets_in(secret: &str, token: &str) -> bool {
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+    let tokens = OperatorTokens::parse(secret, now);
+    tokens.is_ok_and(|tokens| tokens.find(token).is_some_and(|entry| !entry.has_ended(now)))
 }
 
 fn random_secret(name: &str) -> Result<String> {
@@ -256,7 +290,7 @@ mod tests {
         let first = complete(BTreeSet::new(), Secrets::new(), &kept)?;
         assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, first);
         let token = &first[OPERATOR_TOKEN];
-        assert_eq!(first.get(OPERATOR_TOKENS), Some(&operator_entry("dev", token)));
+        assert!(lets_in(&first[OPERATOR_TOKENS], token) && !lets_in("dev:x", token));
         assert_eq!(first.get("SEALING_KEY_1").map(String::len), Some(44));
 
         add_to_file(&kept, "SEALING_KEY_2", "two")?;
@@ -264,10 +298,31 @@ mod tests {
         let rotated = complete(BTreeSet::new(), Secrets::new(), &kept)?;
         assert_eq!(rotated.get("SEALING_KEY_2").map(String::as_str), Some("two"));
 
+        let of_an_earlier_release = Secrets::from([
+            (OPERATOR_TOKENS.to_owned(), "dev:x".to_owned()),
+            (OPERATOR_TOKEN.to_owned(), token.clone()),
+        ]);
+        let older = folder.path().join("older.env");
+        write_private(&older, &to_dotenv(&of_an_earlier_release)?)?;
+        let renewed = complete(BTreeSet::new(), Secrets::new(), &older)?;
+        assert!(lets_in(&renewed[OPERATOR_TOKENS], &renewed[OPERATOR_TOKEN]));
+
         let given = Secrets::from([(OPERATOR_TOKENS.to_owned(), "ada:x".to_owned())]);
         let others = complete(BTreeSet::new(), given, &kept)?;
         assert!(!others.contains_key(OPERATOR_TOKEN), "the token is of no use");
         assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, rotated);
+        Ok(())
+    }
+
+    #[test]
+    fn ok_and_err_last_days() -> Result<()> {
+        let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+        let day = |days| auth::operator_last_day(now, days);
+        assert_eq!(Some(operator_last_day(None)?), day(OPERATOR_DAYS));
+        assert_eq!(Some(operator_last_day(day(400))?), day(400));
+        for wrong in ["2020-01-01", "9999-12-31"] {
+            assert!(operator_last_day(Some(wrong.parse()?)).is_err(), "{wrong}");
+        }
         Ok(())
     }
 
