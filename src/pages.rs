@@ -34,7 +34,7 @@ pub use account_part::{AccountPart, sign_in_address, step_up_address};
 pub use context::ViewContext;
 pub use facet::{
     AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tone, Verdict,
-    facet_fragment,
+    WithheldLine, facet_fragment,
 };
 pub use from_document::{facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};

@@ -173,7 +173,6 @@ fn vehicle_view(
         today: today.split_once('T').map_or(&*today, |(day, _)| day),
         format,
         floor: &|facet, field| disclosure::field_tier(facet, field, market),
-        sign_in: None,
     };
     Ok(pages::vehicle_view(&context, &wire))
 }

@@ -19,6 +19,4 @@ pub struct ViewContext<'c> {
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
     pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
-    /// The sign-in address, if the market has a sign-in and the viewer is not signed in.
-    pub sign_in: Option<&'c str>,
 }

@@ -175,6 +175,15 @@ pub struct Pending {
     pub gave_up: String,
 }
 
+/// What a higher tier would show, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithheldLine {
+    /// The sentence.
+    pub text: String,
+    /// The address that signs in and comes back to the facet, where that shows it.
+    pub sign_in: Option<String>,
+}
+
 /// A facet, ready to show.
 #[derive(Clone, Debug)]
 pub struct FacetView {
@@ -207,9 +216,7 @@ pub struct FacetView {
     /// The tier that it needs, where it is withheld.
     pub needs: Tier,
     /// One sentence for each tier that would show more.
-    pub withheld: Vec<String>,
-    /// The sign-in address, if signing in shows more.
-    pub sign_in: Option<String>,
+    pub withheld: Vec<WithheldLine>,
     /// Set while it is pending.
     pub pending: Option<Pending>,
     /// Said when the facet has come in after the page.
@@ -237,7 +244,6 @@ impl FacetView {
             table: None,
             needs: Tier::Owner,
             withheld: Vec::new(),
-            sign_in: None,
             pending: None,
         }
     }

@@ -8,9 +8,8 @@
 use serde_json::{Map, Value};
 
 use super::context::ViewContext;
-use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tone, Verdict};
+use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tone, Verdict, WithheldLine};
 use super::label;
-use super::layout::web_address;
 use super::timeline;
 use super::value_text::format_value;
 use super::vehicle::VehicleView;
@@ -48,12 +47,12 @@ pub fn facet_view(
     view.as_of = text_of(meta, "as_of")
         .map(|iso| AsOf { iso: iso.to_owned(), text: context.format.instant(context.locale, iso) });
     view.needs = needed_tier(meta);
-    view.status_message = status_message(context, state, view.needs, meta);
+    view.status_message = status_message(context, state, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
-    view.withheld = withheld(context, facet, meta);
-    if state == FacetState::Withheld || !view.withheld.is_empty() {
-        view.sign_in = context.sign_in.and_then(web_address);
-    }
+    view.withheld = match state {
+        FacetState::Withheld => vec![withheld_facet(context, facet, view.needs)],
+        _ => withheld_fields(context, facet, meta),
+    };
     if let (FacetState::Fresh | FacetState::Stale, Some(Value::Object(fields))) = (state, value) {
         fill(context, &mut view, facet, fields, meta);
     }
@@ -66,15 +65,10 @@ fn needed_tier(meta: &Value) -> Tier {
     if is_member { Tier::Member } else { Tier::Owner }
 }
 
-fn status_message(
-    context: &ViewContext<'_>,
-    state: FacetState,
-    needs: Tier,
-    meta: &Value,
-) -> Option<String> {
+fn status_message(context: &ViewContext<'_>, state: FacetState, meta: &Value) -> Option<String> {
     let t = context.frame.t;
     match state {
-        FacetState::Fresh => None,
+        FacetState::Fresh | FacetState::Withheld => None,
         FacetState::Stale => Some(stale_message(context, meta)),
         FacetState::Pending => Some(t.status_pending().to_owned()),
         FacetState::Absent => Some(t.status_absent().to_owned()),
@@ -85,10 +79,6 @@ fn status_message(
                 t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default(),
             ))
         }
-        FacetState::Withheld => match needs {
-            Tier::Owner => Some(t.status_withheld_owner().to_owned()),
-            _ => Some(t.status_withheld_member().to_owned()),
-        },
     }
 }
 
@@ -123,7 +113,21 @@ fn names_withheld(meta: &Value) -> impl Iterator<Item = &str> + Clone {
     meta.get("withheld").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn withheld(context: &ViewContext<'_>, facet: FacetName, meta: &Value) -> Vec<String> {
+/// Says who sees a facet that is withheld as a whole.
+fn withheld_facet(context: &ViewContext<'_>, facet: FacetName, needs: Tier) -> WithheldLine {
+    let t = context.frame.t;
+    let is_owners = needs == Tier::Owner;
+    let text = match (is_owners, context.frame.offers_sign_in()) {
+        (true, _) => t.status_withheld_owner(),
+        (false, true) => t.status_withheld_member(),
+        (false, false) => t.status_withheld(),
+    };
+    withheld_line(context, facet, is_owners, text.to_owned())
+}
+
+/// Says who sees the fields of a facet that are withheld. Nothing is promised: sign-in is named
+/// where the market has one, and no way to the owner's fields.
+fn withheld_fields(context: &ViewContext<'_>, facet: FacetName, meta: &Value) -> Vec<WithheldLine> {
     let t = context.frame.t;
     let of_tier = |owner: bool| -> Option<String> {
         let labels: Vec<String> = names_withheld(meta)
@@ -132,9 +136,25 @@ fn withheld(context: &ViewContext<'_>, facet: FacetName, meta: &Value) -> Vec<St
             .collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
-    let member = of_tier(false).map(|fields| t.withheld_member(&fields));
+    let member = of_tier(false).map(|fields| match context.frame.offers_sign_in() {
+        true => t.withheld_member(&fields),
+        false => t.withheld(&fields),
+    });
     let owner = of_tier(true).map(|fields| t.withheld_owner(&fields));
-    member.into_iter().chain(owner).collect()
+    let line = |is_owners, text| withheld_line(context, facet, is_owners, text);
+    let member = member.map(|text| line(false, text));
+    member.into_iter().chain(owner.map(|text| line(true, text))).collect()
+}
+
+/// A line with the address that signs in and comes back to the facet, unless it is the owner's.
+fn withheld_line(
+    context: &ViewContext<'_>,
+    facet: FacetName,
+    is_owners: bool,
+    text: String,
+) -> WithheldLine {
+    let helps = !is_owners && context.frame.offers_sign_in();
+    WithheldLine { text, sign_in: helps.then(|| context.frame.sign_in(Some(facet.as_str()))) }
 }
 
 /// Verdict, facts and entries out of the facet's fields.
@@ -278,9 +298,9 @@ mod tests {
     use serde_json::json;
 
     use super::super::samples::{
-        VIN, complete, hostile, plug_in, seen_by, states, vehicle, with_context,
+        VIN, complete, hostile, plug_in, seen_by, signed_in, states, vehicle, with_context,
     };
-    use super::super::{Language, facet_fragment, render_vehicle};
+    use super::super::{AccountPart, Language, facet_fragment, render_vehicle};
     use super::*;
 
     fn page(language: Language, document: &Value) -> String {
@@ -299,10 +319,7 @@ mod tests {
         value: Option<&Value>,
         meta: &Value,
     ) -> FacetView {
-        with_context(language, |context| {
-            let context = ViewContext { sign_in: Some("/auth/de/sign-in"), ..*context };
-            facet_view(&context, facet, value, meta)
-        })
+        with_context(language, |context| facet_view(context, facet, value, meta))
     }
 
     #[test]
@@ -319,7 +336,7 @@ mod tests {
                 "<dd>Fahrzeugstamm</dd>",
                 "<time datetime=\"2026-11-20T08:00:00Z\">20. November 2026, 08:00\u{a0}UTC</time>",
                 "Aus unserem Bestand vom 2. November 2026; die Quelle wird gerade neu gefragt.",
-                "Nur mit Eigentumsnachweis sichtbar: Erstzulassung, FIN",
+                "Nur für die Eigentümerin oder den Eigentümer: Erstzulassung, FIN",
                 "Nach der Anmeldung sichtbar: Rückrufe im Einzelnen",
                 "Für dieses Auto ist mindestens ein Rückruf offen.",
             ],
@@ -335,10 +352,10 @@ mod tests {
                 "Die Seite ergänzt diesen Teil von selbst",
                 "Aus unserem Bestand vom 1. Oktober 2026; die Quelle war eben nicht zu erreichen.",
                 "Die Quelle hat die Verbindung abgelehnt. Über das Auto sagt das nichts",
-                "Nur für die Eigentümerin oder den Eigentümer, mit Nachweis",
+                "Nur für die Eigentümerin oder den Eigentümer</span>",
                 "<dt>Wartung</dt><dd>Wann zuletzt gewartet und was gemacht wurde</dd>",
-                "Für Mitglieder, nach der Anmeldung",
-                "<dt>Bewertung</dt><dd>Was vergleichbare Autos kosten</dd>",
+                "Nach der Anmeldung sichtbar</span>",
+                "<dt>Bewertung</dt><dd>Was vergleichbare Autos kosten <a",
                 "Die Quelle wurde gefragt und hat dazu nichts verzeichnet.",
                 "Für dieses Auto ist kein Rückruf offen.",
             ],
@@ -349,8 +366,8 @@ mod tests {
                 "This page fills the part in by itself",
                 "From our records of 1 October 2026; the source could not be asked just now.",
                 "The source refused the connection. That says nothing about the car",
-                "For the owner alone, after proof of ownership",
-                "For members, after sign-in",
+                "For the owner alone</span>",
+                "Shown after sign-in</span>",
                 "The source was asked and holds nothing on this.",
             ],
         );
@@ -376,8 +393,8 @@ mod tests {
             &public,
             &[
                 "More about this car",
-                "For members, after sign-in",
-                "<dt>Mileage</dt><dd>Whether the recorded readings agree</dd>",
+                "Shown after sign-in</span>",
+                "<dt>Mileage</dt><dd>Whether the recorded readings agree <a",
             ],
         );
     }
@@ -436,9 +453,9 @@ mod tests {
         check(
             &html,
             &[
-                "Only the owner sees: Service entries",
-                "Only the owner sees: Readings",
-                "Only the owner sees: Damage in detail",
+                "For the owner alone: Service entries",
+                "For the owner alone: Readings",
+                "For the owner alone: Damage in detail",
                 "<dt>Registration</dt><dd>Plate, keeper and dates on record with the authority</dd>",
             ],
         );
@@ -523,25 +540,45 @@ mod tests {
         }
     }
 
+    fn of_visitor(account: Option<AccountPart>, document: &Value) -> String {
+        with_context(Language::En, |context| {
+            let frame = context.frame.clone().with_account(account);
+            let context = ViewContext { frame: &frame, ..*context };
+            render_vehicle(&vehicle_view(&context, document)).expect("a page")
+        })
+    }
+
     #[test]
-    fn ok_sign_in_is_offered_where_it_helps() {
-        let withheld = facet(
-            Language::En,
-            FacetName::Valuation,
-            None,
-            &json!({"state": "withheld", "needs": "member"}),
-        );
-        check(
-            &facet_fragment(&withheld).expect("a section"),
-            &["<a href=\"/auth/de/sign-in\">Sign in</a>"],
-        );
-        let fresh = facet(
-            Language::En,
-            FacetName::Recalls,
-            Some(&json!({"open": false})),
-            &json!({"state": "fresh"}),
-        );
-        assert_eq!(fresh.sign_in, None);
+    fn ok_sign_in_is_offered_where_it_adds_something_and_comes_back_there() {
+        let to = |facet: &str| {
+            let path = "/auth/de/sign-in?return_to=/de/vehicles/AZJ3bm9wZXE%3Flang%3Den";
+            format!("href=\"{path}%23{facet}\"")
+        };
+        for account in [AccountPart::SignedOut, AccountPart::Ended] {
+            let html = of_visitor(Some(account), &complete());
+            check(&html, &[&to("equipment"), &to("valuation"), "Shown after sign-in"]);
+            for facet in ["registration", "identity"] {
+                assert!(!html.contains(&to(facet)), "{facet} is the owner's");
+            }
+        }
+    }
+
+    #[test]
+    fn ok_a_member_is_promised_nothing() {
+        let html = of_visitor(Some(signed_in()), &seen_by(Tier::Member));
+        check(&html, &["For the owner alone: Service entries", "For the owner alone</span>"]);
+        for promise in ["sign-in?", "after sign-in", "proof"] {
+            assert!(!html.contains(promise), "{promise}");
+        }
+    }
+
+    #[test]
+    fn ok_without_sign_in_in_the_market_none_is_promised() {
+        let html = of_visitor(None, &complete());
+        check(&html, &["Not public: List of equipment", "Not public</span>"]);
+        for promise in ["/auth/", "sign-in", "Sign in", "proof"] {
+            assert!(!html.contains(promise), "{promise}");
+        }
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl Frame {
         sign_in_address(self.market_code(), &format!("{}{hash}", self.here()))
     }
 
+    /// True if the market has a sign-in that the visitor has not used.
+    pub fn offers_sign_in(&self) -> bool {
+        matches!(self.account, Some(AccountPart::SignedOut | AccountPart::Ended))
+    }
+
     /// An address of the market's sign-in: `/auth/de/sign-out`.
     pub fn auth(&self, name: &str) -> String {
         format!("/auth/{}/{name}", self.market_code())

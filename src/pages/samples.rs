@@ -183,8 +183,7 @@ pub fn floor(facet: FacetName, field: &str) -> Tier {
 
 /// Calls `use_it` with the tests' context: German kilometres, 20 November 2026.
 pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>) -> R) -> R {
-    let frame =
-        Frame::new(language, PATH).with_chosen_language(true).with_market("de", "Deutschland");
+    let frame = framed(language, PATH, AccountPart::SignedOut);
     let locale = match language {
         Language::De => "de-DE",
         Language::En => "en-GB",
@@ -192,15 +191,7 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>)
     };
     let format = &PlainFormat;
     let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
-    use_it(&ViewContext {
-        frame: &frame,
-        locale,
-        distance,
-        today,
-        format,
-        floor: &floor,
-        sign_in: None,
-    })
+    use_it(&ViewContext { frame: &frame, locale, distance, today, format, floor: &floor })
 }
 
 /// The vehicle page of `document`.

@@ -18,8 +18,32 @@ const ZONE_WIDTH: usize = 44;
 pub struct Withheld {
     /// The sentence that names their viewers.
     pub sentence: &'static str,
-    /// Name, heading and what it is about, of each.
-    pub facets: Vec<(String, String, &'static str)>,
+    /// The facets.
+    pub facets: Vec<WithheldFacet>,
+}
+
+/// A facet that is withheld as a whole.
+#[derive(Clone, Debug)]
+pub struct WithheldFacet {
+    /// Its name in the document, also its place in the page.
+    pub name: String,
+    /// Its heading.
+    pub heading: String,
+    /// Its subject.
+    pub meaning: &'static str,
+    /// The address that signs in and comes back to it, where that shows it.
+    pub sign_in: Option<String>,
+}
+
+impl WithheldFacet {
+    fn new(t: Messages, facet: &FacetView) -> Self {
+        Self {
+            name: facet.name.clone(),
+            heading: facet.heading.clone(),
+            meaning: label::facet_meaning(t, &facet.name),
+            sign_in: facet.withheld.iter().find_map(|line| line.sign_in.clone()),
+        }
+    }
 }
 
 /// The page of one vehicle.
@@ -30,7 +54,6 @@ pub struct VehicleView {
     subtitle: Vec<String>,
     facets: Vec<FacetView>,
     withheld: Vec<Withheld>,
-    sign_in: Option<String>,
     pending: bool,
     zone: [String; 2],
 }
@@ -78,22 +101,20 @@ impl VehicleView {
             let facets = facets
                 .iter()
                 .filter(|facet| facet.state == FacetState::Withheld && needs(facet.needs));
-            let facets = facets
-                .map(|f| (f.name.clone(), f.heading.clone(), label::facet_meaning(t, &f.name)))
-                .collect();
+            let facets = facets.map(|facet| WithheldFacet::new(t, facet)).collect();
             Withheld { sentence, facets }
         };
+        let members = match frame.offers_sign_in() {
+            true => t.withheld_facets_member(),
+            false => t.withheld_facets(),
+        };
         let mut withheld = vec![
-            needing(&|tier| tier != Tier::Owner, t.withheld_facets_member()),
+            needing(&|tier| tier != Tier::Owner, members),
             needing(&|tier| tier == Tier::Owner, t.withheld_facets_owner()),
         ];
         withheld.retain(|group| !group.facets.is_empty());
-        let sign_in = facets
-            .iter()
-            .find(|f| f.state == FacetState::Withheld)
-            .and_then(|facet| facet.sign_in.clone());
         let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
-        Self { frame, make_model, subtitle, facets, withheld, sign_in, pending, zone }
+        Self { frame, make_model, subtitle, facets, withheld, pending, zone }
     }
 
     /// The facet called `name`, for [`super::facet_fragment`].
