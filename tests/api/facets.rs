@@ -91,7 +91,6 @@ fn page(document: &Value, language: pages::Language) -> String {
         today: "2026-11-20",
         format: &pages::PlainFormat,
         floor: &floor,
-        sign_in: None,
     };
     pages::render_vehicle(&pages::vehicle_view(&context, document)).expect("a page")
 }
