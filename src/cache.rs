@@ -18,7 +18,8 @@ pub use entry::{decode_entry, describe_entry, encode_entry, entry_key};
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, CompletedLease, Lease, LeaseStatus};
 pub use sealing::{
-    OpenError, Sealed, SealedPlace, SealingContext, SealingError, SealingRing, SealingRingError,
+    OpenError, RingName, Sealed, SealedPlace, SealingContext, SealingError, SealingRing,
+    SealingRingError,
 };
 pub use store::{
     FacetStore, KV_DELAY_MS, KvEntry, LeaseProgress, StoredFacets, is_possible, policy,

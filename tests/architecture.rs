@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cache", &["text", "vehicle", "market", "disclosure", "telemetry", "ports", "audit", "usage"]),
     ("outbox", &["market", "ports", "cache"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
-    ("auth", &["market", "ports"]),
+    ("auth", &["market", "telemetry", "ports", "cache"]),
     ("ownership", &["market", "disclosure", "auth"]),
     (
         "flow",
@@ -81,7 +81,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "pages",
         ],
     ),
-    ("platform", &["telemetry", "ports", "registry", "flow", "jobs", "http"]),
+    ("platform", &["telemetry", "ports", "registry", "auth", "flow", "jobs", "http"]),
 ];
 
 struct Source {

@@ -60,7 +60,8 @@ const kerbside :Workerd.Worker = (
     ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
     ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)},
     ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
-    ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))}
+    ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))},
+    ${text("SESSION_KEY_1", randomBytes(32).toString("base64"))}
   ]
 );
 const plain :Workerd.Worker = (

@@ -7,6 +7,7 @@
 //!
 //! Each key is a secret of its own, `SEALING_KEY_<number>`: a rotation adds one and needs no old
 //! one. The highest number seals, all open. A value under a key that is not held does not open.
+//! Sessions have a ring of the same kind under a name of its own (`auth::SessionKeys`).
 
 use std::fmt;
 
@@ -20,8 +21,8 @@ use sha2::Sha256;
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{Random, Secrets};
 
-/// Prefix of the secrets' names.
-const PREFIX: &str = "SEALING_KEY_";
+/// The ring of sealing keys.
+const SEALING: RingName = RingName { prefix: "SEALING_KEY_", kind: "sealing" };
 /// The table of the sealed values.
 const TABLE: &str = "stored_facet";
 const NONCE: usize = 12;
@@ -52,6 +53,15 @@ pub struct Sealed {
     pub text: String,
 }
 
+/// The name of a ring of numbered keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingName {
+    /// The beginning of the secrets' names; a number from 1 to 255 follows.
+    pub prefix: &'static str,
+    /// The word of `cargo xtask keys new` that makes such a key.
+    pub kind: &'static str,
+}
+
 /// The numbered keys. Their values are never shown.
 pub struct SealingRing {
     /// Ascending by number, never empty.
@@ -62,8 +72,8 @@ pub struct SealingRing {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealingRingError {
     /// No secret has such a name.
-    #[error("no sealing key is set; set SEALING_KEY_1 (`cargo xtask keys new sealing`)")]
-    None,
+    #[error("no {} key is set; set {}1 (`cargo xtask keys new {}`)", .0.kind, .0.prefix, .0.kind)]
+    None(RingName),
     /// A name that ends in no number.
     #[error("the secret {name} must end in a number from 1 to 255, without leading zeros")]
     Number {
@@ -71,10 +81,10 @@ pub enum SealingRingError {
         name: String,
     },
     /// A key of the wrong length or encoding.
-    #[error("the secret SEALING_KEY_{number} must be the base64 of 32 random bytes")]
+    #[error("the secret {name} must be the base64 of 32 random bytes")]
     Key {
-        /// Its number.
-        number: u8,
+        /// The secret's name.
+        name: String,
     },
 }
 
@@ -100,9 +110,17 @@ impl SealingRing {
     /// # Errors
     /// [`SealingRingError`] where there is none, or for the first that does not read.
     pub fn parse(secrets: &dyn Secrets) -> Result<Self, SealingRingError> {
+        Self::parse_named(secrets, SEALING)
+    }
+
+    /// Reads the secrets of a ring with another name.
+    ///
+    /// # Errors
+    /// [`SealingRingError`] where there is none, or for the first that does not read.
+    pub fn parse_named(secrets: &dyn Secrets, ring: RingName) -> Result<Self, SealingRingError> {
         let mut keys = Vec::new();
         for name in secrets.names() {
-            let Some(digits) = name.strip_prefix(PREFIX) else { continue };
+            let Some(digits) = name.strip_prefix(ring.prefix) else { continue };
             let number = digits
                 .parse::<u8>()
                 .ok()
@@ -110,10 +128,10 @@ impl SealingRing {
             let number = number.ok_or_else(|| SealingRingError::Number { name: name.clone() })?;
             let key = secrets.get(&name).and_then(|value| STANDARD.decode(value.trim()).ok());
             let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
-            keys.push((number, key.ok_or(SealingRingError::Key { number })?));
+            keys.push((number, key.ok_or(SealingRingError::Key { name })?));
         }
         keys.sort_unstable_by_key(|(number, _)| *number);
-        if keys.is_empty() { Err(SealingRingError::None) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err(SealingRingError::None(ring)) } else { Ok(Self { keys }) }
     }
 
     /// The numbers that are held, ascending.
@@ -124,6 +142,16 @@ impl SealingRing {
     /// The number of the key that seals.
     pub fn newest(&self) -> u8 {
         self.keys.last().map_or(0, |(number, _)| *number) // OK because the ring is never empty.
+    }
+
+    /// Derives a key for another purpose than sealing; nothing where the number is not held.
+    pub fn derive_key(&self, number: u8, purpose: &str) -> Option<[u8; 32]> {
+        let (_, key) = self.keys.iter().find(|(held, _)| *held == number)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+        // Sealing derives under `kerbside sealing `: no purpose gives a sealing key.
+        mac.update(b"kerbside key ");
+        mac.update(purpose.as_bytes());
+        Some(mac.finalize().into_bytes().into())
     }
 
     /// Seals a value for its place.
@@ -285,7 +313,7 @@ mod tests {
             world.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
             SealingRing::parse(world.ports().secrets.as_ref()).map(|_| ()).expect_err("refused")
         };
-        assert_eq!(parse("OTHER", ""), SealingRingError::None);
+        assert_eq!(parse("OTHER", ""), SealingRingError::None(SEALING));
         for name in
             ["SEALING_KEY_0", "SEALING_KEY_01", "SEALING_KEY_256", "SEALING_KEY_", "SEALING_KEY_x"]
         {
@@ -293,7 +321,7 @@ mod tests {
         }
         assert_eq!(
             parse("SEALING_KEY_7", &STANDARD.encode([1; 31])),
-            SealingRingError::Key { number: 7 }
+            SealingRingError::Key { name: "SEALING_KEY_7".to_owned() }
         );
         assert!(!format!("{:?}", ring(ONE)).contains("AQEB"));
     }

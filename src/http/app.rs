@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::config::Config;
+use crate::auth::SessionMemory;
 use crate::flow::FlowMemory;
 use crate::ports::Ports;
 use crate::registry::Memory;
@@ -13,6 +14,8 @@ pub struct App {
     pub ports: Ports,
     /// The isolate's memory of markets and keys.
     pub memory: Rc<Memory>,
+    /// The isolate's memory of session keys.
+    pub sessions: Rc<SessionMemory>,
     /// The isolate's memory of vehicles and origins.
     pub flow: FlowMemory,
     /// The deployment's variables.

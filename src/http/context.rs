@@ -167,6 +167,12 @@ impl<'a> Context<'a> {
         ring.map_err(|error| self.internal("the sealing keys do not read", &error))
     }
 
+    /// The keys of sessions.
+    pub(super) fn session_keys(&self) -> Result<Rc<auth::SessionKeys>, Problem> {
+        let keys = self.app.sessions.keys(&self.ports);
+        keys.map_err(|error| self.internal("the session keys do not read", &error))
+    }
+
     /// The viewer of this request in its market. Anonymous before the market is known.
     pub(super) fn viewer(&self) -> &Viewer {
         self.viewer.get().unwrap_or(&Viewer::Anonymous)

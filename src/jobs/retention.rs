@@ -313,19 +313,28 @@ mod tests {
         let left = database(&world, 1_203);
         let report = world.run(run(&world.ports())).expect("a report");
         assert_eq!(left.get(), 0);
-        let zero =
-            ["lease", "purge", "usage", "origin_call", "outbox", "vehicle"].map(|table| (table, 0));
+        let zero = [
+            "lease",
+            "purge",
+            "usage",
+            "origin_call",
+            "outbox",
+            "session",
+            "session_tombstone",
+            "vehicle",
+        ];
+        let zero = zero.map(|table| (table, 0));
         assert_eq!(report.removed, [&[("stored_facet", 1_203)], zero.as_slice()].concat());
         assert!(!report.more);
         let events = world.events.borrow();
         assert_eq!(
             events.iter().map(Event::to_json).collect::<Vec<_>>(),
             [
-                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"vehicle":0,"more":false,"duration_ms":0}"#
+                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"vehicle":0,"more":false,"duration_ms":0}"#
             ]
         );
         let job = world.statements().pop().expect("the job's row");
-        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
+        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"vehicle":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
         assert_eq!(
             (job.name, job.params),
             ("job.save_retention", vec![DbValue::Text(expected.to_owned())])
@@ -415,6 +424,8 @@ mod tests {
             ("usage", 1),
             ("origin_call", 1),
             ("outbox", 0),
+            ("session", 0),
+            ("session_tombstone", 0),
             ("vehicle", 2),
         ];
         assert_eq!(report, RetentionReport { removed: removed.to_vec(), more: false, took_ms: 0 });

@@ -15,6 +15,7 @@ use worker::Env;
 use super::executor::{self, Operation};
 use super::fetch::read_capped;
 use super::log;
+use crate::auth::SessionMemory;
 use crate::flow;
 use crate::http::{
     App, BodyError, Config, EventStream, HEAD_BYTES, Header, Incoming, Request, Response, handle,
@@ -38,6 +39,7 @@ extern "C" {
 
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
+    static SESSIONS: Rc<SessionMemory> = Rc::new(SessionMemory::default());
     static FLOW: flow::FlowMemory = flow::FlowMemory::default();
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
@@ -53,7 +55,13 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
     };
     let app = load_config(&env).and_then(|config| {
         let ports = super::ports(&env, context).map_err(|error| error.to_string())?;
-        Ok(App { ports, memory: MEMORY.with(Rc::clone), flow: FLOW.with(Clone::clone), config })
+        Ok(App {
+            ports,
+            memory: MEMORY.with(Rc::clone),
+            sessions: SESSIONS.with(Rc::clone),
+            flow: FLOW.with(Clone::clone),
+            config,
+        })
     });
     match app {
         Ok(app) => executor::run(respond_to(app, request).boxed_local()),

@@ -266,6 +266,46 @@ pub const TABLES: &[Table] = &[
         }),
     },
     Table {
+        name: "session",
+        class: DataClass::Personal,
+        owner: "auth",
+        eraser: Eraser::Kept("no car is in it"),
+        exporter: Exporter::Nothing("no car is in it"),
+        // A minute more than the end: the clocks of isolates differ by seconds.
+        retention: Retention::Expiry {
+            key: "id",
+            is_over: "ends_at_ms < {now} - 60000",
+            oldest_first: Some("ends_at_ms"),
+        },
+        person: Some(PersonRows {
+            column: "person",
+            exporter: PersonExporter::Rows {
+                field: "sessions",
+                columns: "market, issuer, client, signed_in_at_ms, created_at_ms, ends_at_ms",
+            },
+            eraser: PersonEraser::Rows,
+        }),
+    },
+    Table {
+        name: "session_tombstone",
+        class: DataClass::Personal,
+        owner: "auth",
+        eraser: Eraser::Kept("no car is in it"),
+        exporter: Exporter::Nothing("no car is in it"),
+        retention: Retention::Expiry {
+            key: "name",
+            is_over: "expires_at_ms < {now} - 60000",
+            oldest_first: Some("expires_at_ms"),
+        },
+        person: Some(PersonRows {
+            column: "person",
+            exporter: PersonExporter::Nothing("keyed hashes for ten minutes"),
+            eraser: PersonEraser::Kept(
+                "keyed hashes for ten minutes, which keep ended sessions from beginning",
+            ),
+        }),
+    },
+    Table {
         name: "vehicle",
         class: DataClass::Vehicle,
         owner: "usage",

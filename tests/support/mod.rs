@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
-use kerbside::auth::{OperatorRole, OperatorToken, operator_last_day};
+use kerbside::auth::{OperatorRole, OperatorToken, SessionMemory, operator_last_day};
 use kerbside::http::{App, BodyError, Config, Incoming, Request, Response, handle};
 use kerbside::market::published::{self, DirectoryEntry};
 use kerbside::ports::Ports;
@@ -80,6 +80,7 @@ impl TestApp {
             ("VEHICLE_ID_KEYS", format!("1:{}", random(64))),
             ("LOOKUP_KEY", random(32)),
             ("SEALING_KEY_1", random(32)),
+            ("SESSION_KEY_1", random(32)),
             ("OPERATOR_TOKENS", operator_entry(&world, &OperatorRole::ALL)),
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
@@ -91,6 +92,7 @@ impl TestApp {
         let app = App {
             ports: world.ports(),
             memory: Rc::new(Memory::default()),
+            sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
             config: Rc::new(config.expect("valid variables")),
         };
@@ -114,6 +116,7 @@ impl TestApp {
         let app = App {
             ports: self.app.ports.clone(),
             memory: Rc::new(Memory::default()),
+            sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
             config: Rc::clone(&self.app.config),
         };
@@ -135,6 +138,7 @@ impl TestApp {
         let app = App {
             ports: self.world.ports(),
             memory: Rc::new(Memory::default()),
+            sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
             config: Rc::clone(&self.app.config),
         };

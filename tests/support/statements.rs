@@ -15,6 +15,7 @@ use kerbside::privacy::register::TABLES;
 fn samples() -> Vec<Statement> {
     [
         kerbside::audit::samples(),
+        kerbside::auth::samples(),
         kerbside::outbox::samples(),
         kerbside::cache::samples(),
         kerbside::flow::samples(),

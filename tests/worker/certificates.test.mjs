@@ -144,6 +144,7 @@ const worker :Workerd.Worker = (
     (name = "REGIONS", text = "eu"), (name = "REGION_HOSTS", text = "{}"),
     (name = "VEHICLE_ID_KEYS", text = "1:${randomBytes(64).toString("base64")}"), (name = "LOOKUP_KEY", text = "${randomBytes(32).toString("base64")}"),
     (name = "SEALING_KEY_1", text = "${randomBytes(32).toString("base64")}"),
+    (name = "SESSION_KEY_1", text = "${randomBytes(32).toString("base64")}"),
     (name = "HX_MTLS", service = "known"), (name = "HX_OTHER", service = "unknown"),
   ],
 );

@@ -53,6 +53,8 @@ enum KeysAction {
 enum NewKey {
     /// A sealing key: `SEALING_KEY_<number>`
     Sealing,
+    /// A session key: `SESSION_KEY_<number>`
+    Session,
     /// The lookup key: `LOOKUP_KEY`
     Lookup,
     /// A key of vehicle ids: an entry of `VEHICLE_ID_KEYS`
@@ -112,7 +114,9 @@ pub fn run(args: &KeysArgs) -> Result<()> {
 
 fn print_new(kind: &NewKey) -> Result<()> {
     match kind {
-        NewKey::Sealing | NewKey::Lookup => println!("{}", secrets::random_key()?),
+        NewKey::Sealing | NewKey::Session | NewKey::Lookup => {
+            println!("{}", secrets::random_key()?);
+        }
         NewKey::VehicleIds { number } => println!("{}", secrets::random_vehicle_id_key(*number)?),
         NewKey::Operator { name, roles, until } => {
             let last_day = secrets::operator_last_day(*until)?;

@@ -43,8 +43,8 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
         secrets: verdict(
-            context.keys().is_ok() && context.sealing().is_ok(),
-            "set VEHICLE_ID_KEYS, LOOKUP_KEY and SEALING_KEY_1 with `wrangler secret put --env <region>`",
+            context.keys().is_ok() && context.sealing().is_ok() && context.session_keys().is_ok(),
+            "set VEHICLE_ID_KEYS, LOOKUP_KEY, SEALING_KEY_1 and SESSION_KEY_1 with `wrangler secret put --env <region>`",
         ),
         markets: verdict(
             served,
@@ -77,6 +77,7 @@ fn migration_checks() -> Vec<Statement> {
         ("stored_facet.check", "SELECT facet FROM stored_facet LIMIT 1"),
         ("breaker.check", "SELECT origin FROM breaker LIMIT 1"),
         ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
+        ("session.check", "SELECT id FROM session LIMIT 1"),
     ];
     checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
 }

@@ -31,6 +31,7 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     VEHICLE_ID_KEYS: `1:${secret(64)}`,
     LOOKUP_KEY: secret(32),
     SEALING_KEY_1: secret(32),
+    SESSION_KEY_1: secret(32),
   };
   const asked = [];
   const origin = http.createServer(async (request, response) => {

@@ -24,6 +24,8 @@ const VEHICLE_ID_KEYS: &str = "VEHICLE_ID_KEYS";
 const LOOKUP_KEY: &str = "LOOKUP_KEY";
 /// Prefix of the names of sealing keys; a number follows. 32 bytes.
 pub const SEALING_KEY_PREFIX: &str = "SEALING_KEY_";
+/// Prefix of the names of session keys; a number follows. 32 bytes.
+pub const SESSION_KEY_PREFIX: &str = "SESSION_KEY_";
 /// Operators: names, roles, last days and hashes of their tokens.
 pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 /// Days for which a new operator's token is good.
@@ -45,8 +47,10 @@ pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<
             made.insert(name, value);
         }
     }
-    if !made.keys().chain(given.keys()).any(|name| name.starts_with(SEALING_KEY_PREFIX)) {
-        made.insert(format!("{SEALING_KEY_PREFIX}1"), random_key()?);
+    for prefix in [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX] {
+        if !made.keys().chain(given.keys()).any(|name| name.starts_with(prefix)) {
+            made.insert(format!("{prefix}1"), random_key()?);
+        }
     }
     let kept_operator = made.get(OPERATOR_TOKENS).zip(made.get(OPERATOR_TOKEN));
     let is_kept = kept_operator.is_some_and(|(secret, token)| lets_in(secret, token));
@@ -79,7 +83,7 @@ pub fn add_to_file(path: &Path, name: &str, value: &str) -> Result<()> {
     write_private(path, &format!("{text}{gap}{line}"))
 }
 
-/// Makes a random key, for sealing or lookup: 32 bytes in base64.
+/// Makes a random key, for sealing, sessions or lookup: 32 bytes in base64.
 ///
 /// # Errors
 /// A system without random bytes.
@@ -291,7 +295,9 @@ mod tests {
         assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, first);
         let token = &first[OPERATOR_TOKEN];
         assert!(lets_in(&first[OPERATOR_TOKENS], token) && !lets_in("dev:x", token));
-        assert_eq!(first.get("SEALING_KEY_1").map(String::len), Some(44));
+        for name in ["SEALING_KEY_1", "SESSION_KEY_1"] {
+            assert_eq!(first.get(name).map(String::len), Some(44), "{name}");
+        }
 
         add_to_file(&kept, "SEALING_KEY_2", "two")?;
         assert!(add_to_file(&kept, "SEALING_KEY_2", "two").is_err());

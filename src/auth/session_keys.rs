@@ -1,0 +1,294 @@
+//! Keys of sessions: the numbered secrets `SESSION_KEY_<number>`, the keys that are derived from
+//! them, and the keyed hashes under which people and sign-ins are looked up.
+//!
+//! Each purpose has a key of its own, derived by HMAC-SHA-256 with a label (NIST SP 800-108). The
+//! highest number makes new sessions, all read. Hashes of people are derived from `LOOKUP_KEY`, as
+//! those of cars are: they outlive a rotation of session keys. Leaves to others: rows and cookies.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::identity::{Issuer, Subject};
+use crate::cache::{RingName, SealingRing, SealingRingError};
+use crate::ports::{Random, Secrets};
+
+/// The ring of session keys.
+const RING: RingName = RingName { prefix: "SESSION_KEY_", kind: "session" };
+/// Bytes of the random part of a session's id.
+const ID_BYTES: usize = 32;
+/// Bytes of a look-up hash: 128 bits, as those of cars.
+const LOOKUP_BYTES: usize = 16;
+
+/// The keys of sessions. Their values are never shown.
+pub struct SessionKeys {
+    ring: SealingRing,
+    /// One entry a number of the ring.
+    derived: Vec<DerivedKeys>,
+    lookup: Hmac<Sha256>,
+}
+
+/// The keys that are derived from one secret.
+struct DerivedKeys {
+    number: u8,
+    id: [u8; 32],
+    row: [u8; 32],
+    csrf: [u8; 32],
+}
+
+/// Cause of session keys that do not read. It never holds a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionKeysError {
+    /// A secret `SESSION_KEY_<number>` is missing or malformed.
+    #[error(transparent)]
+    Ring(#[from] SealingRingError),
+    /// `LOOKUP_KEY` is missing or malformed.
+    #[error("the secret LOOKUP_KEY must be the base64 of 32 random bytes or more")]
+    Lookup,
+}
+
+/// The id of a session, which its cookie alone holds: the number of the key and a random part.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionId {
+    number: u8,
+    random: [u8; ID_BYTES],
+}
+
+impl SessionKeys {
+    /// Reads the secrets `SESSION_KEY_<number>` and `LOOKUP_KEY`.
+    ///
+    /// # Errors
+    /// [`SessionKeysError`] for the first secret that is missing or does not read.
+    pub fn parse(secrets: &dyn Secrets) -> Result<Self, SessionKeysError> {
+        let ring = SealingRing::parse_named(secrets, RING)?;
+        let lookup = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
+        let lookup = lookup.filter(|key| key.len() >= 32);
+        let lookup = lookup.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
+        let mut lookup = lookup.ok_or(SessionKeysError::Lookup)?;
+        lookup.update(b"kerbside person ");
+        let derive = |number: &u8| {
+            let key = |purpose: &str| ring.derive_key(*number, purpose);
+            Some(DerivedKeys {
+                number: *number,
+                id: key("session id")?,
+                row: key("session row")?,
+                csrf: key("session csrf")?,
+            })
+        };
+        // OK because the ring holds each number that it lists.
+        let derived = ring.ids().iter().filter_map(derive).collect();
+        Ok(Self { ring, derived, lookup })
+    }
+
+    /// The ring that seals sessions and sign-in transactions.
+    pub fn ring(&self) -> &SealingRing {
+        &self.ring
+    }
+
+    /// Makes a new id under the highest key.
+    pub fn new_id(&self, random: &dyn Random) -> SessionId {
+        let mut bytes = [0; ID_BYTES];
+        random.fill(&mut bytes);
+        SessionId { number: self.ring.newest(), random: bytes }
+    }
+
+    /// The keyed hash of an id, under which its row is stored; nothing where its key is not held.
+    pub fn hash_id(&self, id: &SessionId) -> Option<String> {
+        let keys = self.derived(id.number)?;
+        Some(URL_SAFE_NO_PAD.encode(authenticate(&keys.id, &id.random)?.finalize().into_bytes()))
+    }
+
+    /// The CSRF token of a session; nothing where its key is not held.
+    pub fn csrf_token(&self, id: &SessionId) -> Option<String> {
+        let keys = self.derived(id.number)?;
+        Some(URL_SAFE_NO_PAD.encode(authenticate(&keys.csrf, &id.random)?.finalize().into_bytes()))
+    }
+
+    /// The authentication code of a row; nothing where its key is not held.
+    pub(super) fn row_mac(&self, number: u8, row: &[u8]) -> Option<String> {
+        let mac = authenticate(&self.derived(number)?.row, row)?;
+        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+
+    /// True if `mac` is the authentication code of a row. Compares in constant time.
+    pub(super) fn is_row_mac(&self, number: u8, row: &[u8], mac: &str) -> bool {
+        let Ok(mac) = URL_SAFE_NO_PAD.decode(mac) else { return false };
+        let expected = self.derived(number).and_then(|keys| authenticate(&keys.row, row));
+        expected.is_some_and(|expected| expected.verify_slice(&mac).is_ok())
+    }
+
+    /// The keyed hash of a provider's session (`sid`), which is unique at its issuer.
+    pub(super) fn provider_session_hash(&self, issuer: &Issuer, sid: &str) -> String {
+        self.lookup_hash("sid", &[&issuer.0, sid])
+    }
+
+    /// The keyed hash of a sign-in transaction, from its `state`.
+    pub(super) fn transaction_hash(&self, state: &str) -> String {
+        self.lookup_hash("transaction", &[state])
+    }
+
+    fn derived(&self, number: u8) -> Option<&DerivedKeys> {
+        self.derived.iter().find(|keys| keys.number == number)
+    }
+
+    /// Hashes parts with their lengths, so that two lists of parts never give the same hash.
+    fn lookup_hash(&self, kind: &str, parts: &[&str]) -> String {
+        let mut mac = self.lookup.clone();
+        mac.update(kind.as_bytes());
+        for part in parts {
+            mac.update(format!("\n{}:", part.len()).as_bytes());
+            mac.update(part.as_bytes());
+        }
+        let hash = mac.finalize().into_bytes();
+        // OK because the hash has 32 bytes.
+        URL_SAFE_NO_PAD.encode(hash.get(..LOOKUP_BYTES).unwrap_or_default())
+    }
+}
+
+/// The keyed hash of a person: the column `person` of every table about people.
+pub fn person_hash(keys: &SessionKeys, subject: &Subject) -> String {
+    keys.lookup_hash("person", &[&subject.issuer.0, &subject.id.0])
+}
+
+fn authenticate(key: &[u8; 32], message: &[u8]) -> Option<Hmac<Sha256>> {
+    // OK because HMAC takes a key of any length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(message);
+    Some(mac)
+}
+
+impl SessionId {
+    /// Reads the value of a session's cookie: `1.<43 characters of base64url>`.
+    pub fn parse(value: &str) -> Option<Self> {
+        let (digits, random) = value.split_once('.')?;
+        let number = digits.parse::<u8>().ok().filter(|number| number.to_string() == digits)?;
+        let random = URL_SAFE_NO_PAD.decode(random).ok()?.try_into().ok()?;
+        Some(Self { number, random })
+    }
+
+    /// The value of the session's cookie.
+    pub fn to_cookie_value(&self) -> String {
+        format!("{}.{}", self.number, URL_SAFE_NO_PAD.encode(self.random))
+    }
+
+    /// The number of its key.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+}
+
+impl fmt::Debug for SessionId {
+    /// Hides the random part.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({})", self.number)
+    }
+}
+
+impl fmt::Debug for SessionKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKeys({:?})", self.ring.ids())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::identity::SubjectId;
+    use super::*;
+    use crate::ports::fake::World;
+
+    /// Keys of these numbers.
+    pub(in super::super) fn keys(numbers: &[u8]) -> SessionKeys {
+        let world = World::new();
+        for number in numbers {
+            let name = format!("SESSION_KEY_{number}");
+            world.secrets.borrow_mut().insert(name, STANDARD.encode([*number; 32]));
+        }
+        world.secrets.borrow_mut().insert("LOOKUP_KEY".into(), STANDARD.encode([9; 32]));
+        SessionKeys::parse(world.ports().secrets.as_ref()).expect("valid keys")
+    }
+
+    fn subject(issuer: &str, id: &str) -> Subject {
+        Subject { issuer: Issuer(issuer.into()), id: SubjectId(id.into()) }
+    }
+
+    #[test]
+    fn ok_an_id_is_read_from_its_cookie_and_hashed_under_its_key() {
+        let (old, both) = (keys(&[1]), keys(&[1, 2]));
+        let random = World::new().ports().random;
+        let id = old.new_id(random.as_ref());
+        let value = id.to_cookie_value();
+        assert!(value.starts_with("1.") && value.len() == 45, "{value}");
+        assert_eq!(SessionId::parse(&value), Some(id.clone()));
+        assert_eq!(both.hash_id(&id), old.hash_id(&id));
+        assert_eq!(keys(&[2]).hash_id(&id), None, "its key is not held");
+        assert_eq!(both.new_id(random.as_ref()).number(), 2);
+        assert_ne!(old.hash_id(&id), old.csrf_token(&id), "a key for each purpose");
+        assert!(!format!("{id:?} {old:?}").contains(&value[2..]));
+    }
+
+    #[test]
+    fn err_malformed_cookie_values_are_no_ids() {
+        let good = "A".repeat(43);
+        for value in [
+            "",
+            ".",
+            "1",
+            "1.",
+            &good,
+            &format!("01.{good}"),
+            &format!("256.{good}"),
+            &format!("+1.{good}"),
+            &format!("1.{good}A"),
+            &format!("1.{good}="),
+            &format!("1.{}B", "A".repeat(42)),
+            &format!("1.{good}.1"),
+        ] {
+            assert_eq!(SessionId::parse(value), None, "{value}");
+        }
+        assert!(SessionId::parse(&format!("1.{good}")).is_some());
+    }
+
+    #[test]
+    fn ok_people_are_told_apart_by_issuer_and_subject_and_outlive_a_rotation() {
+        let keys_1 = keys(&[1]);
+        let ada = person_hash(&keys_1, &subject("https://a", "ada"));
+        assert_eq!(ada.len(), 22);
+        assert_eq!(ada, person_hash(&keys(&[7]), &subject("https://a", "ada")));
+        for other in [subject("https://b", "ada"), subject("https://a", "bob")] {
+            assert_ne!(ada, person_hash(&keys_1, &other), "{other:?}");
+        }
+        let moved = person_hash(&keys_1, &subject("https://a\n3:ada", ""));
+        assert_ne!(ada, moved);
+        let sid = keys_1.provider_session_hash(&Issuer("https://a".into()), "ada");
+        assert_ne!(ada, sid, "a person is no session");
+    }
+
+    #[test]
+    fn err_a_code_of_another_row_key_or_length_is_refused() {
+        let (one, both) = (keys(&[1]), keys(&[1, 2]));
+        let mac = one.row_mac(1, b"row").expect("a key");
+        assert!(both.is_row_mac(1, b"row", &mac));
+        for (number, row, mac) in
+            [(1, "rox", &*mac), (2, "row", &mac), (3, "row", &mac), (1, "row", ""), (1, "row", "!")]
+        {
+            assert!(!both.is_row_mac(number, row.as_bytes(), mac), "{number} {row} {mac}");
+        }
+        assert!(!both.is_row_mac(1, b"row", &mac[..42]));
+    }
+
+    #[test]
+    fn err_missing_secrets_are_named() {
+        let world = World::new();
+        let parse = || SessionKeys::parse(world.ports().secrets.as_ref()).map(|_| ());
+        let text = parse().expect_err("no key").to_string();
+        assert_eq!(
+            text,
+            "no session key is set; set SESSION_KEY_1 (`cargo xtask keys new session`)"
+        );
+        world.secrets.borrow_mut().insert("SESSION_KEY_1".into(), STANDARD.encode([1; 32]));
+        assert_eq!(parse(), Err(SessionKeysError::Lookup));
+    }
+}
