@@ -139,7 +139,7 @@ fn ok_the_public_document_and_page_name_all_ten() {
     for part in [
         "<html lang=\"fr\">",
         "<h1>Renault</h1>",
-        "Pour les membres, après connexion",
+        "Non public",
         "261\u{a0}mi",
     ] {
         assert!(html.contains(part), "{part} is not in {html}");
