@@ -136,12 +136,7 @@ fn ok_the_public_document_and_page_name_all_ten() {
         assert_eq!(meta, Some(&json!({"state": "withheld", "needs": needs})), "{name}");
     }
     let html = app.get(&href.replace("/api/v1", "")).body;
-    for part in [
-        "<html lang=\"fr\">",
-        "<h1>Renault</h1>",
-        "Non public",
-        "261\u{a0}mi",
-    ] {
+    for part in ["<html lang=\"fr\">", "<h1>Renault</h1>", "Non public", "261\u{a0}mi"] {
         assert!(html.contains(part), "{part} is not in {html}");
     }
     assert!(!html.contains("Deutsch</a>"), "the market is in French and English");
