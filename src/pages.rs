@@ -8,6 +8,7 @@
 //! Every page works without script and holds no inline script or style, so the strictest content
 //! security policy fits. Follows WCAG 2.2 AA. Known gap: offers and listings have no pages yet.
 
+mod account;
 mod account_part;
 mod context;
 mod facet;
@@ -30,6 +31,7 @@ mod verdict;
 mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
+pub use account::{AccountView, Export, render_account, render_erased};
 pub use account_part::{AccountPart, sign_in_address, step_up_address};
 pub use context::ViewContext;
 pub use facet::{

@@ -129,7 +129,7 @@ session-ended-again = Wieder anmelden und hierher zurückkehren
 handover-sign-out-title = Hier sind Sie abgemeldet
 handover-sign-out-text = Als Nächstes beendet der Anmeldedienst { $host } Ihre Anmeldung dort.
 handover-step-up-title = Bitte melden Sie sich noch einmal an
-handover-step-up-text = Dafür muss Ihre Anmeldung wenige Minuten alt sein. Der Anmeldedienst { $host } fragt Sie danach, dann kommen Sie hierher zurück.
+handover-step-up-text = Dafür darf Ihre Anmeldung nur wenige Minuten alt sein. Ihr Anmeldedienst fragt Sie danach, dann kommen Sie hierher zurück.
 handover-link = Weiter bei { $host }
 handover-hint = Diese Seite geht von selbst weiter. Wenn nicht, folgen Sie bitte dem Link.
 signed-out-title = Sie sind abgemeldet
@@ -150,6 +150,32 @@ sign-in-refused-todo = Versuchen Sie es noch einmal. Wenn es wieder geschieht, n
 sign-in-unavailable-title = Sie können im Moment nicht angemeldet werden
 sign-in-unavailable-text = Bei uns ist etwas misslungen, nachdem der Anmeldedienst geantwortet hatte. Sie sind nicht angemeldet.
 sign-in-unavailable-todo = Versuchen Sie es in einigen Minuten noch einmal.
+
+## Konto
+
+account-title = Ihr Konto
+account-lead = Ihre Anmeldung im Markt { $market }, und was über Sie gespeichert ist.
+account-who = Angemeldet
+account-name = Name
+account-market = Markt
+account-ends = Endet ohne Nutzung
+account-signed-out = Niemand ist mehr angemeldet.
+account-export = Ihre Daten
+account-export-text = Alles, was dieser Markt über Sie speichert, als Datei, die Programme lesen können (JSON).
+account-export-link = Daten herunterladen
+account-export-step-up = Zum Herunterladen noch einmal anmelden
+account-export-fresh = Zu Ihrem Schutz darf die Anmeldung dafür nur wenige Minuten alt sein.
+account-erasure = Daten löschen
+account-erasure-text = Alles, was dieser Markt über Sie speichert, wird gelöscht, und Sie werden in jedem Browser abgemeldet. Das Konto bei Ihrem Anmeldedienst bleibt, wie es ist.
+account-erasure-fresh = Wenn Ihre Anmeldung älter als wenige Minuten ist, werden Sie zuerst gebeten, sich noch einmal anzumelden.
+account-erasure-ended = Es ist nichts gelöscht: Ihre Sitzung war beendet, bevor Sie dieses Formular abgeschickt haben. Melden Sie sich wieder an und schicken Sie es noch einmal ab.
+account-erasure-confirm = Ja, alles löschen, was über mich gespeichert ist. Das lässt sich nicht rückgängig machen.
+account-erasure-summary = Es ist nichts gelöscht
+account-erasure-unconfirmed = Kreuzen Sie an, dass Ihre Daten gelöscht werden sollen.
+account-erasure-submit = Meine Daten löschen
+erased-title = Ihre Daten sind gelöscht
+erased-text = Dieser Markt speichert nichts mehr über Sie, und Sie sind abgemeldet.
+erased-hint = Das Konto bei Ihrem Anmeldedienst ist, wie es war. Wenn Sie sich wieder anmelden, beginnt hier eine neue Sitzung.
 
 ## Zustände eines Teils
 

@@ -131,7 +131,7 @@ session-ended-again = Sign in again and come back here
 handover-sign-out-title = You are signed out here
 handover-sign-out-text = Next, the sign-in service { $host } ends your sign-in there.
 handover-step-up-title = Please sign in again
-handover-step-up-text = This needs a sign-in of the last few minutes. The sign-in service { $host } asks you for it, then you come back here.
+handover-step-up-text = This needs a sign-in of the last few minutes. Your sign-in service asks you for it, then you come back here.
 handover-link = Continue at { $host }
 handover-hint = This page continues by itself. If it does not, follow the link.
 signed-out-title = You are signed out
@@ -152,6 +152,32 @@ sign-in-refused-todo = Try again. If it happens again, tell us the request numbe
 sign-in-unavailable-title = You cannot be signed in at the moment
 sign-in-unavailable-text = Something failed on our side after the sign-in service had answered. You are not signed in.
 sign-in-unavailable-todo = Try again in a few minutes.
+
+## Account
+
+account-title = Your account
+account-lead = Your sign-in in the market { $market }, and what is stored about you.
+account-who = Signed in
+account-name = Name
+account-market = Market
+account-ends = Ends without use
+account-signed-out = Nobody is signed in any more.
+account-export = Your data
+account-export-text = Everything that this market stores about you, as a file that programs can read (JSON).
+account-export-link = Download your data
+account-export-step-up = Sign in again to download
+account-export-fresh = For your protection this needs a sign-in of the last few minutes.
+account-erasure = Erase your data
+account-erasure-text = Everything that this market stores about you is erased, and you are signed out in every browser. The account at your sign-in service stays as it is.
+account-erasure-fresh = If your sign-in is older than a few minutes, you are asked to sign in again first.
+account-erasure-ended = Nothing has been erased: your session ended before you sent this form. Sign in again, then send it once more.
+account-erasure-confirm = Yes, erase everything that is stored about me. This cannot be undone.
+account-erasure-summary = Nothing has been erased
+account-erasure-unconfirmed = Tick the box to confirm that your data are to be erased.
+account-erasure-submit = Erase my data
+erased-title = Your data have been erased
+erased-text = This market stores nothing about you any more, and you are signed out.
+erased-hint = The account at your sign-in service is as it was. If you sign in again, a new session begins here.
 
 ## States of a part, looked up by name
 

@@ -129,7 +129,7 @@ session-ended-again = Se reconnecter et revenir ici
 handover-sign-out-title = Votre session est fermée ici
 handover-sign-out-text = Ensuite, le service de connexion { $host } met fin à votre connexion chez lui.
 handover-step-up-title = Veuillez vous reconnecter
-handover-step-up-text = Pour cela, votre connexion doit dater de quelques minutes au plus. Le service de connexion { $host } vous la demande, puis vous revenez ici.
+handover-step-up-text = Pour cela, votre connexion doit dater de quelques minutes au plus. Votre service de connexion vous la demande, puis vous revenez ici.
 handover-link = Continuer sur { $host }
 handover-hint = Cette page continue d’elle-même. Sinon, suivez le lien.
 signed-out-title = Votre session est fermée
@@ -150,6 +150,32 @@ sign-in-refused-todo = Réessayez. Si cela se reproduit, indiquez-nous le numér
 sign-in-unavailable-title = La connexion n’est pas possible pour le moment
 sign-in-unavailable-text = Quelque chose a échoué de notre côté après la réponse du service de connexion. Aucune session n’est ouverte.
 sign-in-unavailable-todo = Réessayez dans quelques minutes.
+
+## Compte
+
+account-title = Votre compte
+account-lead = Votre connexion au marché { $market }, et ce qui est enregistré à votre sujet.
+account-who = Session
+account-name = Nom
+account-market = Marché
+account-ends = Fin sans activité
+account-signed-out = Aucune session n’est plus ouverte.
+account-export = Vos données
+account-export-text = Tout ce que ce marché enregistre à votre sujet, dans un fichier lisible par des programmes (JSON).
+account-export-link = Télécharger vos données
+account-export-step-up = Se reconnecter pour télécharger
+account-export-fresh = Pour votre protection, la connexion doit dater de quelques minutes au plus.
+account-erasure = Effacer vos données
+account-erasure-text = Tout ce que ce marché enregistre à votre sujet est effacé, et vos sessions sont fermées dans tous les navigateurs. Le compte auprès de votre service de connexion reste tel quel.
+account-erasure-fresh = Si votre connexion date de plus de quelques minutes, il vous est d’abord demandé de vous reconnecter.
+account-erasure-ended = Rien n’a été effacé : votre session était terminée avant l’envoi de ce formulaire. Reconnectez-vous, puis envoyez-le de nouveau.
+account-erasure-confirm = Oui, effacer tout ce qui est enregistré à mon sujet. Cela ne peut pas être annulé.
+account-erasure-summary = Rien n’a été effacé
+account-erasure-unconfirmed = Cochez la case pour confirmer que vos données doivent être effacées.
+account-erasure-submit = Effacer mes données
+erased-title = Vos données sont effacées
+erased-text = Ce marché n’enregistre plus rien à votre sujet, et votre session est fermée.
+erased-hint = Le compte auprès de votre service de connexion est resté tel quel. Si vous vous reconnectez, une nouvelle session commence ici.
 
 ## États d’une partie
 

@@ -111,8 +111,21 @@ impl Frame {
     }
 
     /// The market's code; empty without a market, whose pages have no sign-in.
-    fn market_code(&self) -> &str {
+    pub fn market_code(&self) -> &str {
         self.market.as_ref().map_or("", |market| &market.code)
+    }
+
+    /// The market's name; empty without a market.
+    pub fn market_name(&self) -> &str {
+        self.market.as_ref().map_or("", |market| &market.name)
+    }
+
+    /// The CSRF token of the visitor's session; nothing where nobody is signed in.
+    pub fn csrf(&self) -> Option<&str> {
+        match &self.account {
+            Some(AccountPart::SignedIn { csrf, .. }) => Some(csrf),
+            _ => None,
+        }
     }
 
     /// A link inside the site that keeps a chosen language.

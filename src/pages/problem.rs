@@ -49,6 +49,8 @@ pub struct ProblemView {
     reload: bool,
     /// Address and host of the region that serves the market (`misdirected`).
     elsewhere: Option<(String, String)>,
+    /// The address that signs in, where that helps.
+    sign_in: Option<String>,
 }
 
 impl ProblemView {
@@ -62,6 +64,7 @@ impl ProblemView {
             request_id: request_id.to_owned(),
             reload: false,
             elsewhere: None,
+            sign_in: None,
         }
     }
 
@@ -69,6 +72,13 @@ impl ProblemView {
     #[must_use]
     pub fn with_reload(mut self) -> Self {
         self.reload = true;
+        self
+    }
+
+    /// Offers the sign-in at a path of this site.
+    #[must_use]
+    pub fn with_sign_in(mut self, href: &str) -> Self {
+        self.sign_in = Some(href.to_owned());
         self
     }
 

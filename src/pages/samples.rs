@@ -226,6 +226,30 @@ pub fn signed_in() -> AccountPart {
     AccountPart::SignedIn { name, csrf: "csrf-token".to_owned() }
 }
 
+/// The account page of a person who has signed in a moment ago.
+pub fn account(language: Language) -> AccountView {
+    let frame = framed(language, "/de/account", signed_in());
+    let iso = "2026-11-20T12:30:00.000Z".to_owned();
+    let text = with_context(language, |context| context.format.instant(context.locale, &iso));
+    let download = Export::Download("/api/v1/de/me/export".to_owned());
+    AccountView::new(frame, Some(AsOf { iso, text }), download)
+}
+
+/// The pages of an account.
+fn account_pages(language: Language) -> Vec<(&'static str, Result<String, RenderError>)> {
+    let frame = |account| framed(language, "/de/account", account);
+    let step_up = Export::StepUp(step_up_address("de", "/de/account#export"));
+    let old = AccountView::new(frame(signed_in()), None, step_up);
+    let ended = AccountView::new(frame(AccountPart::Ended), None, Export::SignedOut);
+    vec![
+        ("account", render_account(&account(language))),
+        ("account-step-up", render_account(&old)),
+        ("account-unconfirmed", render_account(&account(language).with_missing_confirmation())),
+        ("account-ended", render_account(&ended.with_sent_form(true))),
+        ("erased", render_erased(&frame(AccountPart::SignedOut))),
+    ]
+}
+
 /// The pages of signing in and out, and the look-up form of each visitor.
 fn sign_in_pages(language: Language) -> Vec<(&'static str, Result<String, RenderError>)> {
     let frame = || {
@@ -263,6 +287,8 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         404,
         "8f2c1a90",
     );
+    let sign_in = ProblemView::new(frame("/de/account"), "sign-in-required", 401, "8f2c1a90")
+        .with_sign_in(&sign_in_address("de", "/de/account"));
     let elsewhere = ProblemView::new(frame("/us/"), "misdirected", 421, "8f2c1a90")
         .with_home("https://us.kerbside.example/us/");
     let mut pages = vec![
@@ -285,10 +311,12 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
         ("vehicle-plug-in", render_vehicle(&vehicle(language, &plug_in()))),
         ("vehicle-hostile", render_vehicle(&vehicle(language, &hostile()))),
         ("problem", render_problem(&problem)),
+        ("problem-sign-in", render_problem(&sign_in)),
         ("problem-misdirected", render_problem(&elsewhere)),
         ("problems", render_problem_index(&frame("/problems/"))),
     ];
     pages.extend(sign_in_pages(language));
+    pages.extend(account_pages(language));
     for (slug, _) in SLUGS {
         pages.push((
             slug,

@@ -17,8 +17,8 @@ pub enum Handover {
     StepUp,
 }
 
-/// The page that answers a form with 200 and leads to the identity provider at `href` by a link and
-/// a refresh. Chromium applies `form-action` to redirects of a form, so that a redirect would be
+/// The page that answers a form with 200 and leads to the identity provider by a link and a refresh.
+/// `href` is its address, or that of the sign-in here. Chromium applies `form-action` to redirects of a form, so that a redirect would be
 /// blocked.
 ///
 /// # Errors
@@ -33,10 +33,11 @@ pub fn render_handover(
     let host = host_of(&href).to_owned();
     let (heading, text) = match purpose {
         Handover::SignOut => (t.handover_sign_out_title(), t.handover_sign_out_text(&host)),
-        Handover::StepUp => (t.handover_step_up_title(), t.handover_step_up_text(&host)),
+        Handover::StepUp => (t.handover_step_up_title(), t.handover_step_up_text().to_owned()),
     };
+    let link = if host.is_empty() { t.sign_in_again().to_owned() } else { t.handover_link(&host) };
     let frame = frame.clone().with_refresh(&href);
-    let main = HandoverTemplate { t, heading, text, href, link: t.handover_link(&host) };
+    let main = HandoverTemplate { t, heading, text, href, link };
     page(&frame, &t.page_title(heading), FILES, &main)
 }
 
