@@ -3,12 +3,13 @@
  * Starts the stand-ins for the on-premises systems on loopback, and prints one JSON line when they
  * are ready.
  *
- *     node legacy/server.mjs [--port-base N] [--exit-with-stdin]
+ *     node legacy/server.mjs [--port-base N] [--portal URL] [--exit-with-stdin]
  *
  * Credentials come from the environment, under the names that the market files use. See README.md.
  */
 import { parseArgs } from "node:util";
 
+import { IdentityServer } from "./identity/server.mjs";
 import { rows } from "./lib/cars.mjs";
 import { serveControl } from "./lib/control.mjs";
 import { Origin } from "./lib/front.mjs";
@@ -58,6 +59,8 @@ const SYSTEMS = [
   frValuation,
 ];
 const LAST_PORT = 65_535;
+/** Ports after the first: one an origin, then the identity provider's. */
+const PORTS = SYSTEMS.length + 1;
 
 /**
  * Suggested cars by label, for the output of `cargo xtask dev`. The last ones of `gb` and `fr` have
@@ -96,17 +99,15 @@ function options() {
   const { values } = parseArgs({
     options: {
       "port-base": { type: "string" },
+      portal: { type: "string" },
       "exit-with-stdin": { type: "boolean", default: false },
     },
   });
   const base = values["port-base"] === undefined ? null : Number(values["port-base"]);
-  if (
-    base !== null &&
-    !(Number.isInteger(base) && base > 0 && base + SYSTEMS.length <= LAST_PORT)
-  ) {
-    throw new Error(`--port-base is a port number up to ${LAST_PORT - SYSTEMS.length}`);
+  if (base !== null && !(Number.isInteger(base) && base > 0 && base + PORTS <= LAST_PORT)) {
+    throw new Error(`--port-base is a port number up to ${LAST_PORT - PORTS}`);
   }
-  return { base, exitWithStdin: values["exit-with-stdin"] };
+  return { base, portal: values.portal, exitWithStdin: values["exit-with-stdin"] };
 }
 
 async function startOrigins(base) {
@@ -114,9 +115,8 @@ async function startOrigins(base) {
   for (const [i, system] of SYSTEMS.entries()) {
     const secret = process.env[system.secret];
     if (!secret || (system.secret_form.includes(":") && !secret.includes(":"))) {
-      console.error(
-        `${system.name} is not started: set ${system.secret} (${system.secret_form}) in the environment`,
-      );
+      const missing = `${system.secret} (${system.secret_form})`;
+      console.error(`${system.name} is not started: set ${missing} in the environment`);
       continue;
     }
     const origin = new Origin(system);
@@ -136,15 +136,21 @@ function suggestions() {
 }
 
 async function main() {
-  const { base, exitWithStdin } = options();
-  const origins = await startOrigins(base);
-  const control = await serveControl(origins, base ?? 0);
+  // npm `oidc-provider` has notices, and standard output is for the ready line.
+  console.info = console.error;
+  const { base, portal, exitWithStdin } = options();
+  const identity = new IdentityServer();
+  const [origins] = await Promise.all([
+    startOrigins(base),
+    identity.start({ port: base === null ? 0 : base + PORTS, portal }),
+  ]);
+  const control = await serveControl(origins, identity, base ?? 0);
   const stop = async () => {
     // A second signal, or an origin that does not end, must not keep the process.
     setTimeout(() => process.exit(0), 1000).unref();
     control.closeAllConnections();
     control.close();
-    await Promise.all([...origins.values()].map((origin) => origin.stop()));
+    await Promise.all([identity, ...origins.values()].map((server) => server.stop()));
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => void stop());
@@ -153,12 +159,15 @@ async function main() {
       .on("end", () => void stop())
       .on("error", () => void stop())
       .resume();
-  const hosts = Object.fromEntries(
-    [...origins.values()].map((origin) => [origin.system.host, origin.url]),
-  );
-  process.stdout.write(
-    `${JSON.stringify({ ready: true, control: `http://127.0.0.1:${control.address().port}`, hosts, try: suggestions() })}\n`,
-  );
+  const addresses = [...origins.values()].map((origin) => [origin.system.host, origin.url]);
+  const ready = {
+    ready: true,
+    control: `http://127.0.0.1:${control.address().port}`,
+    hosts: { ...Object.fromEntries(addresses), ...identity.hosts },
+    try: suggestions(),
+    people: identity.people,
+  };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
 main().catch((error) => {

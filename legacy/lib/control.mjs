@@ -4,6 +4,7 @@
  */
 import http from "node:http";
 
+import { handleIdentity } from "../identity/control.mjs";
 import { reserved, rows } from "./cars.mjs";
 import { FAULTS } from "./faults.mjs";
 import { requests } from "./front.mjs";
@@ -18,10 +19,10 @@ class RefusedRequest extends Error {
 }
 
 /** Listens on `port` (0: any free one) and resolves to the server. */
-export function serveControl(origins, port) {
+export function serveControl(origins, identity, port) {
   const server = http.createServer(async (req, res) => {
     try {
-      sendJson(res, 200, await handle(req, origins));
+      sendJson(res, 200, await handle(req, origins, identity));
     } catch (error) {
       sendJson(res, error.status ?? 500, { error: error.message });
     }
@@ -31,8 +32,10 @@ export function serveControl(origins, port) {
   );
 }
 
-async function handle(req, origins) {
+async function handle(req, origins, identity) {
   const path = req.url.split("?")[0];
+  if (path === "/identity" || path.startsWith("/identity/"))
+    return handleIdentity({ method: req.method, path, body: () => readJson(req) }, identity);
   const all = () =>
     Object.fromEntries([...origins].map(([name, origin]) => [name, origin.describe()]));
   switch (`${req.method} ${path}`) {
@@ -46,6 +49,7 @@ async function handle(req, origins) {
       return requests;
     case "POST /reset":
       requests.length = 0;
+      for (const issuer of identity.issuers.values()) issuer.reset();
       await Promise.all([...origins.values()].map((origin) => origin.reset()));
       return all();
   }
@@ -53,7 +57,7 @@ async function handle(req, origins) {
   if (!name)
     throw new RefusedRequest(
       404,
-      "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved or GET /requests",
+      "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved, GET /requests or GET /identity",
     );
   const origin = origins.get(name);
   if (!origin)

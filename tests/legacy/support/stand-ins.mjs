@@ -3,7 +3,7 @@
  * does.
  */
 import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -31,6 +31,10 @@ export const SECRETS = {
   FR_WORKSHOP_TOKEN: "kerbside:carnet",
   FR_DAMAGE_BASIC: "kerbside:sinistres",
   FR_VALUATION_KEY: "key-of-the-valuation-fr",
+  DE_IDP_CLIENT_SECRET: "secret-of-kerbside-de",
+  US_IDP_CLIENT_KEY: JSON.stringify(makeClientKey()),
+  GB_IDP_CLIENT_SECRET: "secret-of-kerbside-gb",
+  FR_IDP_CLIENT_SECRET: "secret-of-kerbside-fr",
 };
 
 /**
@@ -294,4 +298,10 @@ export function envelope(
   const token = `<w:UsernameToken><w:Username>${user}</w:Username><w:Password Type="${type}">${value}</w:Password>${proof}</w:UsernameToken>`;
   const header = `<w:Security xmlns:w="${WSS}-wssecurity-secext-1.0.xsd">${token}</w:Security>`;
   return `<e:Envelope xmlns:e="${namespace}"><e:Header>${header}</e:Header><e:Body>${body}</e:Body></e:Envelope>`;
+}
+
+/** A private JSON Web Key of a client that authenticates by `private_key_jwt`. */
+export function makeClientKey() {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return privateKey.export({ format: "jwk" });
 }
