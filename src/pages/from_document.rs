@@ -136,10 +136,11 @@ fn withheld_fields(context: &ViewContext<'_>, facet: FacetName, meta: &Value) ->
             .collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
-    let member = of_tier(false).map(|fields| match context.frame.offers_sign_in() {
-        true => t.withheld_member(&fields),
-        false => t.withheld(&fields),
-    });
+    let offers_sign_in = context.frame.offers_sign_in();
+    let members = |fields: String| {
+        if offers_sign_in { t.withheld_member(&fields) } else { t.withheld(&fields) }
+    };
+    let member = of_tier(false).map(members);
     let owner = of_tier(true).map(|fields| t.withheld_owner(&fields));
     let line = |is_owners, text| withheld_line(context, facet, is_owners, text);
     let member = member.map(|text| line(false, text));

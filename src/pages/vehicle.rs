@@ -104,10 +104,8 @@ impl VehicleView {
             let facets = facets.map(|facet| WithheldFacet::new(t, facet)).collect();
             Withheld { sentence, facets }
         };
-        let members = match frame.offers_sign_in() {
-            true => t.withheld_facets_member(),
-            false => t.withheld_facets(),
-        };
+        let members =
+            if frame.offers_sign_in() { t.withheld_facets_member() } else { t.withheld_facets() };
         let mut withheld = vec![
             needing(&|tier| tier != Tier::Owner, members),
             needing(&|tier| tier == Tier::Owner, t.withheld_facets_owner()),
