@@ -126,6 +126,7 @@ signed-in = Angemeldet
 signed-in-as = Angemeldet als
 session-ended = Ihre Sitzung ist beendet. Diese Seite zeigt, was alle sehen.
 session-ended-again = Wieder anmelden und hierher zurückkehren
+session-unavailable = Ihre Anmeldung lässt sich im Moment nicht prüfen. Diese Seite zeigt, was alle sehen; laden Sie sie in einigen Sekunden neu.
 handover-sign-out-title = Hier sind Sie abgemeldet
 handover-sign-out-text = Als Nächstes beendet der Anmeldedienst { $host } Ihre Anmeldung dort.
 handover-step-up-title = Bitte melden Sie sich noch einmal an

@@ -128,6 +128,7 @@ signed-in = Signed in
 signed-in-as = Signed in as
 session-ended = Your session has ended. This page shows what everybody sees.
 session-ended-again = Sign in again and come back here
+session-unavailable = Your sign-in cannot be checked at the moment. This page shows what everybody sees; reload it in a few seconds.
 handover-sign-out-title = You are signed out here
 handover-sign-out-text = Next, the sign-in service { $host } ends your sign-in there.
 handover-step-up-title = Please sign in again

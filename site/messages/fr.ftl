@@ -126,6 +126,7 @@ signed-in = Session ouverte
 signed-in-as = Session de
 session-ended = Votre session est terminée. Cette page montre ce que tout le monde voit.
 session-ended-again = Se reconnecter et revenir ici
+session-unavailable = Votre connexion ne peut pas être vérifiée pour le moment. Cette page montre ce que tout le monde voit ; rechargez-la dans quelques secondes.
 handover-sign-out-title = Votre session est fermée ici
 handover-sign-out-text = Ensuite, le service de connexion { $host } met fin à votre connexion chez lui.
 handover-step-up-title = Veuillez vous reconnecter

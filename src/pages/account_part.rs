@@ -13,6 +13,8 @@ pub enum AccountPart {
     SignedOut,
     /// A session of this browser has ended: the page says so.
     Ended,
+    /// A session of this browser cannot be read now: the page says so.
+    Unavailable,
     /// A person is signed in.
     SignedIn {
         /// Their name, where the identity provider states one.

@@ -266,6 +266,7 @@ fn sign_in_pages(language: Language) -> Vec<(&'static str, Result<String, Render
     vec![
         ("market-signed-out", form(AccountPart::SignedOut)),
         ("market-ended", form(AccountPart::Ended)),
+        ("market-unavailable-session", form(AccountPart::Unavailable)),
         ("market-signed-in", form(signed_in())),
         ("sign-out", handover(Handover::SignOut)),
         ("step-up", handover(Handover::StepUp)),

@@ -161,6 +161,8 @@ mod tests {
         assert!(!out.contains("sign-out") && !out.contains("role=\"status\"><p>"), "{out}");
         let ended = market(AccountPart::Ended);
         assert!(ended.contains(&format!("<a {sign_in}>Sign in again and come back here</a>")));
+        let unknown = market(AccountPart::Unavailable);
+        assert!(unknown.contains("Your sign-in cannot be checked") && !unknown.contains(sign_in));
         let inside = market(signed_in());
         assert!(inside.contains("<form method=\"post\" action=\"/auth/de/sign-out\">"), "{inside}");
         assert!(inside.contains("name=\"csrf\" value=\"csrf-token\""));
