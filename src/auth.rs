@@ -1,9 +1,40 @@
-//! Sign-in: who a request's viewer is. Operators: whose token a request carries.
+//! Sign-in: who a request's viewer is, by the tokens of the market's identity provider. Operators:
+//! whose token a request carries.
 //!
-//! Owns sessions and their keys. Leaves to others: rights to a vehicle (`ownership`), and cookies,
+//! | rule | source | file |
+//! | --- | --- | --- |
+//! | metadata of exactly the market's issuer, https | Discovery 1.0 §4.3, RFC 8414 §6.2 | `metadata` |
+//! | 64 KiB, 5 s, no redirect; last good copy for a day | RFC 9700 §4.10 | `provider`, `cached_document` |
+//! | one fetch in 30 s for unknown `kid`s | RFC 7517 §4.5 | `provider` |
+//! | usable and strong keys, one algorithm each | RFC 7517 §4, RFC 8725 §3.1, §3.2, §3.5 | `jwk`, `jwks` |
+//! | compact form, canonical base64url, no duplicates, `crit` | RFC 7515 §2, §3.1, §4, RFC 7797 | `jws` |
+//! | header keys and addresses ignored | RFC 8725 §3.10 | `jws` |
+//! | algorithms on the market's list | RFC 8725 §3.1, RFC 7518 §3, RFC 8037, RFC 9864 | `algorithm` |
+//! | types that exclude each other | RFC 8725 §3.11, §3.12 | `bearer`, `id_token`, `logout_token` |
+//! | `iss`, `aud`, `exp`, `iat`, `nbf`, `sub` | RFC 7519 §4.1, RFC 8725 §3.8, §3.9 | `claims` |
+//! | `nonce`, `azp`, `auth_time`, `acr` | Core 1.0 §3.1.3.7 | `id_token` |
+//! | `client_id`, scopes, lifetime, no client for itself | RFC 9068 §2.2, §4, §5 | `bearer` |
+//! | no token that is bound to a key | RFC 9449, RFC 8705 | `bearer` |
+//! | `events`, `sid`, `jti`, no `nonce` | Back-Channel Logout 1.0 §2.6 | `logout_token` |
+//!
+//! Owns sessions and their keys too. Leaves to others: rights to a vehicle (`ownership`), and cookies,
 //! forms and redirects (`http`).
 
+mod algorithm;
+mod bearer;
+mod cached_document;
+mod claims;
+mod error;
+#[cfg(test)]
+mod fake;
+mod id_token;
 mod identity;
+mod jwk;
+mod jwks;
+mod jws;
+mod logout_token;
+mod memory;
+mod metadata;
 mod operator;
 mod session;
 mod session_end;
@@ -14,8 +45,19 @@ mod session_start;
 #[cfg(test)]
 mod tests;
 mod tombstone;
+mod provider;
+#[cfg(test)]
+#[path = "../tests/support/provider.rs"]
+pub(crate) mod test_provider;
+mod verification;
 
+pub use bearer::verify_access_token;
+pub use error::{ProviderError, TokenError};
+pub use id_token::{IdToken, IdTokenExpectation, verify_id_token};
 pub use identity::{ClientId, Credential, Identity, Issuer, Subject, SubjectId, Viewer, viewer};
+pub use logout_token::{LogoutToken, verify_logout_token};
+pub use memory::AuthMemory;
+pub use metadata::ProviderMetadata;
 pub use operator::{
     MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError,
     is_operator_name, operator_last_day,
@@ -27,3 +69,4 @@ pub use session_memory::SessionMemory;
 pub use session_start::{ProvenSignIn, StartError, start_session};
 #[cfg(test)]
 pub(crate) use tests::samples;
+pub use provider::provider_metadata;

@@ -16,7 +16,7 @@ mod rate_limit;
 mod runtime;
 #[cfg(test)]
 #[path = "../tests/support/signatures.rs"]
-mod signatures;
+pub(crate) mod signatures;
 mod sql;
 #[cfg(test)]
 #[path = "../tests/support/sqlite.rs"]

@@ -63,6 +63,8 @@ pub mod field {
     pub const MARKET: &str = "market";
     /// The origin's name in its market.
     pub const ORIGIN: &str = "origin";
+    /// The identity provider's issuer, as the market file states it.
+    pub const ISSUER: &str = "issuer";
     /// The facet.
     pub const FACET: &str = "facet";
     /// The number of a sealing key.

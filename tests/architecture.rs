@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cache", &["text", "vehicle", "market", "disclosure", "telemetry", "ports", "audit", "usage"]),
     ("outbox", &["market", "ports", "cache"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
-    ("auth", &["market", "telemetry", "ports", "cache"]),
+    ("auth", &["market", "telemetry", "ports", "origin", "cache"]),
     ("ownership", &["market", "disclosure", "auth"]),
     (
         "flow",

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::config::Config;
-use crate::auth::SessionMemory;
+use crate::auth::{AuthMemory, SessionMemory};
 use crate::flow::FlowMemory;
 use crate::ports::Ports;
 use crate::registry::Memory;
@@ -18,6 +18,8 @@ pub struct App {
     pub sessions: Rc<SessionMemory>,
     /// The isolate's memory of vehicles and origins.
     pub flow: FlowMemory,
+    /// The isolate's memory of identity providers and verified tokens.
+    pub auth: Rc<AuthMemory>,
     /// The deployment's variables.
     pub config: Rc<Config>,
 }

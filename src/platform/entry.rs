@@ -15,7 +15,7 @@ use worker::Env;
 use super::executor::{self, Operation};
 use super::fetch::read_capped;
 use super::log;
-use crate::auth::SessionMemory;
+use crate::auth::{AuthMemory, SessionMemory};
 use crate::flow;
 use crate::http::{
     App, BodyError, Config, EventStream, HEAD_BYTES, Header, Incoming, Request, Response, handle,
@@ -40,6 +40,7 @@ extern "C" {
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
     static SESSIONS: Rc<SessionMemory> = Rc::new(SessionMemory::default());
+    static AUTH: Rc<AuthMemory> = Rc::new(AuthMemory::default());
     static FLOW: flow::FlowMemory = flow::FlowMemory::default();
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
 }
@@ -60,6 +61,7 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
             memory: MEMORY.with(Rc::clone),
             sessions: SESSIONS.with(Rc::clone),
             flow: FLOW.with(Clone::clone),
+            auth: AUTH.with(Rc::clone),
             config,
         })
     });

@@ -94,6 +94,7 @@ impl TestApp {
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
+            auth: Rc::default(),
             config: Rc::new(config.expect("valid variables")),
         };
         let database = sqlite::install(&world);
@@ -118,6 +119,7 @@ impl TestApp {
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
+            auth: Rc::default(),
             config: Rc::clone(&self.app.config),
         };
         Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }
@@ -140,6 +142,7 @@ impl TestApp {
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
             flow: kerbside::flow::FlowMemory::default(),
+            auth: Rc::default(),
             config: Rc::clone(&self.app.config),
         };
         Self { world: Rc::clone(&self.world), database: Rc::clone(&self.database), app }
