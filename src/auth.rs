@@ -36,6 +36,7 @@ mod logout_token;
 mod memory;
 mod metadata;
 mod operator;
+mod provider;
 mod session;
 mod session_end;
 mod session_keys;
@@ -43,12 +44,11 @@ mod session_memory;
 mod session_row;
 mod session_start;
 #[cfg(test)]
-mod tests;
-mod tombstone;
-mod provider;
-#[cfg(test)]
 #[path = "../tests/support/provider.rs"]
 pub(crate) mod test_provider;
+#[cfg(test)]
+mod tests;
+mod tombstone;
 mod verification;
 
 pub use bearer::verify_access_token;
@@ -62,6 +62,7 @@ pub use operator::{
     MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError,
     is_operator_name, operator_last_day,
 };
+pub use provider::provider_metadata;
 pub use session::{Session, SessionState, end_session, read_session};
 pub use session_end::{ProviderLogout, end_provider_sessions};
 pub use session_keys::{SessionId, SessionKeys, SessionKeysError, person_hash};
@@ -69,4 +70,3 @@ pub use session_memory::SessionMemory;
 pub use session_start::{ProvenSignIn, StartError, start_session};
 #[cfg(test)]
 pub(crate) use tests::samples;
-pub use provider::provider_metadata;
