@@ -28,7 +28,7 @@ mod v1;
 pub use app::App;
 pub use config::{Config, ConfigError};
 pub use request::{BodyError, Incoming, Request};
-pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response};
+pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response, SECURITY_HEADERS};
 pub use route::{Access, Csrf, Route, Surface};
 pub use routes::ROUTES;
 

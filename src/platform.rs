@@ -61,7 +61,7 @@ fn ports(env: &Env, context: JsValue) -> worker::Result<Ports> {
         secrets: edge.clone(),
         random: edge.clone(),
         crypto: Rc::new(signatures::WebCrypto),
-        rate_limit: Rc::new(rate_limit::RateLimiters(env.clone())),
+        rate_limit: Rc::new(rate_limit::RateLimiters::new(env.clone())),
         events: edge,
         background: Rc::new(WaitUntil(JsValue::UNDEFINED)),
         format: Rc::new(intl::Intl),

@@ -27,7 +27,25 @@ pub type Header = (&'static str, Cow<'static, str>);
 pub const HEAD_BYTES: usize = 2_048;
 
 /// Initial capacity of the header list: most responses have fewer.
-const HEADER_CAPACITY: usize = 16;
+const HEADER_CAPACITY: usize = 20;
+
+/// The security headers of every response. `site/public/_headers` sets the same on static files,
+/// which a test holds; pages replace the policy by their own.
+pub const SECURITY_HEADERS: [(&str, &str); 7] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+    ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+    ("x-content-type-options", "nosniff"),
+];
 
 /// Lifetime of a response in caches (RFC 9111, RFC 5861).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,16 +178,22 @@ impl Response {
         }
     }
 
-    /// Appends the security headers of every response. `_headers` sets the same on static assets.
+    /// Appends the security headers of every response that it does not have yet: a page has a policy
+    /// of its own.
     pub(super) fn secure(&mut self) {
-        const ALWAYS: [(&str, &str); 5] = [
-            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "strict-origin-when-cross-origin"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
-        ];
-        self.headers.extend(ALWAYS.map(|(name, value)| (name, value.into())));
+        for (name, value) in SECURITY_HEADERS {
+            if !self.headers.iter().any(|(other, _)| *other == name) {
+                self.append(name, value);
+            }
+        }
+    }
+
+    /// Makes the response to a request that no handler can take.
+    pub fn emergency() -> Self {
+        let mut response = Self::new(500, "text/plain", "INTERNAL SERVER ERROR".to_owned());
+        response.secure();
+        response.caching(&Viewer::Anonymous, Freshness::NoStore);
+        response
     }
 }
 
@@ -216,6 +240,64 @@ mod tests {
         response.set("etag", "\"2\"");
         assert_eq!(values(&response, "set-cookie"), ["a=1", "b=2"]);
         assert_eq!(values(&response, "etag"), ["\"2\""]);
+    }
+
+    #[test]
+    fn ok_every_response_has_each_security_header_once() {
+        let mut with_own = Response::html(200, String::new());
+        with_own.append("referrer-policy", "no-referrer");
+        let events = Box::pin(futures::stream::empty());
+        let responses = [
+            Response::json(200, "{}".to_owned()),
+            Response::without_body(304),
+            Response::see_other("/de/".to_owned()),
+            Response::events(events),
+            with_own,
+        ];
+        for mut response in responses {
+            response.secure();
+            for (name, value) in SECURITY_HEADERS {
+                let found = values(&response, name);
+                let is_own = found != [value];
+                let has_own = matches!(name, "content-security-policy" | "referrer-policy");
+                assert!(found.len() == 1 && (!is_own || has_own), "{name}: {found:?}");
+            }
+        }
+        let emergency = Response::emergency();
+        assert_eq!(values(&emergency, "cache-control"), ["no-store"]);
+        assert_eq!(values(&emergency, "x-content-type-options"), ["nosniff"]);
+        assert_eq!(emergency.status, 500);
+    }
+
+    #[test]
+    fn ok_policies_load_nothing_from_elsewhere_and_run_nothing_inline() {
+        let [(_, of_data), ..] = SECURITY_HEADERS;
+        for policy in [of_data, CONTENT_SECURITY_POLICY] {
+            let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
+            for needed in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+                assert!(directives.contains(&needed), "{needed}: {policy}");
+            }
+            assert!(
+                policy.contains("form-action '"),
+                "default-src does not stand for it: {policy}"
+            );
+            assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        }
+    }
+
+    #[test]
+    fn ok_static_files_have_the_same_security_headers() {
+        let rules = include_str!("../../site/public/_headers");
+        let all = rules.split("\n/").find(|rule| rule.starts_with("*\n")).expect("a rule for all");
+        let lines = all.lines().skip(1).filter_map(|line| line.trim().split_once(": "));
+        let mut found: Vec<_> =
+            lines.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        found.sort();
+        let expected: Vec<_> = SECURITY_HEADERS
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

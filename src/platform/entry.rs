@@ -83,10 +83,8 @@ async fn respond_to(app: App, request: Request) -> JsValue {
 /// Makes the response to a request that no handler can take.
 fn internal_error(cause: &str) -> JsValue {
     log::report_failure("no response could be made", cause);
-    let body = "INTERNAL SERVER ERROR".into();
-    let response = respond(500, "content-type,cache-control\ntext/plain\nno-store", &body);
-    // OK because this head is valid; the runtime answers 500 to anything that is no response.
-    response.unwrap_or(JsValue::UNDEFINED)
+    // OK because its head is valid; the runtime answers 500 to anything that is no response.
+    convert(&mut Response::emergency(), None, false).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// Reads the configuration once an isolate: variables change with a deployment only.

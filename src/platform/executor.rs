@@ -26,11 +26,12 @@ use crate::ports::Timestamp;
 
 #[wasm_bindgen(module = "/src/platform/executor.js")]
 extern "C" {
-    fn register(settled: &JsValue, tick: &JsValue);
+    // `catch` makes a wrapper: functions without one, as `schedule`, are imported by the module's
+    // name once each, and the second one would be a duplicate key (wasm-bindgen 0.2.130).
+    #[wasm_bindgen(catch)]
+    fn register(settled: &JsValue, tick: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(js_name = settle)]
     fn settle_by(promise: &Promise, id: u32);
-    // The handle is no number here: wasm-bindgen imports functions of numbers alone without a
-    // wrapper, and names their module once more for each.
     fn sleep(milliseconds: u32, id: u32) -> JsValue;
     #[wasm_bindgen(catch, js_name = readWithin)]
     fn read_within(namespace: &JsValue, key: &str, limit_ms: u32, id: u32) -> Result<(), JsValue>;
@@ -50,7 +51,8 @@ thread_local! {
     static TASKS: Tasks<Workerd> = {
         let settled: Closure<dyn Fn(u32, JsValue, bool, f64)> = Closure::new(settle);
         let tick = Closure::<dyn Fn()>::new(|| TASKS.with(Tasks::tick));
-        register(&settled.into_js_value(), &tick.into_js_value());
+        // OK because it throws nothing.
+        let _ = register(&settled.into_js_value(), &tick.into_js_value());
         Tasks::default()
     };
 }

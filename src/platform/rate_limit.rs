@@ -1,5 +1,8 @@
 //! Rate limits by the platform's bindings.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use worker::Env;
@@ -8,7 +11,25 @@ use super::{executor, log};
 use crate::ports::{RateLimit, RateLimitClass, RateLimitDecision};
 
 /// The bindings of all classes.
-pub(super) struct RateLimiters(pub(super) Env);
+pub(super) struct RateLimiters {
+    env: Env,
+    /// Names of bindings that were reported missing: each once an isolate.
+    missing: RefCell<BTreeSet<&'static str>>,
+}
+
+impl RateLimiters {
+    pub(super) fn new(env: Env) -> Self {
+        Self { env, missing: RefCell::default() }
+    }
+
+    fn limiter(&self, class: RateLimitClass) -> Option<worker::RateLimiter> {
+        let limiter = self.env.rate_limiter(class.binding).ok();
+        if limiter.is_none() && self.missing.borrow_mut().insert(class.binding) {
+            log::report_failure("a rate limit has no binding: it lets all pass", class.binding);
+        }
+        limiter
+    }
+}
 
 impl RateLimit for RateLimiters {
     fn check(
@@ -16,9 +37,9 @@ impl RateLimit for RateLimiters {
         class: RateLimitClass,
         key: String,
     ) -> LocalBoxFuture<'static, RateLimitDecision> {
-        let limiter = self.0.rate_limiter(class.binding);
+        let limiter = self.limiter(class);
         async move {
-            let Ok(limiter) = limiter else { return RateLimitDecision::Allowed };
+            let Some(limiter) = limiter else { return RateLimitDecision::Allowed };
             let outcome = limiter.limit(key).await;
             executor::refresh_now();
             match outcome {

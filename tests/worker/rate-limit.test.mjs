@@ -34,9 +34,12 @@ test("the third look-up within a minute is refused, with the time to wait", asyn
   assert.equal(json.type, "/problems/rate-limited");
 });
 
-test("a limit without a binding lets pass", async () => {
+test("a limit without a binding lets pass, and is reported once an isolate", async () => {
   // This region has no operators.
   for (let times = 0; times < 3; times += 1) {
     assert.equal((await here.ask("/operator/v1/purges")).status, 503);
   }
+  const reports = here.log.filter((line) => line.includes("a rate limit has no binding"));
+  assert.equal(reports.length, 1, reports.join("\n"));
+  assert.equal(JSON.parse(reports[0]).cause, "OPERATOR_LIMIT");
 });

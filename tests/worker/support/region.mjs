@@ -23,9 +23,9 @@ const FRONT = `export default { fetch: (request, env) => env["W" + (request.head
  * Starts a region. `market` is the market's description without code, name, region, locales and
  * currency; `answer(origin, vin)` gives what an origin says, as `{ status?, body, after_ms? }`, or
  * nothing to have it refuse; `entry` is a module around the built one (`./index.js`); `ratelimits`
- * are bindings that limit.
+ * are bindings that limit; `bindings` are further variables and secrets.
  */
-export async function region({ isolates = 1, market, answer, entry, ratelimits = {} }) {
+export async function region({ isolates = 1, market, answer, entry, ratelimits = {}, bindings = {} }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-region-"));
   const secrets = {
     VEHICLE_ID_KEYS: `1:${secret(64)}`,
@@ -78,7 +78,7 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
         contents: readFileSync(join(ROOT, "build/index_bg.wasm")),
       },
     ],
-    bindings: { REGIONS: "eu", REGION_HOSTS: "{}", ...secrets },
+    bindings: { REGIONS: "eu", REGION_HOSTS: "{}", ...secrets, ...bindings },
     kvNamespaces: { CACHE: "cache", MARKETS: "markets" },
     d1Databases: { DB: "db" },
     ratelimits,

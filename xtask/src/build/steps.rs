@@ -98,6 +98,8 @@ pub fn bundle(bindings: &Path, to: &Path, profile: Profile, node: &Node) -> Resu
         "--target=esnext",
         "--external:./index_bg.wasm",
         "--log-level=warning",
+        // wrangler would warn of it at every start.
+        "--log-override:duplicate-object-key=error",
     ]);
     command.arg(format!("--alias:kerbside={}", bindings.display()));
     command.arg(format!("--outfile={}", to.display()));
