@@ -5,14 +5,18 @@
 //! others: the look of pages (`pages`), the composition of facets (`flow`), the transport of bytes
 //! (`platform`).
 
+mod access;
 mod app;
 mod config;
 mod context;
+mod cors;
+mod credential;
 mod document;
 mod form;
 mod json;
 mod log;
 mod operator;
+mod own_data;
 mod page;
 pub mod problem;
 mod request;
@@ -20,7 +24,9 @@ mod response;
 mod route;
 mod router;
 mod routes;
+mod sign_in_state;
 mod site;
+mod step_up;
 mod stream;
 mod trace;
 mod v1;
@@ -33,42 +39,78 @@ pub use route::{Access, Csrf, Route, Surface};
 pub use routes::ROUTES;
 
 use context::Context;
+use credential::SentCredential;
 use problem::{Problem, Slug};
+use response::DependsOn;
 use router::Match;
+
+use crate::market::Market;
 
 /// Handles a request. Never fails: a problem is a response too.
 pub async fn handle(app: &App, request: Request) -> Response {
     let found = router::find(&request.path, &request.method);
-    let context = Context::new(app, request, found.route().map_or(0, |route| route.body_limit));
-    let result = match &found {
-        Match::Found(route) => dispatch(&context, route).await,
-        Match::OtherMethods(methods, _) => Err(Problem::method_not_allowed(methods)),
-        Match::Nothing => Err(Problem::new(Slug::NotFound)),
-    };
-    let mut response = match result {
+    let route = found.route();
+    let body_limit = route.map_or(0, |route| route.body_limit);
+    let takes_bearer = route.is_some_and(|route| route.scope.is_some());
+    let context = Context::new(app, request, body_limit, takes_bearer);
+    let mut response = match respond(&context, &found).await {
         Ok(response) => response,
-        Err(problem) => problem_response(&context, found.route(), problem).await,
+        Err(problem) => problem_response(&context, route, problem).await,
     };
     response.set("x-request-id", context.request_id.to_string());
     response.set("traceparent", context.trace.own());
     response.secure();
-    response.caching(context.viewer(), response.freshness);
-    log::report(&context, found.route(), &response);
+    let depends_on = depends_on(&context, route);
+    if depends_on.origin
+        && let Some(market) = context.known_market()
+    {
+        cors::allow(&context, market, &mut response);
+    }
+    response.caching(depends_on);
+    log::report(&context, route, &response);
     response
+}
+
+/// Runs the handler of a route, or answers for the paths and methods that have none.
+async fn respond(context: &Context<'_>, found: &Match) -> Result<Response, Problem> {
+    match found {
+        Match::Found(route) => dispatch(context, route).await,
+        Match::OtherMethods(methods, route) => match cors::preflight(context, route).await? {
+            Some(response) => Ok(response),
+            None => Err(Problem::method_not_allowed(methods)),
+        },
+        Match::Nothing => Err(Problem::new(Slug::NotFound)),
+    }
 }
 
 /// Runs the checks of a route's row, and then its handler.
 async fn dispatch(context: &Context<'_>, route: &'static Route) -> Result<Response, Problem> {
-    router::check_csrf(context, route.csrf)?;
+    router::check_origin(context, route.csrf)?;
     router::check_rate(context, route.rate_limit).await?;
     let segments = route::segments(route.pattern, &context.request.path)
         .ok_or_else(|| Problem::new(Slug::NotFound))?;
-    let Access::Operator { role } = route.access else {
-        return (route.handler)(context, segments).await;
-    };
-    operator::authenticate(context, role)?;
-    let response = (route.handler)(context, segments).await?;
-    Ok(response.with_freshness(Freshness::Private).with_vary("Authorization, Cookie"))
+    match route.access {
+        Access::Public => {}
+        Access::ByRight | Access::Member { .. } => access::admit(context, route).await?,
+        Access::Operator { role } => operator::authenticate(context, role)?,
+    }
+    (route.handler)(context, segments).await
+}
+
+/// The parts of a request that the response of a route depends on.
+fn depends_on(context: &Context<'_>, route: Option<&Route>) -> DependsOn {
+    let Some(route) = route else { return DependsOn::default() };
+    let has_origins = |market: &Market| !market.cors_origins.is_empty();
+    DependsOn {
+        viewer: route.access != Access::Public,
+        credential: match route.access {
+            Access::Public => false,
+            Access::ByRight => !matches!(context.credential(), Ok(SentCredential::Nothing)),
+            Access::Member { .. } | Access::Operator { .. } => true,
+        },
+        origin: cors::is_open(route)
+            && context.known_market().is_some_and(|market| has_origins(market)),
+    }
 }
 
 /// Makes the response to a request that failed: a problem document, or a page for people.

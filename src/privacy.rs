@@ -1,13 +1,14 @@
-//! Privacy: the register of stored data, and what operators do with it: erasure, inspection and
-//! re-sealing.
+//! Privacy: the register of stored data, what operators do with it (erasure, inspection, re-sealing),
+//! and what a person does with their own (export, erasure).
 
 pub mod erasure;
 pub mod inspection;
+pub mod person;
 pub mod register;
 pub mod resealing;
 
 /// One of each statement of this module, for the test that prepares all.
 #[cfg(test)]
 pub(crate) fn samples() -> Vec<crate::ports::Statement> {
-    [erasure::samples(), inspection::samples(), resealing::samples()].concat()
+    [erasure::samples(), inspection::samples(), person::samples(), resealing::samples()].concat()
 }

@@ -5,6 +5,8 @@
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "api/access.rs"]
+mod access;
 #[path = "api/facets.rs"]
 mod facets;
 #[path = "api/lookups.rs"]

@@ -76,6 +76,14 @@ impl Identity {
         };
         is_client && sign_in.issuer == self.subject.issuer.0
     }
+
+    /// True if a bearer token grants a scope. A session has none.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        match &self.credential {
+            Credential::Session => false,
+            Credential::Bearer { scopes } => scopes.iter().any(|granted| granted == scope),
+        }
+    }
 }
 
 /// The viewer of a request in a market. An identity counts only where the market signs people in

@@ -7,15 +7,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::app::App;
+use super::credential::{CredentialError, SentCredential};
 use super::problem::{Problem, Slug};
 use super::request::{BodyError, Request};
+use super::sign_in_state::SignInState;
 use super::trace::{self, Trace};
-use crate::auth::{self, Viewer};
+use crate::auth::{SessionKeys, Viewer};
 use crate::cache;
 use crate::disclosure::Right;
 use crate::flow;
 use crate::market::published::DirectoryEntry;
-use crate::market::{FacetName, Market, MarketCode};
+use crate::market::{FacetName, Market, MarketCode, Tier};
 use crate::ownership;
 use crate::ports::{Events, Ports, Timestamp};
 use crate::registry;
@@ -35,12 +37,26 @@ pub(super) struct Context<'a> {
     pub(super) started: Timestamp,
     /// Bytes that are read of the body.
     body_limit: usize,
+    /// The body, once it was read.
+    body: OnceCell<Vec<u8>>,
+    /// True if the route takes bearer tokens.
+    takes_bearer: bool,
+    credential: OnceCell<Result<SentCredential, CredentialError>>,
+    market: OnceCell<Rc<Market>>,
+    sign_in: OnceCell<SignInState>,
     viewer: OnceCell<Viewer>,
     operator: OnceCell<String>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(app: &'a App, request: Request, body_limit: usize) -> Self {
+    /// Begins a request to a route that reads so many bytes of its body, and takes bearer tokens or
+    /// none.
+    pub(super) fn new(
+        app: &'a App,
+        request: Request,
+        body_limit: usize,
+        takes_bearer: bool,
+    ) -> Self {
         // One read for all ids, because each read of randomness has a fixed cost.
         let mut random = [0; trace::RANDOM + 16];
         app.ports.random.fill(&mut random);
@@ -68,6 +84,11 @@ impl<'a> Context<'a> {
             trace,
             started: app.ports.clock.now(),
             body_limit,
+            body: OnceCell::new(),
+            takes_bearer,
+            credential: OnceCell::new(),
+            market: OnceCell::new(),
+            sign_in: OnceCell::new(),
             viewer: OnceCell::new(),
             operator: OnceCell::new(),
         }
@@ -97,11 +118,28 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Returns the market of a path segment, and sets the viewer.
+    /// Returns the market of a path segment. The first one of a request is kept.
     ///
     /// # Errors
     /// 404 `unknown-market`, 421 `misdirected`, 503 `market-unavailable`.
     pub(super) async fn market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
+        if let Some(market) = self.known_market()
+            && market.code.as_str() == segment
+        {
+            return Ok(Rc::clone(market));
+        }
+        let market = self.find_market(segment).await?;
+        // OK because another market of one request is an operator's, and is read anew.
+        let _ = self.market.set(Rc::clone(&market));
+        Ok(market)
+    }
+
+    /// The market that [`Self::market`] has found.
+    pub(super) fn known_market(&self) -> Option<&Rc<Market>> {
+        self.market.get()
+    }
+
+    async fn find_market(&self, segment: &str) -> Result<Rc<Market>, Problem> {
         // A malformed code costs no store operation.
         if !MarketCode::is_valid(segment) {
             return Err(Problem::new(Slug::UnknownMarket));
@@ -121,11 +159,7 @@ impl<'a> Context<'a> {
         }
         let market = registry::market(&self.ports, &self.app.memory, &code).await;
         match market {
-            Ok(market) if self.app.config.regions.contains(&market.region) => {
-                // OK because a second market of one request would be the same one.
-                let _ = self.viewer.set(auth::viewer(None, &market));
-                Ok(market)
-            }
+            Ok(market) if self.app.config.regions.contains(&market.region) => Ok(market),
             Ok(market) => {
                 Err(Problem::misdirected(self.home_of(&DirectoryEntry::from(market.as_ref()))))
             }
@@ -168,14 +202,40 @@ impl<'a> Context<'a> {
     }
 
     /// The keys of sessions.
-    pub(super) fn session_keys(&self) -> Result<Rc<auth::SessionKeys>, Problem> {
+    ///
+    /// # Errors
+    /// 500 `internal` if the secrets do not read; an event says why.
+    pub(super) fn session_keys(&self) -> Result<Rc<SessionKeys>, Problem> {
         let keys = self.app.sessions.keys(&self.ports);
         keys.map_err(|error| self.internal("the session keys do not read", &error))
     }
 
-    /// The viewer of this request in its market. Anonymous before the market is known.
+    /// The credential that the request carries, not verified.
+    pub(super) fn credential(&self) -> &Result<SentCredential, CredentialError> {
+        let incoming = self.request.incoming.as_ref();
+        self.credential.get_or_init(|| SentCredential::read(incoming, self.takes_bearer))
+    }
+
+    /// Notes what the credential means, and returns it.
+    pub(super) fn set_sign_in(&self, state: SignInState) -> &SignInState {
+        // OK because a request's credential is looked at once.
+        let _ = self.viewer.set(state.viewer());
+        self.sign_in.get_or_init(|| state)
+    }
+
+    /// The meaning of the request's credential in its market. Anonymous on routes that read none.
+    pub(super) fn sign_in(&self) -> &SignInState {
+        self.sign_in.get().unwrap_or(&SignInState::Anonymous)
+    }
+
+    /// The viewer of this request in its market. Anonymous on routes that read no credential.
     pub(super) fn viewer(&self) -> &Viewer {
         self.viewer.get().unwrap_or(&Viewer::Anonymous)
+    }
+
+    /// The tier of the viewer for a vehicle that they do not hold.
+    pub(super) fn tier(&self) -> Tier {
+        ownership::authorize(self.viewer(), "", &[]).tier()
     }
 
     /// Notes the operator whose token the request carries.
@@ -256,19 +316,32 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Reads the body.
+    /// True if the body is of a media type, whatever its parameters.
+    pub(super) fn has_body_of(&self, media_type: &str) -> bool {
+        let sent = self.request.header_or_empty("content-type");
+        let essence = sent.split_once(';').map_or(&*sent, |(essence, _)| essence).trim();
+        essence.eq_ignore_ascii_case(media_type)
+    }
+
+    /// Reads the body, once.
     ///
     /// # Errors
     /// 415 for another media type, 413 above the route's limit, 400 if the body breaks off.
     pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
-        let sent = self.request.header_or_empty("content-type");
-        let essence = sent.split_once(';').map_or(&*sent, |(essence, _)| essence).trim();
-        if !essence.eq_ignore_ascii_case(media_type) {
+        if !self.has_body_of(media_type) {
             return Err(Problem::with_detail(
                 Slug::UnsupportedMediaType,
                 format!("Send {media_type}."),
             ));
         }
+        if let Some(body) = self.body.get() {
+            return Ok(body.clone());
+        }
+        let body = self.read_body().await?;
+        Ok(self.body.get_or_init(|| body).clone())
+    }
+
+    async fn read_body(&self) -> Result<Vec<u8>, Problem> {
         let length = self
             .request
             .incoming

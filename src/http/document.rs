@@ -56,7 +56,13 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
     out.push_str("},\"meta\":");
     push_metas(&mut out, flow);
     push(&mut out, &[",\"links\":{\"self\":\"/api/v1/", code, "/vehicles/", id]);
-    push(&mut out, &["\",\"page\":\"/", code, "/vehicles/", id, "\"}}"]);
+    push(&mut out, &["\",\"page\":\"/", code, "/vehicles/", id]);
+    if flow.right.is_public() && market.sign_in.is_some() {
+        // No character of an id is escaped in a query.
+        push(&mut out, &["\",\"sign_in\":\"/auth/", code, "/sign-in?return_to=/", code]);
+        push(&mut out, &["/vehicles/", id]);
+    }
+    out.push_str("\"}}");
     out
 }
 

@@ -11,6 +11,8 @@ use crate::vehicle::Vin;
 
 /// Characters of a reason at the most.
 const MAX_REASON: usize = 200;
+/// The media type of a page's form.
+pub(super) const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// A form that is being read.
 pub(super) struct Form {
@@ -42,13 +44,13 @@ impl Form {
         Ok(form)
     }
 
-    /// Reads the body of a page's form (`application/x-www-form-urlencoded`). The first of several
+    /// Reads the body of a page's form ([`FORM_TYPE`]). The first of several
     /// values counts, and fields that nobody reads are left alone, as browsers' extensions add some.
     ///
     /// # Errors
     /// Those of [`Context::body`].
     pub(super) async fn read_urlencoded(context: &Context<'_>) -> Result<Self, Problem> {
-        let body = context.body("application/x-www-form-urlencoded").await?;
+        let body = context.body(FORM_TYPE).await?;
         let mut fields = Map::new();
         for (name, value) in form_urlencoded::parse(&body).into_owned() {
             fields.entry(name).or_insert(Value::String(value));

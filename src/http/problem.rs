@@ -121,8 +121,8 @@ pub struct Problem {
     pub detail: String,
     /// The mistakes of the request: JSON Pointer and sentence.
     pub errors: Vec<(&'static str, String)>,
-    /// `links.home` of a market that is served elsewhere.
-    pub home: Option<String>,
+    /// Its links, if it has any.
+    pub links: Option<Box<ProblemLinks>>,
     /// Headers of the response.
     pub headers: Vec<Header>,
     /// The mistake in the VIN, for the page's form.
@@ -141,7 +141,7 @@ struct WireProblem<'p> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<WireError<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    links: Option<ProblemLinks<'p>>,
+    links: Option<&'p ProblemLinks>,
 }
 
 #[derive(Serialize)]
@@ -150,9 +150,15 @@ struct WireError<'p> {
     detail: &'p str,
 }
 
-#[derive(Serialize)]
-struct ProblemLinks<'p> {
-    home: &'p str,
+/// The links of a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ProblemLinks {
+    /// The market's address in the region that serves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// The sign-in that would help, or a fresher one: a path of this site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<String>,
 }
 
 /// Seconds after which a caller should try again where the origin did not say.
@@ -188,7 +194,7 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
-            home: None,
+            links: None,
             headers,
             vin: None,
         }
@@ -234,7 +240,8 @@ impl Problem {
             Slug::Misdirected,
             "Another region serves this market; links.home says where.",
         );
-        Self { home, ..problem }
+        let links = home.map(|home| ProblemLinks { home: Some(home), sign_in: None });
+        Self { links: links.map(Box::new), ..problem }
     }
 
     /// A required facet that is missing.
@@ -286,10 +293,30 @@ impl Problem {
             instance: format!("urn:uuid:{request_id}"),
             request_id,
             errors,
-            links: self.home.as_deref().map(|home| ProblemLinks { home }),
+            links: self.links.as_deref(),
         };
         let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
         self.dress(Response::new(self.status, "application/problem+json", body))
+    }
+
+    /// A session that cannot be read.
+    pub fn session_unavailable() -> Self {
+        let detail = "Your session cannot be read now. Try again in a few seconds.";
+        Self::with_detail(Slug::ServiceUnavailable, detail)
+    }
+
+    /// Returns the problem with a challenge (`WWW-Authenticate`, RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn with_challenge(mut self, challenge: String) -> Self {
+        self.headers.push(("www-authenticate", challenge.into()));
+        self
+    }
+
+    /// Returns the problem with the address of the sign-in that would help.
+    #[must_use]
+    pub fn with_sign_in(self, address: String) -> Self {
+        let links = ProblemLinks { sign_in: Some(address), home: None };
+        Self { links: Some(Box::new(links)), ..self }
     }
 
     /// Adds the problem's headers and slug to a response.

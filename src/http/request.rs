@@ -43,6 +43,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Returns path and query, as sent.
+    pub fn target(&self) -> String {
+        match &*self.query {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        }
+    }
+
     /// Returns the first value of a query parameter, decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes())

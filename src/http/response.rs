@@ -6,7 +6,6 @@ use std::fmt;
 
 use futures::stream::LocalBoxStream;
 
-use crate::auth::Viewer;
 use crate::pages::CONTENT_SECURITY_POLICY;
 use crate::text::push_number;
 
@@ -69,6 +68,17 @@ pub enum Freshness {
         /// Further seconds during which it may be served while the origin fails.
         stale_if_error_s: i64,
     },
+}
+
+/// The parts of a request, beside its address, that its response depends on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DependsOn {
+    /// The viewer: the route reads credentials, if there are any.
+    pub(super) viewer: bool,
+    /// A credential that was sent.
+    pub(super) credential: bool,
+    /// The header `Origin`.
+    pub(super) origin: bool,
 }
 
 /// A response.
@@ -165,16 +175,23 @@ impl Response {
         self
     }
 
-    /// Writes `Cache-Control` and `Vary`. A member's responses are `private, no-store`, whatever
-    /// `freshness` says.
-    pub(super) fn caching(&mut self, viewer: &Viewer, freshness: Freshness) {
-        let freshness = match viewer {
-            Viewer::Anonymous => freshness,
-            Viewer::Member(_) => Freshness::Private,
-        };
+    /// Writes `Cache-Control` and `Vary`. A response that depended on a credential, even a refused
+    /// one, is `private, no-store`, whatever `freshness` says.
+    pub(super) fn caching(&mut self, depends_on: DependsOn) {
+        let freshness = if depends_on.credential { Freshness::Private } else { self.freshness };
         self.set("cache-control", freshness.to_cache_control());
-        if !self.vary.is_empty() {
-            self.set("vary", self.vary);
+        let mut vary = Cow::Borrowed(self.vary);
+        let viewer = depends_on.viewer.then_some(["Cookie", "Authorization"]);
+        let origin = depends_on.origin.then_some("Origin");
+        for name in viewer.into_iter().flatten().chain(origin) {
+            if !vary.contains(name) {
+                let comma = if vary.is_empty() { "" } else { ", " };
+                vary.to_mut().push_str(comma);
+                vary.to_mut().push_str(name);
+            }
+        }
+        if !vary.is_empty() {
+            self.set("vary", vary);
         }
     }
 
@@ -192,7 +209,7 @@ impl Response {
     pub fn emergency() -> Self {
         let mut response = Self::new(500, "text/plain", "INTERNAL SERVER ERROR".to_owned());
         response.secure();
-        response.caching(&Viewer::Anonymous, Freshness::NoStore);
+        response.caching(DependsOn::default());
         response
     }
 }
@@ -222,7 +239,6 @@ impl Freshness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ownership::fake;
 
     const HOUR: Freshness = Freshness::Public { max_age_s: 3600 };
 
@@ -240,6 +256,12 @@ mod tests {
         response.set("etag", "\"2\"");
         assert_eq!(values(&response, "set-cookie"), ["a=1", "b=2"]);
         assert_eq!(values(&response, "etag"), ["\"2\""]);
+    }
+
+    fn caching(freshness: Freshness, vary: &'static str, depends_on: DependsOn) -> Response {
+        let mut response = Response::without_body(200).with_vary(vary).with_freshness(freshness);
+        response.caching(depends_on);
+        response
     }
 
     #[test]
@@ -310,19 +332,34 @@ mod tests {
             (HOUR, "public, max-age=3600"),
             (facets, "public, max-age=60, stale-while-revalidate=30, stale-if-error=0"),
         ] {
-            let mut response = Response::without_body(200).with_vary("Cookie");
-            response.caching(&Viewer::Anonymous, freshness);
+            let response = caching(freshness, "Accept", DependsOn::default());
             assert_eq!(values(&response, "cache-control"), [expected]);
-            assert_eq!(values(&response, "vary"), ["Cookie"]);
+            assert_eq!(values(&response, "vary"), ["Accept"]);
         }
     }
 
     #[test]
-    fn ok_a_members_response_is_never_stored() {
+    fn ok_a_response_to_a_credential_is_never_stored() {
         for freshness in [Freshness::NoStore, Freshness::Private, HOUR] {
-            let mut response = Response::without_body(200);
-            response.caching(&fake::member("ada"), freshness);
+            let depends_on = DependsOn { credential: true, ..DependsOn::default() };
+            let response = caching(freshness, "", depends_on);
             assert_eq!(values(&response, "cache-control"), ["private, no-store"]);
         }
+    }
+
+    #[test]
+    fn ok_vary_names_what_selects_the_response_once() {
+        let viewer = DependsOn { viewer: true, ..DependsOn::default() };
+        let both = DependsOn { origin: true, ..viewer };
+        for (vary, depends_on, expected) in [
+            ("", viewer, "Cookie, Authorization"),
+            ("Cookie, Accept", viewer, "Cookie, Accept, Authorization"),
+            ("Cookie, Authorization, Accept", viewer, "Cookie, Authorization, Accept"),
+            ("Accept", both, "Accept, Cookie, Authorization, Origin"),
+        ] {
+            let response = caching(HOUR, vary, depends_on);
+            assert_eq!(values(&response, "vary"), [expected]);
+        }
+        assert!(values(&caching(HOUR, "", DependsOn::default()), "vary").is_empty());
     }
 }

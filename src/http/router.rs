@@ -1,6 +1,7 @@
 //! From a path and a method to a row of the route table, and the checks that the row asks for.
 
 use super::context::Context;
+use super::credential::SentCredential;
 use super::problem::{Problem, Slug};
 use super::route::{Csrf, Route, segments};
 use super::routes::ROUTES;
@@ -30,11 +31,15 @@ impl Match {
 pub(super) fn find(path: &str, method: &str) -> Match {
     let method = if method == "HEAD" { "GET" } else { method };
     let Some(first) = find_path(path) else { return Match::Nothing };
-    let rows = || ROUTES.iter().filter(|row| row.pattern == first.pattern);
-    match rows().find(|row| row.method == method) {
+    match rows(first.pattern).find(|row| row.method == method) {
         Some(row) => Match::Found(row),
-        None => Match::OtherMethods(rows().map(|row| row.method).collect(), first),
+        None => Match::OtherMethods(rows(first.pattern).map(|row| row.method).collect(), first),
     }
+}
+
+/// The rows of a pattern, one a method.
+pub(super) fn rows(pattern: &str) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(move |row| row.pattern == pattern)
 }
 
 /// Finds the first row of a path.
@@ -44,29 +49,32 @@ fn find_path(path: &str) -> Option<&'static Route> {
 
 /// Refuses a browser's request that another site has made.
 ///
-/// Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`. A request with neither is no
-/// browser's, and carries nothing that another site could misuse.
+/// Browsers say so in `Sec-Fetch-Site` and `Origin`; each that is there must name this site. A
+/// request with neither is no browser's. A bearer token is never sent by a browser of its own.
 ///
 /// # Errors
 /// 400 `invalid-request`.
-pub(super) fn check_csrf(context: &Context<'_>, rule: Csrf) -> Result<(), Problem> {
-    if rule != Csrf::SameOrigin {
-        return Ok(());
-    }
-    let incoming = &context.request.incoming;
-    let is_same = match (incoming.header("sec-fetch-site"), incoming.header("origin")) {
-        (Some(site), _) => matches!(&*site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let host = context.request.header_or_empty("host");
-            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
-        }
-        (None, None) => true,
+pub(super) fn check_origin(context: &Context<'_>, rule: Csrf) -> Result<(), Problem> {
+    let is_exempt = match rule {
+        Csrf::ReadOnly | Csrf::Preflight | Csrf::SignedToken => true,
+        Csrf::SameOrigin => false,
+        Csrf::Session => matches!(context.credential(), Ok(SentCredential::Bearer(_))),
     };
-    if is_same {
+    if is_exempt || is_same_origin(context) {
         return Ok(());
     }
     let detail = "Another site has sent this form. Open the page here, and send it from there.";
     Err(Problem::with_detail(Slug::InvalidRequest, detail))
+}
+
+/// True if neither header names another site. `Origin: null` names none, so it is another one.
+fn is_same_origin(context: &Context<'_>) -> bool {
+    let incoming = &context.request.incoming;
+    let host = context.request.header_or_empty("host");
+    let is_own = |origin: &str| origin.split_once("://").is_some_and(|(_, name)| name == host);
+    let site = incoming.header("sec-fetch-site");
+    site.is_none_or(|site| matches!(&*site, "same-origin" | "none"))
+        && incoming.header("origin").is_none_or(|origin| is_own(&origin))
 }
 
 /// Counts the request in its limit. A client is told apart by its address, which goes to the
@@ -80,7 +88,19 @@ pub(super) async fn check_rate(
 ) -> Result<(), Problem> {
     let Some(class) = class else { return Ok(()) };
     let client = context.request.header_or_empty("cf-connecting-ip").into_owned();
-    match context.ports.rate_limit.check(class, client).await {
+    count(context, class, client).await
+}
+
+/// Counts the request in a limit under a key.
+///
+/// # Errors
+/// 429 `rate-limited`.
+pub(super) async fn count(
+    context: &Context<'_>,
+    class: RateLimitClass,
+    key: String,
+) -> Result<(), Problem> {
+    match context.ports.rate_limit.check(class, key).await {
         RateLimitDecision::Allowed => Ok(()),
         RateLimitDecision::Limited { retry_after_s } => Err(Problem::rate_limited(retry_after_s)),
     }

@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use super::operator::{audit, erasures, inspections, keys, purges};
 use super::route::{Access, Csrf, Route, Surface};
 use super::site;
-use super::v1::{self, health, lookups, markets, vehicles};
+use super::v1::{self, health, lookups, markets, me, session, vehicles};
 use crate::auth::OperatorRole;
 use crate::ports::RateLimitClass;
 
@@ -20,8 +20,15 @@ const LOOKUPS: RateLimitClass = RateLimitClass { binding: "LOOKUP_LIMIT", period
 /// Requests of operators, counted before their token is checked.
 const OPERATORS: RateLimitClass = RateLimitClass { binding: "OPERATOR_LIMIT", period_s: 60 };
 
-/// The scope of bearer tokens that read vehicles.
+/// Sign-in and what a person does with their own data.
+const AUTH: RateLimitClass = RateLimitClass { binding: "AUTH_LIMIT", period_s: 60 };
+
+/// The scope of bearer tokens that look vehicles up and read them.
 const READ_VEHICLES: Option<&str> = Some("vehicles:read");
+/// The scope of bearer tokens that read what is stored about their person.
+const READ_PERSON: Option<&str> = Some("person:read");
+/// The scope of bearer tokens that erase it.
+const ERASE_PERSON: Option<&str> = Some("person:erase");
 /// Operators who act on what is cached.
 const CACHE: Access = Access::Operator { role: OperatorRole::Cache };
 /// Operators who act on personal data, and read of acts on it.
@@ -97,8 +104,8 @@ pub static ROUTES: &[Route] = &[
         pattern: "/api/v1/{market}/lookups",
         name: "/api/v1/{market}/lookups",
         surface: Surface::Api,
-        access: Access::Public,
-        scope: None,
+        access: Access::ByRight,
+        scope: READ_VEHICLES,
         csrf: Csrf::Preflight,
         body_limit: MAX_BODY,
         rate_limit: Some(LOOKUPS),
@@ -129,6 +136,42 @@ pub static ROUTES: &[Route] = &[
         handler: |context, [market, id, facet]| {
             vehicles::facet(context, market, id, facet).boxed_local()
         },
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/{market}/session",
+        name: "/api/v1/{market}/session",
+        surface: Surface::Api,
+        access: Access::ByRight,
+        scope: READ_VEHICLES,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: None,
+        handler: |context, _| ready(session::session(context)).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/api/v1/{market}/me/export",
+        name: "/api/v1/{market}/me/export",
+        surface: Surface::Api,
+        access: Access::Member { fresh: true },
+        scope: READ_PERSON,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: Some(AUTH),
+        handler: |context, _| me::export(context).boxed_local(),
+    },
+    Route {
+        method: "DELETE",
+        pattern: "/api/v1/{market}/me",
+        name: "/api/v1/{market}/me",
+        surface: Surface::Api,
+        access: Access::Member { fresh: true },
+        scope: ERASE_PERSON,
+        csrf: Csrf::Session,
+        body_limit: 0,
+        rate_limit: Some(AUTH),
+        handler: |context, _| me::erase(context).boxed_local(),
     },
     Route {
         method: "GET",
@@ -279,7 +322,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/{market}/",
         name: "/{market}/",
         surface: Surface::Page,
-        access: Access::Public,
+        access: Access::ByRight,
         scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,
@@ -291,7 +334,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/{market}/",
         name: "/{market}/",
         surface: Surface::Page,
-        access: Access::Public,
+        access: Access::ByRight,
         scope: None,
         csrf: Csrf::SameOrigin,
         body_limit: MAX_BODY,

@@ -217,7 +217,7 @@ pub(super) async fn problem(
     };
     let mut view =
         ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
-    if let Some(home) = &problem.home {
+    if let Some(home) = problem.links.as_ref().and_then(|links| links.home.as_ref()) {
         view = view.with_home(home);
     }
     if may_reload {

@@ -3,6 +3,8 @@
 pub(super) mod health;
 pub(super) mod lookups;
 pub(super) mod markets;
+pub(super) mod me;
+pub(super) mod session;
 pub(super) mod vehicles;
 
 use super::context::Context;

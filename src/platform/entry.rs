@@ -102,7 +102,7 @@ fn load_config(env: &Env) -> Result<Rc<Config>, String> {
     Ok(config)
 }
 
-/// Converts a request of the runtime. Its head crosses as six lines (`exchange.js`).
+/// Converts a request of the runtime. Its head crosses as eight lines (`exchange.js`).
 fn to_request(request: web_sys::Request) -> Option<Request> {
     let head = head(&request);
     let mut lines = head.split('\n');
@@ -112,6 +112,8 @@ fn to_request(request: web_sys::Request) -> Option<Request> {
         ("traceparent", lines.next()?.to_owned()),
         ("accept", lines.next()?.to_owned()),
         ("if-none-match", lines.next()?.to_owned()),
+        ("cookie", lines.next()?.to_owned()),
+        ("authorization", lines.next()?.to_owned()),
     ];
     let (path, query) = split_url(url);
     let (path, query) = (path.to_owned(), query.to_owned());
@@ -131,7 +133,7 @@ fn split_url(url: &str) -> (&str, &str) {
 /// A request of the runtime, and the headers that crossed with its head.
 struct Received {
     request: web_sys::Request,
-    headers: [(&'static str, String); 3],
+    headers: [(&'static str, String); 5],
 }
 
 impl Incoming for Received {

@@ -10,7 +10,13 @@ import { log } from "./log.js";
  */
 export function head({ method, url, headers }) {
   const get = (name) => headers.get(name) ?? "";
-  const values = [get("traceparent"), get("accept"), get("if-none-match")];
+  const values = [
+    get("traceparent"),
+    get("accept"),
+    get("if-none-match"),
+    get("cookie"),
+    get("authorization"),
+  ];
   return `${Date.now()}\n${method}\n${url}\n${values.join("\n")}`;
 }
 

@@ -8,6 +8,9 @@
     reason = "tests fail by panicking and document themselves"
 )]
 
+pub mod members;
+pub mod provider;
+pub mod signatures;
 pub mod sqlite;
 
 use std::borrow::Cow;
@@ -34,7 +37,7 @@ pub const UNKNOWN_CAR: &str = "WP0ZZZ99ZTS399999";
 /// The token of the operator `ada`.
 pub const OPERATOR_TOKEN: &str = "Qm9yaW5nIGJ1dCBzZWNyZXQgZW5vdWdoIGZvciBhIHRlc3Q";
 
-const MARKET: &str = include_str!("../fixtures/market.toml");
+pub const MARKET: &str = include_str!("../fixtures/market.toml");
 
 /// The application, its world, and the three origins of the fixture market.
 pub struct TestApp {

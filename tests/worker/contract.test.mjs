@@ -28,7 +28,13 @@ test("the contract holds together: references lead somewhere, schemas are JSON S
       .reduce((inner, name) => inner?.[name], contract);
     assert.ok(found, reference);
   }
-  const listed = Object.entries(contract.components).flatMap(([kind, all]) =>
+  const { securitySchemes, ...components } = contract.components;
+  for (const operation of Object.values(contract.paths).flatMap(Object.values)) {
+    for (const name of (operation.security ?? []).flatMap(Object.keys)) {
+      assert.ok(securitySchemes[name], name);
+    }
+  }
+  const listed = Object.entries(components).flatMap(([kind, all]) =>
     Object.keys(all).map((name) => `#/components/${kind}/${name}`),
   );
   // These four stand for every path: the two headers of all answers, and the answers to what the
@@ -52,7 +58,7 @@ test("the contract holds together: references lead somewhere, schemas are JSON S
     ajv.compile({ $ref: `#/components/schemas/${name}`, components: contract.components });
   }
   const operations = Object.values(contract.paths).flatMap((item) =>
-    [item.get, item.post].filter(Boolean),
+    [item.get, item.post, item.delete].filter(Boolean),
   );
   assert.equal(
     new Set(operations.map((operation) => operation.operationId)).size,

@@ -1,0 +1,74 @@
+//! A member's own data, for the API and for the page of their account.
+//!
+//! The route's row demands a fresh sign-in, or the page checks it (`step_up::is_fresh`).
+
+use super::context::Context;
+use super::problem::{Problem, Slug};
+use super::sign_in_state::SignInState;
+use crate::audit::{Actor, AuditError, Entry};
+use crate::auth::{Subject, person_hash};
+use crate::privacy::person::{self, ExportedTable, PersonErasure};
+
+/// The caller, whose identity is proven.
+pub(super) struct Caller<'c> {
+    /// The person.
+    pub(super) subject: &'c Subject,
+    /// Their name, where a session states it.
+    pub(super) name: Option<&'c str>,
+    /// The keyed hash under which tables hold them.
+    hash: String,
+}
+
+/// The caller.
+///
+/// # Errors
+/// 401 `sign-in-required` for anybody else than a member.
+pub(super) fn caller<'c>(context: &'c Context<'_>) -> Result<Caller<'c>, Problem> {
+    let state = context.sign_in();
+    let identity = state.identity().ok_or_else(|| Problem::new(Slug::SignInRequired))?;
+    let hash = person_hash(&*context.session_keys()?, &identity.subject);
+    let name = match state {
+        SignInState::Active(session) => session.name.as_deref(),
+        _ => None,
+    };
+    Ok(Caller { subject: &identity.subject, name, hash })
+}
+
+/// Reads all that is stored about the caller.
+///
+/// # Errors
+/// 503 `service-unavailable` where D1 fails.
+pub(super) async fn export(
+    context: &Context<'_>,
+    caller: &Caller<'_>,
+) -> Result<Vec<ExportedTable>, Problem> {
+    person::export(&context.ports, &caller.hash).await.map_err(|_| {
+        let detail = "Your data cannot be read now. Try again in a few seconds.";
+        Problem::with_detail(Slug::ServiceUnavailable, detail)
+    })
+}
+
+/// Erases what is stored about the caller, and writes an audit entry in the same transaction. The
+/// response must clear the session's cookie.
+///
+/// # Errors
+/// 503 `service-unavailable` where D1 fails: it can be repeated.
+pub(super) async fn erase(
+    context: &Context<'_>,
+    caller: &Caller<'_>,
+) -> Result<PersonErasure, Problem> {
+    let entry = Entry {
+        subject: Some(&caller.hash),
+        market: context.known_market().map(|market| market.code.as_str()),
+        to_state: Some("erased".into()),
+        method: Some("person".into()),
+        ..Entry::new(Actor::Member(&caller.hash), "erase", &context.request_id)
+    };
+    person::erase(&context.ports, &entry, &caller.hash).await.map_err(|error| match error {
+        AuditError::Refused => Problem::new(Slug::Internal),
+        AuditError::Unknown | AuditError::Busy => {
+            let detail = "Your data may not be erased yet. Do it again: it does no harm twice.";
+            Problem::with_detail(Slug::ServiceUnavailable, detail)
+        }
+    })
+}

@@ -1,0 +1,167 @@
+//! A person's own data: the export of what is stored about them, and its erasure.
+//!
+//! Both walk the register: the rows of each table are found by the keyed hash of the person, in all
+//! markets of the region. Leaves to others: the hash and the proof of who asks (`auth`, `http`).
+//! Known gap: sealed parts of rows are left out of an export.
+
+use serde_json::{Map, Value};
+
+use super::erasure::ErasedStore;
+use super::register::{PersonEraser, PersonExporter, PersonRows, TABLES};
+use crate::audit::{self, Action, AuditError, Audited, IS_AUDITED};
+use crate::ports::{Ports, Row, Rows, Statement, StoreError, Timestamp, read_column};
+
+/// The rows of one table that an export shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportedTable {
+    /// The field of the export.
+    pub field: &'static str,
+    /// The rows. Times are texts (RFC 3339), in columns without the suffix `_ms`.
+    pub rows: Rows,
+}
+
+/// The result of an erasure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PersonErasure {
+    /// The audit entry.
+    pub audited: Audited,
+    /// The stores whose rows were deleted.
+    pub stores: Vec<ErasedStore>,
+}
+
+/// A store that keeps or hides rows about a person, and the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception {
+    /// The table.
+    pub store: &'static str,
+    /// The reason, a part of a sentence.
+    pub reason: &'static str,
+}
+
+/// A table with rows about persons.
+type PersonTable = (&'static str, PersonRows);
+
+fn tables() -> impl Iterator<Item = PersonTable> {
+    TABLES.iter().filter_map(|table| Some((table.name, table.person?)))
+}
+
+fn erasable() -> impl Iterator<Item = PersonTable> {
+    tables().filter(|(_, rows)| rows.eraser == PersonEraser::Rows)
+}
+
+/// The stores that an export leaves out.
+pub fn left_out() -> impl Iterator<Item = Exception> {
+    tables().filter_map(|(store, rows)| match rows.exporter {
+        PersonExporter::Nothing(reason) => Some(Exception { store, reason }),
+        PersonExporter::Rows { .. } => None,
+    })
+}
+
+/// The stores that an erasure leaves alone.
+pub fn kept() -> impl Iterator<Item = Exception> {
+    tables().filter_map(|(store, rows)| match rows.eraser {
+        PersonEraser::Kept(reason) => Some(Exception { store, reason }),
+        PersonEraser::Rows => None,
+    })
+}
+
+/// Reads all that is stored about a person.
+///
+/// # Errors
+/// [`StoreError`] where D1 fails.
+pub async fn export(ports: &Ports, person: &str) -> Result<Vec<ExportedTable>, StoreError> {
+    let selects: Vec<_> = tables().filter_map(|table| select(table, person)).collect();
+    let (fields, statements): (Vec<_>, Vec<_>) = selects.into_iter().unzip();
+    let results = ports.db.batch(statements).await?;
+    let tables = fields.into_iter().zip(results);
+    let exported = tables.map(|(field, rows)| ExportedTable {
+        field,
+        rows: rows.iter().map(with_written_times).collect(),
+    });
+    Ok(exported.collect())
+}
+
+/// Selects the rows of a table that an export shows, with the field that they go to.
+fn select((name, rows): PersonTable, person: &str) -> Option<(&'static str, Statement)> {
+    let PersonExporter::Rows { field, columns } = rows.exporter else { return None };
+    let sql = format!("SELECT {columns} FROM {name} WHERE {} = ?1", rows.column);
+    Some((field, Statement::new("register.export_person", sql, vec![person.into()])))
+}
+
+/// Writes the times of a row as texts.
+fn with_written_times(row: &Row) -> Row {
+    let write = |(name, value): (&String, &Value)| match (name.strip_suffix("_ms"), value.as_i64())
+    {
+        (Some(name), Some(at)) => (name.to_owned(), Value::from(Timestamp(at).to_string())),
+        (Some(name), None) => (name.to_owned(), value.clone()),
+        (None, _) => (name.clone(), value.clone()),
+    };
+    row.iter().map(write).collect::<Map<_, _>>()
+}
+
+/// Erases what is stored about a person, and counts again. Rows that the register keeps stay. Can be
+/// repeated: erased rows are no longer found.
+///
+/// # Errors
+/// [`AuditError`], where a store fails or other acts came first at every attempt.
+pub async fn erase(
+    ports: &Ports,
+    entry: &audit::Entry<'_>,
+    person: &str,
+) -> Result<PersonErasure, AuditError> {
+    let audited = audit::act(ports, entry, &actions(person)).await?;
+    let left = ports.db.batch(vec![count(person)]).await?;
+    let (Some(found), Some(left)) = (audited.results.first(), left.first()) else {
+        return Err(StoreError::Rejected.into());
+    };
+    let mut stores = Vec::new();
+    for (at, (store, _)) in erasable().enumerate() {
+        let removed = audited.results.get(1 + at).ok_or(StoreError::Rejected)?.len();
+        let (found, left) = (counted(ports, found, store)?, counted(ports, left, store)?);
+        stores.push(ErasedStore { store, found, removed, left });
+    }
+    Ok(PersonErasure { audited, stores })
+}
+
+/// Counts the rows of each table, and deletes them.
+fn actions(person: &str) -> Vec<Action> {
+    let count = format!("{} WHERE {IS_AUDITED}", counts(2));
+    let mut actions =
+        vec![Action::new("register.count_person_audited", count, vec![person.into()])];
+    actions.extend(erasable().map(|(name, rows)| {
+        let column = rows.column;
+        let sql =
+            format!("DELETE FROM {name} WHERE {column} = ?2 AND {IS_AUDITED} RETURNING {column}");
+        Action::new("register.erase_person", sql, vec![person.into()])
+    }));
+    actions
+}
+
+fn count(person: &str) -> Statement {
+    Statement::new("register.count_person", counts(1), vec![person.into()])
+}
+
+/// Counts the rows of each table whose person is the parameter of that number.
+fn counts(parameter: u32) -> String {
+    let counts = erasable().map(|(name, rows)| {
+        format!("(SELECT count(*) FROM {name} WHERE {} = ?{parameter}) AS {name}", rows.column)
+    });
+    format!("SELECT {}", counts.collect::<Vec<_>>().join(", "))
+}
+
+/// Reads the count of a table.
+fn counted(ports: &Ports, rows: &Rows, table: &'static str) -> Result<usize, StoreError> {
+    let row = rows.first().ok_or(StoreError::Rejected)?;
+    read_column(row, table).map_err(|error| {
+        ports.report_row(table, error);
+        StoreError::Rejected
+    })
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    let selects = tables().filter_map(|table| select(table, "ada")).map(|(_, select)| select);
+    let actions = actions("ada").into_iter().map(|action| action.to_statement(""));
+    selects.chain(actions).chain([count("ada")]).collect()
+}
