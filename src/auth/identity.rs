@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     const SIGN_IN: &str = "\n[sign_in]\nissuer = \"https://id.example.com\"\nclient_id = \"kerbside-de\"\n\
-        api_clients = [\"partner\"]\n";
+        client_secret = \"DE_SECRET\"\naudience = \"kerbside\"\napi_clients = [\"partner\"]\n";
 
     fn market(sign_in: &str) -> Market {
         let text = include_str!("../../tests/fixtures/market.toml");

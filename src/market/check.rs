@@ -9,10 +9,10 @@ mod layout;
 mod leaf;
 mod origin;
 mod record;
+mod sign_in;
 
 use super::file::Market;
 use crate::vehicle::FacetName;
-use address::check_address;
 use finding::Findings;
 pub(super) use finding::{Finding, nearest};
 
@@ -20,7 +20,7 @@ pub(super) use finding::{Finding, nearest};
 pub(super) fn check(market: &Market) -> Vec<Finding> {
     let mut findings = Findings::default();
     check_general(market, &mut findings);
-    check_sign_in(market, &mut findings);
+    sign_in::check_sign_in(market, &mut findings);
     for (name, origin) in &market.origins {
         origin::check_origin(name, origin, market, &mut findings);
     }
@@ -58,39 +58,6 @@ fn check_general(market: &Market, findings: &mut Findings) {
         findings.add(
             &["facets"],
             "has no required facet; set `required = true` where a page without it makes no sense (identity)",
-        );
-    }
-}
-
-fn check_sign_in(market: &Market, findings: &mut Findings) {
-    let Some(sign_in) = &market.sign_in else { return };
-    check_address(&["sign_in", "issuer"], &sign_in.issuer, findings);
-    if sign_in.client_id.is_empty() {
-        findings.add(
-            &["sign_in", "client_id"],
-            "is empty; write the client id that the identity provider gave",
-        );
-    }
-    if !sign_in.scopes.iter().any(|scope| scope == "openid") {
-        findings.add(
-            &["sign_in", "scopes"],
-            "lacks \"openid\"; add it: OpenID Connect answers with an ID token only then",
-        );
-    }
-    for algorithm in &sign_in.algorithms {
-        if !["ES256", "RS256", "EdDSA", "ES384", "RS384", "RS512", "PS256"]
-            .contains(&algorithm.as_str())
-        {
-            findings.add(
-                &["sign_in", "algorithms"],
-                format!("holds {algorithm:?}, which is not accepted; use ES256, RS256 or EdDSA"),
-            );
-        }
-    }
-    if !["at+jwt", "JWT"].contains(&sign_in.access_token_type.as_str()) {
-        findings.add(
-            &["sign_in", "access_token_type"],
-            "must be \"at+jwt\" (RFC 9068), or \"JWT\" for a provider that predates it",
         );
     }
 }

@@ -62,9 +62,9 @@ pub fn compile(file: &str, text: &str) -> Result<Compiled, Vec<MarketError>> {
     compile_with(file, text, &BTreeMap::new())
 }
 
-/// Compiles a market file after replacing the beginnings of origins' addresses: local development
-/// puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file names real hosts
-/// (`https://erp.example.com`).
+/// Compiles a market file after replacing the beginnings of the addresses of origins and of the
+/// issuer: local development puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file
+/// names real hosts (`https://erp.example.com`).
 ///
 /// # Errors
 /// Everything that is wrong with the file; never an empty list.
@@ -94,6 +94,11 @@ fn rewrite(market: &mut Market, rewrites: &BTreeMap<String, String>) {
         {
             oauth2.token_url = url;
         }
+    }
+    if let Some(sign_in) = market.sign_in.as_mut()
+        && let Some(issuer) = rewritten(&sign_in.issuer, rewrites)
+    {
+        sign_in.issuer = issuer;
     }
 }
 

@@ -7,16 +7,16 @@ use anyhow::Result;
 
 use crate::progress;
 use crate::region::Region;
-use crate::stack::{Options, Port, Stack, Suggestion};
+use crate::stack::{Options, Person, Port, Stack, Suggestion};
 
 const DEFAULT_PORT: u16 = 8787;
 
 /// Run the portal on this machine, with stand-ins for the legacy systems
 ///
-/// Builds the Worker, starts stand-ins for the legacy systems, applies the D1 migrations, publishes
-/// the markets and starts wrangler dev (real workerd, KV and D1 embedded). Prints
-/// `ready http://127.0.0.1:<port>` and a few VINs to try. Ctrl-C or SIGTERM ends everything that it
-/// started.
+/// Builds the Worker, starts stand-ins for the legacy systems and the identity provider, applies
+/// the D1 migrations, publishes the markets and starts wrangler dev (real workerd, KV and D1
+/// embedded). Prints `ready http://127.0.0.1:<port>`, a few VINs to try, and people who can sign
+/// in. Ctrl-C or SIGTERM ends everything that it started.
 #[derive(Debug, clap::Args)]
 pub struct DevArgs {
     /// Listen on this port; 0 takes any free one [default: 8787, or any free one if that is taken]
@@ -55,6 +55,12 @@ fn print_ready(stack: &Stack) {
     println!("ready {}", stack.url);
     for Suggestion { market, vin, label } in &stack.suggestions {
         println!("  {market}  {vin}  {label}");
+    }
+    if !stack.people.is_empty() {
+        progress::note("people who can sign in on the pages of their market, and their passwords:");
+    }
+    for Person { market, login, name, password } in &stack.people {
+        println!("  {market}  {login}  {password}  {name}");
     }
     if let Some(control) = &stack.control {
         progress::note(&format!("the stand-ins are controlled at {control} (legacy/README.md)"));

@@ -57,6 +57,8 @@ enum NewKey {
     Session,
     /// The lookup key: `LOOKUP_KEY`
     Lookup,
+    /// A client's key at an identity provider: `client_key` of a market file
+    Client,
     /// A key of vehicle ids: an entry of `VEHICLE_ID_KEYS`
     VehicleIds {
         /// The number of the key
@@ -116,6 +118,12 @@ fn print_new(kind: &NewKey) -> Result<()> {
     match kind {
         NewKey::Sealing | NewKey::Session | NewKey::Lookup => {
             println!("{}", secrets::random_key()?);
+        }
+        NewKey::Client => {
+            let key = secrets::random_client_key()?;
+            println!("secret    {}", key.private);
+            println!("register  {}", key.public);
+            progress::note("register the second at the identity provider; it is no secret");
         }
         NewKey::VehicleIds { number } => println!("{}", secrets::random_vehicle_id_key(*number)?),
         NewKey::Operator { name, roles, until } => {

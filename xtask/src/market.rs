@@ -5,7 +5,6 @@ mod files;
 mod publication;
 mod store;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +14,7 @@ use kerbside::market::{Compiled, MarketCode};
 
 use crate::progress;
 use crate::region::Region;
+use crate::stack::secrets::SecretNames;
 use crate::table;
 use crate::tools::Node;
 
@@ -119,9 +119,15 @@ pub fn publication_time() -> Result<String> {
 }
 
 /// Lists the names of the secrets that the served markets need.
-pub fn secret_names(markets: &[Compiled], served: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    let served = markets.iter().filter(|one| served(one.market.region.as_str()));
-    served.flat_map(|one| one.market.secret_names()).collect()
+pub fn secret_names(markets: &[Compiled], served: impl Fn(&str) -> bool) -> SecretNames {
+    let mut names = SecretNames::default();
+    for Compiled { market, .. } in markets.iter().filter(|one| served(one.market.region.as_str())) {
+        let key = market.sign_in.as_ref().and_then(|sign_in| sign_in.client_key.clone());
+        names.client_keys.extend(key.map(String::from));
+        names.texts.extend(market.secret_names());
+    }
+    names.texts.retain(|name| !names.client_keys.contains(name));
+    names
 }
 
 fn check(files: &[String]) -> Result<()> {

@@ -3,6 +3,7 @@
 //!
 //! Owns the order in which the parts start and end. `dev`, `test` and `bench` run the same stack.
 
+mod client_key;
 mod frozen;
 mod legacy;
 mod port;
@@ -11,13 +12,11 @@ mod seed;
 mod state;
 mod worker;
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use kerbside::market::Compiled;
 
 use crate::build::{self, Profile};
 use crate::market::{self, MarketFiles};
@@ -26,10 +25,11 @@ use crate::progress::{self, Step};
 use crate::region::Region;
 use crate::tools::Node;
 
-pub use legacy::Suggestion;
+pub use legacy::{Person, Suggestion};
 pub use port::Port;
 
 use port::ReservedPort;
+use secrets::SecretNames;
 
 /// Time limit from the start of wrangler until the Worker answers.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -82,6 +82,8 @@ pub struct Stack {
     pub control: Option<String>,
     /// Cars to try.
     pub suggestions: Vec<Suggestion>,
+    /// People who can sign in.
+    pub people: Vec<Person>,
     /// The token of the operator `dev`; `None` if operators were given.
     pub operator_token: Option<String>,
     /// The Node that everything runs on.
@@ -107,13 +109,19 @@ impl Stack {
         let state = state::State::open(options.state.as_deref(), environment)?;
         let mut secrets = markets.complete_secrets(options, &state)?;
         let operator_token = secrets.remove(secrets::OPERATOR_TOKEN);
+        let identity_seed = secrets.remove(secrets::IDENTITY_SEED);
         let port = ReservedPort::take(options.port)?;
 
         // Each takes a second or more to start, and none needs another before the markets are
         // written.
         let seed = seed::Seed::start(&node, environment, &state)?;
-        let legacy =
-            options.legacy.then(|| legacy::Legacy::start(&node, &secrets, &state)).transpose()?;
+        let credentials = legacy::Credentials {
+            secrets: &secrets,
+            identity_seed: identity_seed.as_deref(),
+            portal: &port.url(),
+        };
+        let legacy = options.legacy.then(|| legacy::Legacy::start(&node, &credentials, &state));
+        let legacy = legacy.transpose()?;
         build::build(if options.watch { Profile::Dev } else { Profile::Release }, &node)?;
         let step = Step::start("starting the stand-ins and the Worker");
         let config = if options.watch { None } else { Some(frozen::freeze(&state)?) };
@@ -126,7 +134,7 @@ impl Stack {
         };
         let mut worker = worker::Worker::start(&node, &state, &settings)?;
         let legacy = legacy.map(legacy::Legacy::wait_until_ready).transpose()?;
-        let suggestions = markets.publish(legacy.as_ref(), seed)?;
+        let (suggestions, people) = markets.publish(legacy.as_ref(), seed)?;
         worker.wait_until_ready(START_LIMIT)?;
         step.finish();
         let (url, control) = (worker.url(), legacy.as_ref().map(|legacy| legacy.control.clone()));
@@ -134,6 +142,7 @@ impl Stack {
             url,
             control,
             suggestions,
+            people,
             operator_token,
             node,
             worker,
@@ -200,7 +209,7 @@ impl Stack {
 struct Markets {
     files: MarketFiles,
     regions: Vec<Region>,
-    secret_names: BTreeSet<String>,
+    secret_names: SecretNames,
 }
 
 impl Markets {
@@ -209,7 +218,7 @@ impl Markets {
         let files = if options.patient { files.with_patient_breakers() } else { files };
         let compiled = files.compile_unchanged()?;
         let regions = options.region.clone().map_or_else(Region::all, |region| Ok(vec![region]))?;
-        let mut markets = Self { files, regions, secret_names: BTreeSet::new() };
+        let mut markets = Self { files, regions, secret_names: SecretNames::default() };
         if !compiled.iter().any(|one| markets.serves(one.market.region.as_str())) {
             let regions: Vec<&str> = markets.regions.iter().map(Region::as_str).collect();
             bail!(
@@ -239,16 +248,16 @@ impl Markets {
         if !options.legacy {
             note_random_secrets(&self.secret_names, &given);
         }
-        secrets::complete(self.secret_names.clone(), given, &state.secrets())
+        secrets::complete(&self.secret_names, given, &state.secrets())
     }
 
     /// Writes the markets to the stores, with the stand-ins' addresses in place of the hosts in the
-    /// files; returns the cars to try.
+    /// files; returns the cars and the people to try.
     fn publish(
         &self,
         legacy: Option<&legacy::Legacy>,
         seed: seed::Seed,
-    ) -> Result<Vec<Suggestion>> {
+    ) -> Result<(Vec<Suggestion>, Vec<Person>)> {
         let published = match legacy {
             Some(legacy) => self.files.compile(&legacy.hosts)?,
             None => self.files.compile_unchanged()?,
@@ -256,30 +265,21 @@ impl Markets {
         let now = market::publication_time()?;
         let served = |region: &str| self.serves(region);
         seed.finish(&market::initial_entries(&published, served, &now)?)?;
-        Ok(self.choose_suggestions(legacy, &published))
-    }
-
-    /// Chooses the stand-ins' suggestions for the served markets.
-    fn choose_suggestions(
-        &self,
-        legacy: Option<&legacy::Legacy>,
-        published: &[Compiled],
-    ) -> Vec<Suggestion> {
-        let is_served = |suggestion: &&Suggestion| {
-            published.iter().any(|one| {
-                one.market.code.as_str() == suggestion.market
-                    && self.serves(one.market.region.as_str())
-            })
+        let is_served = |code: &str| {
+            let market = published.iter().find(|one| one.market.code.as_str() == code);
+            market.is_some_and(|one| self.serves(one.market.region.as_str()))
         };
-        let suggestions = legacy.into_iter().flat_map(|legacy| &legacy.suggestions);
-        suggestions.filter(is_served).cloned().collect()
+        let Some(legacy) = legacy else { return Ok((Vec::new(), Vec::new())) };
+        let suggestions = legacy.suggestions.iter().filter(|one| is_served(&one.market));
+        let people = legacy.people.iter().filter(|one| is_served(&one.market));
+        Ok((suggestions.cloned().collect(), people.cloned().collect()))
     }
 }
 
 /// Names the random secrets: real origins refuse them.
-fn note_random_secrets(names: &BTreeSet<String>, given: &secrets::Secrets) {
+fn note_random_secrets(names: &SecretNames, given: &secrets::Secrets) {
     let missing: Vec<&str> =
-        names.iter().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
+        names.all().filter(|name| !given.contains_key(*name)).map(String::as_str).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
         progress::note(&format!(

@@ -31,7 +31,8 @@ pub(super) fn check_address(path: &[&str], text: &str, findings: &mut Findings) 
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// True for an address of this machine, which plain http may go to.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

@@ -10,8 +10,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 
-use super::secrets::Secrets;
+use super::secrets::{self, Secrets};
 use super::state::State;
 use crate::process::{self, Running, tail};
 use crate::tools::Node;
@@ -19,7 +20,7 @@ use crate::tools::Node;
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A car to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Suggestion {
     /// Its market's code.
     pub market: String,
@@ -27,6 +28,40 @@ pub struct Suggestion {
     pub vin: String,
     /// Its make, model and year.
     pub label: String,
+}
+
+/// A person who can sign in at the identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Person {
+    /// Their market's code.
+    pub market: String,
+    /// What they sign in as.
+    pub login: String,
+    /// Their name.
+    pub name: String,
+    /// Their password.
+    pub password: String,
+}
+
+/// What the stand-ins expect of their callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The Worker's secrets.
+    pub secrets: &'a Secrets,
+    /// The seed of the test people's passwords.
+    pub identity_seed: Option<&'a str>,
+    /// The portal's address, for back-channel logout.
+    pub portal: &'a str,
+}
+
+/// The line that the stand-ins print when they are ready.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Ready {
+    control: String,
+    hosts: BTreeMap<String, String>,
+    #[serde(rename = "try")]
+    suggestions: Vec<Suggestion>,
+    people: Vec<Person>,
 }
 
 /// The stand-ins; end on drop.
@@ -38,6 +73,8 @@ pub struct Legacy {
     pub hosts: BTreeMap<String, String>,
     /// Cars to try.
     pub suggestions: Vec<Suggestion>,
+    /// People who can sign in.
+    pub people: Vec<Person>,
     running: Running,
     lines: mpsc::Receiver<String>,
     log: PathBuf,
@@ -50,10 +87,12 @@ impl Legacy {
     ///
     /// # Errors
     /// A failure to start Node.
-    pub fn start(node: &Node, secrets: &Secrets, state: &State) -> Result<Self> {
+    pub fn start(node: &Node, credentials: &Credentials<'_>, state: &State) -> Result<Self> {
         let log = state.log("legacy");
         let mut command = node.command()?;
-        command.args(["legacy/server.mjs", "--exit-with-stdin"]).envs(secrets.iter());
+        command.args(["legacy/server.mjs", "--exit-with-stdin", "--portal", credentials.portal]);
+        command.envs(credentials.secrets.iter());
+        command.envs(credentials.identity_seed.map(|seed| (secrets::IDENTITY_SEED, seed)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(&log)?);
         let mut running = Running::start("the stand-ins", &mut command)?;
         let stdin = running.take_stdin();
@@ -64,8 +103,8 @@ impl Legacy {
                 let _ = send.send(line);
             }
         });
-        let (control, hosts, suggestions) = Default::default();
-        Ok(Self { control, hosts, suggestions, running, lines, log, _stdin: stdin })
+        let (control, hosts, suggestions, people) = Default::default();
+        Ok(Self { control, hosts, suggestions, people, running, lines, log, _stdin: stdin })
     }
 
     /// Waits until they have printed their addresses.
@@ -88,9 +127,11 @@ impl Legacy {
             }
             process::pause()?;
         };
-        (self.control, self.hosts, self.suggestions) =
-            parse_ready(&line).with_context(|| format!("the stand-ins printed: {line}"))?;
-        Ok(self)
+        // The line holds passwords: what is wrong with it is enough.
+        let ready: Ready =
+            serde_json::from_str(&line).context("the stand-ins did not print their addresses")?;
+        let Ready { control, hosts, suggestions, people } = ready;
+        Ok(Self { control, hosts, suggestions, people, ..self })
     }
 
     /// Checks that they still run.
@@ -105,30 +146,6 @@ impl Legacy {
     }
 }
 
-/// Control address, addresses by host, suggestions.
-type Ready = (String, BTreeMap<String, String>, Vec<Suggestion>);
-
-fn parse_ready(line: &str) -> Result<Ready> {
-    let value: serde_json::Value = serde_json::from_str(line)?;
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let control = value.get("control").and_then(text).context("no control address")?;
-    let hosts = value.get("hosts").and_then(serde_json::Value::as_object).context("no hosts")?;
-    let hosts =
-        hosts.iter().filter_map(|(host, address)| Some((host.clone(), text(address)?))).collect();
-    let suggestions =
-        value.get("try").and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(
-            |car| {
-                let field = |name: &str| car.get(name).and_then(text);
-                Some(Suggestion {
-                    market: field("market")?,
-                    vin: field("vin")?,
-                    label: field("label")?,
-                })
-            },
-        );
-    Ok((control, hosts, suggestions.collect()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,23 +154,22 @@ mod tests {
     fn ok_ready_line() -> Result<()> {
         let line = r#"{"ready":true,"control":"http://127.0.0.1:9",
             "hosts":{"https://a.example.com":"http://127.0.0.1:10"},
-            "try":[{"market":"de","vin":"WVW","label":"Golf"}]}"#;
-        let (control, hosts, suggestions) = parse_ready(line)?;
-        assert_eq!(control, "http://127.0.0.1:9");
-        assert_eq!(
-            hosts.get("https://a.example.com").map(String::as_str),
-            Some("http://127.0.0.1:10")
-        );
-        assert_eq!(
-            suggestions,
-            [Suggestion { market: "de".into(), vin: "WVW".into(), label: "Golf".into() }]
-        );
+            "try":[{"market":"de","vin":"WVW","label":"Golf"}],
+            "people":[{"market":"de","login":"ada","name":"Ada","password":"x"}]}"#;
+        let ready: Ready = serde_json::from_str(line)?;
+        assert_eq!(ready.control, "http://127.0.0.1:9");
+        assert_eq!(ready.hosts["https://a.example.com"], "http://127.0.0.1:10");
+        let car = Suggestion { market: "de".into(), vin: "WVW".into(), label: "Golf".into() };
+        assert_eq!(ready.suggestions, [car]);
+        let [person] = ready.people.as_slice() else { panic!("one person") };
+        assert_eq!((person.login.as_str(), person.password.as_str()), ("ada", "x"));
         Ok(())
     }
 
     #[test]
     fn err_anything_else() {
-        assert!(parse_ready("listening on 3000").is_err());
-        assert!(parse_ready("{}").is_err());
+        for line in ["listening on 3000", "{}"] {
+            assert!(serde_json::from_str::<Ready>(line).is_err());
+        }
     }
 }

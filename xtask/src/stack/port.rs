@@ -37,6 +37,11 @@ pub struct ReservedPort {
 }
 
 impl ReservedPort {
+    /// The address of what listens on it.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.number)
+    }
+
     /// Reserves a port.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ use kerbside::auth::{self, MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, Opera
 use kerbside::ports::Timestamp;
 use kerbside::text::to_hex;
 
+use super::client_key::ClientKey;
+
 /// Secrets by name.
 pub type Secrets = BTreeMap<String, String>;
 
@@ -32,19 +34,44 @@ pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 const OPERATOR_DAYS: u16 = 90;
 /// The token of the operator `dev`. Kept beside the secrets, and no secret of the Worker.
 pub const OPERATOR_TOKEN: &str = "KERBSIDE_OPERATOR_TOKEN";
+/// The seed of the test people's passwords. Kept beside the secrets, and no secret of the Worker.
+pub const IDENTITY_SEED: &str = "KERBSIDE_IDENTITY_SEED";
+
+/// The names of the secrets that markets use.
+#[derive(Debug, Clone, Default)]
+pub struct SecretNames {
+    /// Passwords and tokens: any text.
+    pub texts: BTreeSet<String>,
+    /// Private keys of clients at identity providers: JSON Web Keys.
+    pub client_keys: BTreeSet<String>,
+}
+
+impl SecretNames {
+    /// All names.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.texts.iter().chain(&self.client_keys)
+    }
+}
 
 /// Completes `given` to the Worker's own secrets and `names`, from the file `kept` or else with
 /// random ones. Random secrets are written to `kept`, so that vehicle ids and sealed values survive
-/// a restart. Includes a random operator's token if no operator is given.
+/// a restart. Includes the seed of the test people, and a random operator's token if no operator is
+/// given.
 ///
 /// # Errors
 /// An unreadable or unwritable `kept`, and a system without random bytes.
-pub fn complete(names: BTreeSet<String>, given: Secrets, kept: &Path) -> Result<Secrets> {
+pub fn complete(names: &SecretNames, given: Secrets, kept: &Path) -> Result<Secrets> {
     let mut made = if kept.is_file() { read_file(kept)? } else { Secrets::new() };
-    for name in names.into_iter().chain([VEHICLE_ID_KEYS.to_owned(), LOOKUP_KEY.to_owned()]) {
-        if !given.contains_key(&name) && !made.contains_key(&name) {
-            let value = random_secret(&name)?;
-            made.insert(name, value);
+    let own = [VEHICLE_ID_KEYS, LOOKUP_KEY, IDENTITY_SEED];
+    for name in names.all().map(String::as_str).chain(own) {
+        if !given.contains_key(name) && !made.contains_key(name) {
+            let is_key = names.client_keys.contains(name);
+            let value = if is_key {
+                random_client_key()?.private.to_string()
+            } else {
+                random_secret(name)?
+            };
+            made.insert(name.to_owned(), value);
         }
     }
     for prefix in [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX] {
@@ -99,6 +126,14 @@ pub fn random_vehicle_id_key(number: u8) -> Result<String> {
     Ok(format!("{number}:{}", STANDARD.encode(random_bytes::<64>()?)))
 }
 
+/// Makes a random key of a client at an identity provider.
+///
+/// # Errors
+/// A system without random bytes.
+pub fn random_client_key() -> Result<ClientKey> {
+    ClientKey::from_bytes(&random_bytes::<32>()?)
+}
+
 /// Makes a random token of an operator: 32 bytes in base64url.
 ///
 /// # Errors
@@ -145,6 +180,7 @@ fn random_secret(name: &str) -> Result<String> {
     Ok(match name {
         VEHICLE_ID_KEYS => random_vehicle_id_key(1)?,
         LOOKUP_KEY => random_key()?,
+        IDENTITY_SEED => random_token()?,
         // User and password; other kinds of credentials take any text.
         _ => format!("kerbside:{}", random_hex(32)?),
     })
@@ -291,8 +327,8 @@ mod tests {
     fn ok_what_is_missing_is_made_once_and_kept() -> Result<()> {
         let folder = crate::files::TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
         let kept = folder.path().join("secrets.env");
-        let first = complete(BTreeSet::new(), Secrets::new(), &kept)?;
-        assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, first);
+        let first = complete(&SecretNames::default(), Secrets::new(), &kept)?;
+        assert_eq!(complete(&SecretNames::default(), Secrets::new(), &kept)?, first);
         let token = &first[OPERATOR_TOKEN];
         assert!(lets_in(&first[OPERATOR_TOKENS], token) && !lets_in("dev:x", token));
         for name in ["SEALING_KEY_1", "SESSION_KEY_1"] {
@@ -301,7 +337,7 @@ mod tests {
 
         add_to_file(&kept, "SEALING_KEY_2", "two")?;
         assert!(add_to_file(&kept, "SEALING_KEY_2", "two").is_err());
-        let rotated = complete(BTreeSet::new(), Secrets::new(), &kept)?;
+        let rotated = complete(&SecretNames::default(), Secrets::new(), &kept)?;
         assert_eq!(rotated.get("SEALING_KEY_2").map(String::as_str), Some("two"));
 
         let of_an_earlier_release = Secrets::from([
@@ -310,13 +346,13 @@ mod tests {
         ]);
         let older = folder.path().join("older.env");
         write_private(&older, &to_dotenv(&of_an_earlier_release)?)?;
-        let renewed = complete(BTreeSet::new(), Secrets::new(), &older)?;
+        let renewed = complete(&SecretNames::default(), Secrets::new(), &older)?;
         assert!(lets_in(&renewed[OPERATOR_TOKENS], &renewed[OPERATOR_TOKEN]));
 
         let given = Secrets::from([(OPERATOR_TOKENS.to_owned(), "ada:x".to_owned())]);
-        let others = complete(BTreeSet::new(), given, &kept)?;
+        let others = complete(&SecretNames::default(), given, &kept)?;
         assert!(!others.contains_key(OPERATOR_TOKEN), "the token is of no use");
-        assert_eq!(complete(BTreeSet::new(), Secrets::new(), &kept)?, rotated);
+        assert_eq!(complete(&SecretNames::default(), Secrets::new(), &kept)?, rotated);
         Ok(())
     }
 
@@ -329,6 +365,22 @@ mod tests {
         for wrong in ["2020-01-01", "9999-12-31"] {
             assert!(operator_last_day(Some(wrong.parse()?)).is_err(), "{wrong}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn ok_secrets_of_markets_are_made_by_their_kind() -> Result<()> {
+        let folder = crate::files::TemporaryFolder::make(&std::env::temp_dir(), "kerbside-test")?;
+        let kept = folder.path().join("secrets.env");
+        let names = SecretNames {
+            texts: BTreeSet::from(["DE_IDP_CLIENT_SECRET".to_owned()]),
+            client_keys: BTreeSet::from(["US_IDP_CLIENT_KEY".to_owned()]),
+        };
+        let made = complete(&names, Secrets::new(), &kept)?;
+        assert!(made["DE_IDP_CLIENT_SECRET"].starts_with("kerbside:"));
+        let key: serde_json::Value = serde_json::from_str(&made["US_IDP_CLIENT_KEY"])?;
+        assert_eq!((&key["crv"], key["d"].is_string()), (&"P-256".into(), true));
+        assert_eq!(complete(&names, Secrets::new(), &kept)?, made, "kept with the seed");
         Ok(())
     }
 
