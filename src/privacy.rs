@@ -3,6 +3,7 @@
 
 pub mod erasure;
 pub mod inspection;
+pub mod key_use;
 pub mod person;
 pub mod register;
 pub mod resealing;
@@ -10,5 +11,12 @@ pub mod resealing;
 /// One of each statement of this module, for the test that prepares all.
 #[cfg(test)]
 pub(crate) fn samples() -> Vec<crate::ports::Statement> {
-    [erasure::samples(), inspection::samples(), person::samples(), resealing::samples()].concat()
+    [
+        erasure::samples(),
+        inspection::samples(),
+        key_use::samples(),
+        person::samples(),
+        resealing::samples(),
+    ]
+    .concat()
 }

@@ -698,6 +698,35 @@ fn ok_rotation_moves_everything_to_the_newest_key_and_can_be_done_again() {
 }
 
 #[test]
+fn ok_keys_tell_of_messages_sessions_and_operators() {
+    let app = TestApp::new();
+    let insert = |sql: &str| app.database.execute_batch(sql).expect("rows");
+    insert(
+        "INSERT INTO outbox (message_key, lane, receiver, created_at_ms, next_attempt_at_ms, \
+         expires_at_ms, payload, key_id) \
+         VALUES ('a', 'a', 'PAGER', 0, 0, 1, 'x', 1), ('b', 'b', 'PAGER', 0, 0, 1, 'x', NULL)",
+    );
+    let far = i64::MAX;
+    insert(&format!(
+        "INSERT INTO session VALUES \
+         ('a', 1, 'de', 'p', NULL, 'i', 'c', NULL, 0, 0, {far}, 's', 'm'), \
+         ('b', 1, 'de', 'p', NULL, 'i', 'c', NULL, 0, 0, 1, 's', 'm')"
+    ));
+    let keys = get(&app, "keys");
+    assert_eq!(keys["outbox"], json!([{"key_id": 1, "rows": 1}]), "sealed ones alone");
+    let sessions = json!({"held": [1], "newest": 1, "rows": [{"key_id": 1, "rows": 1}]});
+    assert_eq!(keys["sessions"], sessions, "those that have not ended");
+    let operator = &keys["operators"][0];
+    assert_eq!((&operator["name"], &operator["roles"][1]), (&json!("ada"), &json!("cache")));
+    assert!(
+        operator["last_day"].as_str().is_some_and(|day| day.len() == 10)
+            && operator["hash"].is_null()
+    );
+    let next = get(&app, "keys?after=de/x/recalls");
+    assert!(["outbox", "sessions", "operators"].iter().all(|name| next.get(name).is_none()));
+}
+
+#[test]
 fn ok_a_writer_meanwhile_is_not_disturbed_by_resealing() {
     let app = TestApp::new();
     stored(&app, CAR);

@@ -44,7 +44,7 @@ enum KeysAction {
         kind: NewKey,
     },
     Rotate(RotateArgs),
-    /// Show the portal's keys, the rows under each, and which keys may be removed
+    /// Show the portal's keys, the rows under each, which keys may be removed, and the operators
     Status(PortalArgs),
 }
 
@@ -108,7 +108,7 @@ pub fn run(args: &KeysArgs) -> Result<()> {
         KeysAction::New { kind } => print_new(kind),
         KeysAction::Rotate(args) => rotate(args),
         KeysAction::Status(portal) => {
-            print!("{}", KeyStatus::load(&Portal::open(portal)?)?.render());
+            print!("{}", KeyStatus::load(&Portal::open(portal)?)?.render(today()));
             Ok(())
         }
     }
@@ -144,6 +144,10 @@ fn print_new(kind: &NewKey) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn today() -> Date {
+    jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 
 fn parse_operator_name(name: &str) -> Result<String> {
@@ -291,7 +295,7 @@ fn reseal(portal: &Portal) -> Result<()> {
             progress::note(&format!("{older} rows came under an older key meanwhile"));
             continue;
         }
-        print!("{}", status.render());
+        print!("{}", status.render(today()));
         if failed > 0 {
             bail!(
                 "{failed} rows do not open: their key is not held or they are damaged. They stay \

@@ -1,8 +1,8 @@
-//! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which sealing keys are held and
-//! used, and the move to the newest.
+//! `GET /operator/v1/keys` and `POST /operator/v1/resealings`: which keys are held and used, whose
+//! tokens end when, and the move of sealed values to the newest key.
 
 use super::object::{List, Object};
-use super::{audited, entry, failed, not_done, only_rows};
+use super::{audited, entry, failed, not_done, only_rows, token};
 use crate::audit;
 use crate::cache::SealingRing;
 use crate::http::context::Context;
@@ -10,6 +10,7 @@ use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::ports::Ports;
+use crate::privacy::key_use::{self, KeyUse};
 use crate::privacy::resealing::{self, Cursor, ResealingError};
 use crate::telemetry::{Event, Field, Level, field};
 
@@ -17,18 +18,60 @@ const FIELDS: [&str; 1] = ["after"];
 const SHAPE: &str = r#"{"after": "de/9W5cnpqDBdh5y7L2Wg6y2g/recalls"}"#;
 const WRONG_CURSOR: &str = "Give `next` of the answer before, or leave it out to begin.";
 
-/// The keys that are held, and the next rows by key and market.
+/// The keys that are held, and the next rows by key and market. The first page has what is not
+/// counted in pages: other rows by key, and the operators.
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let ring = ring(context)?;
     let after = cursor(context.request.parameter("after"), 400)?;
-    let results = context.ports.db.batch(vec![resealing::count(&after)]).await.map_err(failed)?;
+    let is_first = after == Cursor::default();
+    let mut statements = vec![resealing::count(&after)];
+    statements.extend(is_first.then(key_use::count));
+    let mut results = context.ports.db.batch(statements).await.map_err(failed)?;
+    let others = if is_first { results.pop() } else { None };
     let rows = only_rows(results)?;
     let (counts, next) = resealing::read_counts(&context.ports, rows).map_err(failed)?;
+    let mut body = Object::new();
+    body.raw("held", &numbers(&ring)).number("newest", ring.newest().into()).rows("rows", &counts);
+    if let Some(others) = others {
+        let used = key_use::read(&context.ports, others).map_err(failed)?;
+        body.rows("outbox", &used.outbox)
+            .raw("sessions", &sessions(context, &used))
+            .raw("operators", &operators(context)?);
+    }
+    Ok(Response::json(200, with_next(&mut body, next.as_ref())))
+}
+
+fn numbers(ring: &SealingRing) -> String {
     let mut held = List::new();
     ring.ids().iter().for_each(|id| held.raw(&id.to_string()));
-    let mut body = Object::new();
-    body.raw("held", &held.end()).number("newest", ring.newest().into()).rows("rows", &counts);
-    Ok(Response::json(200, with_next(&mut body, next.as_ref())))
+    held.end()
+}
+
+/// The session keys that are held, and the sessions under each; null where they do not read.
+fn sessions(context: &Context<'_>, used: &KeyUse) -> String {
+    let Ok(keys) = context.session_keys() else { return "null".to_owned() };
+    let ring = keys.ring();
+    Object::new()
+        .raw("held", &numbers(ring))
+        .number("newest", ring.newest().into())
+        .rows("rows", &used.sessions)
+        .end()
+}
+
+/// Name, roles and last day of each token, without its hash.
+fn operators(context: &Context<'_>) -> Result<String, Problem> {
+    let mut operators = List::new();
+    for token in token::all(context)?.iter() {
+        let mut roles = List::new();
+        token.roles.iter().for_each(|role| roles.text(role.as_str()));
+        let entry = Object::new()
+            .text("name", &token.name)
+            .raw("roles", &roles.end())
+            .text("last_day", &token.last_day.to_string())
+            .end();
+        operators.raw(&entry);
+    }
+    Ok(operators.end())
 }
 
 fn with_next(body: &mut Object, next: Option<&Cursor>) -> String {

@@ -67,6 +67,14 @@ fn tokens(context: &Context<'_>) -> Result<OperatorTokens, NotConfigured> {
     Ok(OperatorTokens::parse(&secret, context.started)?)
 }
 
+/// The entries of all operators, for those who look after them.
+///
+/// # Errors
+/// 503 where no operator is configured.
+pub(super) fn all(context: &Context<'_>) -> Result<OperatorTokens, Problem> {
+    tokens(context).map_err(|cause| not_configured(context, cause))
+}
+
 /// True if operators are configured, for `/readyz`.
 pub(in crate::http) fn is_configured(context: &Context<'_>) -> bool {
     tokens(context).is_ok()

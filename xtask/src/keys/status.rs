@@ -1,21 +1,49 @@
-//! The sealing keys that a portal holds, and the number of rows under each.
+//! The keys that a portal holds, the number of rows under each, and the operators' tokens.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::operator::Portal;
 use crate::table;
 
-/// The sealing keys of a portal and the rows under each.
+/// Days before the last day of a token at which it is called out.
+const NOTICE_DAYS: i32 = 30;
+
+/// Rows by the number of their key.
+type Counts = BTreeMap<u8, u64>;
+
+/// The keys of a portal and the rows under each, and the tokens of its operators.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KeyStatus {
     held: Vec<u8>,
     /// The number of the key that new rows are sealed under.
     pub newest: u8,
-    /// Rows by key and market; without a key, all of a row is public.
+    /// Facets by key and market; without a key, all of a row is public.
     rows: BTreeMap<(Option<u8>, String), u64>,
+    /// Sealed messages, which a rotation leaves alone: they are sent, or dropped after three days.
+    outbox: Counts,
+    /// `None`: the portal's session keys do not read.
+    sessions: Option<SessionKeyStatus>,
+    operators: Vec<Operator>,
+}
+
+/// The session keys and the sessions under each.
+#[derive(Debug, PartialEq, Eq)]
+struct SessionKeyStatus {
+    held: Vec<u8>,
+    newest: u8,
+    rows: Counts,
+}
+
+/// An operator's token.
+#[derive(Debug, PartialEq, Eq)]
+struct Operator {
+    name: String,
+    roles: String,
+    last_day: Date,
 }
 
 impl KeyStatus {
@@ -24,26 +52,42 @@ impl KeyStatus {
     /// # Errors
     /// Refusals of the portal.
     pub fn load(portal: &Portal) -> Result<Self> {
+        let shape = "the portal's response is not of this release's shape";
+        let mut page = portal.get("keys")?;
         let mut status = Self::default();
-        let mut path = "keys".to_owned();
+        status.add_once(&page).context(shape)?;
         loop {
-            let page = portal.get(&path)?;
-            status.add(&page).context("the portal's response is not of this release's shape")?;
+            status.add(&page).context(shape)?;
             match page.get("next").and_then(Value::as_str) {
-                Some(next) => path = format!("keys?after={next}"),
+                Some(next) => page = portal.get(&format!("keys?after={next}"))?,
                 None => return Ok(status),
             }
         }
     }
 
+    /// Reads what the first page alone has.
+    fn add_once(&mut self, page: &Value) -> Option<()> {
+        self.outbox = read_counts(page.get("outbox")?)?;
+        self.sessions = match page.get("sessions")? {
+            Value::Null => None,
+            sessions => Some(SessionKeyStatus {
+                held: read_numbers(sessions.get("held")?)?,
+                newest: read_number(sessions.get("newest")?)?,
+                rows: read_counts(sessions.get("rows")?)?,
+            }),
+        };
+        let operators = page.get("operators")?.as_array()?.iter().map(Operator::read);
+        self.operators = operators.collect::<Option<_>>()?;
+        Some(())
+    }
+
     fn add(&mut self, page: &Value) -> Option<()> {
-        let id = |value: &Value| u8::try_from(value.as_u64()?).ok();
-        self.held = page.get("held")?.as_array()?.iter().filter_map(id).collect();
-        self.newest = id(page.get("newest")?)?;
+        self.held = read_numbers(page.get("held")?)?;
+        self.newest = read_number(page.get("newest")?)?;
         for row in page.get("rows")?.as_array()? {
             let key = match row.get("key_id")? {
                 Value::Null => None,
-                key => Some(id(key)?),
+                key => Some(read_number(key)?),
             };
             *self.rows.entry((key, row.get("market")?.as_str()?.to_owned())).or_default() +=
                 row.get("rows")?.as_u64()?;
@@ -64,16 +108,24 @@ impl KeyStatus {
             .sum()
     }
 
-    /// Renders the keys as a table, with what to do about missing and unused ones.
-    pub fn render(&self) -> String {
-        let rows = self.rows.iter().map(|((key, market), rows)| {
+    /// Renders keys and operators as tables, with what to do about missing and unused ones.
+    pub fn render(&self, today: Date) -> String {
+        let facets = self.rows.iter().map(|((key, market), rows)| {
             let (key, purpose) = self.format_key(*key);
             vec![key, purpose.to_owned(), market.clone(), rows.to_string()]
         });
-        let table = table::render(&["key", "", "market", "rows"], rows);
-        let held: Vec<String> = self.held.iter().map(u8::to_string).collect();
-        let held = format!("held: {}; {} writes\n", held.join(", "), self.newest);
-        [table, held, self.render_missing(), self.render_unused()].concat()
+        let messages = self.outbox.iter().map(|(key, rows)| {
+            let (key, purpose) = self.format_key(Some(*key));
+            vec![key, purpose.to_owned(), "(outbox)".to_owned(), rows.to_string()]
+        });
+        let table = table::render(&["key", "", "market", "rows"], facets.chain(messages));
+        let held = format!("held: {}; {} writes\n", list(&self.held), self.newest);
+        let sessions = match &self.sessions {
+            Some(sessions) => sessions.render(),
+            None => "the session keys do not read: set SESSION_KEY_1; nobody can sign in\n".into(),
+        };
+        let operators = self.render_operators(today);
+        [table, held, self.render_missing(), self.render_unused(), sessions, operators].concat()
     }
 
     fn render_missing(&self) -> String {
@@ -96,14 +148,11 @@ impl KeyStatus {
     }
 
     fn render_unused(&self) -> String {
-        let is_unused =
-            |held: &u8| *held != self.newest && self.count_rows(|key| key == *held) == 0;
-        let unused: Vec<String> = self
-            .held
-            .iter()
-            .filter(|held| is_unused(held))
-            .map(|number| format!("SEALING_KEY_{number}"))
-            .collect();
+        let is_unused = |held: &u8| {
+            let is_used = self.outbox.contains_key(held);
+            *held != self.newest && !is_used && self.count_rows(|key| key == *held) == 0
+        };
+        let unused: Vec<u8> = self.held.iter().copied().filter(is_unused).collect();
         if unused.is_empty() {
             return String::new();
         }
@@ -111,9 +160,83 @@ impl KeyStatus {
             "nothing lies under {}: remove it with `wrangler secret delete` once this says so \
              again after ten minutes, when no isolate of an older version writes any more (what \
              D1 Time Travel keeps needs it to be read)\n",
-            unused.join(", ")
+            secrets("SEALING_KEY_", &unused)
         )
     }
+
+    fn render_operators(&self, today: Date) -> String {
+        let rows = self.operators.iter().map(|operator| {
+            let Operator { name, roles, last_day } = operator;
+            vec![name.clone(), roles.clone(), last_day.to_string(), operator.notice(today)]
+        });
+        table::render(&["operator", "roles", "last day", ""], rows)
+    }
+}
+
+impl SessionKeyStatus {
+    fn render(&self) -> String {
+        let rows = self.rows.iter().map(|(key, rows)| {
+            let purpose = match key {
+                key if *key == self.newest => "signs in",
+                key if self.held.contains(key) => "reads",
+                _ => "IS NOT HELD: they have ended",
+            };
+            vec![key.to_string(), purpose.to_owned(), rows.to_string()]
+        });
+        let table = table::render(&["session key", "", "sessions"], rows);
+        let is_unused = |held: &u8| *held != self.newest && !self.rows.contains_key(held);
+        let unused: Vec<u8> = self.held.iter().copied().filter(is_unused).collect();
+        let held = format!("held: {}; {} signs in\n", list(&self.held), self.newest);
+        if unused.is_empty() {
+            return table + &held;
+        }
+        format!(
+            "{table}{held}no session lies under {}: remove it with `wrangler secret delete` once \
+             this says so again after ten minutes\n",
+            secrets("SESSION_KEY_", &unused)
+        )
+    }
+}
+
+impl Operator {
+    fn read(value: &Value) -> Option<Self> {
+        let roles = value.get("roles")?.as_array()?.iter().map(Value::as_str);
+        Some(Self {
+            name: value.get("name")?.as_str()?.to_owned(),
+            roles: roles.collect::<Option<Vec<_>>>()?.join(","),
+            last_day: value.get("last_day")?.as_str()?.parse().ok()?,
+        })
+    }
+
+    /// Says that a token has ended or ends soon.
+    fn notice(&self, today: Date) -> String {
+        match today.until(self.last_day).map(|span| span.get_days()) {
+            Ok(days) if days < 0 => "HAS ENDED: remove its entry".to_owned(),
+            Ok(days) if days <= NOTICE_DAYS => format!("ends in {days} days"),
+            _ => String::new(),
+        }
+    }
+}
+
+fn read_number(value: &Value) -> Option<u8> {
+    u8::try_from(value.as_u64()?).ok()
+}
+
+fn read_numbers(value: &Value) -> Option<Vec<u8>> {
+    value.as_array()?.iter().map(read_number).collect()
+}
+
+fn read_counts(value: &Value) -> Option<Counts> {
+    let count = |row: &Value| Some((read_number(row.get("key_id")?)?, row.get("rows")?.as_u64()?));
+    value.as_array()?.iter().map(count).collect()
+}
+
+fn list(numbers: &[u8]) -> String {
+    numbers.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn secrets(prefix: &str, numbers: &[u8]) -> String {
+    numbers.iter().map(|number| format!("{prefix}{number}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -121,9 +244,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn ok_pages_are_added_up_and_what_may_go_is_said() {
+    const TODAY: Date = Date::constant(2026, 11, 27);
+
+    fn status(outbox: &Value, sessions: &Value) -> KeyStatus {
         let mut status = KeyStatus::default();
+        let operators = json!([
+            {"name": "ada", "roles": ["cache", "privacy"], "last_day": "2026-12-04"},
+            {"name": "eve", "roles": ["cache"], "last_day": "2026-11-26"},
+            {"name": "joe", "roles": ["metrics"], "last_day": "2027-11-26"},
+        ]);
+        let first = json!({"outbox": outbox, "sessions": sessions, "operators": operators});
+        status.add_once(&first).expect("a first page");
         let page = |rows: Value| json!({"held": [1, 2, 3], "newest": 3, "rows": rows});
         for rows in [
             json!([
@@ -137,14 +268,41 @@ mod tests {
         ] {
             status.add(&page(rows)).expect("a page");
         }
+        status
+    }
+
+    #[test]
+    fn ok_pages_are_added_up_and_what_may_go_is_said() {
+        let sessions = json!({"held": [1, 2], "newest": 2, "rows": [{"key_id": 2, "rows": 8}]});
+        let status = status(&json!([]), &sessions);
         assert_eq!((status.rows_under_older_keys(), status.newest), (7, 3));
-        let report = status.render();
+        let report = status.render(TODAY);
         for said in [
             "2    reads        de      7",
             "4 rows lie under keys that are not held",
             "nothing lies under SEALING_KEY_1:",
+            "no session lies under SESSION_KEY_1:",
+            "2            signs in  8",
+            "ada       cache,privacy  2026-12-04  ends in 7 days",
+            "eve       cache          2026-11-26  HAS ENDED",
         ] {
-            assert!(report.contains(said), "{report}");
+            assert!(report.contains(said), "{said}:\n{report}");
         }
+        assert!(!report.lines().any(|line| line.starts_with("joe") && line.contains("end")));
+    }
+
+    #[test]
+    fn ok_a_key_of_messages_or_sessions_stays() {
+        let sessions = json!({"held": [1, 2], "newest": 2, "rows": [{"key_id": 1, "rows": 8}]});
+        let found = status(&json!([{"key_id": 1, "rows": 3}]), &sessions);
+        assert_eq!(found.rows_under_older_keys(), 7, "a rotation leaves messages alone");
+        let report = found.render(TODAY);
+        assert!(report.contains("1    reads        (outbox)  3"), "{report}");
+        assert!(
+            !report.contains("nothing lies") && !report.contains("no session lies"),
+            "{report}"
+        );
+        let without = status(&json!([]), &Value::Null);
+        assert!(without.render(TODAY).contains("session keys do not read"));
     }
 }
