@@ -16,15 +16,23 @@
 //! | `client_id`, scopes, lifetime, no client for itself | RFC 9068 §2.2, §4, §5 | `bearer` |
 //! | no token that is bound to a key | RFC 9449, RFC 8705 | `bearer` |
 //! | `events`, `sid`, `jti`, no `nonce` | Back-Channel Logout 1.0 §2.6 | `logout_token` |
+//! | PKCE `S256`, `state` and `nonce` in one browser's cookie | RFC 9700 §2.1.1, §4.7 | `transaction` |
+//! | `iss`, doubled parameters, errors | RFC 9207 §2.4, RFC 6749 §3.1, §4.1.2.1 | `authorization` |
+//! | the client's credentials | RFC 6749 §2.3.1, RFC 7523 §3 | `token_request`, `client_key` |
+//! | paths of this site alone | RFC 9700 §4.11 | `return_to` |
+//! | one session for a sign-in, none after a log-out | Back-Channel Logout 1.0 §2.7 | `session_start` |
 //!
 //! Owns sessions and their keys too. Leaves to others: rights to a vehicle (`ownership`), and cookies,
 //! forms and redirects (`http`).
 
 mod algorithm;
+mod authorization;
 mod bearer;
 mod cached_document;
 mod claims;
+mod client_key;
 mod error;
+mod exchange_error;
 #[cfg(test)]
 mod fake;
 mod id_token;
@@ -37,6 +45,7 @@ mod memory;
 mod metadata;
 mod operator;
 mod provider;
+mod return_to;
 mod session;
 mod session_end;
 mod session_keys;
@@ -48,11 +57,18 @@ mod session_start;
 pub(crate) mod test_provider;
 #[cfg(test)]
 mod tests;
+mod token_request;
 mod tombstone;
+mod transaction;
 mod verification;
 
+pub use authorization::{
+    AuthorizationError, AuthorizationOutcome, AuthorizationResponse, ResponseError,
+    authorization_address, end_session_address,
+};
 pub use bearer::verify_access_token;
 pub use error::{ProviderError, TokenError};
+pub use exchange_error::ExchangeError;
 pub use id_token::{IdToken, IdTokenExpectation, verify_id_token};
 pub use identity::{ClientId, Credential, Identity, Issuer, Subject, SubjectId, Viewer, viewer};
 pub use logout_token::{LogoutToken, verify_logout_token};
@@ -63,6 +79,7 @@ pub use operator::{
     is_operator_name, operator_last_day,
 };
 pub use provider::provider_metadata;
+pub use return_to::ReturnTo;
 pub use session::{Session, SessionState, end_session, read_session};
 pub use session_end::{ProviderLogout, end_provider_sessions};
 pub use session_keys::{SessionId, SessionKeys, SessionKeysError, person_hash};
@@ -70,3 +87,5 @@ pub use session_memory::SessionMemory;
 pub use session_start::{ProvenSignIn, StartError, start_session};
 #[cfg(test)]
 pub(crate) use tests::samples;
+pub use token_request::exchange_code;
+pub use transaction::{TRANSACTION_S, Transaction};

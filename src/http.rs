@@ -7,6 +7,7 @@
 
 mod access;
 mod app;
+mod auth;
 mod config;
 mod context;
 mod cors;

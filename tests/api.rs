@@ -17,6 +17,10 @@ mod markets;
 mod operator;
 #[path = "api/pages.rs"]
 mod pages;
+#[path = "api/sign_in.rs"]
+mod sign_in;
+#[path = "api/sign_out.rs"]
+mod sign_out;
 #[path = "api/simulation.rs"]
 mod simulation;
 #[path = "api/stream.rs"]

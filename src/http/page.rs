@@ -59,7 +59,6 @@ pub(super) fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -
 
 /// The frame of a page of sign-in. It has no choice of language, because its address cannot be
 /// opened again. Its language is `chosen` (the field `lang` of a form), else that of `return_to`.
-#[allow(dead_code, reason = "the routes of sign-in use it")]
 pub(super) fn auth_frame(
     context: &Context<'_>,
     market: &Market,
@@ -71,7 +70,6 @@ pub(super) fn auth_frame(
     frame.with_languages(Vec::new()).with_market(market.code.as_str(), &market.name)
 }
 
-#[allow(dead_code, reason = "the routes of sign-in use it")]
 /// The value of `lang` in the query of a path.
 fn language_of(path: &str) -> Option<String> {
     let (_, query) = path.split('#').next()?.split_once('?')?;

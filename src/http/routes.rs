@@ -8,6 +8,7 @@ use std::future::ready;
 
 use futures::FutureExt as _;
 
+use super::auth;
 use super::operator::{audit, erasures, inspections, keys, purges};
 use super::route::{Access, Csrf, Route, Surface};
 use super::site;
@@ -36,6 +37,8 @@ const PRIVACY: Access = Access::Operator { role: OperatorRole::Privacy };
 
 /// Bytes of a request body: a VIN with much around it.
 const MAX_BODY: usize = 16 * 1024;
+/// Bytes of a log-out: a token of 16 KiB in a form.
+const MAX_LOGOUT: usize = 20 * 1024;
 
 /// All routes.
 pub static ROUTES: &[Route] = &[
@@ -256,6 +259,66 @@ pub static ROUTES: &[Route] = &[
         body_limit: 0,
         rate_limit: Some(OPERATORS),
         handler: |context, _| audit::list(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/auth/{market}/sign-in",
+        name: "/auth/{market}/sign-in",
+        surface: Surface::Page,
+        access: Access::Public,
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: Some(AUTH),
+        handler: |context, [market, ..]| auth::sign_in(context, market).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/auth/{market}/callback",
+        name: "/auth/{market}/callback",
+        surface: Surface::Page,
+        access: Access::Public,
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: Some(AUTH),
+        handler: |context, [market, ..]| auth::callback(context, market).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/auth/{market}/sign-out",
+        name: "/auth/{market}/sign-out",
+        surface: Surface::Page,
+        access: Access::ByRight,
+        scope: None,
+        csrf: Csrf::Session,
+        body_limit: MAX_BODY,
+        rate_limit: Some(AUTH),
+        handler: |context, [market, ..]| auth::sign_out(context, market).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/auth/{market}/signed-out",
+        name: "/auth/{market}/signed-out",
+        surface: Surface::Page,
+        access: Access::Public,
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: None,
+        handler: |context, [market, ..]| auth::signed_out(context, market).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/auth/{market}/backchannel-logout",
+        name: "/auth/{market}/backchannel-logout",
+        surface: Surface::Api,
+        access: Access::Public,
+        scope: None,
+        csrf: Csrf::SignedToken,
+        body_limit: MAX_LOGOUT,
+        rate_limit: Some(AUTH),
+        handler: |context, [market, ..]| auth::backchannel_logout(context, market).boxed_local(),
     },
     Route {
         method: "GET",

@@ -10,6 +10,7 @@
 
 pub mod members;
 pub mod provider;
+pub mod sign_in;
 pub mod signatures;
 pub mod sqlite;
 
