@@ -61,10 +61,19 @@ impl SentCredential {
     }
 }
 
-/// Finds the value of the session's cookie. Proxies join several `Cookie` headers by a comma.
+/// The names and values of the header `Cookie` (RFC 6265, section 5.4).
+///
+/// Nothing but `; ` separates them, and nothing but that blank is dropped. Any site below ours can set
+/// a cookie with a comma in its value, or with a blank of Unicode before its name, and browsers
+/// protect neither as they do the prefix `__Host-`: to read more into them is to accept its session.
+pub(super) fn cookie_pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split(';').filter_map(|pair| pair.trim_start_matches(' ').split_once('='))
+}
+
+/// Finds the value of the session's cookie.
 fn session_cookie(cookies: &str) -> Result<Option<&str>, CredentialError> {
-    let pairs = cookies.split([';', ',']).filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
+    let mut values =
+        cookie_pairs(cookies).filter(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
         (_, Some(_)) => Err(CredentialError::Several),
@@ -127,13 +136,23 @@ mod tests {
         for cookies in [
             "__Host-Http-session=1.abc",
             "a=b; __Host-Http-session=1.abc",
-            "a=b,__Host-Http-session=1.abc; c",
+            "a=b;  __Host-Http-session=1.abc; c",
         ] {
             assert_eq!(read(Some(cookies), None), session(), "{cookies}");
         }
-        for cookies in
-            ["", ";", "__host-http-session=1", "x__Host-Http-session=1", "a=b; session=1"]
-        {
+        for cookies in [
+            "",
+            ";",
+            "__host-http-session=1",
+            "x__Host-Http-session=1",
+            "a=b; session=1",
+            // What a neighbouring site can plant past the prefix.
+            "a=b,__Host-Http-session=1.abc",
+            "a=b; \u{a0}__Host-Http-session=1.abc",
+            "\u{2000}__Host-Http-session=1.abc",
+            "\t__Host-Http-session=1.abc",
+            "__Host-Http-session =1.abc",
+        ] {
             assert_eq!(read(Some(cookies), None), Ok(SentCredential::Nothing), "{cookies}");
         }
     }
