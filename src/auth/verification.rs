@@ -67,3 +67,6 @@ pub(super) fn report_refusal(ports: &Ports, message: &'static str, error: TokenE
     let cause = Field::Word(error.to_string().into());
     ports.events.emit(Event::new(Level::Warn, message).with(field::CAUSE, cause));
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,29 @@ async function importKey(jwk, algorithm, usage) {
   }
 }
 
+/** Most imported public keys that an isolate keeps. */
+const MAX_KEYS = 64;
+
+/** The public keys imported last, by algorithm and JSON Web Key. Keys only: a promise of another
+ * request must not be awaited. */
+const publicKeys = new Map();
+
+/** Finds an imported public key or imports it, as importKey does. The oldest leaves a full memory. */
+async function findPublicKey(name, jwk) {
+  const text = `${name} ${jwk}`;
+  const known = publicKeys.get(text);
+  if (known) return known;
+  const key = await importKey(jwk, ALGORITHMS[name], "verify");
+  if (!key) return undefined;
+  if (publicKeys.size >= MAX_KEYS) publicKeys.delete(publicKeys.keys().next().value);
+  publicKeys.set(text, key);
+  return key;
+}
+
 /** Verifies a signature: true or false, or undefined where the key is invalid. */
 export async function verify(name, jwk, message, signature) {
   const algorithm = ALGORITHMS[name];
-  const key = await importKey(jwk, algorithm, "verify");
+  const key = await findPublicKey(name, jwk);
   // workerd throws for an Ed25519 signature of another length, and for no other algorithm.
   if (key && name === "EdDSA" && signature.length !== 64) return false;
   return key && crypto.subtle.verify(algorithm, key, signature, message);
