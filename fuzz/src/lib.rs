@@ -1,9 +1,13 @@
 //! Parts shared by the fuzz targets: markets and origins of the fixtures, and answers.
 
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::LazyLock;
 
-use kerbside::market::{Market, Origin, compile};
-use kerbside::ports::OriginResponse;
+use kerbside::market::{Market, Origin, SignIn, compile};
+use kerbside::ports::{
+    Crypto, CryptoError, OriginResponse, P256PrivateKey, PublicKey, SignatureAlgorithm,
+};
 use serde_json::Value;
 
 /// The market whose mappings use every key of the mapping language.
@@ -82,4 +86,39 @@ fn described(protocol: &str, files: &[&str]) -> Vec<Origin> {
         }
     }
     origins
+}
+
+/// The issuer of the market that tokens are for.
+pub const ISSUER: &str = "https://id.example.com";
+
+/// A market that accepts access tokens of the client `partner`.
+pub static SIGN_IN: LazyLock<SignIn> = LazyLock::new(|| {
+    let sign_in = serde_json::json!({
+        "issuer": ISSUER, "client_id": "kerbside", "audience": "cars", "api_clients": ["partner"],
+        "algorithms": ["ES256", "RS256", "PS256", "ES384", "EdDSA"],
+    });
+    serde_json::from_value(sign_in).expect("valid")
+});
+
+/// Signatures that all verify, so that what comes after them is fuzzed.
+pub struct TrustingCrypto;
+
+impl Crypto for TrustingCrypto {
+    fn verify(
+        &self,
+        _: SignatureAlgorithm,
+        _: PublicKey,
+        _: Vec<u8>,
+        _: Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<bool, CryptoError>>>> {
+        Box::pin(ready(Ok(true)))
+    }
+
+    fn sign_es256(
+        &self,
+        _: P256PrivateKey,
+        _: Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, CryptoError>>>> {
+        Box::pin(ready(Err(CryptoError::Unavailable)))
+    }
 }

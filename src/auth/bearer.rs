@@ -102,7 +102,7 @@ fn check_claims(
         subject: Subject { issuer: Issuer(sign_in.issuer.clone()), id },
         client: ClientId(client.to_owned()),
         signed_in_at: claims.signed_in_at(now)?,
-        acr: claims.text("acr")?.map(str::to_owned),
+        acr: claims.context(),
         expires_at: validity.expires_at,
         credential: Credential::Bearer { scopes: scopes(claims)? },
     })

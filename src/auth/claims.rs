@@ -89,6 +89,12 @@ impl Claims {
         text.map(Some).ok_or(TokenError::Claim(name))
     }
 
+    /// Returns the authentication context (`acr`); one that is no plain text is none.
+    pub(super) fn context(&self) -> Option<String> {
+        let text = self.get("acr")?.as_str().filter(|text| is_plain(text, MAX_TEXT));
+        text.map(str::to_owned)
+    }
+
     /// Checks `iss`, character by character (RFC 7519 §4.1.1).
     ///
     /// # Errors

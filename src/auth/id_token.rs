@@ -95,7 +95,7 @@ fn check_claims(
     if let Some(max_age_s) = expected.max_age_s {
         check_sign_in_age(signed_in_at, max_age_s, now)?;
     }
-    let acr = claims.text("acr")?.map(str::to_owned);
+    let acr = claims.context();
     if !expected.acr_values.is_empty() && !acr.iter().any(|acr| expected.acr_values.contains(acr)) {
         return Err(TokenError::Context);
     }

@@ -68,7 +68,7 @@ fn check_claims(
         return Err(TokenError::Nonce);
     }
     claims.check_issuer(&sign_in.issuer)?;
-    claims.check_client(&sign_in.client_id)?;
+    claims.check_audience(&sign_in.client_id)?;
     let event = claims.get("events").and_then(|events| events.get(LOGOUT));
     if !event.is_some_and(serde_json::Value::is_object) {
         return Err(TokenError::Events);

@@ -91,6 +91,8 @@ fn err_a_sign_in_that_is_too_old_or_too_weak() {
     check(&[("acr", json!("pin"))], &strong, Ok(()));
     check(&[("acr", json!("password"))], &strong, Err(TokenError::Context));
     check(&[], &strong, Err(TokenError::Context));
+    check(&[("acr", json!(["pin"]))], &strong, Err(TokenError::Context));
+    check(&[("acr", json!(1))], &expected(), Ok(()));
 }
 
 #[test]

@@ -8,9 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ports::SignatureAlgorithm;
+use crate::auth::claims::Claims;
+use crate::auth::test_provider::SigningKey;
 use crate::ports::fake::World;
 use crate::ports::signatures::RingCrypto;
+use crate::ports::{SignatureAlgorithm, Timestamp};
 
 const ALGORITHMS: [SignatureAlgorithm; 5] = [
     SignatureAlgorithm::Es256,
@@ -78,6 +80,38 @@ fn ok_json_web_keys() {
 #[test]
 fn ok_json_web_crypto() {
     assert_eq!(check_tokens(vectors!("json_web_crypto")), 2);
+}
+
+/// jwt-compact verifies the same token by its own Ed25519 and holds the same claims.
+#[test]
+fn ok_jwt_compact_agrees() {
+    use jwt_compact::alg::Ed25519;
+    use jwt_compact::{AlgorithmExt as _, UntrustedToken};
+
+    let signer = SigningKey::ed25519();
+    let jwk = signer.jwk();
+    let point = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().expect("x")).expect("base64url");
+    let theirs = <Ed25519 as jwt_compact::Algorithm>::VerifyingKey::from_slice(&point);
+    let theirs = theirs.expect("a key");
+    let claims = json!({"iss": "a", "exp": 1_795_162_200, "iat": 1_795_161_600, "sub": "ada"});
+    let good = signer.sign(&json!({"alg": "EdDSA"}), &claims);
+    let (signed, signature) = good.rsplit_once('.').expect("parts");
+    let moved = signer.sign(&json!({"alg": "EdDSA"}), &json!({"sub": "eve"}));
+    let moved = format!("{}.{signature}", moved.rsplit_once('.').expect("parts").0);
+    let zeros = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([0; 64]));
+    for (token, is_good) in [(&good, true), (&moved, false), (&zeros, false)] {
+        let untrusted = UntrustedToken::new(token).expect("parses");
+        let validated = Ed25519.validator::<serde_json::Map<_, _>>(&theirs).validate(&untrusted);
+        let ours = verify(&json!({"keys": [jwk]}), token);
+        assert_eq!((validated.is_ok(), ours.is_ok()), (is_good, is_good), "{token}");
+        if let Ok(validated) = validated {
+            let held = Claims::parse(&Jws::parse(token).expect("parses").payload).expect("claims");
+            assert_eq!(validated.claims().custom.get("sub"), held.get("sub"));
+            let times = held.check_times(Timestamp(1_795_161_600_000)).expect("valid");
+            let expires_at = validated.claims().expiration.expect("exp");
+            assert_eq!(expires_at.timestamp() * 1_000, times.expires_at.0);
+        }
+    }
 }
 
 fn unhex(text: &Value) -> Vec<u8> {
