@@ -6,6 +6,7 @@
 //! (`platform`).
 
 mod access;
+mod account;
 mod app;
 mod auth;
 mod config;

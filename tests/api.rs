@@ -7,6 +7,8 @@ mod support;
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/account.rs"]
+mod account;
 #[path = "api/facets.rs"]
 mod facets;
 #[path = "api/lookups.rs"]

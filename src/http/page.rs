@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
+use super::sign_in_state::SignInState;
 use crate::market::{Locale, Market};
-use crate::pages::{Frame, Language, RenderError};
+use crate::pages::{AccountPart, Frame, Language, RenderError};
 use crate::telemetry::{Event, Field, Level, field};
 
 /// Pages differ by language and by who looks at them.
@@ -53,8 +54,41 @@ pub(super) fn frame(context: &Context<'_>, path: &str, locales: &[Locale]) -> Fr
 
 /// The frame of the market's page at `rest` of its path.
 pub(super) fn market_frame(context: &Context<'_>, market: &Market, rest: &str) -> Frame {
+    chosen_market_frame(context, market, rest, context.request.parameter("lang"))
+}
+
+/// The same in the language that a form has sent, if the market is offered in it.
+pub(super) fn chosen_market_frame(
+    context: &Context<'_>,
+    market: &Market,
+    rest: &str,
+    chosen: Option<String>,
+) -> Frame {
     let path = format!("/{}/{rest}", market.code);
-    frame(context, &path, &market.locales).with_market(market.code.as_str(), &market.name)
+    let frame = frame_in(context, &path, &market.locales, chosen);
+    let frame = frame.with_market(market.code.as_str(), &market.name);
+    frame.with_account(account_part(context, market))
+}
+
+/// The visitor's sign-in, for the head of a market's page. A page takes no bearer token.
+pub(super) fn account_part(context: &Context<'_>, market: &Market) -> Option<AccountPart> {
+    market.sign_in.as_ref()?;
+    Some(match context.sign_in() {
+        SignInState::NotOffered => return None,
+        SignInState::Anonymous | SignInState::Bearer(_) => AccountPart::SignedOut,
+        SignInState::Ended => AccountPart::Ended,
+        SignInState::Unavailable => AccountPart::Unavailable,
+        SignInState::Active(session) => {
+            AccountPart::SignedIn { name: session.name.clone(), csrf: session.csrf.clone() }
+        }
+    })
+}
+
+/// The market's locale in a language, or the language alone where the market has none in it.
+pub(super) fn locale(market: &Market, language: Language) -> String {
+    market
+        .locale_of(language.code())
+        .map_or_else(|| language.code().to_owned(), ToString::to_string)
 }
 
 /// The frame of a page of sign-in. It has no choice of language, because its address cannot be

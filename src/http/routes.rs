@@ -8,6 +8,7 @@ use std::future::ready;
 
 use futures::FutureExt as _;
 
+use super::account;
 use super::auth;
 use super::operator::{audit, erasures, inspections, keys, purges};
 use super::route::{Access, Csrf, Route, Surface};
@@ -415,6 +416,42 @@ pub static ROUTES: &[Route] = &[
         body_limit: 0,
         rate_limit: None,
         handler: |context, [market, id, _]| site::vehicle(context, market, id).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/{market}/account",
+        name: "/{market}/account",
+        surface: Surface::Page,
+        access: Access::Member { fresh: false },
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: None,
+        handler: |context, [market, ..]| account::show(context, market).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/{market}/account/erasure",
+        name: "/{market}/account/erasure",
+        surface: Surface::Page,
+        access: Access::ByRight,
+        scope: None,
+        csrf: Csrf::Session,
+        body_limit: MAX_BODY,
+        rate_limit: Some(AUTH),
+        handler: |context, [market, ..]| account::erase(context, market).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/{market}/account/erased",
+        name: "/{market}/account/erased",
+        surface: Surface::Page,
+        access: Access::ByRight,
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: None,
+        handler: |context, [market, ..]| account::erased(context, market).boxed_local(),
     },
 ];
 

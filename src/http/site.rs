@@ -5,7 +5,9 @@ use std::rc::Rc;
 use super::context::Context;
 use super::document;
 use super::form::Form;
-use super::page::{PageError, frame, market_frame, not_rendered, page};
+use super::page::{
+    PageError, account_part, chosen_market_frame, frame, locale, market_frame, not_rendered, page,
+};
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::stream::{self, StreamPart};
@@ -71,12 +73,8 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Respo
             Ok(Response::see_other(format!("/{}/vehicles/{id}{lang}", market.code)))
         }
         Err(error) => {
-            let mut frame = market_frame(context, &market, "");
-            if let Some(language) = chosen.filter(|language| frame.offered.contains(language)) {
-                let plain = Frame::new(language, &frame.path).with_chosen_language(true);
-                let plain = plain.with_languages(frame.offered);
-                frame = plain.with_market(market.code.as_str(), &market.name);
-            }
+            let language = form.text("/lang").or_else(|| context.request.parameter("lang"));
+            let frame = chosen_market_frame(context, &market, "", language);
             let html =
                 pages::render_market(&MarketView::new(frame).with_fault(&entered, &fault(error)));
             let mut response = page(context, 422, html)?.with_freshness(Freshness::NoStore);
@@ -203,7 +201,9 @@ pub(super) async fn problem(
 ) -> Response {
     let own = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
     let may_reload = problem.status >= 500 && context.request.path.chars().all(own);
-    let path = if may_reload { &context.request.path } else { "/" };
+    let sign_in = problem.links.as_ref().and_then(|links| links.sign_in.as_deref());
+    // A route of this site asks for the sign-in, so that its path is one.
+    let path = if may_reload || sign_in.is_some() { &context.request.path } else { "/" };
     let directory = registry::directory(&context.ports, &context.app.memory).await;
     let is_it =
         |entry: &&DirectoryEntry| Some(entry.code.as_str()) == market && context.serves(entry);
@@ -215,8 +215,15 @@ pub(super) async fn problem(
         }
         None => frame(context, path, &[]),
     };
+    let frame = match context.known_market() {
+        Some(market) => frame.with_account(account_part(context, market)),
+        None => frame,
+    };
     let mut view =
         ProblemView::new(frame, problem.slug.as_str(), problem.status, &context.request_id);
+    if let Some(href) = sign_in {
+        view = view.with_sign_in(href);
+    }
     if let Some(home) = problem.links.as_ref().and_then(|links| links.home.as_ref()) {
         view = view.with_home(home);
     }
@@ -227,13 +234,6 @@ pub(super) async fn problem(
         Ok(page) => problem.dress(page),
         Err(error) => error.to_json(&context.request_id),
     }
-}
-
-/// The market's locale in a language, or the language alone where the market has none in it.
-fn locale(market: &Market, language: Language) -> String {
-    market
-        .locale_of(language.code())
-        .map_or_else(|| language.code().to_owned(), ToString::to_string)
 }
 
 fn fault(error: VinError) -> VinFault {

@@ -1,0 +1,186 @@
+//! The head of pages and the account page, for each kind of visitor.
+
+use crate::support::members::{self, CLIENT, Member, SIGN_IN};
+use crate::support::{CAR, MARKET, TestApp, header};
+use kerbside::http::Response;
+use kerbside::ports::StoreError;
+
+fn page_of(app: &TestApp) -> String {
+    app.href(CAR).replace("/api/v1", "")
+}
+
+fn check(answer: &Response, status: u16, expected: &[&str], unexpected: &[&str]) {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    for part in expected {
+        assert!(answer.body.contains(part), "{part} is not in {}", answer.body);
+    }
+    for part in unexpected {
+        assert!(!answer.body.contains(part), "{part} is in {}", answer.body);
+    }
+}
+
+fn post(app: &TestApp, ada: &Member, target: &str, form: &str) -> Response {
+    let headers = [
+        ("cookie", &*ada.cookie),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    app.send("POST", target, &headers, form.as_bytes())
+}
+
+fn erase(app: &TestApp, ada: &Member, form: &str) -> Response {
+    post(app, ada, "/de/account/erasure?lang=en", form)
+}
+
+#[test]
+fn ok_anybody_is_offered_the_sign_in_and_comes_back() {
+    let app = members::app();
+    let to_form = "href=\"/auth/de/sign-in?return_to=/de/%3Flang%3Den\">Sign in</a>";
+    check(&app.get("/de/?lang=en"), 200, &[to_form], &["sign-out", "/de/account"]);
+    let page = page_of(&app);
+    let to_recalls = format!("href=\"/auth/de/sign-in?return_to={page}%3Flang%3Den%23recalls\"");
+    let answer = app.get(&format!("{page}?lang=en"));
+    check(&answer, 200, &[&to_recalls, "Shown after sign-in: "], &["Secret"]);
+    assert!(header(&answer, "cache-control").starts_with("public, max-age="));
+}
+
+#[test]
+fn ok_a_member_is_named_and_can_sign_out_on_every_page() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let token = format!("name=\"csrf\" value=\"{}\"", ada.csrf(&app));
+    let sign_out = "<form method=\"post\" action=\"/auth/de/sign-out\">";
+    let expected = ["Ada Lovelace", sign_out, &token, "href=\"/de/account?lang=en\""];
+    let page = page_of(&app);
+    for target in ["/de/", &page, "/de/account"] {
+        let answer = ada.get(&app, &format!("{target}?lang=en"));
+        check(&answer, 200, &expected, &["sign-in?return_to"]);
+        assert_eq!(header(&answer, "cache-control"), "private, no-store", "{target}");
+    }
+    check(&ada.get(&app, &format!("{page}?lang=en")), 200, &["Secret airbag"], &["after sign-in"]);
+    let wrong = post(&app, &ada, "/de/?lang=en", "vin=WP0&lang=en");
+    check(&wrong, 422, &["Ada Lovelace", "value=\"WP0\"", "these are 3"], &[]);
+}
+
+#[test]
+fn ok_without_sign_in_in_the_market_nothing_is_promised() {
+    let app = TestApp::new();
+    let (page, cookie) = (page_of(&app), [("cookie", "__Host-Http-session=1.x")]);
+    for target in ["/de/?lang=en", &format!("{page}?lang=en")] {
+        let answer = app.send("GET", target, &cookie, &[]);
+        check(
+            &answer,
+            200,
+            &[],
+            &["/auth/", "ign in", "sign-in", "session", "role=\"status\"><p>"],
+        );
+    }
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(app.get("/de/account").status, 404);
+    assert_eq!(app.get("/de/account/erased").status, 404);
+    assert_eq!(app.send("POST", "/de/account/erasure", &form, b"confirm=yes").status, 404);
+}
+
+#[test]
+fn ok_a_session_that_ended_is_said_and_nothing_entered_is_lost() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let csrf = ada.csrf(&app);
+    app.world.advance_s(31 * 60);
+    let page = page_of(&app);
+    for target in ["/de/", &page] {
+        let answer = ada.get(&app, &format!("{target}?lang=en"));
+        let back = format!("/auth/de/sign-in?return_to={target}%3Flang%3Den");
+        check(&answer, 200, &["Your session has ended.", &back], &["Ada", "Secret"]);
+        assert_eq!(header(&answer, "cache-control"), "private, no-store", "{target}");
+    }
+    let look_up = post(&app, &ada, "/de/?lang=en", "vin=WP0&lang=en");
+    check(&look_up, 422, &["Your session has ended.", "value=\"WP0\""], &[]);
+    let form = erase(&app, &ada, &format!("csrf={csrf}&confirm=yes"));
+    let back = "/auth/de/sign-in?return_to=/de/account%3Flang%3Den%23erasure";
+    check(&form, 401, &["Nothing has been erased: your session", " checked>", back], &[&csrf]);
+    assert_eq!(header(&form, "www-authenticate"), "Bearer realm=\"kerbside\"");
+}
+
+#[test]
+fn ok_a_session_that_cannot_be_read_is_said() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    // The isolate knows the market.
+    app.get("/de/");
+    app.world.stores_fail.set(Some(StoreError::Unavailable));
+    let answer = ada.get(&app, "/de/?lang=en");
+    check(&answer, 200, &["Your sign-in cannot be checked"], &["Ada", "/auth/", "has ended"]);
+    assert_eq!(header(&answer, "cache-control"), "private, no-store");
+}
+
+#[test]
+fn ok_the_account_page_leads_to_the_data_after_a_fresh_sign_in() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let download = "href=\"/api/v1/de/me/export\"";
+    check(&ada.get(&app, "/de/account?lang=en"), 200, &[download, "Ada Lovelace"], &["step_up"]);
+    assert_eq!(ada.get(&app, "/api/v1/de/me/export").status, 200);
+    let old = Member::sign_in_as(&app, "ada", CLIENT, 601);
+    let step_up = "/auth/de/sign-in?return_to=/de/account%3Flang%3Den%23export&#38;step_up=1";
+    check(&old.get(&app, "/de/account?lang=en"), 200, &[step_up], &[download]);
+}
+
+#[test]
+fn err_the_account_page_asks_anybody_else_to_sign_in() {
+    let app = members::app();
+    let sign_in = "class=\"button\" href=\"/auth/de/sign-in?return_to=/de/account%3Flang%3Den\"";
+    let answer = app.get("/de/account?lang=en");
+    check(&answer, 401, &[sign_in, "<h1>Please sign in</h1>"], &["erasure"]);
+    assert_eq!(header(&answer, "www-authenticate"), "Bearer realm=\"kerbside\"");
+    let token = [("authorization", "Bearer a.b.c")];
+    assert_eq!(app.send("GET", "/de/account", &token, &[]).status, 401);
+    let elsewhere = Member::sign_in_as(&app, "ada", "kerbside-fr", 0);
+    assert_eq!(elsewhere.get(&app, "/de/account").status, 401);
+}
+
+#[test]
+fn ok_a_person_erases_what_is_stored_about_them() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let elsewhere = Member::sign_in(&app);
+    let csrf = ada.csrf(&app);
+    let answer = erase(&app, &ada, &format!("csrf={csrf}&confirm=yes"));
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_eq!(header(&answer, "location"), "/de/account/erased?lang=en");
+    assert!(header(&answer, "set-cookie").contains("__Host-Http-session=;"));
+    for session in [&ada, &elsewhere] {
+        assert_eq!(session.get(&app, "/de/account").status, 401);
+    }
+    let done = app.get("/de/account/erased?lang=en");
+    check(&done, 200, &["<h1>Your data have been erased</h1>"], &[]);
+}
+
+#[test]
+fn err_nothing_is_erased_without_token_confirmation_and_fresh_sign_in() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let csrf = ada.csrf(&app);
+    let unconfirmed = erase(&app, &ada, &format!("csrf={csrf}"));
+    check(&unconfirmed, 422, &["Tick the box", "aria-invalid=\"true\""], &[]);
+    for form in ["confirm=yes", "csrf=&confirm=yes", "csrf=x&confirm=yes"] {
+        assert_eq!(erase(&app, &ada, form).status, 400, "{form}");
+    }
+    let old = Member::sign_in_as(&app, "ada", CLIENT, 601);
+    let handover = erase(&app, &old, &format!("csrf={}&confirm=yes", old.csrf(&app)));
+    let address = "/auth/de/sign-in?return_to=/de/account%3Flang%3Den%23erasure&#38;step_up=1";
+    let refresh = format!("<meta http-equiv=\"refresh\" content=\"0; url={address}\">");
+    check(&handover, 200, &[&refresh, &format!("href=\"{address}\"")], &[]);
+    assert_eq!(header(&handover, "cache-control"), "private, no-store");
+    for session in [&ada, &old] {
+        assert_eq!(session.get(&app, "/de/account").status, 200, "still signed in");
+    }
+}
+
+#[test]
+fn ok_pages_of_another_region_s_market_offer_no_sign_in() {
+    let app = members::app();
+    app.publish(&format!("{MARKET}{SIGN_IN}"));
+    check(&app.get("/us/?lang=en"), 421, &[], &["/auth/"]);
+    check(&app.get("/?lang=en"), 200, &[], &["/auth/"]);
+}
