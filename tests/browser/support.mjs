@@ -61,6 +61,26 @@ async function tell(method, path, body) {
 export const setOrigin = (name, change) => tell("PUT", `/origins/${name}`, change);
 export const resetOrigins = () => tell("POST", "/reset");
 
+/** The identity provider of a market, as the control server describes it: people, faults, keys. */
+export const identityOf = (market) => tell("GET", `/identity/${market}`);
+/** Switches a fault of a market's identity provider on. */
+export const setIdentity = (market, change) => tell("PUT", `/identity/${market}`, change);
+/** Ends a person's sessions at the identity provider, which tells the portal (back channel). */
+export const signOutAtProvider = (market, login) =>
+  tell("POST", `/identity/${market}/sign-out`, { login });
+
+/** Fills the identity provider's sign-in page in, which is shown already. */
+export async function signInAtProvider(page, market, login) {
+  const { issuer, people } = await identityOf(market);
+  const { password } = people.find((person) => person.login === login);
+  await page.waitForURL((url) => url.href.startsWith(issuer));
+  await page.getByLabel("Person").selectOption(login);
+  await page.getByLabel("Password").fill(password);
+  const factor = page.getByLabel(/second factor/);
+  if ((await factor.count()) > 0) await factor.check();
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
 const used = new Set();
 
 /** A VIN of `market` that no test of this run has used, so that nothing about it is cached. */
