@@ -3,13 +3,15 @@
 //!
 //! | rule | source | file |
 //! | --- | --- | --- |
-//! | metadata of exactly the market's issuer, https | Discovery 1.0 §4.3, RFC 8414 §6.2 | `metadata` |
-//! | 64 KiB, 5 s, no redirect; last good copy for a day | RFC 9700 §4.10 | `provider`, `cached_document` |
+//! | metadata of the market's issuer, https | Discovery 1.0 §4.3, RFC 8414 §6.2 | `metadata` |
+//! | 64 KiB, 5 s, no redirect | RFC 8725 §3.10 | `provider` |
+//! | last good copy for a day | RFC 9111 §4.2.4 | `cached_document` |
 //! | one fetch in 30 s for unknown `kid`s | RFC 7517 §4.5 | `provider` |
-//! | usable and strong keys, one algorithm each | RFC 7517 §4, RFC 8725 §3.1, §3.2, §3.5 | `jwk`, `jwks` |
-//! | compact form, canonical base64url, no duplicates, `crit` | RFC 7515 §2, §3.1, §4, RFC 7797 | `jws` |
+//! | usable and strong keys, one algorithm each | RFC 7517 §4, RFC 8725 §3.1, §3.5 | `jwk`, `jwks` |
+//! | compact form, canonical base64url | RFC 7515 §2, §3.1 | `jws` |
+//! | no duplicate member, no `crit`, no `b64` | RFC 7515 §4, RFC 7797 | `jws` |
 //! | header keys and addresses ignored | RFC 8725 §3.10 | `jws` |
-//! | algorithms on the market's list | RFC 8725 §3.1, RFC 7518 §3, RFC 8037, RFC 9864 | `algorithm` |
+//! | algorithms on the market's list | RFC 8725 §3.1, RFC 7518 §3, RFC 9864 | `algorithm` |
 //! | types that exclude each other | RFC 8725 §3.11, §3.12 | `bearer`, `id_token`, `logout_token` |
 //! | `iss`, `aud`, `exp`, `iat`, `nbf`, `sub` | RFC 7519 §4.1, RFC 8725 §3.8, §3.9 | `claims` |
 //! | `nonce`, `azp`, `auth_time`, `acr` | Core 1.0 §3.1.3.7 | `id_token` |
@@ -22,8 +24,8 @@
 //! | paths of this site alone | RFC 9700 §4.11 | `return_to` |
 //! | one session for a sign-in, none after a log-out | Back-Channel Logout 1.0 §2.7 | `session_start` |
 //!
-//! Owns sessions and their keys too. Leaves to others: rights to a vehicle (`ownership`), and cookies,
-//! forms and redirects (`http`).
+//! Owns sessions and their keys too. Leaves to others: rights to a vehicle (`ownership`), and
+//! cookies, forms and redirects (`http`).
 
 mod algorithm;
 mod authorization;

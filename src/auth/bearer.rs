@@ -22,8 +22,8 @@ const MAX_LIFETIME_MS: i64 = 3_600_000;
 /// The type of access tokens (RFC 9068 §2.1).
 const ACCESS_TOKEN: &str = "at+jwt";
 
-/// Claims that ID tokens and logout tokens have and access tokens do not. They tell them apart where
-/// `typ` does not.
+/// Claims that ID tokens and logout tokens have and access tokens do not. They tell them apart
+/// where `typ` does not.
 const FOREIGN_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
 
 /// Verifies an access token for a market; returns the person, the client and the scopes.

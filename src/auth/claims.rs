@@ -1,4 +1,5 @@
-//! The claims of a token (RFC 7519 §4, `OpenID` Connect Core 1.0 §2), after its signature is verified.
+//! The claims of a token (RFC 7519 §4, `OpenID` Connect Core 1.0 §2), once its signature is
+//! verified.
 //!
 //! `jwt-compact` holds them. Its times take floats and panic on extreme numbers, so each time is
 //! checked here first: a whole number of seconds between 1970 and 9999. Clocks may differ by a
@@ -124,8 +125,8 @@ impl Claims {
         if audiences.contains(&audience) { Ok(audiences) } else { Err(TokenError::Audience) }
     }
 
-    /// Checks that a token was issued for a client alone: `aud` names it, and `azp` does where it is
-    /// present or `aud` names others too (Core §3.1.3.7).
+    /// Checks that a token was issued for a client alone: `aud` names it, and `azp` does where it
+    /// is present or `aud` names others too (Core §3.1.3.7).
     ///
     /// # Errors
     /// [`TokenError::AuthorizedParty`], and those of [`Claims::check_audience`].
@@ -392,7 +393,8 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(exp in any::<i64>(), nbf in any::<f64>(), auth_time in any::<f64>()) {
-            let text = json!({"exp": exp, "iat": exp, "nbf": nbf, "auth_time": auth_time}).to_string();
+            let claims = json!({"exp": exp, "iat": exp, "nbf": nbf, "auth_time": auth_time});
+            let text = claims.to_string();
             if let Ok(claims) = Claims::parse(text.as_bytes()) {
                 let _ = claims.check_times(now());
                 let _ = claims.signed_in_at(now());

@@ -113,7 +113,7 @@ fn check_claims(
 fn name(claims: &Claims) -> Option<String> {
     let name = claims.get("name")?.as_str()?.trim();
     let is_shown = |c: char| {
-        // Controls, and the format characters that reorder or hide text (Unicode, general category Cf).
+        // Controls, and the characters that reorder or hide text (Unicode category Cf).
         !c.is_control()
             && !matches!(
                 c,

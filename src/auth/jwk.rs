@@ -2,9 +2,9 @@
 //!
 //! Web Crypto in workerd imports keys that no verifier should use, so the rules are held here: RSA
 //! of 2048 to 8192 bits with an odd exponent from 3 to 2^33 (RFC 8725 §3.5, the limits of `ring`)
-//! and without the ROCA weakness (CVE-2017-15361), points of Ed25519 that are canonical and of large
-//! order (RFC 8032 §5.1.3), coordinates of full length. Leaves to the `Crypto` port: points off
-//! their curve.
+//! and without the ROCA weakness (CVE-2017-15361), points of Ed25519 that are canonical and of
+//! large order (RFC 8032 §5.1.3), coordinates of full length. Leaves to the `Crypto` port: points
+//! off their curve.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

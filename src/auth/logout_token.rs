@@ -50,7 +50,7 @@ async fn verify(
     token: &str,
 ) -> Result<LogoutToken, TokenError> {
     let jws = Jws::parse(token)?;
-    // The type is recommended only; what tells an ID token apart is its nonce and its lack of events.
+    // The type is only recommended: an ID token is told apart by its nonce and its lack of events.
     if jws.media_type.is_some() && !jws.is_type("logout+jwt") && !jws.is_type("JWT") {
         return Err(TokenError::Type);
     }

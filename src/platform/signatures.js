@@ -24,7 +24,7 @@ const MAX_KEYS = 64;
  * request must not be awaited. */
 const publicKeys = new Map();
 
-/** Finds an imported public key or imports it, as importKey does. The oldest leaves a full memory. */
+/** Finds an imported public key, or imports it as importKey does. The oldest leaves a full map. */
 async function findPublicKey(name, jwk) {
   const text = `${name} ${jwk}`;
   const known = publicKeys.get(text);
