@@ -11,6 +11,8 @@ pub use chromium::chromium;
 pub use node::Node;
 pub use wasm::{TARGET as WASM_TARGET, WasmToolchain};
 
+use anyhow::Context as _;
+
 /// Returns true if this process may install system packages.
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -25,6 +27,25 @@ pub fn openssl() -> anyhow::Result<()> {
         Some(_) => Ok(()),
         None => apt_install(&["openssl"], "openssl, for the tests of client certificates,"),
     }
+}
+
+/// Finds nginx: `$NGINX`, on PATH, or Debian's, which is installed if it is missing. Tests put it in
+/// front of the Worker as a shared cache.
+///
+/// # Errors
+/// A failed installation.
+pub fn nginx() -> anyhow::Result<std::path::PathBuf> {
+    use std::path::PathBuf;
+
+    // Debian has it in a folder that is on the PATH of administrators alone.
+    let debian = PathBuf::from("/usr/sbin/nginx");
+    let find =
+        || crate::process::on_path("nginx").or_else(|| debian.is_file().then_some(debian.clone()));
+    if let Some(found) = std::env::var_os("NGINX").map(PathBuf::from).or_else(find) {
+        return Ok(found);
+    }
+    apt_install(&["nginx-light"], "nginx, for the tests of shared caches,")?;
+    find().context("Debian's nginx was installed but is not there")
 }
 
 /// Installs Debian packages.
@@ -51,7 +72,8 @@ fn apt_install(packages: &[&str], purpose: &str) -> anyhow::Result<()> {
     let log = crate::files::log("apt");
     let apt = || {
         let mut apt = crate::process::command("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        // At this level packages start no services: tests start what they need.
+        apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
         apt
     };
     // A stale package list names versions that the mirrors no longer have.

@@ -21,11 +21,20 @@ const FRONT = `export default { fetch: (request, env) => env["W" + (request.head
 
 /**
  * Starts a region. `market` is the market's description without code, name, region, locales and
- * currency; `answer(origin, vin)` gives what an origin says, as `{ status?, body, after_ms? }`, or
- * nothing to have it refuse; `entry` is a module around the built one (`./index.js`); `ratelimits`
- * are bindings that limit; `bindings` are further variables and secrets.
+ * currency, and `markets` several by their codes; `answer(origin, vin)` gives what an origin says,
+ * as `{ status?, body, after_ms? }`, or nothing to have it refuse; `entry` is a module around the
+ * built one (`./index.js`); `ratelimits` are bindings that limit; `bindings` are further variables and
+ * secrets.
  */
-export async function region({ isolates = 1, market, answer, entry, ratelimits = {}, bindings = {} }) {
+export async function region({
+  isolates = 1,
+  market,
+  markets = (base) => ({ [CODE]: market(base) }),
+  answer,
+  entry,
+  ratelimits = {},
+  bindings = {},
+}) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-region-"));
   const secrets = {
     VEHICLE_ID_KEYS: `1:${secret(64)}`,
@@ -46,21 +55,18 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
   });
   await new Promise((done) => origin.listen(0, "127.0.0.1", done));
   const base = `http://127.0.0.1:${origin.address().port}`;
-  const described = market(base);
-  const revisions = Object.fromEntries(Object.keys(described.facets).map((name) => [name, 1]));
-  const published = JSON.stringify({
-    schema: 1,
-    hash: "0".repeat(32),
-    revisions,
-    market: {
-      code: CODE,
-      name: "Region",
-      region: "eu",
-      locales: ["en-GB"],
-      currency: "EUR",
-      ...described,
-    },
-  });
+  const described = Object.entries(markets(base)).map(([code, rest]) => ({
+    code,
+    name: "Region",
+    region: "eu",
+    locales: ["en-GB"],
+    currency: "EUR",
+    ...rest,
+  }));
+  const published = (market) => {
+    const revisions = Object.fromEntries(Object.keys(market.facets).map((name) => [name, 1]));
+    return JSON.stringify({ schema: 1, hash: "0".repeat(32), revisions, market });
+  };
 
   const worker = (at) => ({
     name: `isolate-${at}`,
@@ -116,6 +122,11 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
       url = await running.ready;
     },
 
+    /** The address of its front, without a slash at the end. */
+    get url() {
+      return url.origin;
+    },
+
     /** Ends workerd as a crash does, then tidies up what is left of its host. */
     async kill() {
       const pids = workerds();
@@ -166,8 +177,8 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
     },
 
     /** Where the document of a car is. */
-    async address(vin) {
-      const { status, json, text } = await self.ask(`/api/v1/${CODE}/lookups`, {
+    async address(vin, market = CODE) {
+      const { status, json, text } = await self.ask(`/api/v1/${market}/lookups`, {
         method: "POST",
         body: JSON.stringify({ vin }),
       });
@@ -261,11 +272,13 @@ export async function region({ isolates = 1, market, answer, entry, ratelimits =
         .filter(Boolean);
       await database.batch(statements.map((one) => database.prepare(one)));
     }
-    const markets = await running.getKVNamespace("MARKETS", "isolate-0");
-    await markets.put(`market:${CODE}`, published);
-    await markets.put(
+    const kv = await running.getKVNamespace("MARKETS", "isolate-0");
+    for (const one of described) await kv.put(`market:${one.code}`, published(one));
+    await kv.put(
       "markets",
-      JSON.stringify([{ code: CODE, name: "Region", region: "eu", locales: ["en-GB"] }]),
+      JSON.stringify(
+        described.map(({ code, name, region, locales }) => ({ code, name, region, locales })),
+      ),
     );
     return self;
   } catch (error) {

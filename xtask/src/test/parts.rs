@@ -95,7 +95,8 @@ pub fn size() -> Result<()> {
 /// Tests the Worker end to end in workerd.
 pub fn worker(files: &[String]) -> Result<()> {
     tools::openssl()?;
-    with_stack("worker", files, &[])
+    let nginx = tools::nginx()?;
+    with_stack("worker", files, &[("NGINX", nginx.as_os_str())])
 }
 
 /// Tests the pages in Chromium.
