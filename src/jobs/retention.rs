@@ -374,7 +374,21 @@ mod tests {
                 "INSERT INTO lease VALUES ('de', '{vehicle}', 'master', {generation}, {until}, NULL);"
             )
         };
+        let session = |id: &str, ago_ms: i64| {
+            format!(
+                "INSERT INTO session VALUES ('{id}', 1, 'de', 'p', NULL, 'i', 'c', NULL, 1, 1, {}, '', '');",
+                hour(ago_ms)
+            )
+        };
+        let tombstone = |name: &str, ago_ms: i64| {
+            format!("INSERT INTO session_tombstone VALUES ('{name}', NULL, 1, {});", hour(ago_ms))
+        };
         let sql = [
+            session("signed_in", -1),
+            session("ended_now", 59_999),
+            session("ended", 60_001),
+            tombstone("recent", 59_999),
+            tombstone("old", 60_001),
             facet("served", -1),
             facet("skewed", 59_999),
             facet("expired", 60_001),
@@ -424,14 +438,16 @@ mod tests {
             ("usage", 1),
             ("origin_call", 1),
             ("outbox", 0),
-            ("session", 0),
-            ("session_tombstone", 0),
+            ("session", 1),
+            ("session_tombstone", 1),
             ("vehicle", 2),
         ];
         assert_eq!(report, RetentionReport { removed: removed.to_vec(), more: false, took_ms: 0 });
         let left = |sql: &str| list(&connection, sql);
         assert_eq!(left("SELECT vehicle FROM stored_facet ORDER BY 1"), ["served", "skewed"]);
         assert_eq!(left("SELECT vehicle FROM lease ORDER BY 1"), ["failed_lately", "running"]);
+        assert_eq!(left("SELECT id FROM session ORDER BY 1"), ["ended_now", "signed_in"]);
+        assert_eq!(left("SELECT name FROM session_tombstone"), ["recent"]);
         assert_eq!(left("SELECT CAST(id AS TEXT) FROM purge"), ["2"]);
         assert_eq!(left("SELECT vehicle FROM vehicle ORDER BY 1"), ["seen", "served"]);
         assert_eq!(
