@@ -80,7 +80,7 @@ pub use operator::{
     MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError,
     is_operator_name, operator_last_day,
 };
-pub use provider::provider_metadata;
+pub use provider::{provider_metadata, usable_algorithms};
 pub use return_to::ReturnTo;
 pub use session::{Session, SessionState, end_session, read_session};
 pub use session_end::{ProviderLogout, end_provider_sessions};

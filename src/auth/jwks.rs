@@ -49,6 +49,15 @@ impl KeySet {
         if fits(key) { Ok(Rc::clone(key)) } else { Err(TokenError::KeyMismatch) }
     }
 
+    /// Returns true if a key of the set signs with this algorithm.
+    pub(super) fn signs_with(
+        &self,
+        algorithm: SignatureAlgorithm,
+        accepted: &[SignatureAlgorithm],
+    ) -> bool {
+        self.0.iter().any(|key| key.algorithm(accepted) == Some(algorithm))
+    }
+
     /// Returns true if a key is (still) in the set.
     pub(super) fn contains(&self, key: &VerificationKey) -> bool {
         self.0.iter().any(|other| **other == *key)

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::algorithm::{accepted_algorithms, parse_algorithm};
 use super::cached_document::{CachedDocument, DocumentLookup};
 use super::error::ProviderError;
 use super::jwks::KeySet;
@@ -59,6 +60,23 @@ pub async fn provider_metadata(
             Ok(Fetched { value: ProviderMetadata::from_json(&members, issuer)?, lifetime_ms })
         })
         .await
+}
+
+/// Returns those of a market's algorithms for which its identity provider publishes a key.
+///
+/// # Errors
+/// [`ProviderError`] where there is no good copy of the keys and the provider gives none.
+pub async fn usable_algorithms(
+    ports: &Ports,
+    memory: &AuthMemory,
+    sign_in: &SignIn,
+) -> Result<Vec<String>, ProviderError> {
+    let keys = key_set(ports, memory, sign_in).await?;
+    let accepted = accepted_algorithms(sign_in);
+    let is_usable = |name: &&String| {
+        parse_algorithm(name).is_some_and(|algorithm| keys.signs_with(algorithm, &accepted))
+    };
+    Ok(sign_in.algorithms.iter().filter(is_usable).cloned().collect())
 }
 
 /// Returns the key set of a market's identity provider.

@@ -2,10 +2,12 @@
 //! their market, not this code.
 
 mod files;
+mod live;
+mod native_ports;
 mod publication;
 mod store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -14,13 +16,14 @@ use kerbside::market::{Compiled, MarketCode};
 
 use crate::progress;
 use crate::region::Region;
-use crate::stack::secrets::SecretNames;
+use crate::stack::secrets::{self, SecretNames};
 use crate::table;
 use crate::tools::Node;
 
 pub use files::MarketFiles;
 pub use publication::{KvEntry, initial_entries};
 
+use live::Deployment;
 use store::Store;
 
 /// Check, publish, roll back and list market files
@@ -36,6 +39,16 @@ enum MarketAction {
     Check {
         /// Market files [default: markets/*.toml]
         files: Vec<String>,
+        /// Ask the markets' identity providers too: discovery, keys, redirect, client credentials
+        #[arg(long)]
+        live: bool,
+        /// With --live, the address of the deployment [default: that of the market's region in
+        /// wrangler.toml]
+        #[arg(long, value_name = "URL", requires = "live")]
+        host: Option<String>,
+        /// With --live, the secrets of the clients as NAME=value lines
+        #[arg(long, value_name = "FILE", requires = "live")]
+        secrets: Option<PathBuf>,
     },
     /// Check, then make the files of a region live; every edge node has them within a minute
     Publish {
@@ -103,7 +116,10 @@ pub fn parse_market_code(text: &str) -> Result<MarketCode> {
 /// Market files with errors, and failures of the store.
 pub fn run(args: &MarketArgs) -> Result<()> {
     match &args.action {
-        MarketAction::Check { files } => check(files),
+        MarketAction::Check { files, live, host, secrets } => {
+            let compiled = check(files)?;
+            if *live { check_live(&compiled, host.clone(), secrets.as_deref()) } else { Ok(()) }
+        }
         MarketAction::Publish { files, env, store } => publish(files, env, store),
         MarketAction::Rollback { code, env, store } => rollback(code, env, store),
         MarketAction::List { env, store } => list(env.as_ref(), store),
@@ -130,7 +146,7 @@ pub fn secret_names(markets: &[Compiled], served: impl Fn(&str) -> bool) -> Secr
     names
 }
 
-fn check(files: &[String]) -> Result<()> {
+fn check(files: &[String]) -> Result<Vec<Compiled>> {
     let compiled = MarketFiles::load(files)?.compile_unchanged()?;
     for one in &compiled {
         let market = &one.market;
@@ -143,7 +159,22 @@ fn check(files: &[String]) -> Result<()> {
         );
     }
     println!("{} checked, no errors", count_markets(compiled.len()));
-    Ok(())
+    Ok(compiled)
+}
+
+/// Asks the identity provider of each market.
+fn check_live(markets: &[Compiled], host: Option<String>, secrets: Option<&Path>) -> Result<()> {
+    let secrets = secrets.map(secrets::read_file).transpose()?;
+    // OK because the probe of a client without a secret says so.
+    let deployment = Deployment { host, secrets: secrets.unwrap_or_default() };
+    let mut is_good = true;
+    for one in markets {
+        is_good &= live::check(&one.market, &deployment)?;
+    }
+    if is_good {
+        return Ok(());
+    }
+    bail!("sign-in cannot work: correct the file, the secret or the registration at the provider")
 }
 
 fn publish(files: &[String], region: &Region, store: &StoreArgs) -> Result<()> {

@@ -66,9 +66,41 @@ fn parse_regions(text: &str) -> Result<Vec<Region>> {
     Ok(environments.keys().cloned().map(Region).collect())
 }
 
+/// Returns the addresses of the regions that an environment of wrangler.toml names: the JSON object
+/// `REGION_HOSTS`; `None` if it has none.
+pub fn hosts(text: &str, environment: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let config: toml::Table = text.parse().ok()?;
+    let hosts = config.get("env")?.get(environment)?.get("vars")?.get("REGION_HOSTS")?;
+    serde_json::from_str(hosts.as_str()?).ok()
+}
+
+/// Returns the address of a region's deployment, from wrangler.toml.
+///
+/// # Errors
+/// An unreadable file, or one without this address.
+pub fn host(region: &str) -> Result<String> {
+    let text = files::read_text(&files::root().join("wrangler.toml"))?;
+    let hosts = hosts(&text, region);
+    let host = hosts.as_ref().and_then(|hosts| hosts.get(region)?.as_str());
+    let host = host.with_context(|| {
+        format!("wrangler.toml has no address of {region} in REGION_HOSTS; give --host URL")
+    })?;
+    Ok(host.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ok_hosts_of_the_environment() -> Result<()> {
+        let text = "[env.eu.vars]\nREGION_HOSTS = '{\"us\":\"https://us.example.com\"}'\n";
+        let hosts = hosts(text, "eu").context("a JSON object")?;
+        assert_eq!(hosts.get("us").and_then(|host| host.as_str()), Some("https://us.example.com"));
+        assert!(super::hosts(text, "us").is_none());
+        assert!(host("eu")?.starts_with("https://") && host("apac").is_err());
+        Ok(())
+    }
 
     #[test]
     fn ok_environments_are_regions() -> Result<()> {

@@ -13,7 +13,7 @@ use super::secrets::{self, Secrets};
 use super::state::State;
 use crate::files;
 use crate::process::{self, Running, tail};
-use crate::region::Region;
+use crate::region::{self, Region};
 use crate::tools::Node;
 
 /// Time limit of a request to the Worker that starts.
@@ -162,32 +162,10 @@ fn get_status(url: &str) -> Option<u16> {
 /// wrangler.toml.
 fn region_hosts(settings: &Settings<'_>) -> Result<String> {
     let text = files::read_text(&files::root().join("wrangler.toml"))?;
-    let mut hosts = configured_hosts(&text, settings.environment)
+    let mut hosts = region::hosts(&text, settings.environment)
         .context("wrangler.toml: vars.REGION_HOSTS is no JSON object")?;
     for region in settings.regions {
         hosts.insert(region.to_string(), format!("http://127.0.0.1:{}", settings.port).into());
     }
     Ok(serde_json::to_string(&hosts)?)
-}
-
-fn configured_hosts(
-    text: &str,
-    environment: &str,
-) -> Option<serde_json::Map<String, serde_json::Value>> {
-    let config: toml::Table = text.parse().ok()?;
-    let hosts = config.get("env")?.get(environment)?.get("vars")?.get("REGION_HOSTS")?;
-    serde_json::from_str(hosts.as_str()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ok_hosts_of_the_environment() {
-        let text = "[env.eu.vars]\nREGION_HOSTS = '{\"us\":\"https://us.example.com\"}'\n";
-        let hosts = configured_hosts(text, "eu").expect("a JSON object");
-        assert_eq!(hosts.get("us").and_then(|host| host.as_str()), Some("https://us.example.com"));
-        assert!(configured_hosts(text, "us").is_none());
-    }
 }

@@ -67,9 +67,10 @@ pub fn deny() -> Result<()> {
     process::run("cargo-deny", &mut command, Output::Log(&files::log("deny")))
 }
 
-/// Runs the stand-ins' own tests.
+/// Runs the stand-ins' own tests, and those of commands against them.
 pub fn legacy(files: &[String]) -> Result<()> {
-    node_tests("legacy", files, &Node::ensure()?, &[])
+    let xtask = std::env::current_exe().context("this program's own path is unknown")?;
+    node_tests("legacy", files, &Node::ensure()?, &[("KERBSIDE_XTASK", xtask.as_os_str())])
 }
 
 /// Tests the pages' modules, apart from a browser.
