@@ -141,19 +141,19 @@ impl Probe<'_> {
             return Outcome::Bad("the discovery document does not read a second time".to_owned());
         };
         let method = method_name(self.sign_in.client_authentication);
-        let methods = announced.token_endpoint_auth_methods_supported;
-        if !methods.map_or(method == "client_secret_basic", |all| all.iter().any(|one| one == method))
-        {
+        let is_taken = match &announced.client_authentication {
+            Some(methods) => methods.iter().any(|one| one == method),
+            None => method == "client_secret_basic",
+        };
+        if !is_taken {
             return Outcome::Bad(format!(
                 "the provider does not take {method}; change `client_authentication`"
             ));
         }
-        let challenges = announced.code_challenge_methods_supported;
-        if challenges.is_some_and(|all| !all.iter().any(|one| one == "S256")) {
+        if announced.code_challenges.is_some_and(|all| !all.iter().any(|one| one == "S256")) {
             return Outcome::Bad("the provider does not take PKCE with S256".to_owned());
         }
-        match (announced.backchannel_logout_supported, announced.backchannel_logout_session_supported)
-        {
+        match (announced.backchannel_logout, announced.backchannel_sessions) {
             (true, true) => Outcome::Good(format!("{method}, back-channel logout with `sid`")),
             (true, false) => Outcome::Note(
                 "back-channel logout has no `sid`: it ends all sessions of a person".to_owned(),
@@ -171,8 +171,7 @@ impl Probe<'_> {
         let now = ports.clock.now();
         let home = ReturnTo::market(&self.market.code);
         let random = ports.random.as_ref();
-        let begun =
-            Transaction::begin(random, &self.market.code, self.sign_in, &home, false, now);
+        let begun = Transaction::begin(random, &self.market.code, self.sign_in, &home, false, now);
         let address = authorization_address(metadata, self.sign_in, &begun, &self.redirect_uri);
         let response = match self.get(&address) {
             Ok(response) => response,
@@ -234,12 +233,14 @@ impl Probe<'_> {
 /// What a provider announces beside its endpoints.
 #[derive(Debug, Deserialize)]
 struct Announced {
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    code_challenge_methods_supported: Option<Vec<String>>,
-    #[serde(default)]
-    backchannel_logout_supported: bool,
-    #[serde(default)]
-    backchannel_logout_session_supported: bool,
+    #[serde(rename = "token_endpoint_auth_methods_supported")]
+    client_authentication: Option<Vec<String>>,
+    #[serde(rename = "code_challenge_methods_supported")]
+    code_challenges: Option<Vec<String>>,
+    #[serde(default, rename = "backchannel_logout_supported")]
+    backchannel_logout: bool,
+    #[serde(default, rename = "backchannel_logout_session_supported")]
+    backchannel_sessions: bool,
 }
 
 const fn finding(probe: &'static str, outcome: Outcome) -> Finding {

@@ -61,6 +61,7 @@ impl Clock for SystemClock {
 struct SystemRandom;
 
 impl Random for SystemRandom {
+    #[expect(clippy::expect_used, reason = "a made-up state or token id must not be guessable")]
     fn fill(&self, buffer: &mut [u8]) {
         // OK because the operating system has random bytes, or nothing works.
         getrandom::fill(buffer).expect("the system gives random bytes");
@@ -99,10 +100,7 @@ impl Crypto for ClientSignatures {
 struct BlockingHttp;
 
 impl HttpClient for BlockingHttp {
-    fn send(
-        &self,
-        request: HttpRequest,
-    ) -> Local<Result<HttpResponse, HttpError>> {
+    fn send(&self, request: HttpRequest) -> Local<Result<HttpResponse, HttpError>> {
         Box::pin(ready(send(request)))
     }
 }
