@@ -7,11 +7,16 @@ import { Browser, exchange } from "./support/browser.mjs";
 import { cachingProxy } from "./support/caching-proxy.mjs";
 import { MEMBER_MARK, signingIn } from "./support/signing-in.mjs";
 
+/** A site that one market lets read its API. */
+const PARTNER = "https://partner.example";
+
 let all, main, cache, ada, bob;
 const NAMES = { ada: "Ada Xk7Lovelace", bob: "Bob Xk7Babbage" };
 
 before(async () => {
-  all = await signingIn({ markets: { aa: { issuer: "main" } } });
+  all = await signingIn({
+    markets: { aa: { issuer: "main" }, oo: { issuer: "open", cors_origins: [PARTNER] } },
+  });
   main = all.issuers.main;
   cache = await cachingProxy(all.here.url);
   ada = await member(NAMES.ada);
@@ -129,6 +134,37 @@ for (const [name, place] of Object.entries(PLACES)) {
     }
   });
 }
+
+test("a document and its stream, by turns", async () => {
+  for (const order of ORDERS) {
+    const path = `/api/v1/aa/vehicles/${await newCar()}`;
+    for (const [step, actor] of order.entries()) {
+      for (const accept of step % 2 ? ["*/*", "text/event-stream"] : ["text/event-stream", "*/*"]) {
+        const answer = await ACTORS[actor](path, { headers: { accept } });
+        check(actor, answer, `${path} as ${accept}`);
+        if (answer.status !== 200) continue;
+        const type = accept === "*/*" ? "application/json" : "text/event-stream";
+        assert.ok(answer.headers["content-type"].startsWith(type), `${actor} asked for ${type}`);
+      }
+    }
+  }
+});
+
+test("who may read across origins is not decided by who asked first", async () => {
+  const allowed = "access-control-allow-origin";
+  const origins = [undefined, PARTNER, "https://evil.example", PARTNER, undefined, "null"];
+  for (const order of [origins, [...origins].reverse()]) {
+    number += 1;
+    const vin = `KBSZZZ99ZCA9${String(number).padStart(5, "0")}`;
+    const path = await all.here.address(vin, "oo");
+    for (const origin of [...order, ...order]) {
+      const { status, headers } = await ask(path, { headers: origin ? { origin } : {} });
+      assert.equal(status, 200);
+      assert.equal(headers[allowed], origin === PARTNER ? PARTNER : undefined, `${origin}`);
+      assert.equal(headers["access-control-allow-credentials"], undefined);
+    }
+  }
+});
 
 test("the cache does keep what is public", async () => {
   const path = `/api/v1/aa/vehicles/${await newCar()}`;

@@ -19,6 +19,7 @@ before(async () => {
       hh: { issuer: "main", client: "kerbside-hh" },
       ii: { issuer: "quiet" },
       jj: { issuer: "down" },
+      mm: { issuer: "markup" },
     },
   });
   main = all.issuers.main;
@@ -129,6 +130,32 @@ test("a callback works once", async () => {
   const again = all.browser();
   again.cookies = jar;
   await isRefused(await again.ask(callback), again);
+});
+
+test("a callback that is sent ten times at once makes one session", async () => {
+  main.areCodesReusable = true;
+  const browser = all.browser();
+  const callback = await browser.untilCallback("aa");
+  const before = (await rowsOf()).length;
+  const racers = Array.from({ length: 10 }, () => {
+    const racer = all.browser();
+    racer.cookies = new Map(browser.cookies);
+    return racer;
+  });
+  await Promise.all(racers.map((racer) => racer.ask(callback)));
+  assert.equal(racers.filter((racer) => racer.session).length, 1);
+  assert.equal((await rowsOf()).length, before + 1);
+});
+
+test("many sign-ins that nobody ends do not fill the browser", async () => {
+  const browser = all.browser();
+  for (let times = 0; times < 14; times += 1) {
+    await browser.ask("/auth/aa/sign-in?return_to=/aa/");
+    assert.ok(browser.cookies.size <= 6, `${browser.cookies.size} cookies`);
+    assert.ok(browser.cookieHeader().length < 6_000, `${browser.cookieHeader().length} bytes`);
+  }
+  await browser.signIn("aa");
+  assert.equal(await tierOf(browser), "member");
 });
 
 test("a transaction ends after ten minutes", async () => {
@@ -574,6 +601,33 @@ test("the host of a request does not choose the redirect URI of a deployment", a
   const { headers: said } = await all.ask("/auth/aa/sign-in?return_to=/aa/", { headers });
   const to = new URL(said.location).searchParams.get("redirect_uri");
   assert.equal(to, `${all.here.url}/auth/aa/callback`);
+});
+
+test("markup in parameters and addresses of the provider comes back as text", async () => {
+  const mark = '"><script>alert(7)</script>';
+  const { provider, issuers } = all;
+  const marked = encodeURIComponent(mark);
+  for (const path of [
+    `/auth/aa/signed-out?lang=${marked}&state=${marked}`,
+    `/auth/aa/signed-out?state=${marked}`,
+    `/auth/aa/callback?code=${marked}&state=${marked}`,
+    `/auth/aa/callback?error=${marked}&error_description=${marked}&state=${"A".repeat(43)}`,
+    `/auth/aa/callback?${marked}=${marked}`,
+  ]) {
+    const { status, text, headers } = await all.ask(path);
+    assert.ok(status !== 500, path);
+    assert.ok(!text.includes("alert(7)"), `${path}: ${text.slice(0, 200)}`);
+    assert.match(headers["content-security-policy"], /^default-src 'none'; (?!.*unsafe)/);
+  }
+  // The address of the provider's log-out is its own affair; in our page it is text.
+  const { markup } = issuers;
+  markup.metadata = { end_session_endpoint: `${provider.url}/markup/end-session?"'><script>x` };
+  const browser = all.browser();
+  await browser.signIn("mm");
+  const { csrf } = (await browser.ask("/api/v1/mm/session")).json;
+  const answer = await browser.ask("/auth/mm/sign-out", { method: "POST", form: { csrf } });
+  assert.ok(answer.status === 200 || answer.status === 303, `${answer.status}`);
+  assert.ok(!/<script>x/.test(answer.text), "markup of the provider");
 });
 
 test("methods and bodies that sign-in does not take", async () => {

@@ -60,7 +60,7 @@ const body = (vin) => ({
 
 /**
  * Starts provider and region. `markets` names them: `{ code: { issuer, client?, method?,
- * algorithms?, sign_in? } }`, nothing in place of a description for a market without sign-in.
+ * algorithms?, cors_origins?, sign_in? } }`, nothing in place of a description for a market without sign-in.
  * Gives `{ provider, here, issuers, browser, ask, bearer, end, checkQuiet }`.
  */
 export async function signingIn({ markets, isolates = 1, ratelimits }) {
@@ -82,7 +82,11 @@ export async function signingIn({ markets, isolates = 1, ratelimits }) {
       Object.fromEntries(
         Object.entries(signIn).map(([code, sign_in]) => [
           code,
-          { ...facets(base), ...(sign_in && { sign_in }) },
+          {
+            ...facets(base),
+            cors_origins: markets[code]?.cors_origins,
+            ...(sign_in && { sign_in }),
+          },
         ]),
       ),
     answer: (_name, vin) => ({ body: body(vin) }),
