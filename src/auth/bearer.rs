@@ -46,8 +46,7 @@ async fn verify(
     sign_in: &SignIn,
     token: &str,
 ) -> Result<Identity, TokenError> {
-    let audience = sign_in.audience.as_deref().filter(|_| !sign_in.api_clients.is_empty());
-    let audience = audience.ok_or(TokenError::NotOffered)?;
+    let audience = audience(sign_in).ok_or(TokenError::NotOffered)?;
     if token.len() > MAX_TOKEN {
         return Err(TokenError::TooLong);
     }
@@ -65,6 +64,17 @@ async fn verify(
     let identity = check_claims(&claims, sign_in, audience, ports.clock.now())?;
     memory.remember(hash, identity.clone(), key, sign_in);
     Ok(identity)
+}
+
+/// Returns the audience of access tokens, where the market accepts any. Without the type of RFC 9068
+/// it must be another than that of ID tokens.
+fn audience(sign_in: &SignIn) -> Option<&str> {
+    let audience = sign_in.audience.as_deref().filter(|_| !sign_in.api_clients.is_empty())?;
+    (has_standard_type(sign_in) || audience != sign_in.client_id).then_some(audience)
+}
+
+fn has_standard_type(sign_in: &SignIn) -> bool {
+    sign_in.access_token_type.eq_ignore_ascii_case(ACCESS_TOKEN)
 }
 
 /// Checks the claims of RFC 9068 §2.2 and §4.
@@ -87,8 +97,7 @@ fn check_claims(
     if validity.expires_at.since_ms(validity.issued_at) > MAX_LIFETIME_MS {
         return Err(TokenError::Lifetime);
     }
-    let is_standard = sign_in.access_token_type.eq_ignore_ascii_case(ACCESS_TOKEN);
-    let client = client(claims, is_standard)?;
+    let client = client(claims, has_standard_type(sign_in))?;
     if !sign_in.api_clients.iter().any(|listed| listed == client) {
         return Err(TokenError::Client);
     }

@@ -172,7 +172,13 @@ fn err_settings_that_changed_ask_anew() {
     check(&setup, &token, Err(TokenError::Type));
     setup.sign_in = SignIn { audience: None, ..before.clone() };
     check(&setup, &token, Err(TokenError::NotOffered));
-    setup.sign_in = SignIn { api_clients: vec![], ..before };
+    setup.sign_in = SignIn { api_clients: vec![], ..before.clone() };
+    check(&setup, &token, Err(TokenError::NotOffered));
+    setup.sign_in = SignIn {
+        access_token_type: "JWT".into(),
+        audience: Some(before.client_id.clone()),
+        ..before
+    };
     check(&setup, &token, Err(TokenError::NotOffered));
 }
 
