@@ -15,7 +15,8 @@ const market = (base) => ({
 
 let here;
 before(async () => {
-  const ratelimits = { LOOKUP_LIMIT: { namespace_id: "1", simple: { limit: 2, period: 60 } } };
+  const limit = (id) => ({ namespace_id: id, simple: { limit: 2, period: 60 } });
+  const ratelimits = { LOOKUP_LIMIT: limit("1"), AUTH_LIMIT: limit("2") };
   here = await region({ market, ratelimits, answer: () => ({ body: { make: "Kerbside" } }) });
 });
 after(() => here?.end());
@@ -32,6 +33,26 @@ test("the third look-up within a minute is refused, with the time to wait", asyn
   assert.equal(status, 429);
   assert.equal(headers["retry-after"], "60");
   assert.equal(json.type, "/problems/rate-limited");
+});
+
+test("the routes of sign-in share a limit, whatever else is wrong with a request", async () => {
+  const routes = ["sign-in", "callback", "backchannel-logout", "sign-out"];
+  const ask = (route) => {
+    const method = ["backchannel-logout", "sign-out"].includes(route) ? "POST" : "GET";
+    return here.ask(`/auth/${CODE}/${route}?code=x&state=y`, { method });
+  };
+  const first = [await ask("sign-in"), await ask("callback")];
+  assert.deepEqual(
+    first.map(({ status }) => status),
+    [404, 404],
+    "this market has no sign-in",
+  );
+  for (const route of routes) {
+    const { status, headers } = await ask(route);
+    assert.equal(status, 429, route);
+    assert.equal(headers["retry-after"], "60");
+    assert.match(headers["cache-control"], /no-store/);
+  }
 });
 
 test("a limit without a binding lets pass, and is reported once an isolate", async () => {
