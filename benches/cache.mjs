@@ -7,6 +7,7 @@
  */
 import { writeFileSync } from "node:fs";
 
+import { each, measure } from "./support/blocks.mjs";
 import { median, rounded, spread } from "./support/figures.mjs";
 import { start } from "./support/world.mjs";
 
@@ -62,16 +63,6 @@ async function makeCars(count) {
   return all;
 }
 
-/** Does `work` for each item, `together` at a time. */
-async function each(items, together, work) {
-  const left = items.values();
-  await Promise.all(
-    Array.from({ length: together }, async () => {
-      for (const item of left) await work(item);
-    }),
-  );
-}
-
 /** Requests a document, whose `Cache-Status` must begin as expected. */
 async function get(which, one, expected = "kerbside; hit") {
   const answer = await world.ask(which, one[which]);
@@ -96,19 +87,7 @@ async function untilEvicted(list) {
 
 // ---- Measurements
 
-/**
- * Measures the processor time of a piece of `work` in milliseconds, and counts the operations on
- * the stores.
- */
-async function measured(items, work, settleMs = 20) {
-  await world.tell({ reset: true });
-  const before = world.cpuMs();
-  await each(items, TOGETHER, work);
-  // Work after the responses is part of their cost.
-  await pause(settleMs);
-  const cpu = (world.cpuMs() - before) / items.length;
-  return { cpu, ...(await world.tell({ reset: true })) };
-}
+const { measured, alternate } = measure(world, { together: TOGETHER, block: BLOCK });
 
 /** Adds up the operations whose names match. */
 const countOf = (operations, pattern) =>
@@ -141,30 +120,6 @@ async function compare(one) {
       `the plain Worker's document has ${plain.text.length} bytes, ours ${ours.text.length}`,
     );
   return ours.text.length;
-}
-
-/**
- * Measures the processor time per request of both Workers in alternating blocks, so that
- * disturbances of the machine meet both, and with alternating order. `pairs` holds both figures of
- * each block.
- */
-async function alternate(items, work) {
-  const pairs = [];
-  const requested = {};
-  for (let from = 0; from < items.length; from += BLOCK) {
-    const block = items.slice(from, from + BLOCK);
-    const pair = {};
-    for (const which of pairs.length % 2 === 0 ? ["plain", "kerbside"] : ["kerbside", "plain"]) {
-      const { cpu, operations } = await measured(block, (one) => work(which, one));
-      pair[which] = cpu;
-      if (which === "kerbside")
-        for (const [name, times] of Object.entries(operations))
-          requested[name] = (requested[name] ?? 0) + times;
-    }
-    pairs.push(pair);
-  }
-  const mean = (which) => pairs.reduce((sum, pair) => sum + pair[which], 0) / pairs.length;
-  return { plain: mean("plain"), kerbside: mean("kerbside"), pairs, requested };
 }
 
 async function hot(known) {

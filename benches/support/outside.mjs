@@ -3,6 +3,7 @@
  * answer at once.
  *
  * One server, which tells its parts by the Host header: `oN.<market>.example.com` is an origin;
+ * `id.example.com` is an identity provider, whose documents `control` sets by their path;
  * `kv-markets`, `kv-cache` and `d1` are the stores in the protocols of workerd's bindings;
  * `control` sets faults and reports requests. D1 is an in-memory SQLite with the project's
  * migrations.
@@ -51,6 +52,8 @@ const prepared = new Map();
 let faults = {};
 let requests = {};
 let slowest = {};
+/** The identity provider's documents by path. */
+let documents = {};
 /** Number of operations by store; of D1 the statements, by their table. */
 let operations = {};
 const count = (name, times = 1) => {
@@ -76,6 +79,13 @@ function origin(name, req, res) {
       .end(fails ? "{}" : record);
     slowest[car] = Math.max(slowest[car] ?? 0, performance.now() - began);
   }, LATENCY_MS);
+}
+
+function provider(req, res) {
+  const found = documents[req.url];
+  res
+    .writeHead(found ? 200 : 404, { "content-type": "application/json" })
+    .end(JSON.stringify(found ?? {}));
 }
 
 async function store(name, req, res) {
@@ -138,6 +148,8 @@ async function database(req, res) {
 async function control(req, res) {
   const change = req.method === "PUT" ? JSON.parse(await bodyOf(req)) : {};
   if (change.faults) faults = change.faults;
+  if (change.documents) documents = change.documents;
+  for (const [sql, ...params] of change.rows ?? []) sqlite.prepare(sql).run(...params);
   if (change.empty) kv[change.empty].clear();
   for (const [key, value] of Object.entries(change.put ?? {})) kv["kv-cache"].set(key, value);
   const said = JSON.stringify({
@@ -152,6 +164,7 @@ async function control(req, res) {
 
 const server = http.createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
   const host = req.headers["x-bench"] ?? req.headers.host.split(":")[0];
+  if (host === "id.example.com") return provider(req, res);
   if (host.endsWith(".example.com")) return origin(host.slice(0, -".example.com".length), req, res);
   if (host in kv) return store(host, req, res);
   if (host === "d1") return database(req, res);

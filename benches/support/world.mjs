@@ -28,12 +28,14 @@ const freePort = () =>
   });
 
 /** Writes the configuration of workerd (src/workerd/server/workerd.capnp in its repository). */
-function configuration({ wasm, outside, ports }) {
+function configuration({ wasm, outside, ports, sessionKey }) {
   const external = (name) =>
     `(name = "${name}", external = (address = "127.0.0.1:${outside}",
       http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
   const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
   const kv = (binding, service) => `(name = "${binding}", kvNamespace = "${service}")`;
+  const database = `(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api",
+      innerBindings = [(name = "fetcher", service = "d1")]))`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -54,27 +56,25 @@ const kerbside :Workerd.Worker = (
   compatibilityDate = "2026-11-01", globalOutbound = "origins",
   bindings = [
     ${kv("CACHE", "kv-cache")}, ${kv("MARKETS", "kv-markets")},
-    (name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api",
-      innerBindings = [(name = "fetcher", service = "d1")])),
-    (name = "ASSETS", service = "assets"),
+    ${database}, (name = "ASSETS", service = "assets"),
     ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
     ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)},
     ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
     ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))},
-    ${text("SESSION_KEY_1", randomBytes(32).toString("base64"))}
+    ${text("SESSION_KEY_1", sessionKey)}
   ]
 );
 const plain :Workerd.Worker = (
   modules = [(name = "plain.mjs", esModule = embed "plain.mjs")],
   compatibilityDate = "2026-11-01", globalOutbound = "origins",
-  bindings = [${kv("CACHE", "kv-cache")}]
+  bindings = [${kv("CACHE", "kv-cache")}, ${database}, ${text("SESSION_KEY_1", sessionKey)}]
 );
 `;
 }
 
 /**
  * Starts both processes: `plain` is the address of the plain Worker's module, `latencyMs` the
- * latency of origins.
+ * latency of origins. `world.sessionKey` is the secret `SESSION_KEY_1` of both Workers.
  */
 export async function start({ plain, latencyMs }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
@@ -85,13 +85,14 @@ export async function start({ plain, latencyMs }) {
   });
   const [port] = await once(createInterface(outside.stdout), "line");
   const ports = { kerbside: await freePort(), plain: await freePort() };
+  const sessionKey = randomBytes(32).toString("base64");
   const config = join(folder, "config.capnp");
   const worker = process.env.KERBSIDE_WORKER;
   const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
   // workerd reads only what lies beside its configuration.
   for (const name of ["index.js", wasm]) copyFileSync(join(worker, name), join(folder, name));
   copyFileSync(plain, join(folder, "plain.mjs"));
-  writeFileSync(config, configuration({ wasm, outside: port, ports }));
+  writeFileSync(config, configuration({ wasm, outside: port, ports, sessionKey }));
   const require = createRequire(import.meta.url);
   const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], {
     stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"],
@@ -99,10 +100,10 @@ export async function start({ plain, latencyMs }) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 
   /** Sends a request to one of the two: `{ status, headers, text, ms }`. */
-  function ask(which, path, { method = "GET", body } = {}) {
+  function ask(which, path, { method = "GET", body, headers: further } = {}) {
     const headers = body
       ? { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
-      : {};
+      : (further ?? {});
     return new Promise((done, failed) => {
       const started = performance.now();
       const request = http.request(
@@ -132,6 +133,7 @@ export async function start({ plain, latencyMs }) {
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const world = {
     ask,
+    sessionKey,
     tell: async (change) =>
       JSON.parse(
         (await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text,
