@@ -428,7 +428,7 @@ model = { at = "/model" }
             (
                 "timeout_ms = 2500",
                 "timeout_ms = 2500\nauth = { bearer = \"secret\" }",
-                "m.toml:13: origins.master.auth.bearer: is not a secret's name: it must be 2 to 64 upper-case letters, digits or underscores, a letter first (the secret itself is set with `wrangler secret put`)",
+                "m.toml:13: origins.master.auth.bearer: is not a secret's name: it must be 2 to 64 upper-case letters, digits or underscores, a letter first, and none of Kerbside's own (the secret itself is set with `wrangler secret put`)",
             ),
             (
                 "timeout_ms = 2500",

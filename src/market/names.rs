@@ -98,8 +98,8 @@ name!(
     /// The name of a secret, never the secret itself: `DE_MASTER_TOKEN`.
     SecretName,
     "secret's name",
-    "2 to 64 upper-case letters, digits or underscores, a letter first (the secret itself is set with `wrangler secret put`)",
-    is_upper
+    "2 to 64 upper-case letters, digits or underscores, a letter first, and none of Kerbside's own (the secret itself is set with `wrangler secret put`)",
+    |text| is_upper(text) && !is_own_secret(text)
 );
 name!(
     /// The name of an mTLS binding, which holds a client certificate and its key: `DE_MASTER_MTLS`.
@@ -123,11 +123,21 @@ name!(
 const RESERVED: [&str; 8] =
     ["api", "auth", "assets", "operator", "problems", "healthz", "readyz", "www"];
 
+/// Secrets of Kerbside's own, and the beginnings of their names.
+const OWN_SECRETS: [&str; 3] = ["VEHICLE_ID_KEYS", "LOOKUP_KEY", "OPERATOR_TOKENS"];
+const OWN_PREFIXES: [&str; 3] = ["SEALING_KEY_", "SESSION_KEY_", "OUTBOX_"];
+
 impl Locale {
     /// The language alone: `de` of `de-DE`.
     pub fn language(&self) -> &str {
         self.0.split('-').next().unwrap_or(&self.0)
     }
+}
+
+/// True for a secret of Kerbside itself. A market file chooses where its secrets are sent, so it
+/// must not name one of these.
+fn is_own_secret(text: &str) -> bool {
+    OWN_SECRETS.contains(&text) || OWN_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
 fn is_upper(text: &str) -> bool {
@@ -163,7 +173,11 @@ mod tests {
             &["", "d", "DE", "de/..", "2b", "api", "operator", "dé"],
         );
         check(OriginName::try_from, &["master", "sap_2"], &["", "Master", "a b", "_x"]);
-        check(SecretName::try_from, &["DE_MASTER_TOKEN"], &["", "user:password", "de_token", "A"]);
+        check(
+            SecretName::try_from,
+            &["DE_MASTER_TOKEN", "LOOKUP_KEYS"],
+            &["", "user:password", "de_token", "A", "LOOKUP_KEY", "SEALING_KEY_1", "SESSION_KEY_2"],
+        );
         check(
             Locale::try_from,
             &["de-DE", "en-GB", "es-419"],
