@@ -86,6 +86,7 @@ pub use session::{Session, SessionState, end_session, read_session};
 pub use session_end::{ProviderLogout, end_provider_sessions};
 pub use session_keys::{SessionId, SessionKeys, SessionKeysError, person_hash};
 pub use session_memory::SessionMemory;
+pub use session_row::open_personal_part;
 pub use session_start::{ProvenSignIn, StartError, start_session};
 #[cfg(test)]
 pub(crate) use tests::samples;

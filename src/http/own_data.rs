@@ -6,7 +6,8 @@ use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::sign_in_state::SignInState;
 use crate::audit::{Actor, AuditError, Entry};
-use crate::auth::{Subject, person_hash};
+use crate::auth::{Subject, open_personal_part, person_hash};
+use crate::ports::Row;
 use crate::privacy::person::{self, ExportedTable, PersonErasure};
 
 /// The caller, whose identity is proven.
@@ -42,7 +43,9 @@ pub(super) async fn export(
     context: &Context<'_>,
     caller: &Caller<'_>,
 ) -> Result<Vec<ExportedTable>, Problem> {
-    person::export(&context.ports, &caller.hash).await.map_err(|_| {
+    let keys = context.session_keys()?;
+    let open = |row: &Row| open_personal_part(&keys, row);
+    person::export(&context.ports, &caller.hash, &open).await.map_err(|_| {
         let detail = "Your data cannot be read now. Try again in a few seconds.";
         Problem::with_detail(Slug::ServiceUnavailable, detail)
     })

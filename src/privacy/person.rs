@@ -1,8 +1,8 @@
 //! A person's own data: the export of what is stored about them, and its erasure.
 //!
 //! Both walk the register: the rows of each table are found by the keyed hash of the person, in all
-//! markets of the region. Leaves to others: the hash and the proof of who asks (`auth`, `http`).
-//! Known gap: sealed parts of rows are left out of an export.
+//! markets of the region. Leaves to others: the hash, the opening of sealed parts and the proof of who
+//! asks (`auth`, `http`). Known gap: payloads of the outbox are left out of an export.
 
 use serde_json::{Map, Value};
 
@@ -65,18 +65,23 @@ pub fn kept() -> impl Iterator<Item = Exception> {
     })
 }
 
-/// Reads all that is stored about a person.
+/// Reads all that is stored about a person. `open` opens the sealed part of a row, by the columns
+/// `id`, `key_id` and `sealed`; a part that does not open is `"unreadable": true`.
 ///
 /// # Errors
 /// [`StoreError`] where D1 fails.
-pub async fn export(ports: &Ports, person: &str) -> Result<Vec<ExportedTable>, StoreError> {
+pub async fn export(
+    ports: &Ports,
+    person: &str,
+    open: &dyn Fn(&Row) -> Option<Row>,
+) -> Result<Vec<ExportedTable>, StoreError> {
     let selects: Vec<_> = tables().filter_map(|table| select(table, person)).collect();
     let (fields, statements): (Vec<_>, Vec<_>) = selects.into_iter().unzip();
     let results = ports.db.batch(statements).await?;
     let tables = fields.into_iter().zip(results);
     let exported = tables.map(|(field, rows)| ExportedTable {
         field,
-        rows: rows.iter().map(with_written_times).collect(),
+        rows: rows.iter().map(|row| with_written_times(&with_opened_part(row, open))).collect(),
     });
     Ok(exported.collect())
 }
@@ -86,6 +91,17 @@ fn select((name, rows): PersonTable, person: &str) -> Option<(&'static str, Stat
     let PersonExporter::Rows { field, columns } = rows.exporter else { return None };
     let sql = format!("SELECT {columns} FROM {name} WHERE {} = ?1", rows.column);
     Some((field, Statement::new("register.export_person", sql, vec![person.into()])))
+}
+
+/// Replaces the sealed part of a row by its members, if the row has one.
+fn with_opened_part(row: &Row, open: &dyn Fn(&Row) -> Option<Row>) -> Row {
+    let mut shown = row.clone();
+    if row.contains_key("sealed") {
+        let unreadable = || Row::from_iter([("unreadable".to_owned(), Value::Bool(true))]);
+        shown.retain(|name, _| !matches!(name.as_str(), "id" | "key_id" | "sealed"));
+        shown.extend(open(row).unwrap_or_else(unreadable));
+    }
+    shown
 }
 
 /// Writes the times of a row as texts.

@@ -68,7 +68,7 @@ pub struct PersonRows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PersonExporter {
     /// Selects `columns`, as SQL; the rows are the field `field` of the export. Keyed hashes are
-    /// left out.
+    /// left out; `id`, `key_id` and `sealed` give way to what the owner opens from them.
     Rows {
         /// The field of the export.
         field: &'static str,
@@ -281,7 +281,8 @@ pub const TABLES: &[Table] = &[
             column: "person",
             exporter: PersonExporter::Rows {
                 field: "sessions",
-                columns: "market, issuer, client, signed_in_at_ms, created_at_ms, ends_at_ms",
+                columns: "market, issuer, client, signed_in_at_ms, issued_at_ms, created_at_ms, \
+                    ends_at_ms, id, key_id, sealed",
             },
             eraser: PersonEraser::Rows,
         }),

@@ -78,6 +78,25 @@ fn events(app: &TestApp, mut answer: Response) -> String {
     app.world.run(events.0.collect::<Vec<String>>()).concat()
 }
 
+#[test]
+fn ok_a_member_and_anybody_ask_at_once_and_each_sees_their_own() {
+    for member_first in [true, false] {
+        let app = members::app();
+        let href = app.href(CAR);
+        let ada = Member::sign_in(&app);
+        let cookie = [("cookie", &*ada.cookie)];
+        let (one, other) =
+            if member_first { (&cookie[..], &[][..]) } else { (&[][..], &cookie[..]) };
+        let both = async { futures::join!(app.answer(&href, one), app.answer(&href, other)) };
+        let (one, other) = app.world.run(both);
+        let (member, public) = if member_first { (one, other) } else { (other, one) };
+        assert_eq!((&*tier(&member), &*tier(&public)), ("member", "public"));
+        assert!(member.body.contains("Secret airbag"), "{}", member.body);
+        assert!(!public.body.contains("Secret"), "{}", public.body);
+        assert_eq!(app.world.requests().len(), 3, "each origin once");
+    }
+}
+
 /// The names of the statements that a request sends to D1, without those that add up counts.
 fn statements(app: &TestApp, request: impl FnOnce()) -> Vec<&'static str> {
     let before = app.world.statements().len();
@@ -252,9 +271,12 @@ fn ok_a_person_gets_out_what_is_stored_and_has_it_erased() {
       "client": "kerbside-de",
       "created_at": "2026-11-20T08:00:00Z",
       "ends_at": "2026-11-20T08:30:00Z",
+      "issued_at": "2026-11-20T08:00:00Z",
       "issuer": "https://id.example.com/de",
       "market": "de",
-      "signed_in_at": "2026-11-20T08:00:00Z"
+      "name": "Ada Lovelace",
+      "signed_in_at": "2026-11-20T08:00:00Z",
+      "sub": "ada"
     }
     "#);
     let csrf = ada.csrf(&app);
@@ -448,7 +470,11 @@ fn ok_a_bearer_token_reads_and_erases_as_its_scopes_say() {
     assert!(page.status == 200 && !page.body.contains("Secret"));
     Member::sign_in(&app);
     let export = body(&send("GET", "/api/v1/de/me/export", &token));
+    assert_eq!(export["stored"]["sessions"][0]["name"], "Ada Lovelace");
     assert_eq!(export["stored"]["sessions"].as_array().map(Vec::len), Some(1));
+    app.database.execute("UPDATE session SET sealed = 'AAAA'", []).expect("SQL");
+    let export = body(&send("GET", "/api/v1/de/me/export", &token));
+    assert_eq!(export["stored"]["sessions"][0]["unreadable"], true);
     // No browser sends a token by itself, so it needs no CSRF token, wherever it comes from.
     let foreign = [("authorization", &*token), ("origin", "https://partner.example")];
     for found in [1, 0] {

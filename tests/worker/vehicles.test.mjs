@@ -45,7 +45,9 @@ for (const market of MARKETS) {
     );
     assert.equal(tier, "public");
     assert.equal(meta.complete, true);
-    assert.deepEqual(links, { self: address, page: `/${market}/vehicles/${id}` });
+    const page = `/${market}/vehicles/${id}`;
+    const signIn = `/auth/${market}/sign-in?return_to=${page}`;
+    assert.deepEqual(links, { self: address, page, sign_in: signIn });
     assert.deepEqual(
       Object.fromEntries(
         Object.entries(metasOf(first)).map(([name, { source }]) => [name, source]),

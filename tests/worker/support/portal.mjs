@@ -175,9 +175,10 @@ export function askRaw(text) {
  * Opens a stream of events. Gives `{ status, headers, events, ended, leave }`: events as they come,
  * `{ at, name, data }`.
  */
-export function openStream(path) {
+export function openStream(path, others = {}) {
   const trace = randomBytes(16).toString("hex");
   const headers = {
+    ...others,
     accept: "text/event-stream",
     traceparent: `00-${trace}-${randomBytes(8).toString("hex")}-01`,
   };
@@ -273,6 +274,12 @@ export const allVins = async () => [
   ...new Set([...(await tell("GET", "/vins")), ...(await reservedVins())].map((row) => row.vin)),
 ];
 
+/** The header of an access token for a person of a market, of a listed client. */
+export async function bearerOf(market, scope, request = {}) {
+  const minted = await tell("POST", `/identity/${market}/tokens`, { scope, ...request });
+  return { authorization: `Bearer ${minted.access_token}` };
+}
+
 /** The requests to origins that came of an answer. */
 export const requestsOf = async ({ trace }) =>
   (await tell("GET", "/requests")).filter(({ headers }) => headers.traceparent?.includes(trace));
@@ -302,6 +309,7 @@ const used = new Set();
 const RANGES = {
   vehicles: [9, 34],
   faults: [34, 75],
+  members: [75, 77],
   privacy: [77, 87],
   hostile: [87, 97],
   flow: [97, 107],
