@@ -33,8 +33,7 @@ struct PersonDocument<'e> {
 }
 
 #[derive(Serialize)]
-struct ErasureDocument<'e> {
-    request_id: &'e str,
+struct ErasureDocument {
     erased_at: String,
     complete: bool,
     stores: Vec<StoreDocument>,
@@ -99,7 +98,6 @@ pub(in crate::http) async fn erase(context: &Context<'_>) -> Result<Response, Pr
     let caller = own_data::caller(context)?;
     let erasure = own_data::erase(context, &caller).await?;
     let document = ErasureDocument {
-        request_id: &context.request_id,
         erased_at: erasure.audited.at.to_string(),
         complete: erasure.stores.iter().all(|store| store.left == 0),
         stores: erasure.stores.iter().map(Into::into).collect(),

@@ -309,7 +309,7 @@ const used = new Set();
 const RANGES = {
   vehicles: [9, 34],
   faults: [34, 75],
-  members: [75, 77],
+  members: [75, 76],
   privacy: [77, 87],
   hostile: [87, 97],
   flow: [97, 107],
