@@ -72,7 +72,7 @@ async function checkJourney(language, { javaScriptEnabled }) {
   if (javaScriptEnabled) await checkAccessible(page, `record of anybody, ${language}`);
 
   // The link of a part comes back to that part.
-  await page.getByRole("link", { name: `${words.signIn}: ${words.valuation}` }).click();
+  await page.getByRole("link", { name: `${words.signIn} (${words.valuation})` }).click();
   await signInAtProvider(page, "de", people[0].login);
   await page.waitForURL(`${record.href}#valuation`);
   await page.getByRole("region", { name: words.valuation }).waitFor();
