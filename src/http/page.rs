@@ -1,6 +1,7 @@
 //! What all pages share: the frame in the visitor's language, and the response of a rendered page.
 
 use super::context::Context;
+use super::credential::NO_SESSION;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::sign_in_state::SignInState;
@@ -31,11 +32,28 @@ pub(super) fn not_rendered(error: &PageError) -> Event {
     Event { fields: vec![(field::CAUSE, cause)], ..event }
 }
 
-/// Makes the response of a rendered page.
+/// Makes the response of a rendered page. The cookie of a session that has ended goes: the page says
+/// so, and the browser's next ones are anybody's.
 ///
 /// # Errors
 /// 500 `internal` if the page could not be rendered.
 pub(super) fn page(
+    context: &Context<'_>,
+    status: u16,
+    html: Result<String, impl Into<PageError>>,
+) -> Result<Response, Problem> {
+    let mut page = part(context, status, html)?;
+    if matches!(context.sign_in(), SignInState::Ended) {
+        page.append("set-cookie", NO_SESSION);
+    }
+    Ok(page)
+}
+
+/// Makes the response of a part of a page, which says nothing about the visitor's session.
+///
+/// # Errors
+/// 500 `internal` if it could not be rendered.
+pub(super) fn part(
     context: &Context<'_>,
     status: u16,
     html: Result<String, impl Into<PageError>>,

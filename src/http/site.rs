@@ -7,6 +7,7 @@ use super::document;
 use super::form::Form;
 use super::page::{
     PageError, account_part, chosen_market_frame, frame, locale, market_frame, not_rendered, page,
+    part,
 };
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
@@ -119,7 +120,10 @@ pub(super) async fn vehicle(
             pages::facet_fragment(facet).map_err(PageError::from)
         }
     };
-    let page = page(context, 200, html)?;
+    let page = match &fragment {
+        None => page(context, 200, html)?,
+        Some(_) => part(context, 200, html)?,
+    };
     Ok(document::headers(page, &market, &flow).with_vary(VEHICLE_VARY))
 }
 

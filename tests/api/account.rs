@@ -5,6 +5,9 @@ use crate::support::{CAR, MARKET, TestApp, header};
 use kerbside::http::Response;
 use kerbside::ports::StoreError;
 
+/// The cookie that removes a session's.
+const NO_SESSION: &str = "__Host-Http-session=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0";
+
 fn page_of(app: &TestApp) -> String {
     app.href(CAR).replace("/api/v1", "")
 }
@@ -93,9 +96,11 @@ fn ok_a_session_that_ended_is_said_and_nothing_entered_is_lost() {
         let back = format!("/auth/de/sign-in?return_to={target}%3Flang%3Den");
         check(&answer, 200, &["Your session has ended.", &back], &["Ada", "Secret"]);
         assert_eq!(header(&answer, "cache-control"), "private, no-store", "{target}");
+        assert_eq!(header(&answer, "set-cookie"), NO_SESSION, "{target}: it is said once");
     }
     let look_up = post(&app, &ada, "/de/?lang=en", "vin=WP0&lang=en");
     check(&look_up, 422, &["Your session has ended.", "value=\"WP0\""], &[]);
+    assert_eq!(header(&look_up, "set-cookie"), NO_SESSION);
     let form = erase(&app, &ada, &format!("csrf={csrf}&confirm=yes"));
     let back = "/auth/de/sign-in?return_to=/de/account%3Flang%3Den%23erasure";
     check(&form, 401, &["Nothing has been erased: your session", " checked>", back], &[&csrf]);
@@ -112,6 +117,26 @@ fn ok_a_session_that_cannot_be_read_is_said() {
     let answer = ada.get(&app, "/de/?lang=en");
     check(&answer, 200, &["Your sign-in cannot be checked"], &["Ada", "/auth/", "has ended"]);
     assert_eq!(header(&answer, "cache-control"), "private, no-store");
+    assert_eq!(header(&answer, "set-cookie"), "");
+}
+
+#[test]
+fn ok_only_a_page_that_says_that_a_session_has_ended_removes_its_cookie() {
+    let app = members::app();
+    let (ada, page) = (Member::sign_in(&app), page_of(&app));
+    let elsewhere = Member::sign_in_as(&app, "ada", "kerbside-fr", 0);
+    for (member, target) in [(&ada, "/de/"), (&ada, &page), (&elsewhere, "/de/")] {
+        assert_eq!(header(&member.get(&app, target), "set-cookie"), "", "{target}");
+    }
+    app.world.advance_s(31 * 60);
+    let part = format!("{page}?fragment=recalls");
+    for target in [&part, "/api/v1/de/session", &app.href(CAR)] {
+        let answer = ada.get(&app, target);
+        assert_eq!((answer.status, header(&answer, "set-cookie")), (200, ""), "{target}");
+    }
+    let account = ada.get(&app, "/de/account?lang=en");
+    check(&account, 401, &["Your session has ended."], &[]);
+    assert_eq!(header(&account, "set-cookie"), NO_SESSION);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::respond::{Failure, redirect};
 use crate::auth::{
     AuthorizationError, AuthorizationOutcome, AuthorizationResponse, ClientId, ExchangeError,
     IdToken, IdTokenExpectation, ProvenSignIn, ProviderMetadata, ResponseError, ReturnTo,
-    SessionId, SessionKeys, StartError, Transaction, exchange_code, start_session, verify_id_token,
+    SessionId, SessionKeys, SessionState, StartError, Transaction, exchange_code, read_session,
+    start_session, verify_id_token,
 };
 use crate::http::context::Context;
 use crate::http::problem::Problem;
@@ -45,6 +46,10 @@ pub(in crate::http) async fn callback(
         Transaction::open(&keys, &response.state, value, &at.market.code, sign_in, now)
     };
     let Some(transaction) = cookies.transaction(&response.state).and_then(open) else {
+        // They have come back by the browser's history.
+        if is_signed_in(context, sign_in, &keys, cookies.session()).await {
+            return Ok(redirect(ReturnTo::market(&at.market.code).to_string()));
+        }
         let failure = Failure::new(SignInFailure::Expired, "no transaction of this browser fits");
         return failure.respond(context, &at, None, false);
     };
@@ -63,6 +68,18 @@ pub(in crate::http) async fn callback(
     };
     cookies::clear_transaction(&mut answer, &response.state);
     Ok(answer)
+}
+
+/// True if this browser has a session that counts in the market.
+async fn is_signed_in(
+    context: &Context<'_>,
+    sign_in: &SignIn,
+    keys: &SessionKeys,
+    session: Option<&str>,
+) -> bool {
+    let Some(session) = session else { return false };
+    let state = read_session(&context.ports, keys, session).await;
+    matches!(state, Ok(SessionState::Active(session)) if session.identity.counts_in(sign_in))
 }
 
 /// The failure of a response that does not read. One without a `state` belongs to no sign-in.

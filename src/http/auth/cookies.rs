@@ -45,11 +45,13 @@ impl<'a> Cookies<'a> {
         self.once(&transaction_name(state)?)
     }
 
-    /// The names of transactions' cookies that are too many beside a new one: all.
+    /// The names of transactions' cookies that are too many beside a new one: the oldest, which
+    /// browsers send first (RFC 6265, section 5.4).
     pub(super) fn surplus_transactions(&self) -> Vec<&'a str> {
         let names = cookie_pairs(self.0).map(|(name, _)| name);
-        let names: Vec<&str> = names.filter(|name| is_transaction_name(name)).collect();
-        if names.len() < MAX_TRANSACTIONS { Vec::new() } else { names }
+        let mut names: Vec<&str> = names.filter(|name| is_transaction_name(name)).collect();
+        names.truncate((names.len() + 1).saturating_sub(MAX_TRANSACTIONS));
+        names
     }
 }
 
@@ -116,13 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn ok_a_sixth_transaction_removes_the_others() {
+    fn ok_a_sixth_transaction_removes_the_oldest() {
         let header = |count: usize| {
             let name = |number| format!("__Host-Http-sign-in-{number:08}=x");
             (0..count).map(name).collect::<Vec<_>>().join("; ")
         };
         assert!(Cookies::new(&header(4)).surplus_transactions().is_empty());
-        assert_eq!(Cookies::new(&header(5)).surplus_transactions().len(), 5);
+        let first = ["__Host-Http-sign-in-00000000", "__Host-Http-sign-in-00000001"];
+        assert_eq!(Cookies::new(&header(5)).surplus_transactions(), first[..1]);
+        assert_eq!(Cookies::new(&header(6)).surplus_transactions(), first);
         let odd = "__Host-Http-sign-in-a\u{e4}b=1; ".repeat(9);
         assert!(Cookies::new(&odd).surplus_transactions().is_empty());
     }
