@@ -122,15 +122,32 @@ async fn problem_response(
     problem: Problem,
 ) -> Response {
     let path = context.request.path.as_str();
+    let market = route.and_then(|route| route.market(path));
     let is_api = match route {
         Some(route) => route.surface != Surface::Page,
         None => path.starts_with("/api/") || path.starts_with("/operator/"),
     };
     if is_api || context.wants_json() {
-        problem.to_json(&context.request_id)
-    } else {
-        site::problem(context, route.and_then(|route| route.market(path)), &problem).await
+        return problem.to_json(&context.request_id);
     }
+    if problem.is_stale_form()
+        && let (Some(route), Some(market)) = (route, market)
+        && let Some(page) = form_again(context, route, market).await
+    {
+        return problem.dress(page);
+    }
+    site::problem(context, market, &problem).await
+}
+
+/// The form of a page again, with the token of the session that there is now: its own is from before
+/// the last sign-in, in another tab. `None` where the page cannot be made.
+async fn form_again(context: &Context<'_>, route: &Route, market: &str) -> Option<Response> {
+    let page = match route.pattern {
+        "/{market}/account/erasure" => account::erase_again(context, market).await,
+        "/auth/{market}/sign-out" => auth::sign_out_again(context, market).await,
+        _ => return None,
+    };
+    page.ok()
 }
 
 /// One of each statement of the handlers, for the test that prepares all.

@@ -31,7 +31,7 @@ mod verdict;
 mod samples;
 
 pub use crate::ports::{Format, PlainFormat};
-pub use account::{AccountView, Export, render_account, render_erased};
+pub use account::{AccountView, ErasureFault, Export, render_account, render_erased};
 pub use account_part::{AccountPart, sign_in_address, step_up_address};
 pub use context::ViewContext;
 pub use facet::{
@@ -45,6 +45,7 @@ pub use market::{MarketView, VinFault, render_market};
 pub use message::{Language, Messages};
 pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};
 pub use sign_in::{
-    Handover, SignInFailure, render_handover, render_sign_in_failure, render_signed_out,
+    Handover, SignInFailure, render_handover, render_sign_in_failure, render_sign_out_again,
+    render_signed_out,
 };
 pub use vehicle::{VehicleView, render_vehicle};

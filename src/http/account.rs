@@ -14,7 +14,7 @@ use super::sign_in_state::SignInState;
 use super::step_up::{REALM, is_fresh};
 use crate::auth::Session;
 use crate::market::Market;
-use crate::pages::{self, AccountView, AsOf, Export, Handover, step_up_address};
+use crate::pages::{self, AccountView, AsOf, ErasureFault, Export, Handover, step_up_address};
 
 /// `GET /{market}/account`
 pub(super) async fn show(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
@@ -23,7 +23,7 @@ pub(super) async fn show(context: &Context<'_>, market: &str) -> Result<Response
 }
 
 /// `POST /{market}/account/erasure`: erases what is stored about the caller. Answers 303 to the page
-/// that says so; 200 with the way to a fresh sign-in; 401 or 422 with the form again.
+/// that says so; 200 with the way to a fresh sign-in; 401, 422 or 503 with the form again.
 pub(super) async fn erase(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     if market.sign_in.is_none() {
@@ -34,26 +34,37 @@ pub(super) async fn erase(context: &Context<'_>, market: &str) -> Result<Respons
         return ended(context, &market, is_confirmed);
     };
     if !is_confirmed {
-        let view = account_view(context, &market).with_missing_confirmation();
-        let mut response = page(context, 422, pages::render_account(&view))?;
-        response.problem = Some(Slug::InvalidRequest.as_str());
-        return Ok(response.with_freshness(Freshness::NoStore));
+        return form_again(context, &market, ErasureFault::Unconfirmed, false);
     }
     if !is_fresh(context, &market, &session.identity) {
         return step_up(context, &market);
     }
-    own_data::erase(context, &own_data::caller(context)?).await?;
+    let erasure = own_data::erase(context, &own_data::caller(context)?).await?;
+    if !own_data::is_complete(&erasure) {
+        return form_again(context, &market, ErasureFault::Incomplete, true);
+    }
     let frame = market_frame(context, &market, "account/erased");
     let mut response = Response::see_other(frame.here());
     response.append("set-cookie", NO_SESSION);
     Ok(response)
 }
 
-/// `GET /{market}/account/erased`
+/// The form of erasure again, because its token is of an earlier session.
+pub(super) async fn erase_again(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let is_confirmed = Form::read_urlencoded(context).await?.text("/confirm").is_some();
+    form_again(context, &market, ErasureFault::Stale, is_confirmed)
+}
+
+/// `GET /{market}/account/erased`. Who is signed in (again) is led to the account: there is something
+/// about them.
 pub(super) async fn erased(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     if market.sign_in.is_none() {
         return Err(Problem::new(Slug::NotFound));
+    }
+    if matches!(context.sign_in(), SignInState::Active(_)) {
+        return Ok(Response::see_other(market_frame(context, &market, "account").here()));
     }
     let frame = market_frame(context, &market, "account/erased");
     page(context, 200, pages::render_erased(&frame))
@@ -85,6 +96,22 @@ fn export(context: &Context<'_>, market: &Market, session: &Session, return_to: 
 fn ended(context: &Context<'_>, market: &Market, is_confirmed: bool) -> Result<Response, Problem> {
     let view = account_view(context, market).with_sent_form(is_confirmed);
     let problem = Problem::new(Slug::SignInRequired).with_challenge(REALM.to_owned());
+    Ok(problem.dress(page(context, problem.status, pages::render_account(&view))?))
+}
+
+/// The form again, with what is wrong.
+fn form_again(
+    context: &Context<'_>,
+    market: &Market,
+    fault: ErasureFault,
+    is_confirmed: bool,
+) -> Result<Response, Problem> {
+    let problem = match fault {
+        ErasureFault::Unconfirmed => Problem::invalid(422, "/confirm", "Tick the box."),
+        ErasureFault::Stale => Problem::new(Slug::InvalidRequest),
+        ErasureFault::Incomplete => Problem::new(Slug::ServiceUnavailable),
+    };
+    let view = account_view(context, market).with_sent_form(is_confirmed).with_fault(fault);
     Ok(problem.dress(page(context, problem.status, pages::render_account(&view))?))
 }
 

@@ -17,4 +17,4 @@ mod sign_out;
 pub(super) use backchannel::backchannel_logout;
 pub(super) use callback::callback;
 pub(super) use sign_in::sign_in;
-pub(super) use sign_out::{sign_out, signed_out};
+pub(super) use sign_out::{sign_out, sign_out_again, signed_out};

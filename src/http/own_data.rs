@@ -9,6 +9,7 @@ use crate::audit::{Actor, AuditError, Entry};
 use crate::auth::{Subject, open_personal_part, person_hash};
 use crate::ports::Row;
 use crate::privacy::person::{self, ExportedTable, PersonErasure};
+use crate::telemetry::{Event, Level, field};
 
 /// The caller, whose identity is proven.
 pub(super) struct Caller<'c> {
@@ -51,8 +52,9 @@ pub(super) async fn export(
     })
 }
 
-/// Erases what is stored about the caller, and writes an audit entry in the same transaction. The
-/// response must clear the session's cookie.
+/// Erases what is stored about the caller, and writes an audit entry in the same transaction. An
+/// erasure that is not complete is an error in the log. The response must clear the session's cookie,
+/// if it does not ask for another try.
 ///
 /// # Errors
 /// 503 `service-unavailable` where D1 fails: it can be repeated.
@@ -67,11 +69,37 @@ pub(super) async fn erase(
         method: Some("person".into()),
         ..Entry::new(Actor::Member(&caller.hash), "erase", &context.request_id)
     };
-    person::erase(&context.ports, &entry, &caller.hash).await.map_err(|error| match error {
+    let erasure = person::erase(&context.ports, &entry, &caller.hash).await;
+    let erasure = erasure.map_err(|error| match error {
         AuditError::Refused => Problem::new(Slug::Internal),
         AuditError::Unknown | AuditError::Busy => {
             let detail = "Your data may not be erased yet. Do it again: it does no harm twice.";
             Problem::with_detail(Slug::ServiceUnavailable, detail)
         }
-    })
+    })?;
+    if !is_complete(&erasure) {
+        report_rest(context, &erasure);
+    }
+    Ok(erasure)
+}
+
+/// True if nothing is left of what an erasure reaches.
+pub(super) fn is_complete(erasure: &PersonErasure) -> bool {
+    rest(erasure) == 0
+}
+
+/// The number of rows that an erasure should have deleted.
+fn rest(erasure: &PersonErasure) -> usize {
+    erasure.stores.iter().map(|store| store.left).sum()
+}
+
+fn report_rest(context: &Context<'_>, erasure: &PersonErasure) {
+    let event = Event::new(Level::Error, "an erasure of a person's data left rows");
+    let event = match context.known_market() {
+        Some(market) => event.with(field::MARKET, &market.code),
+        None => event,
+    };
+    // OK because a person has few rows.
+    let count = i64::try_from(rest(erasure)).unwrap_or(i64::MAX);
+    context.ports.events.emit(event.with(field::COUNT, count));
 }

@@ -319,6 +319,11 @@ impl Problem {
         Self { links: Some(Box::new(links)), ..self }
     }
 
+    /// True for a form whose CSRF token is missing, or belongs to another session.
+    pub fn is_stale_form(&self) -> bool {
+        self.errors.iter().any(|(pointer, _)| *pointer == "/csrf")
+    }
+
     /// Adds the problem's headers and slug to a response.
     pub fn dress(&self, mut response: Response) -> Response {
         for (name, value) in &self.headers {

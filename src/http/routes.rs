@@ -302,7 +302,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/auth/{market}/signed-out",
         name: "/auth/{market}/signed-out",
         surface: Surface::Page,
-        access: Access::Public,
+        access: Access::ByRight,
         scope: None,
         csrf: Csrf::ReadOnly,
         body_limit: 0,

@@ -19,8 +19,31 @@ pub struct AccountView {
     export: Export,
     /// The box of the form is ticked.
     is_confirmed: bool,
-    /// The form was sent without its box ticked.
-    is_unconfirmed: bool,
+    fault: Option<ErasureFault>,
+}
+
+/// The reason for which the form of erasure is shown again to a person who is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErasureFault {
+    /// Its box was not ticked.
+    Unconfirmed,
+    /// It is from before the last sign-in of this browser.
+    Stale,
+    /// A store kept some of the data.
+    Incomplete,
+}
+
+impl ErasureFault {
+    /// Title and remedy.
+    fn texts(self, t: Messages) -> [&'static str; 2] {
+        match self {
+            Self::Unconfirmed => [t.account_erasure_summary(), t.account_erasure_unconfirmed()],
+            Self::Stale => [t.account_erasure_summary(), t.account_erasure_stale()],
+            Self::Incomplete => {
+                [t.account_erasure_incomplete_title(), t.account_erasure_incomplete()]
+            }
+        }
+    }
 }
 
 /// The way to the stored data.
@@ -37,36 +60,41 @@ pub enum Export {
 impl AccountView {
     /// The page of the person in `frame`, whose session ends at `ends`.
     pub fn new(frame: Frame, ends: Option<AsOf>, export: Export) -> Self {
-        Self { frame, ends, export, is_confirmed: false, is_unconfirmed: false }
+        Self { frame, ends, export, is_confirmed: false, fault: None }
     }
 
-    /// The form of erasure again, as it was sent to a session that has ended meanwhile.
+    /// The form of erasure again, as it was sent.
     #[must_use]
     pub fn with_sent_form(mut self, is_confirmed: bool) -> Self {
         self.is_confirmed = is_confirmed;
         self
     }
 
-    /// The form of erasure again, because the confirmation is missing.
+    /// The form of erasure again, with what is wrong.
     #[must_use]
-    pub fn with_missing_confirmation(mut self) -> Self {
-        self.is_unconfirmed = true;
+    pub fn with_fault(mut self, fault: ErasureFault) -> Self {
+        self.fault = Some(fault);
         self
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.fault == Some(ErasureFault::Unconfirmed)
     }
 }
 
-/// The account page as HTML; its status is 422 when the confirmation is missing.
+/// The account page as HTML.
 ///
 /// # Errors
 /// [`RenderError`].
 pub fn render_account(view: &AccountView) -> Result<String, RenderError> {
     let t = view.frame.t;
     let title = t.page_title(t.account_title());
-    let title = if view.is_unconfirmed { t.title_error(&title) } else { title };
+    let title = if view.fault.is_some() { t.title_error(&title) } else { title };
     let main = AccountTemplate {
         t,
         frame: &view.frame,
         view,
+        alert: view.fault.map(|fault| fault.texts(t)),
         erasure: format!("/{}/account/erasure", view.frame.market_code()),
         lead: t.account_lead(view.frame.market_name()),
     };
@@ -88,6 +116,8 @@ struct AccountTemplate<'v> {
     t: Messages,
     frame: &'v Frame,
     view: &'v AccountView,
+    /// Title and remedy of what is wrong with the form of erasure.
+    alert: Option<[&'static str; 2]>,
     /// The address that the form of erasure is sent to.
     erasure: String,
     lead: String,
@@ -140,9 +170,21 @@ mod tests {
 
     #[test]
     fn err_without_confirmation_nothing_is_erased_and_the_page_says_so() {
-        let view = account(Language::En).with_missing_confirmation();
+        let view = account(Language::En).with_fault(ErasureFault::Unconfirmed);
         let expected = ["<title>Error: Your account", "role=\"alert\"", "aria-invalid=\"true\""];
         check(&view, &expected, &["checked"]);
+    }
+
+    #[test]
+    fn err_a_stale_form_and_one_that_left_data_are_shown_again_as_sent() {
+        for (fault, text) in [
+            (ErasureFault::Stale, "This page is from before your last sign-in."),
+            (ErasureFault::Incomplete, "Not everything has been erased"),
+        ] {
+            let view = account(Language::En).with_sent_form(true).with_fault(fault);
+            let expected = ["<title>Error: Your account", "role=\"alert\"", text, " checked>"];
+            check(&view, &expected, &["aria-invalid"]);
+        }
     }
 
     #[test]

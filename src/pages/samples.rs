@@ -240,11 +240,14 @@ fn account_pages(language: Language) -> Vec<(&'static str, Result<String, Render
     let frame = |account| framed(language, "/de/account", account);
     let step_up = Export::StepUp(step_up_address("de", "/de/account#export"));
     let old = AccountView::new(frame(signed_in()), None, step_up);
+    let faulty = |fault| account(language).with_fault(fault);
     let ended = AccountView::new(frame(AccountPart::Ended), None, Export::SignedOut);
     vec![
         ("account", render_account(&account(language))),
         ("account-step-up", render_account(&old)),
-        ("account-unconfirmed", render_account(&account(language).with_missing_confirmation())),
+        ("account-unconfirmed", render_account(&faulty(ErasureFault::Unconfirmed))),
+        ("account-stale", render_account(&faulty(ErasureFault::Stale).with_sent_form(true))),
+        ("account-incomplete", render_account(&faulty(ErasureFault::Incomplete))),
         ("account-ended", render_account(&ended.with_sent_form(true))),
         ("erased", render_erased(&frame(AccountPart::SignedOut))),
     ]
@@ -270,6 +273,7 @@ fn sign_in_pages(language: Language) -> Vec<(&'static str, Result<String, Render
         ("market-signed-in", form(signed_in())),
         ("sign-out", handover(Handover::SignOut)),
         ("step-up", handover(Handover::StepUp)),
+        ("sign-out-again", render_sign_out_again(&frame(), "csrf-token")),
         ("signed-out", render_signed_out(&frame(), &sign_in_address("de", "/de/"))),
         ("sign-in-denied", failure(SignInFailure::Denied)),
         ("sign-in-expired", failure(SignInFailure::Expired)),

@@ -51,6 +51,17 @@ pub fn render_signed_out(frame: &Frame, sign_in: &str) -> Result<String, RenderE
     page(frame, &t.page_title(t.signed_out_title()), FILES, &main)
 }
 
+/// The form of a sign-out again, from before the last sign-in of this browser. `csrf` is the token of
+/// the session that there is now.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn render_sign_out_again(frame: &Frame, csrf: &str) -> Result<String, RenderError> {
+    let t = frame.t;
+    let main = SignOutAgainTemplate { t, frame, csrf };
+    page(frame, &t.page_title(t.sign_out_again_title()), FILES, &main)
+}
+
 /// The cause of a sign-in that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInFailure {
@@ -127,6 +138,14 @@ struct SignedOutTemplate<'v> {
     t: Messages,
     frame: &'v Frame,
     sign_in: &'v str,
+}
+
+#[derive(Template)]
+#[template(path = "sign_out_again.html")]
+struct SignOutAgainTemplate<'v> {
+    t: Messages,
+    frame: &'v Frame,
+    csrf: &'v str,
 }
 
 #[derive(Template)]

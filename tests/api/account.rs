@@ -1,9 +1,10 @@
 //! The head of pages and the account page, for each kind of visitor.
 
 use crate::support::members::{self, CLIENT, Member, SIGN_IN};
-use crate::support::{CAR, MARKET, TestApp, header};
+use crate::support::{CAR, MARKET, TestApp, body, header};
 use kerbside::http::Response;
 use kerbside::ports::StoreError;
+use kerbside::telemetry::{Event, Level};
 
 /// The cookie that removes a session's.
 const NO_SESSION: &str = "__Host-Http-session=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0";
@@ -178,7 +179,60 @@ fn ok_a_person_erases_what_is_stored_about_them() {
         assert_eq!(session.get(&app, "/de/account").status, 401);
     }
     let done = app.get("/de/account/erased?lang=en");
-    check(&done, 200, &["<h1>Your data have been erased</h1>"], &[]);
+    let kept =
+        ["In all markets of this region", "The record of acts keeps its entries", "ten minutes"];
+    check(&done, 200, &["<h1>Your data have been erased</h1>"], &["nothing about you"]);
+    check(&done, 200, &kept, &[]);
+    let again = Member::sign_in(&app);
+    let back = again.get(&app, "/de/account/erased?lang=en");
+    assert_eq!((back.status, header(&back, "location")), (303, "/de/account?lang=en"));
+}
+
+#[test]
+fn err_an_erasure_that_leaves_rows_says_so_and_can_be_repeated() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let form = format!("csrf={}&confirm=yes", ada.csrf(&app));
+    // A store that keeps the rows of whom it should forget.
+    let trigger = "CREATE TRIGGER keep BEFORE DELETE ON session BEGIN SELECT RAISE(IGNORE); END";
+    app.database.execute_batch(trigger).expect("a trigger");
+    let answer = erase(&app, &ada, &form);
+    let expected = ["Not everything has been erased", "role=\"alert\"", " checked>"];
+    check(&answer, 503, &expected, &["have been erased<"]);
+    assert_eq!([header(&answer, "set-cookie"), header(&answer, "retry-after")], ["", "5"]);
+    let csrf = ada.csrf(&app);
+    let headers = [("cookie", &*ada.cookie), ("x-csrf-token", &*csrf)];
+    let deleted = body(&app.send("DELETE", "/api/v1/de/me", &headers, &[]));
+    assert_eq!(deleted["complete"], false);
+    let events = || app.world.events.borrow().clone();
+    let is_it = |event: &Event| {
+        event.level == Level::Error && event.message == "an erasure of a person's data left rows"
+    };
+    assert_eq!(events().iter().filter(|event| is_it(event)).count(), 2, "page and API");
+    app.database.execute_batch("DROP TRIGGER keep").expect("no trigger");
+    assert_eq!(erase(&app, &ada, &form).status, 303);
+    assert_eq!(events().iter().filter(|event| is_it(event)).count(), 2);
+}
+
+#[test]
+fn err_a_form_from_before_the_last_sign_in_is_shown_again_with_a_token_that_counts() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let stale = Member::sign_in(&app).csrf(&app);
+    let token = format!("name=\"csrf\" value=\"{}\"", ada.csrf(&app));
+    for form in [format!("csrf={stale}&confirm=yes"), "confirm=yes".to_owned()] {
+        let answer = erase(&app, &ada, &form);
+        let text = "This page is from before your last sign-in. If you still want to erase";
+        let action = "action=\"/de/account/erasure?lang=en\"";
+        check(&answer, 400, &[text, "Nothing has been erased", &token, action, " checked>"], &[]);
+    }
+    let sign_out = |form: &str| post(&app, &ada, "/auth/de/sign-out", form);
+    let answer = sign_out(&format!("csrf={stale}&lang=en"));
+    let action = "<form method=\"post\" action=\"/auth/de/sign-out\">";
+    check(&answer, 400, &["<h1>You are still signed in</h1>", action, &token], &["problem__"]);
+    assert_eq!(header(&answer, "cache-control"), "private, no-store");
+    assert_eq!(ada.get(&app, "/de/account").status, 200, "still signed in");
+    assert_eq!(sign_out(&format!("csrf={}&lang=en", ada.csrf(&app))).status, 303);
 }
 
 #[test]

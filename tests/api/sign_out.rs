@@ -44,6 +44,8 @@ fn ok_a_sign_out_ends_the_session_here_and_leads_to_the_provider() {
     let (app, provider) = app();
     let (mut browser, csrf) = signed_in(&app, &provider);
     let stolen = browser.clone();
+    let early = browser.get(&app, "/auth/de/signed-out?lang=en");
+    assert_eq!((early.status, header(&early, "location")), (303, "/de/?lang=en"), "not yet");
     let response = browser.post(&app, SIGN_OUT, &format!("{csrf}&lang=en"));
     assert_eq!((response.status, header(&response, "location")), (200, ""));
     assert!(header(&response, "cache-control").contains("no-store"));

@@ -11,7 +11,9 @@ use crate::http::page::{auth_frame, page};
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 use crate::http::sign_in_state::SignInState;
-use crate::pages::{Frame, Handover, render_handover, render_signed_out, sign_in_address};
+use crate::pages::{
+    Frame, Handover, render_handover, render_sign_out_again, render_signed_out, sign_in_address,
+};
 
 /// Ends the session of this browser. The row's rule has checked the CSRF token.
 pub(in crate::http) async fn sign_out(
@@ -19,12 +21,7 @@ pub(in crate::http) async fn sign_out(
     segment: &str,
 ) -> Result<Response, Problem> {
     let at = SignInMarket::find(context, segment).await?;
-    // OK because the form chooses a language only, and needs no body.
-    let chosen = match Form::read_urlencoded(context).await {
-        Ok(mut form) => form.text("/lang"),
-        Err(_) => None,
-    };
-    let frame = auth_frame(context, &at.market, chosen.as_deref(), None);
+    let frame = form_frame(context, &at).await;
     let mut response = match context.sign_in() {
         SignInState::Active(session) => {
             end_session(&context.ports, session).await.map_err(|_| unavailable())?;
@@ -39,6 +36,32 @@ pub(in crate::http) async fn sign_out(
     };
     response.append("set-cookie", NO_SESSION);
     Ok(response)
+}
+
+/// The form of a sign-out again, because its token is of an earlier session.
+///
+/// # Errors
+/// 401 `sign-in-required` without a session.
+pub(in crate::http) async fn sign_out_again(
+    context: &Context<'_>,
+    segment: &str,
+) -> Result<Response, Problem> {
+    let at = SignInMarket::find(context, segment).await?;
+    let SignInState::Active(session) = context.sign_in() else {
+        return Err(Problem::new(Slug::SignInRequired));
+    };
+    let html = render_sign_out_again(&form_frame(context, &at).await, &session.csrf);
+    Ok(private(page(context, 400, html)?))
+}
+
+/// The frame of the response to the form, in the language that it has sent.
+async fn form_frame(context: &Context<'_>, at: &SignInMarket) -> Frame {
+    // OK because the form chooses a language only, and needs no body.
+    let chosen = match Form::read_urlencoded(context).await {
+        Ok(mut form) => form.text("/lang"),
+        Err(_) => None,
+    };
+    auth_frame(context, &at.market, chosen.as_deref(), None)
 }
 
 /// Leads to the provider, where it can end its session too, else to the page after sign-out.
@@ -75,7 +98,8 @@ fn unavailable() -> Problem {
     Problem::with_detail(Slug::ServiceUnavailable, detail)
 }
 
-/// The page after sign-out. Its language is `lang`, or `state` where the provider brings it back.
+/// The page after sign-out. Its language is `lang`, or `state` where the provider brings it back. Who
+/// is signed in (again) is led to the market's start page.
 pub(in crate::http) async fn signed_out(
     context: &Context<'_>,
     segment: &str,
@@ -86,6 +110,9 @@ pub(in crate::http) async fn signed_out(
     let frame = auth_frame(context, &at.market, language.as_deref(), None);
     let code = at.market.code.as_str();
     let start = format!("/{code}/?lang={}", frame.t.language.code());
+    if matches!(context.sign_in(), SignInState::Active(_)) {
+        return Ok(redirect(start));
+    }
     let html = render_signed_out(&frame, &sign_in_address(code, &start));
     Ok(private(page(context, 200, html)?))
 }

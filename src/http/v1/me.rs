@@ -99,7 +99,7 @@ pub(in crate::http) async fn erase(context: &Context<'_>) -> Result<Response, Pr
     let erasure = own_data::erase(context, &caller).await?;
     let document = ErasureDocument {
         erased_at: erasure.audited.at.to_string(),
-        complete: erasure.stores.iter().all(|store| store.left == 0),
+        complete: own_data::is_complete(&erasure),
         stores: erasure.stores.iter().map(Into::into).collect(),
         kept: person::kept().map(Into::into).collect(),
     };
