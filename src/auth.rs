@@ -50,6 +50,7 @@ mod provider;
 mod return_to;
 mod session;
 mod session_end;
+mod session_export;
 mod session_keys;
 mod session_memory;
 mod session_row;
@@ -84,9 +85,9 @@ pub use provider::{provider_metadata, usable_algorithms};
 pub use return_to::ReturnTo;
 pub use session::{Session, SessionState, end_session, read_session};
 pub use session_end::{ProviderLogout, end_provider_sessions};
+pub use session_export::open_personal_part;
 pub use session_keys::{SessionId, SessionKeys, SessionKeysError, person_hash};
 pub use session_memory::SessionMemory;
-pub use session_row::open_personal_part;
 pub use session_start::{ProvenSignIn, StartError, start_session};
 #[cfg(test)]
 pub(crate) use tests::samples;

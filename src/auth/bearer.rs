@@ -1,10 +1,11 @@
 //! Access tokens of other clients (RFC 6750, RFC 9068), verified once and remembered until they
 //! expire.
 //!
-//! A market that says so takes tokens of providers that predate RFC 9068 (`typ` `JWT`): the client
-//! may then be `azp`, the scopes `scp`. Leaves to others: the scope and the fresh sign-in that a
+//! A market that says so takes tokens of providers that predate RFC 9068 (`typ` `JWT`, or none): the
+//! client may then be `azp`, `cid` or `appid`, the scopes `scp`. Leaves to others: the scope and the fresh sign-in that a
 //! route asks for.
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
@@ -56,7 +57,7 @@ async fn verify(
         return Ok(identity);
     }
     let jws = Jws::parse(token)?;
-    if !jws.is_type(&sign_in.access_token_type) {
+    if !is_access_token(&jws, &sign_in.access_token_type) {
         return Err(TokenError::Type);
     }
     let key = verify_signature(ports, memory, sign_in, &keys, &jws).await?;
@@ -75,6 +76,13 @@ fn audience(sign_in: &SignIn) -> Option<&str> {
 
 fn has_standard_type(sign_in: &SignIn) -> bool {
     sign_in.access_token_type.eq_ignore_ascii_case(ACCESS_TOKEN)
+}
+
+/// True if `typ` is the market's type of access tokens. A provider that predates RFC 9068 may leave
+/// it out (Okta does); the claims then tell its tokens apart.
+fn is_access_token(jws: &Jws<'_>, expected: &str) -> bool {
+    let may_lack = !expected.eq_ignore_ascii_case(ACCESS_TOKEN);
+    jws.is_type(expected) || (may_lack && jws.media_type.is_none())
 }
 
 /// Checks the claims of RFC 9068 §2.2 and §4.
@@ -102,9 +110,7 @@ fn check_claims(
         return Err(TokenError::Client);
     }
     let id = claims.subject()?.ok_or(TokenError::Missing("sub"))?;
-    // RFC 9068 §5; the other two are how Auth0 and Entra ID mark such tokens.
-    let states = |name: &str, word: &str| claims.get(name).is_some_and(|value| value == word);
-    if id.0 == client || states("gty", "client-credentials") || states("idtyp", "app") {
+    if id.0 == client || is_client_credentials(claims, client, &id.0) {
         return Err(TokenError::ClientCredentials);
     }
     Ok(Identity {
@@ -117,32 +123,62 @@ fn check_claims(
     })
 }
 
-/// Returns the client: `client_id`, or `azp` in tokens that predate RFC 9068. Two that differ are
-/// refused.
-fn client(claims: &Claims, is_standard: bool) -> Result<&str, TokenError> {
-    match (claims.text("client_id")?, claims.text("azp")?) {
-        (Some(client), Some(party)) if client != party => Err(TokenError::AuthorizedParty),
-        (Some(client), _) => Ok(client),
-        (None, Some(party)) if !is_standard => Ok(party),
-        (None, _) => Err(TokenError::Missing("client_id")),
-    }
+/// True for a token of client credentials, which is no person (RFC 9068 §5). Its `sub` is the client;
+/// these are the marks of Auth0, Entra ID and Keycloak, whose `sub` is another.
+fn is_client_credentials(claims: &Claims, client: &str, subject: &str) -> bool {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let is_grant = |name: &str| {
+        text(name).is_some_and(|grant| grant.replace('_', "-").contains("client-credentials"))
+    };
+    is_grant("gty")
+        || is_grant("grant_type")
+        || text("idtyp") == Some("app")
+        || subject.strip_suffix("@clients") == Some(client)
+        || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"))
+        || ["clientHost", "clientAddress"].iter().any(|name| claims.get(name).is_some())
 }
 
-/// Returns the scopes: `scope` (RFC 9068 §2.2.3), or `scp`, a text or a list. A token without any
+/// Returns the client: `client_id`. In tokens that predate RFC 9068 it may be `azp`, `cid` (Okta) or
+/// `appid` (Entra ID, version 1). Two that differ are refused.
+fn client(claims: &Claims, is_standard: bool) -> Result<&str, TokenError> {
+    let own_names: &[&str] = if is_standard { &[] } else { &["cid", "appid"] };
+    let (standard, party) = (claims.text("client_id")?, claims.optional_text("azp")?);
+    let mut client = if is_standard { standard } else { standard.or(party) };
+    for name in own_names {
+        client = client.or(claims.text(name)?);
+    }
+    let client = client.ok_or(TokenError::Missing("client_id"))?;
+    let others = own_names.iter().map(|name| claims.text(name)).chain([Ok(party)]);
+    for other in others {
+        if other?.is_some_and(|other| other != client) {
+            return Err(TokenError::AuthorizedParty);
+        }
+    }
+    Ok(client)
+}
+
+/// Returns the scopes: `scope` (RFC 9068 §2.2.3), or `scp`, each a text or a list. A token without any
 /// opens nothing.
 fn scopes(claims: &Claims) -> Result<Vec<String>, TokenError> {
-    let split =
-        |text: &str| text.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect();
-    if let Some(scope) = claims.text("scope")? {
-        return Ok(split(scope));
-    }
-    match claims.get("scp") {
-        Some(serde_json::Value::Array(list)) => {
-            let scope = |one: &serde_json::Value| one.as_str().map(str::to_owned);
-            list.iter().map(scope).collect::<Option<_>>().ok_or(TokenError::Claim("scp"))
+    for name in ["scope", "scp"] {
+        let scopes = match claims.get(name) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) => split(text),
+            Some(Value::Array(list)) => {
+                let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+                texts.ok_or(TokenError::Claim(name))?.into_iter().flat_map(split).collect()
+            }
+            Some(_) => return Err(TokenError::Claim(name)),
+        };
+        if !scopes.is_empty() {
+            return Ok(scopes);
         }
-        _ => Ok(claims.text("scp")?.map(split).unwrap_or_default()), // OK because none is no scope.
     }
+    Ok(Vec::new())
+}
+
+fn split(scopes: &str) -> Vec<String> {
+    scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

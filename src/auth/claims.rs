@@ -90,6 +90,19 @@ impl Claims {
         text.map(Some).ok_or(TokenError::Claim(name))
     }
 
+    /// Returns the text of a claim that some providers state as null or as an empty text where they
+    /// have none.
+    ///
+    /// # Errors
+    /// [`TokenError::Claim`] where it is another value than [`Claims::text`] takes.
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, TokenError> {
+        match self.get(name) {
+            Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            _ => self.text(name),
+        }
+    }
+
     /// Returns the authentication context (`acr`); one that is no plain text is none.
     pub(super) fn context(&self) -> Option<String> {
         let text = self.get("acr")?.as_str().filter(|text| is_plain(text, MAX_TEXT));
@@ -132,7 +145,7 @@ impl Claims {
     /// [`TokenError::AuthorizedParty`], and those of [`Claims::check_audience`].
     pub(super) fn check_client(&self, client: &str) -> Result<(), TokenError> {
         let audiences = self.check_audience(client)?;
-        match self.text("azp")? {
+        match self.optional_text("azp")? {
             Some(party) if party == client => Ok(()),
             None if audiences.len() == 1 => Ok(()),
             _ => Err(TokenError::AuthorizedParty),

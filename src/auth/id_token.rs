@@ -101,7 +101,7 @@ fn check_claims(
     }
     Ok(IdToken {
         subject: Subject { issuer: Issuer(sign_in.issuer.clone()), id },
-        sid: claims.text("sid")?.map(str::to_owned),
+        sid: claims.optional_text("sid")?.map(str::to_owned),
         signed_in_at,
         acr,
         name: name(claims),

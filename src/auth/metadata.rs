@@ -58,6 +58,11 @@ impl ProviderMetadata {
             }
             Some(_) => Err(ProviderError::Member(name)),
         };
+        // Some providers state this one as an empty text where they have none.
+        let end_session = match members.get("end_session_endpoint") {
+            Some(Value::String(text)) if text.is_empty() => None,
+            _ => optional("end_session_endpoint")?,
+        };
         let required = |name| optional(name)?.ok_or(ProviderError::Member(name));
         let iss = members.get("authorization_response_iss_parameter_supported");
         Ok(Self {
@@ -65,7 +70,7 @@ impl ProviderMetadata {
             authorization_endpoint: required("authorization_endpoint")?,
             token_endpoint: required("token_endpoint")?,
             jwks_uri: required("jwks_uri")?,
-            end_session_endpoint: optional("end_session_endpoint")?,
+            end_session_endpoint: end_session,
             iss_parameter_supported: iss.and_then(Value::as_bool) == Some(true),
         })
     }
@@ -127,6 +132,9 @@ mod tests {
 
     #[test]
     fn ok_optional_members() {
+        let metadata =
+            parse(|document| document["end_session_endpoint"] = json!(""), ISSUER).expect("valid");
+        assert_eq!(metadata.end_session_endpoint, None);
         let metadata = parse(|_| (), ISSUER).expect("valid");
         assert_eq!(
             (metadata.end_session_endpoint, metadata.iss_parameter_supported),

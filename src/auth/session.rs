@@ -157,7 +157,7 @@ pub async fn end_session(ports: &Ports, session: &Session) -> Result<(), StoreEr
 }
 
 /// Reports a row that somebody else than Kerbside has written.
-fn report_rejected(ports: &Ports) {
+pub(super) fn report_rejected(ports: &Ports) {
     let message = "a session's row was written or changed by somebody else: it is nobody's";
     ports.events.emit(Event::new(Level::Error, message).with(field::CAUSE, "session row"));
 }

@@ -2,7 +2,7 @@
 //! one transaction deletes them and leaves tombstones, so that a sign-in that is under way gives no
 //! session either. A log-out that is repeated changes nothing.
 
-use super::identity::{Issuer, Subject, SubjectId};
+use super::identity::{ClientId, Issuer, Subject, SubjectId};
 use super::session_keys::{SessionKeys, person_hash};
 use super::tombstone::{self, Tombstone};
 use crate::ports::{Ports, Statement, StoreError, Timestamp};
@@ -16,6 +16,8 @@ pub struct ProviderLogout<'a> {
     pub subject: Option<&'a SubjectId>,
     /// The provider's session.
     pub sid: Option<&'a str>,
+    /// The client that is told of the log-out.
+    pub client: &'a ClientId,
     /// The time of the log-out (`iat`).
     pub issued_at: Timestamp,
 }
@@ -38,19 +40,19 @@ fn statements(keys: &SessionKeys, logout: &ProviderLogout<'_>) -> Vec<Statement>
         let subject = Subject { issuer: logout.issuer.clone(), id: id.clone() };
         person_hash(keys, &subject)
     });
-    let until = logout.issued_at;
+    let (until, client) = (logout.issued_at, logout.client.0.as_str());
     let mut all = Vec::new();
     if let Some(sid) = logout.sid {
         let hash = keys.provider_session_hash(logout.issuer, sid);
         all.push(write(&Tombstone::provider_session(&hash)));
         all.push(delete_provider_session(&hash));
         if let Some(person) = &person {
-            all.push(write(&Tombstone::without_provider_session(person, until)));
-            all.push(delete_person(person, "AND provider_session IS NULL", until));
+            all.push(write(&Tombstone::without_provider_session(person, client, until)));
+            all.push(delete_person(person, client, "AND provider_session IS NULL", until));
         }
     } else if let Some(person) = &person {
-        all.push(write(&Tombstone::person(person, until)));
-        all.push(delete_person(person, "", until));
+        all.push(write(&Tombstone::person(person, client, until)));
+        all.push(delete_person(person, client, "", until));
     }
     all
 }
@@ -64,9 +66,10 @@ fn delete_provider_session(hash: &str) -> Statement {
     Statement::new("session.end_provider_session", sql, vec![hash.into()])
 }
 
-fn delete_person(person: &str, condition: &str, until: Timestamp) -> Statement {
+fn delete_person(person: &str, client: &str, condition: &str, until: Timestamp) -> Statement {
     let sql = format!(
-        "DELETE FROM session WHERE person = ?1 AND issued_at_ms <= ?2 {condition} RETURNING id"
+        "DELETE FROM session WHERE person = ?1 AND client = ?2 AND issued_at_ms <= ?3 {condition} \
+         RETURNING id"
     );
-    Statement::new("session.end_person", sql, vec![person.into(), until.into()])
+    Statement::new("session.end_person", sql, vec![person.into(), client.into(), until.into()])
 }

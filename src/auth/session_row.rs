@@ -5,13 +5,12 @@
 //! gives no right. Leaves to others: when rows are read, written and deleted.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::identity::{ClientId, Credential, Identity, Issuer, Subject, SubjectId};
 use super::session_keys::SessionKeys;
 use crate::cache::{Sealed, SealingContext};
 use crate::market::MarketCode;
-use crate::ports::{DbValue, FromRow as _, Row, Timestamp, row_type};
+use crate::ports::{DbValue, Timestamp, row_type};
 
 row_type! {
     /// The columns of a session.
@@ -47,23 +46,6 @@ pub(super) struct PersonalPart {
     /// The provider's session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sid: Option<String>,
-}
-
-row_type! {
-    /// The columns from which a personal part is opened.
-    struct SealedPart { id: String, key_id: u8, sealed: String }
-}
-
-/// Opens the personal part of a session's row that has the columns `id`, `key_id` and `sealed`, for
-/// the person's own export: the members `sub`, `name`, `acr` and `sid`, as far as they are stored.
-/// Nothing where it does not open.
-pub fn open_personal_part(keys: &SessionKeys, row: &Row) -> Option<Row> {
-    let SealedPart { id, key_id, sealed } = SealedPart::from_row(row).ok()?;
-    let part = open_part(keys, &id, key_id, sealed)?;
-    match serde_json::to_value(part).ok()? {
-        Value::Object(members) => Some(members),
-        _ => None,
-    }
 }
 
 fn open_part(keys: &SessionKeys, id: &str, key_id: u8, sealed: String) -> Option<PersonalPart> {

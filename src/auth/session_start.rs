@@ -14,6 +14,9 @@ use crate::market::MarketCode;
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{FromRow, Ports, Statement, StoreError, Timestamp};
 
+/// Milliseconds by which our clock may be ahead of a provider's.
+const CLOCK_SKEW_MS: i64 = 60_000;
+
 /// A sign-in that a provider has proven.
 #[derive(Debug, Clone)]
 pub struct ProvenSignIn<'a> {
@@ -33,6 +36,8 @@ pub struct ProvenSignIn<'a> {
     pub sid: Option<&'a str>,
     /// The time of the ID token (`iat`).
     pub issued_at: Timestamp,
+    /// The beginning of the sign-in's transaction, by our clock.
+    pub begun_at: Timestamp,
     /// The `state` of the sign-in's transaction: it gives one session.
     pub state: &'a str,
 }
@@ -115,20 +120,31 @@ fn insert(keys: &SessionKeys, row: &SessionRow, sign_in: &ProvenSignIn<'_>) -> S
         "INSERT INTO session ({columns}) \
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
          WHERE NOT EXISTS (SELECT 1 FROM session_tombstone WHERE name IN (?14, ?15, ?16) \
-           AND issued_until_ms >= ?9 AND expires_at_ms > {NOW_MS}) RETURNING id"
+           AND issued_until_ms >= ?17 AND expires_at_ms > {NOW_MS}) RETURNING id"
     );
+    let proven_at = proven_at(sign_in);
     let ends_provider_session = match &row.provider_session {
         Some(hash) => Tombstone::provider_session(hash),
-        None => Tombstone::without_provider_session(&row.person, row.issued_at_ms),
+        None => Tombstone::without_provider_session(&row.person, &row.client, proven_at),
     };
     let names = [
         ends_provider_session.name,
-        Tombstone::person(&row.person, row.issued_at_ms).name,
+        Tombstone::person(&row.person, &row.client, proven_at).name,
         Tombstone::transaction(&keys.transaction_hash(sign_in.state)).name,
     ];
     let mut params = row.to_params();
     params.extend(names.map(Into::into));
+    params.push(proven_at.into());
     Statement::new("session.start", sql, params)
+}
+
+/// The time up to which a log-out of the person also ends this sign-in. The ID token is made at the
+/// exchange of the code, which may follow a log-out; the person was last seen when they signed in, or,
+/// with a session that the provider had, when the sign-in began.
+fn proven_at(sign_in: &ProvenSignIn<'_>) -> Timestamp {
+    let begun_at = Timestamp(sign_in.begun_at.0 - CLOCK_SKEW_MS);
+    let seen_at = sign_in.signed_in_at.map_or(begun_at, |at| at.max(begun_at));
+    seen_at.min(sign_in.issued_at)
 }
 
 /// Notes that the transaction was used, if the session was inserted.

@@ -67,6 +67,7 @@ impl Here {
             acr: Some("mfa"),
             sid: Some("sid"),
             issued_at: self.now(),
+            begun_at: self.now(),
             state,
         }
     }
@@ -105,6 +106,7 @@ impl Here {
             issuer: &self.ada.issuer,
             subject: subject.as_ref(),
             sid,
+            client: &self.client,
             issued_at: self.now(),
         };
         self.world.run(end_provider_sessions(&self.ports, &self.keys, &logout)).expect("ended")
@@ -249,12 +251,45 @@ fn ok_a_log_out_of_a_person_ends_what_was_issued_until_then() {
         issuer: &here.ada.issuer,
         subject: Some(&here.ada.id),
         sid: None,
+        client: &here.client,
         issued_at: Timestamp(here.now().0 - 1000),
     };
     let ended = here.world.run(end_provider_sessions(&here.ports, &here.keys, &logout));
     assert_eq!(ended, Ok(0), "a replay ends no later session");
     assert!(matches!(here.read(&later), SessionState::Active(_)));
     assert_eq!(here.logout(Some("bob"), None), 0);
+}
+
+#[test]
+fn err_a_token_that_is_made_after_the_log_out_of_its_sign_in_gives_no_session() {
+    let here = Here::new();
+    here.world.advance_s(3_600);
+    for (sid, logout_sid) in [(None, None), (Some("sid"), None), (None, Some("sid"))] {
+        for signed_in_at in [None, Some(here.now())] {
+            let state = format!("{sid:?}{logout_sid:?}{signed_in_at:?}");
+            let before = ProvenSignIn { sid, signed_in_at, ..here.proven_by(&state) };
+            here.world.advance_s(2);
+            here.logout(Some("ada"), logout_sid);
+            here.world.advance_s(2);
+            // The code is exchanged now.
+            let late = ProvenSignIn { issued_at: here.now(), ..before.clone() };
+            assert_eq!(here.start(&late), Err(StartError::Refused), "{state}");
+            // A sign-in since is another one.
+            let again = ProvenSignIn { signed_in_at: Some(here.now()), state: "x", ..late };
+            assert!(here.start(&again).is_ok(), "{state}");
+            here.database.execute("DELETE FROM session_tombstone", []).expect("deleted");
+        }
+    }
+}
+
+#[test]
+fn ok_a_log_out_ends_the_sessions_of_its_client_alone() {
+    let here = Here::new();
+    let other = ClientId("other".into());
+    let elsewhere = ProvenSignIn { client: &other, sid: None, ..here.proven_by("elsewhere") };
+    let elsewhere = here.start(&elsewhere).expect("a session");
+    assert_eq!(here.logout(Some("ada"), None), 0);
+    assert!(matches!(here.read(&elsewhere), SessionState::Active(_)));
 }
 
 #[test]

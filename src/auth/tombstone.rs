@@ -13,7 +13,7 @@ const EVERY_TIME: Timestamp = Timestamp((1 << 53) - 1);
 pub(super) struct Tombstone<'a> {
     pub(super) name: String,
     person: Option<&'a str>,
-    /// Refuses sessions of ID tokens that were issued until then.
+    /// Refuses sign-ins that were proven until then.
     issued_until: Timestamp,
 }
 
@@ -28,14 +28,19 @@ impl<'a> Tombstone<'a> {
         Self { name: format!("transaction:{hash}"), person: None, issued_until: EVERY_TIME }
     }
 
-    /// The person was logged out everywhere.
-    pub(super) fn person(person: &'a str, issued_until: Timestamp) -> Self {
-        Self { name: format!("person:{person}"), person: Some(person), issued_until }
+    /// The person was logged out of all sessions of a client.
+    pub(super) fn person(person: &'a str, client: &str, issued_until: Timestamp) -> Self {
+        Self { name: format!("person:{person}:{client}"), person: Some(person), issued_until }
     }
 
-    /// One session of the person was logged out: those whose ID token states no `sid` may be it.
-    pub(super) fn without_provider_session(person: &'a str, issued_until: Timestamp) -> Self {
-        Self { name: format!("no-sid:{person}"), person: Some(person), issued_until }
+    /// One session of the person was logged out: those of the client whose ID token states no `sid`
+    /// may be it.
+    pub(super) fn without_provider_session(
+        person: &'a str,
+        client: &str,
+        issued_until: Timestamp,
+    ) -> Self {
+        Self { name: format!("no-sid:{person}:{client}"), person: Some(person), issued_until }
     }
 }
 

@@ -143,6 +143,11 @@ impl Transaction {
         self.sealed.step_up
     }
 
+    /// The beginning of the sign-in, by our clock.
+    pub fn begun_at(&self) -> Timestamp {
+        Timestamp(self.sealed.begun_at_ms)
+    }
+
     /// Seconds since the sign-in began.
     pub fn age_s(&self, now: Timestamp) -> u32 {
         let age_s = now.since_ms(Timestamp(self.sealed.begun_at_ms)) / 1000;

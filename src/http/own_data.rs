@@ -10,6 +10,7 @@ use crate::auth::{Subject, open_personal_part, person_hash};
 use crate::ports::Row;
 use crate::privacy::person::{self, ExportedTable, PersonErasure};
 use crate::telemetry::{Event, Level, field};
+use crate::text::to_hex;
 
 /// The caller, whose identity is proven.
 pub(super) struct Caller<'c> {
@@ -45,7 +46,7 @@ pub(super) async fn export(
     caller: &Caller<'_>,
 ) -> Result<Vec<ExportedTable>, Problem> {
     let keys = context.session_keys()?;
-    let open = |row: &Row| open_personal_part(&keys, row);
+    let open = |row: &Row| open_personal_part(&context.ports, &keys, row, caller.subject);
     person::export(&context.ports, &caller.hash, &open).await.map_err(|_| {
         let detail = "Your data cannot be read now. Try again in a few seconds.";
         Problem::with_detail(Slug::ServiceUnavailable, detail)
@@ -62,12 +63,13 @@ pub(super) async fn erase(
     context: &Context<'_>,
     caller: &Caller<'_>,
 ) -> Result<PersonErasure, Problem> {
+    let pseudonym = pseudonym(context);
     let entry = Entry {
-        subject: Some(&caller.hash),
+        subject: Some(&pseudonym),
         market: context.known_market().map(|market| market.code.as_str()),
         to_state: Some("erased".into()),
         method: Some("person".into()),
-        ..Entry::new(Actor::Member(&caller.hash), "erase", &context.request_id)
+        ..Entry::new(Actor::Member(&pseudonym), "erase", &context.request_id)
     };
     let erasure = person::erase(&context.ports, &entry, &caller.hash).await;
     let erasure = erasure.map_err(|error| match error {
@@ -102,4 +104,12 @@ fn report_rest(context: &Context<'_>, erasure: &PersonErasure) {
     // OK because a person has few rows.
     let count = i64::try_from(rest(erasure)).unwrap_or(i64::MAX);
     context.ports.events.emit(event.with(field::COUNT, count));
+}
+
+/// A name for the person in one entry of the audit: random, so that nothing links the entry to the
+/// person once they are erased.
+fn pseudonym(context: &Context<'_>) -> String {
+    let mut random = [0; 16];
+    context.ports.random.fill(&mut random);
+    to_hex(&random)
 }

@@ -38,6 +38,9 @@ pub struct Exception {
     pub reason: &'static str,
 }
 
+/// Columns of a row with a sealed part that say nothing to a person: keys, hashes, the sealed part.
+const KEYS: [&str; 6] = ["id", "key_id", "person", "provider_session", "sealed", "mac"];
+
 /// A table with rows about persons.
 type PersonTable = (&'static str, PersonRows);
 
@@ -65,8 +68,8 @@ pub fn kept() -> impl Iterator<Item = Exception> {
     })
 }
 
-/// Reads all that is stored about a person. `open` opens the sealed part of a row, by the columns
-/// `id`, `key_id` and `sealed`; a part that does not open is `"unreadable": true`.
+/// Reads all that is stored about a person. `open` opens the sealed part of a row; a row whose part
+/// does not open is left out, because it may be another person's.
 ///
 /// # Errors
 /// [`StoreError`] where D1 fails.
@@ -81,7 +84,11 @@ pub async fn export(
     let tables = fields.into_iter().zip(results);
     let exported = tables.map(|(field, rows)| ExportedTable {
         field,
-        rows: rows.iter().map(|row| with_written_times(&with_opened_part(row, open))).collect(),
+        rows: rows
+            .iter()
+            .filter_map(|row| with_opened_part(row, open))
+            .map(|row| with_written_times(&row))
+            .collect(),
     });
     Ok(exported.collect())
 }
@@ -93,15 +100,15 @@ fn select((name, rows): PersonTable, person: &str) -> Option<(&'static str, Stat
     Some((field, Statement::new("register.export_person", sql, vec![person.into()])))
 }
 
-/// Replaces the sealed part of a row by its members, if the row has one.
-fn with_opened_part(row: &Row, open: &dyn Fn(&Row) -> Option<Row>) -> Row {
+/// Replaces the sealed part of a row by its members, if the row has one; nothing where it does not
+/// open.
+fn with_opened_part(row: &Row, open: &dyn Fn(&Row) -> Option<Row>) -> Option<Row> {
     let mut shown = row.clone();
     if row.contains_key("sealed") {
-        let unreadable = || Row::from_iter([("unreadable".to_owned(), Value::Bool(true))]);
-        shown.retain(|name, _| !matches!(name.as_str(), "id" | "key_id" | "sealed"));
-        shown.extend(open(row).unwrap_or_else(unreadable));
+        shown.retain(|name, _| !KEYS.contains(&name.as_str()));
+        shown.extend(open(row)?);
     }
-    shown
+    Some(shown)
 }
 
 /// Writes the times of a row as texts.

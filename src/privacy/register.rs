@@ -282,7 +282,7 @@ pub const TABLES: &[Table] = &[
             exporter: PersonExporter::Rows {
                 field: "sessions",
                 columns: "market, issuer, client, signed_in_at_ms, issued_at_ms, created_at_ms, \
-                    ends_at_ms, id, key_id, sealed",
+                    ends_at_ms, id, key_id, person, provider_session, sealed, mac",
             },
             eraser: PersonEraser::Rows,
         }),
@@ -342,12 +342,12 @@ pub const TABLES: &[Table] = &[
         retention: Retention::Kept("append-only: the chain needs every entry"),
         person: Some(PersonRows {
             column: "subject",
-            exporter: PersonExporter::Rows {
-                field: "acts",
-                columns: "id, at_ms, actor_kind, action, market, from_state, to_state, method, \
-                    request_id",
-            },
-            eraser: PersonEraser::Kept("append-only: the chain needs every entry"),
+            exporter: PersonExporter::Nothing(
+                "an entry names a person by a pseudonym of that act alone",
+            ),
+            eraser: PersonEraser::Kept(
+                "append-only: an entry names a person by a pseudonym of that act alone",
+            ),
         }),
     },
     Table {

@@ -110,7 +110,7 @@ fn err_nobody_but_an_operator() {
     drop(events);
     let token = format!("bearer  {OPERATOR_TOKEN}");
     assert_eq!(ask(&[("authorization", &token)]).status, 200, "the scheme's case does not matter");
-    for cookie in ["a=b; __Host-Http-session=x", "__Host-session=x"] {
+    for cookie in ["a=b; __Host-Http-session=x", "__Host-Http-session=x"] {
         let both = ask(&[("authorization", &token), ("cookie", cookie)]);
         assert_eq!(problem(&both), (400, "invalid-request".into()), "{cookie}");
     }

@@ -67,6 +67,7 @@ impl Member {
             acr: None,
             sid: None,
             issued_at: now,
+            begun_at: now,
             state: &format!("{state:?}"),
         };
         let id = app.world.run(start_session(&ports, &keys, &sign_in, None)).expect("a session");

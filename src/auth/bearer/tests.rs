@@ -327,7 +327,12 @@ fn err_claims_of_access_tokens() {
         ("nonce", json!("n"), TokenError::Type),
         ("at_hash", json!("h"), TokenError::Type),
         ("events", json!({}), TokenError::Type),
-        ("scope", json!(["a"]), TokenError::Claim("scope")),
+        ("sub", json!("partner@clients"), TokenError::ClientCredentials),
+        ("preferred_username", json!("service-account-partner"), TokenError::ClientCredentials),
+        ("clientHost", json!("192.0.2.1"), TokenError::ClientCredentials),
+        ("grant_type", json!("client_credentials"), TokenError::ClientCredentials),
+        ("scope", json!([1]), TokenError::Claim("scope")),
+        ("scope", json!({}), TokenError::Claim("scope")),
         ("auth_time", json!("1"), TokenError::Time("auth_time")),
         ("auth_time", json!(NOW_S + 61), TokenError::SignInAge),
     ] {
@@ -344,6 +349,8 @@ fn ok_quirks_that_are_safe() {
         vec![("exp", json!(NOW_S + 3_600))],
         vec![("nbf", json!(NOW_S + 60))],
         vec![("scope", Value::Null)],
+        vec![("scope", json!(["vehicles:read", "me"]))],
+        vec![("azp", json!(""))],
     ] {
         check_claims(&changes, Ok(()));
     }
@@ -390,6 +397,25 @@ fn ok_tokens_that_predate_the_standard() {
     assert_eq!(scopes(&claims), ["vehicles:read", "me"]);
     claims["scp"] = json!(["me"]);
     assert_eq!(scopes(&claims), ["me"]);
+    claims["scope"] = json!("");
+    assert_eq!(scopes(&claims), ["me"], "an empty one is none");
+    claims["scope"] = json!("s".repeat(2_000));
+    assert_eq!(scopes(&claims), ["s".repeat(2_000)]);
+    claims["scope"] = json!("");
+    for name in ["cid", "appid"] {
+        let mut claims = claims.clone();
+        set(&mut claims, "azp", Value::Null);
+        claims[name] = json!("partner");
+        assert_eq!(scopes(&claims), ["me"], "{name}");
+        claims["azp"] = json!("another");
+        let token = setup.provider.sign("JWT", &claims);
+        check(&setup, &token, Err(TokenError::AuthorizedParty));
+    }
+    // Okta states no `typ`.
+    let untyped = setup.provider.key.sign(&json!({"alg": "ES256", "kid": "1"}), &claims);
+    assert!(verify(&setup, &untyped).is_ok());
+    let other_type = setup.provider.sign("logout+jwt", &claims);
+    check(&setup, &other_type, Err(TokenError::Type));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::market::SignInMarket;
 use super::respond::private;
-use crate::auth::{Issuer, ProviderLogout, end_provider_sessions, verify_logout_token};
+use crate::auth::{ClientId, Issuer, ProviderLogout, end_provider_sessions, verify_logout_token};
 use crate::http::context::Context;
 use crate::http::form::Form;
 use crate::http::json;
@@ -60,6 +60,7 @@ pub(in crate::http) async fn backchannel_logout(
         issuer: &Issuer(sign_in.issuer.clone()),
         subject: token.subject.as_ref(),
         sid: token.sid.as_deref(),
+        client: &ClientId(sign_in.client_id.clone()),
         issued_at: token.issued_at,
     };
     let ended = end_provider_sessions(ports, &*context.session_keys()?, &logout).await;

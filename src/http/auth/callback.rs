@@ -121,7 +121,10 @@ impl Callback<'_> {
             exchange_code(ports, metadata, self.sign_in, code, verifier, &redirect_uri).await;
         token.map_err(|error| {
             let kind = match error {
-                ExchangeError::Credentials => SignInFailure::Unavailable,
+                ExchangeError::Credentials
+                | ExchangeError::Refused("invalid_client" | "unauthorized_client") => {
+                    SignInFailure::Unavailable
+                }
                 // The code is used or too old.
                 ExchangeError::Refused("invalid_grant") => SignInFailure::Expired,
                 error if error.is_unavailable() => SignInFailure::Unreachable,
@@ -162,6 +165,7 @@ impl Callback<'_> {
             acr: token.acr.as_deref(),
             sid: token.sid.as_deref(),
             issued_at: token.issued_at,
+            begun_at: self.transaction.begun_at(),
             state: &self.transaction.state,
         };
         let started = start_session(&self.context.ports, self.keys, &sign_in, previous).await;

@@ -6,12 +6,11 @@
 
 use crate::auth::{OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError};
 use crate::http::context::Context;
+use crate::http::credential::{SESSION_COOKIE, cookie_pairs};
 use crate::http::problem::{Problem, Slug};
 use crate::telemetry::{Event, Field, Level, field};
 
 const SECRET: &str = "OPERATOR_TOKENS";
-/// Cookies of a visitor's session (RFC 10017), in browsers with and without the prefix.
-const SESSION_COOKIES: [&str; 2] = ["__Host-Http-session", "__Host-session"];
 const REALM: &str = "Bearer realm=\"kerbside operators\"";
 
 /// Cause of a region without operators.
@@ -53,8 +52,7 @@ fn sent_token(context: &Context<'_>) -> Result<Option<String>, Problem> {
         return Err(unauthorised(REALM.to_owned(), detail));
     };
     let cookies = context.request.header_or_empty("cookie");
-    let mut names = cookies.split([';', ',']).filter_map(|cookie| cookie.trim().split('=').next());
-    if names.any(|name| SESSION_COOKIES.contains(&name)) {
+    if cookie_pairs(&cookies).any(|(name, _)| name == SESSION_COOKIE) {
         let detail = "Send a session or a token, not both.";
         return Err(Problem::with_detail(Slug::InvalidRequest, detail));
     }

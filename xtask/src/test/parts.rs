@@ -57,6 +57,7 @@ pub fn unit() -> Result<()> {
 pub fn deny() -> Result<()> {
     let mut command = Command::new(tools::cargo_deny()?);
     command.current_dir(files::root()).args([
+        "--workspace",
         "--all-features",
         "check",
         "--hide-inclusion-graph",
