@@ -25,6 +25,9 @@ const OPERATORS: RateLimitClass = RateLimitClass { binding: "OPERATOR_LIMIT", pe
 /// Sign-in and what a person does with their own data.
 const AUTH: RateLimitClass = RateLimitClass { binding: "AUTH_LIMIT", period_s: 60 };
 
+/// Back-channel log-outs: a provider sends those of all people from few addresses.
+const LOGOUTS: RateLimitClass = RateLimitClass { binding: "LOGOUT_LIMIT", period_s: 60 };
+
 /// The scope of bearer tokens that look vehicles up and read them.
 const READ_VEHICLES: Option<&str> = Some("vehicles:read");
 /// The scope of bearer tokens that read what is stored about their person.
@@ -318,7 +321,7 @@ pub static ROUTES: &[Route] = &[
         scope: None,
         csrf: Csrf::SignedToken,
         body_limit: MAX_LOGOUT,
-        rate_limit: Some(AUTH),
+        rate_limit: Some(LOGOUTS),
         handler: |context, [market, ..]| auth::backchannel_logout(context, market).boxed_local(),
     },
     Route {

@@ -481,7 +481,9 @@ fn err_a_market_without_sign_in_has_no_such_page() {
 fn ok_sign_in_is_rate_limited() {
     let (app, _) = app();
     app.world.rate_limits(|class, _| match class.binding {
-        "AUTH_LIMIT" => RateLimitDecision::Limited { retry_after_s: class.period_s },
+        "AUTH_LIMIT" | "LOGOUT_LIMIT" => {
+            RateLimitDecision::Limited { retry_after_s: class.period_s }
+        }
         _ => RateLimitDecision::Allowed,
     });
     let mut browser = Browser::default();

@@ -16,7 +16,7 @@ const market = (base) => ({
 let here;
 before(async () => {
   const limit = (id) => ({ namespace_id: id, simple: { limit: 2, period: 60 } });
-  const ratelimits = { LOOKUP_LIMIT: limit("1"), AUTH_LIMIT: limit("2") };
+  const ratelimits = { LOOKUP_LIMIT: limit("1"), AUTH_LIMIT: limit("2"), LOGOUT_LIMIT: limit("3") };
   here = await region({ market, ratelimits, answer: () => ({ body: { make: "Kerbside" } }) });
 });
 after(() => here?.end());
@@ -36,7 +36,7 @@ test("the third look-up within a minute is refused, with the time to wait", asyn
 });
 
 test("the routes of sign-in share a limit, whatever else is wrong with a request", async () => {
-  const routes = ["sign-in", "callback", "backchannel-logout", "sign-out"];
+  const routes = ["sign-in", "callback", "sign-out"];
   const ask = (route) => {
     const method = ["backchannel-logout", "sign-out"].includes(route) ? "POST" : "GET";
     return here.ask(`/auth/${CODE}/${route}?code=x&state=y`, { method });
@@ -53,6 +53,12 @@ test("the routes of sign-in share a limit, whatever else is wrong with a request
     assert.equal(headers["retry-after"], "60");
     assert.match(headers["cache-control"], /no-store/);
   }
+  // A provider's log-outs have a limit of their own: they come from few addresses.
+  const logouts = [];
+  for (let times = 0; times < 3; times += 1) {
+    logouts.push((await ask("backchannel-logout")).status);
+  }
+  assert.deepEqual(logouts, [404, 404, 429]);
 });
 
 test("a limit without a binding lets pass, and is reported once an isolate", async () => {
