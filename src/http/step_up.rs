@@ -36,7 +36,7 @@ fn fresh_s(sign_in: &SignIn) -> u32 {
 /// The problem of a sign-in that is not fresh (RFC 9470, section 3). Its link leads to a new sign-in
 /// and from there to `return_to`.
 pub(super) fn required(market: &Market, return_to: &str) -> Problem {
-    let detail = "This needs a sign-in of the last minutes. Sign in again.";
+    let detail = "This needs a fresher or a stronger sign-in. Sign in again.";
     let mut challenge = format!("{REALM}, error=\"insufficient_user_authentication\"");
     if let Some(sign_in) = &market.sign_in {
         // OK because a String takes all.

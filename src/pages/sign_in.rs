@@ -73,6 +73,8 @@ pub enum SignInFailure {
     Unreachable,
     /// The identity provider's answer does not pass the checks.
     Refused,
+    /// A step-up was not fresh, or lacks the authentication context that was asked for.
+    Weak,
     /// A store of Kerbside's own failed.
     Unavailable,
 }
@@ -95,6 +97,7 @@ impl SignInFailure {
             Self::Refused => {
                 [t.sign_in_refused_title(), t.sign_in_refused_text(), t.sign_in_refused_todo()]
             }
+            Self::Weak => [t.sign_in_weak_title(), t.sign_in_weak_text(), t.sign_in_weak_todo()],
             Self::Unavailable => [
                 t.sign_in_unavailable_title(),
                 t.sign_in_unavailable_text(),

@@ -27,6 +27,8 @@ fn failure(response: &Response) -> (u16, &str) {
 
 const EXPIRED: (u16, &str) = (400, "Diese Anmeldung gilt nicht mehr");
 const REFUSED: (u16, &str) = (400, "Die Anmeldung ließ sich nicht prüfen");
+/// A step-up without what it asks for.
+const WEAK: (u16, &str) = (403, "Ihre Anmeldung wurde nicht bestätigt");
 const DENIED: (u16, &str) = (403, "Die Anmeldung wurde abgebrochen");
 const UNREACHABLE: (u16, &str) = (503, "Der Anmeldedienst ist nicht zu erreichen");
 const UNAVAILABLE: (u16, &str) = (503, "Sie können im Moment nicht angemeldet werden");
@@ -386,7 +388,7 @@ fn ok_a_step_up_asks_for_a_fresh_sign_in_and_checks_it() {
         *provider.claims.borrow_mut() = claims.clone();
         let location = browser.start(&app, step_up);
         let response = callback(&app, &mut browser, &provider.authorize(&location));
-        assert_eq!(failure(&response), REFUSED, "{claims}");
+        assert_eq!(failure(&response), WEAK, "{claims}");
         assert!(response.body.contains("return_to=/de/account&#38;step_up=1"), "tries it again");
         assert_eq!(browser.session().cloned(), first, "the session stays");
     }

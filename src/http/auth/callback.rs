@@ -9,7 +9,7 @@ use super::respond::{Failure, redirect};
 use crate::auth::{
     AuthorizationError, AuthorizationOutcome, AuthorizationResponse, ClientId, ExchangeError,
     IdToken, IdTokenExpectation, ProvenSignIn, ProviderMetadata, ResponseError, ReturnTo,
-    SessionId, SessionKeys, SessionState, StartError, Transaction, exchange_code, read_session,
+    SessionId, SessionKeys, SessionState, StartError, TokenError, Transaction, exchange_code, read_session,
     start_session, verify_id_token,
 };
 use crate::http::context::Context;
@@ -147,9 +147,15 @@ impl Callback<'_> {
         let verified =
             verify_id_token(ports, &self.context.app.auth, self.sign_in, token, &expected).await;
         verified.map_err(|error| {
-            let is_unavailable = error.is_unavailable();
-            let kind =
-                if is_unavailable { SignInFailure::Unreachable } else { SignInFailure::Refused };
+            let kind = match error {
+                error if error.is_unavailable() => SignInFailure::Unreachable,
+                TokenError::Context | TokenError::SignInAge | TokenError::Missing("auth_time")
+                    if is_step_up =>
+                {
+                    SignInFailure::Weak
+                }
+                _ => SignInFailure::Refused,
+            };
             Failure::new(kind, error)
         })
     }

@@ -66,7 +66,7 @@ impl Failure {
 
     const fn status(&self) -> u16 {
         match self.kind {
-            SignInFailure::Denied => 403,
+            SignInFailure::Denied | SignInFailure::Weak => 403,
             SignInFailure::Expired | SignInFailure::Refused => 400,
             SignInFailure::Unreachable | SignInFailure::Unavailable => 503,
         }
@@ -74,7 +74,7 @@ impl Failure {
 
     const fn level(&self) -> Level {
         match self.kind {
-            SignInFailure::Denied | SignInFailure::Expired => Level::Info,
+            SignInFailure::Denied | SignInFailure::Expired | SignInFailure::Weak => Level::Info,
             SignInFailure::Refused | SignInFailure::Unreachable => Level::Warn,
             SignInFailure::Unavailable => Level::Error,
         }
