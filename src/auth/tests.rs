@@ -267,7 +267,7 @@ fn err_a_token_that_is_made_after_the_log_out_of_its_sign_in_gives_no_session() 
     for (sid, logout_sid) in [(None, None), (Some("sid"), None), (None, Some("sid"))] {
         for signed_in_at in [None, Some(here.now())] {
             let state = format!("{sid:?}{logout_sid:?}{signed_in_at:?}");
-            let before = ProvenSignIn { sid, signed_in_at, ..here.proven_by(&state) };
+            let before = ProvenSignIn { signed_in_at, sid, ..here.proven_by(&state) };
             here.world.advance_s(2);
             here.logout(Some("ada"), logout_sid);
             here.world.advance_s(2);

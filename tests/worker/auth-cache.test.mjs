@@ -56,7 +56,7 @@ const ACTORS = {
   token: (path, { headers, ...options } = {}) =>
     ask(path, {
       ...options,
-      headers: { ...headers, authorization: `Bearer ${main.accessToken()}` },
+      headers: { ...headers, authorization: `Bearer ${main.accessToken({ sub: "sub-of-a-program" })}` },
     }),
   "a bad token": (path, { headers, ...options } = {}) =>
     ask(path, { ...options, headers: { ...headers, authorization: "Bearer x.y.z" } }),

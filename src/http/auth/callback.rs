@@ -9,8 +9,8 @@ use super::respond::{Failure, redirect};
 use crate::auth::{
     AuthorizationError, AuthorizationOutcome, AuthorizationResponse, ClientId, ExchangeError,
     IdToken, IdTokenExpectation, ProvenSignIn, ProviderMetadata, ResponseError, ReturnTo,
-    SessionId, SessionKeys, SessionState, StartError, TokenError, Transaction, exchange_code, read_session,
-    start_session, verify_id_token,
+    SessionId, SessionKeys, SessionState, StartError, TokenError, Transaction, exchange_code,
+    read_session, start_session, verify_id_token,
 };
 use crate::http::context::Context;
 use crate::http::problem::Problem;
