@@ -385,7 +385,7 @@ test("a path of nothing is a 404, a verb that a page does not have a 405 with Al
     "/de/vehicles",
     "/de/x",
     "/healthz/",
-    "/auth/de/sign-in",
+    "/auth/de/nothing",
     "/assets/",
     "/assets/nothing.css",
     "/problems/nothing",
