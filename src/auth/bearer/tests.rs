@@ -284,8 +284,10 @@ fn err_a_kid_is_missing_with_several_keys_or_doubled() {
     let named = setup.provider.sign("at+jwt", &access_claims());
     let doubled = fresh(json!([one, SigningKey::p256().jwk_with("1")]));
     check(&doubled, &named, Err(TokenError::AmbiguousKey));
-    // Another kind beside it changes nothing.
-    check(&fresh(json!([one, SigningKey::ed25519().jwk_with("2")])), &token, Ok(()));
+    let beside = fresh(json!([one, SigningKey::ed25519().jwk_with("2")]));
+    check(&beside, &token, Err(TokenError::AmbiguousKey));
+    // A key that no token is verified by is none.
+    check(&fresh(json!([one, {"kty": "oct", "k": "c2VjcmV0"}])), &token, Ok(()));
 }
 
 #[test]
