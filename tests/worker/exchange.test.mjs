@@ -65,12 +65,13 @@ test("a value with a line break makes no response", async () => {
   assert.match(response.text, /line break/);
 });
 
-test("a request crosses as six lines, whatever its headers", async () => {
-  const headers = { accept: "text/html", traceparent: "00-1-2-01" };
+test("a request crosses as eight lines, whatever its headers", async () => {
+  const headers = { accept: "text/html", traceparent: "00-1-2-01", cookie: "a=b", "x-y": "z" };
   const { text } = await module.ask({
     request: { url: "https://a.example/b?c=d", method: "PUT", headers },
   });
   const [now, ...rest] = text.split("\n");
   assert.ok(Math.abs(Number(now) - Date.now()) < 60_000, now);
-  assert.deepEqual(rest, ["PUT", "https://a.example/b?c=d", "00-1-2-01", "text/html", ""]);
+  const crossed = ["00-1-2-01", "text/html", "", "a=b", ""];
+  assert.deepEqual(rest, ["PUT", "https://a.example/b?c=d", ...crossed]);
 });

@@ -177,7 +177,7 @@ for (const market of MARKETS) {
     const others = [
       await ask("GET", address),
       await ask("GET", address, {
-        headers: { authorization: "Bearer x", cookie: "__Host-Http-session=x" },
+        headers: { cookie: "__Host-Http-session=x" },
       }),
       await ask("GET", `${address}?facets=recalls`),
       await ask("GET", `${address}/facets/equipment`),
