@@ -13,7 +13,7 @@ const VALUES = { market: "de", id: "A".repeat(46), facet: "identity", slug: "inv
 
 let vehicle, broken;
 before(async () => {
-  const nextCar = await carsFor("vehicles");
+  const nextCar = await carsFor("security-headers");
   vehicle = await addressOf("de", nextCar("de").vin);
   // REGIONS is a list of codes: this one cannot be configured.
   broken = await region({

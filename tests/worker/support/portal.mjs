@@ -310,6 +310,7 @@ const RANGES = {
   vehicles: [9, 34],
   faults: [34, 75],
   members: [75, 76],
+  "security-headers": [76, 77],
   privacy: [77, 87],
   hostile: [87, 97],
   flow: [97, 107],
