@@ -23,7 +23,7 @@ CREATE INDEX session_provider_session ON session (provider_session);
 CREATE TABLE session_tombstone (
   name               TEXT    NOT NULL PRIMARY KEY, -- kind and keyed hash: `person:…`
   person             TEXT,             -- keyed hash of issuer and subject, where the tombstone is about a person
-  issued_until_ms    INTEGER NOT NULL, -- refuses sessions of ID tokens with an `iat` up to then
+  issued_until_ms    INTEGER NOT NULL, -- refuses sign-ins that were proven up to then
   expires_at_ms      INTEGER NOT NULL  -- this database's clock
 ) WITHOUT ROWID;
 CREATE INDEX session_tombstone_expiry ON session_tombstone (expires_at_ms);

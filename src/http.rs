@@ -1,5 +1,5 @@
-//! HTTP: from a request to a response. Wire types live here and nowhere else; only [`problem`] knows
-//! error statuses.
+//! HTTP: from a request to a response. Wire types live here and nowhere else; only [`problem`]
+//! knows error statuses.
 //!
 //! Owns the route table, documents, headers, problem documents and the handlers of pages. Leaves to
 //! others: the look of pages (`pages`), the composition of facets (`flow`), the transport of bytes
@@ -139,8 +139,8 @@ async fn problem_response(
     site::problem(context, market, &problem).await
 }
 
-/// The form of a page again, with the token of the session that there is now: its own is from before
-/// the last sign-in, in another tab. `None` where the page cannot be made.
+/// The form of a page again, with the token of the session that there is now: its own is from
+/// before the last sign-in, in another tab. `None` where the page cannot be made.
 async fn form_again(context: &Context<'_>, route: &Route, market: &str) -> Option<Response> {
     let page = match route.pattern {
         "/{market}/account/erasure" => account::erase_again(context, market).await,

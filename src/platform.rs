@@ -1,7 +1,7 @@
 //! Cloudflare: the ports over the runtime (`workerd`), and its events. Holds no policy.
 //!
-//! The isolate's state is plain data in `registry::Memory` and `flow::FlowMemory`. Bindings belong to
-//! the isolate too; promises, timers and bodies belong to one request, and no other uses them.
+//! The isolate's state is plain data in `registry::Memory` and `flow::FlowMemory`. Bindings belong
+//! to the isolate too; promises, timers and bodies belong to one request, and no other uses them.
 
 mod bindings;
 mod d1;

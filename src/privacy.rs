@@ -1,5 +1,5 @@
-//! Privacy: the register of stored data, what operators do with it (erasure, inspection, re-sealing),
-//! and what a person does with their own (export, erasure).
+//! Privacy: the register of stored data, what operators do with it (erasure, inspection,
+//! re-sealing), and what a person does with their own (export, erasure).
 
 pub mod erasure;
 pub mod inspection;

@@ -1,10 +1,10 @@
 //! The order of docs/ARCHITECTURE.md, held by tests: which module may use which, no circle among
 //! files, no platform and no wall clock in the core, a header and a limit on length for each file.
 //!
-//! A use is a path that leads, through re-exports and aliases, to an item that another file
-//! defines (`architecture/crate_map.rs`). So a parent that only declares and re-exports its children
-//! uses none of them. A parent that defines a type for its children and calls them is a circle; the
-//! type belongs into a file below both.
+//! A use is a path that leads, through re-exports and aliases, to an item that another file defines
+//! (`architecture/crate_map.rs`). So a parent that only declares and re-exports its children uses
+//! none of them. A parent that defines a type for its children and calls them is a circle; the type
+//! belongs into a file below both.
 
 #![expect(
     clippy::expect_used,
@@ -26,8 +26,8 @@ use crate_map::{CrateMap, Use};
 /// The most lines of a file before its tests.
 const CEILING: usize = 500;
 
-/// The modules that each module uses, in the order of docs/ARCHITECTURE.md: a module uses only those
-/// above its row. `lib.rs` is the module map and uses nothing.
+/// The modules that each module uses, in the order of docs/ARCHITECTURE.md: a module uses only
+/// those above its row. `lib.rs` is the module map and uses nothing.
 const TABLE: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("time", &[]),

@@ -1,5 +1,5 @@
-//! What `wrangler.toml` deploys, region by region: no logs of the runtime's own, no traces, the same
-//! bindings everywhere.
+//! The contents of `wrangler.toml`, region by region: no logs of the runtime's own, no traces, the
+//! same bindings everywhere.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 

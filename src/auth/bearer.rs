@@ -1,9 +1,9 @@
 //! Access tokens of other clients (RFC 6750, RFC 9068), verified once and remembered until they
 //! expire.
 //!
-//! A market that says so takes tokens of providers that predate RFC 9068 (`typ` `JWT`, or none): the
-//! client may then be `azp`, `cid` or `appid`, the scopes `scp`. Leaves to others: the scope and the fresh sign-in that a
-//! route asks for.
+//! A market that says so takes tokens of providers that predate RFC 9068 (`typ` `JWT`, or none):
+//! the client may then be `azp`, `cid` or `appid`, the scopes `scp`. Leaves to others: the scope
+//! and the fresh sign-in that a route asks for.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -67,8 +67,8 @@ async fn verify(
     Ok(identity)
 }
 
-/// Returns the audience of access tokens, where the market accepts any. Without the type of RFC 9068
-/// it must be another than that of ID tokens.
+/// Returns the audience of access tokens, where the market accepts any. Without the type of RFC
+/// 9068 it must be another than that of ID tokens.
 fn audience(sign_in: &SignIn) -> Option<&str> {
     let audience = sign_in.audience.as_deref().filter(|_| !sign_in.api_clients.is_empty())?;
     (has_standard_type(sign_in) || audience != sign_in.client_id).then_some(audience)
@@ -123,8 +123,8 @@ fn check_claims(
     })
 }
 
-/// True for a token of client credentials, which is no person (RFC 9068 §5). Its `sub` is the client;
-/// these are the marks of Auth0, Entra ID and Keycloak, whose `sub` is another.
+/// True for a token of client credentials, which is no person (RFC 9068 §5). Its `sub` is the
+/// client; these are the marks of Auth0, Entra ID and Keycloak, whose `sub` is another.
 fn is_client_credentials(claims: &Claims, client: &str, subject: &str) -> bool {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let is_grant = |name: &str| {
@@ -138,8 +138,8 @@ fn is_client_credentials(claims: &Claims, client: &str, subject: &str) -> bool {
         || ["clientHost", "clientAddress"].iter().any(|name| claims.get(name).is_some())
 }
 
-/// Returns the client: `client_id`. In tokens that predate RFC 9068 it may be `azp`, `cid` (Okta) or
-/// `appid` (Entra ID, version 1). Two that differ are refused.
+/// Returns the client: `client_id`. In tokens that predate RFC 9068 it may be `azp`, `cid` (Okta)
+/// or `appid` (Entra ID, version 1). Two that differ are refused.
 fn client(claims: &Claims, is_standard: bool) -> Result<&str, TokenError> {
     let own_names: &[&str] = if is_standard { &[] } else { &["cid", "appid"] };
     let (standard, party) = (claims.text("client_id")?, claims.optional_text("azp")?);
@@ -157,8 +157,8 @@ fn client(claims: &Claims, is_standard: bool) -> Result<&str, TokenError> {
     Ok(client)
 }
 
-/// Returns the scopes: `scope` (RFC 9068 §2.2.3), or `scp`, each a text or a list. A token without any
-/// opens nothing.
+/// Returns the scopes: `scope` (RFC 9068 §2.2.3), or `scp`, each a text or a list. A token without
+/// any opens nothing.
 fn scopes(claims: &Claims) -> Result<Vec<String>, TokenError> {
     for name in ["scope", "scp"] {
         let scopes = match claims.get(name) {

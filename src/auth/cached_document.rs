@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::error::ProviderError;
 use crate::ports::Timestamp;
 
-/// How long the last good copy serves while the provider fails, in milliseconds.
+/// Milliseconds for which the last good copy serves while the provider fails.
 const MAX_AGE_MS: i64 = 86_400_000;
 /// Expiry of an in-flight fetch, in milliseconds: its visitor may have left.
 const IN_FLIGHT_MS: u32 = 6_000;

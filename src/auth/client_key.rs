@@ -1,5 +1,5 @@
-//! The private key of Kerbside's client, a JSON Web Key on P-256 in a secret, and the assertion that
-//! it signs (`private_key_jwt`: `OpenID` Connect Core 1.0 §9, RFC 7523 §3).
+//! The private key of Kerbside's client, a JSON Web Key on P-256 in a secret, and the assertion
+//! that it signs (`private_key_jwt`: `OpenID` Connect Core 1.0 §9, RFC 7523 §3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

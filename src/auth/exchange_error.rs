@@ -14,7 +14,8 @@ pub enum ExchangeError {
     /// The provider fails or wants to be left alone (5xx, 429).
     #[error("the token endpoint answers {0}")]
     Status(u16),
-    /// The provider refuses the code or the client; the word is its error code, if it is a known one.
+    /// The provider refuses the code or the client; the word is its error code, if it is a known
+    /// one.
     #[error("the token endpoint refuses: {0}")]
     Refused(&'static str),
     /// A response that is not one of a token endpoint.

@@ -13,7 +13,7 @@ use crate::ports::{Ports, Timestamp};
 /// Longest name that is kept, in bytes.
 const MAX_NAME: usize = 200;
 
-/// What the sign-in that a token answers has asked for.
+/// The demands of the sign-in that a token answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdTokenExpectation {
     /// The nonce of the authorization request.

@@ -1,5 +1,5 @@
-//! Provider metadata (`OpenID` Connect Discovery 1.0 §3, RFC 8414 §2, RFC 9207 §3) and the rules for
-//! a provider's addresses.
+//! Provider metadata (`OpenID` Connect Discovery 1.0 §3, RFC 8414 §2, RFC 9207 §3) and the rules
+//! for a provider's addresses.
 
 use serde_json::{Map, Value};
 use url::{Host, Url};

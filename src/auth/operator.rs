@@ -21,7 +21,7 @@ pub const MAX_OPERATOR_DAYS: u16 = 400;
 const MAX_TOKEN_BYTES: usize = 512;
 const MAX_NAME_BYTES: usize = 32;
 
-/// What an operator may do. Each route of operators needs one role.
+/// A kind of work that an operator may do. Each route of operators needs one role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OperatorRole {
     /// Reads metrics.
@@ -100,7 +100,7 @@ pub enum OperatorTokensError {
 pub struct OperatorToken {
     /// The operator's name: 1 to 32 lower-case letters, digits, hyphens, dots and underscores.
     pub name: String,
-    /// What the token is good for; at least one role.
+    /// The roles of the token; at least one.
     pub roles: BTreeSet<OperatorRole>,
     /// The last day, in UTC, on which the token is good.
     pub last_day: Date,
@@ -177,8 +177,8 @@ impl OperatorTokens {
         if tokens.is_empty() { Err(OperatorTokensError::Empty) } else { Ok(Self(tokens)) }
     }
 
-    /// Finds the entry of a token, in a time that does not tell how much of a hash fits: it compares
-    /// all of every hash.
+    /// Finds the entry of a token, in a time that does not tell how much of a hash fits: it
+    /// compares all of every hash.
     pub fn find(&self, token: &str) -> Option<&OperatorToken> {
         if !(1..=MAX_TOKEN_BYTES).contains(&token.len()) {
             return None;

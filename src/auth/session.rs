@@ -1,8 +1,8 @@
 //! Sessions of Kerbside's own client: read by their cookie, kept alive, ended.
 //!
 //! A session is a row in D1 under a hashed id: 30 minutes idle, 12 hours at most, by D1's clock. It
-//! is read at each request of its holder and never remembered, so that an end counts at once. Leaves
-//! to others: the row's form (`session_row`), its beginning and the provider's log-out
+//! is read at each request of its holder and never remembered, so that an end counts at once.
+//! Leaves to others: the row's form (`session_row`), its beginning and the provider's log-out
 //! (`session_start`, `session_end`), and the cookie.
 
 use std::fmt;
@@ -47,8 +47,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// True if a text is the session's CSRF token. The time that it takes tells nothing of where the
-    /// two differ.
+    /// True if a text is the session's CSRF token. The time that it takes tells nothing of where
+    /// the two differ.
     pub fn is_csrf_token(&self, sent: &str) -> bool {
         let pairs = self.csrf.bytes().zip(sent.bytes());
         let differences = pairs.fold(0, |all, (one, other)| all | (one ^ other));

@@ -11,9 +11,9 @@ use super::session_keys::{SessionKeys, person_hash};
 use super::session_row::SessionRow;
 use crate::ports::{FromRow as _, Ports, Row};
 
-/// Opens the personal part of a session's row that has all columns: the members `sub`, `name`, `acr`
-/// and `sid`, as far as they are stored. Nothing where the row is not one that Kerbside wrote for this
-/// person; an event reports it.
+/// Opens the personal part of a session's row that has all columns: the members `sub`, `name`,
+/// `acr` and `sid`, as far as they are stored. Nothing where the row is not one that Kerbside wrote
+/// for this person; an event reports it.
 pub fn open_personal_part(
     ports: &Ports,
     keys: &SessionKeys,

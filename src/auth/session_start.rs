@@ -139,8 +139,8 @@ fn insert(keys: &SessionKeys, row: &SessionRow, sign_in: &ProvenSignIn<'_>) -> S
 }
 
 /// The time up to which a log-out of the person also ends this sign-in. The ID token is made at the
-/// exchange of the code, which may follow a log-out; the person was last seen when they signed in, or,
-/// with a session that the provider had, when the sign-in began.
+/// exchange of the code, which may follow a log-out; the person was last seen when they signed in,
+/// or, with a session that the provider had, when the sign-in began.
 fn proven_at(sign_in: &ProvenSignIn<'_>) -> Timestamp {
     let begun_at = Timestamp(sign_in.begun_at.0 - CLOCK_SKEW_MS);
     let seen_at = sign_in.signed_in_at.map_or(begun_at, |at| at.max(begun_at));

@@ -2,8 +2,9 @@
 //! that began it (RFC 9700 §2.1.1, §4.7).
 //!
 //! Nothing is stored: without the cookie the callback is worth nothing, and another browser has
-//! none. Each transaction has a cookie of its own, so that several tabs can sign in. The transaction
-//! is used once (`session_start`). Leaves to others: the cookie's name and attributes (`http`).
+//! none. Each transaction has a cookie of its own, so that several tabs can sign in. The
+//! transaction is used once (`session_start`). Leaves to others: the cookie's name and attributes
+//! (`http`).
 
 use std::fmt;
 
@@ -28,7 +29,7 @@ const STATE_LENGTH: usize = 43;
 pub struct Transaction {
     /// The `state` of the authorization request.
     pub state: String,
-    /// What is sealed.
+    /// The sealed part.
     sealed: SealedTransaction,
 }
 
@@ -95,8 +96,8 @@ impl Transaction {
         Ok(format!("{}.{}", sealed.key_id, sealed.text))
     }
 
-    /// Opens the cookie of a `state`; nothing where it is another one's, damaged, of another market or
-    /// client, or older than [`TRANSACTION_S`].
+    /// Opens the cookie of a `state`; nothing where it is another one's, damaged, of another market
+    /// or client, or older than [`TRANSACTION_S`].
     pub fn open(
         keys: &SessionKeys,
         state: &str,

@@ -22,8 +22,8 @@ pub(super) async fn show(context: &Context<'_>, market: &str) -> Result<Response
     page(context, 200, pages::render_account(&account_view(context, &market)))
 }
 
-/// `POST /{market}/account/erasure`: erases what is stored about the caller. Answers 303 to the page
-/// that says so; 200 with the way to a fresh sign-in; 401, 422 or 503 with the form again.
+/// `POST /{market}/account/erasure`: erases what is stored about the caller. Answers 303 to the
+/// page that says so; 200 with the way to a fresh sign-in; 401, 422 or 503 with the form again.
 pub(super) async fn erase(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     if market.sign_in.is_none() {
@@ -56,8 +56,8 @@ pub(super) async fn erase_again(context: &Context<'_>, market: &str) -> Result<R
     form_again(context, &market, ErasureFault::Stale, is_confirmed)
 }
 
-/// `GET /{market}/account/erased`. Who is signed in (again) is led to the account: there is something
-/// about them.
+/// `GET /{market}/account/erased`. Who is signed in (again) is led to the account: there is
+/// something about them.
 pub(super) async fn erased(context: &Context<'_>, market: &str) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     if market.sign_in.is_none() {

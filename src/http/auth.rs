@@ -1,10 +1,10 @@
 //! The routes of sign-in: to the market's identity provider and back, sign-out, and the provider's
 //! back-channel log-out.
 //!
-//! Own: cookies, redirects and pages. Leaves to others: tokens and sessions (`auth`), and the look of
-//! the pages (`pages`). Every response is `no-store` and sends no `Referer`, because addresses here
-//! hold codes. A redirect is a 303; none follows a form to the provider, because Chromium holds every
-//! hop against `form-action`.
+//! Own: cookies, redirects and pages. Leaves to others: tokens and sessions (`auth`), and the look
+//! of the pages (`pages`). Every response is `no-store` and sends no `Referer`, because addresses
+//! here hold codes. A redirect is a 303; none follows a form to the provider, because Chromium
+//! holds every hop against `form-action`.
 
 mod backchannel;
 mod callback;

@@ -194,8 +194,8 @@ impl<'a> Context<'a> {
         keys.map_err(|error| self.internal("the keys of vehicle ids do not read", &error))
     }
 
-    /// The keys that seal values above public. Without them no facet is fetched, because it could not
-    /// be stored.
+    /// The keys that seal values above public. Without them no facet is fetched, because it could
+    /// not be stored.
     pub(super) fn sealing(&self) -> Result<Rc<cache::SealingRing>, Problem> {
         let ring = self.app.memory.sealing(&self.ports);
         ring.map_err(|error| self.internal("the sealing keys do not read", &error))

@@ -1,5 +1,5 @@
-//! Cross-origin requests of browsers (WHATWG Fetch, "CORS protocol"): closed, unless the market lists
-//! the origin.
+//! Cross-origin requests of browsers (WHATWG Fetch, "CORS protocol"): closed, unless the market
+//! lists the origin.
 //!
 //! Answers never allow credentials, so a page elsewhere reads the API as anybody, or with a bearer
 //! token of its own. Only methods that change nothing of a person are allowed.

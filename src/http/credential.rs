@@ -63,9 +63,10 @@ impl SentCredential {
 
 /// The names and values of the header `Cookie` (RFC 6265, section 5.4).
 ///
-/// Nothing but `; ` separates them, and nothing but that blank is dropped. Any site below ours can set
-/// a cookie with a comma in its value, or with a blank of Unicode before its name, and browsers
-/// protect neither as they do the prefix `__Host-`: to read more into them is to accept its session.
+/// Nothing but `; ` separates them, and nothing but that blank is dropped. Any site below ours can
+/// set a cookie with a comma in its value, or with a blank of Unicode before its name, and browsers
+/// protect neither as they do the prefix `__Host-`: to read more into them is to accept its
+/// session.
 pub(super) fn cookie_pairs(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header.split(';').filter_map(|pair| pair.trim_start_matches(' ').split_once('='))
 }

@@ -1,5 +1,5 @@
-//! The one reader of forms: operators' JSON objects of texts, read strictly, and the forms of pages.
-//! Every mistake is named by its pointer.
+//! The one reader of forms: operators' JSON objects of texts, read strictly, and the forms of
+//! pages. Every mistake is named by its pointer.
 
 use serde_json::{Map, Value};
 
@@ -44,8 +44,8 @@ impl Form {
         Ok(form)
     }
 
-    /// Reads the body of a page's form ([`FORM_TYPE`]). The first of several
-    /// values counts, and fields that nobody reads are left alone, as browsers' extensions add some.
+    /// Reads the body of a page's form ([`FORM_TYPE`]). The first of several values counts, and
+    /// fields that nobody reads are left alone, as browsers' extensions add some.
     ///
     /// # Errors
     /// Those of [`Context::body`].

@@ -54,8 +54,8 @@ pub(super) async fn export(
 }
 
 /// Erases what is stored about the caller, and writes an audit entry in the same transaction. An
-/// erasure that is not complete is an error in the log. The response must clear the session's cookie,
-/// if it does not ask for another try.
+/// erasure that is not complete is an error in the log. The response must clear the session's
+/// cookie, if it does not ask for another try.
 ///
 /// # Errors
 /// 503 `service-unavailable` where D1 fails: it can be repeated.

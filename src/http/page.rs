@@ -1,4 +1,5 @@
-//! What all pages share: the frame in the visitor's language, and the response of a rendered page.
+//! Parts that all pages share: the frame in the visitor's language, and the response of a rendered
+//! page.
 
 use super::context::Context;
 use super::credential::NO_SESSION;
@@ -32,8 +33,8 @@ pub(super) fn not_rendered(error: &PageError) -> Event {
     Event { fields: vec![(field::CAUSE, cause)], ..event }
 }
 
-/// Makes the response of a rendered page. The cookie of a session that has ended goes: the page says
-/// so, and the browser's next ones are anybody's.
+/// Makes the response of a rendered page. The cookie of a session that has ended goes: the page
+/// says so, and the browser's next ones are anybody's.
 ///
 /// # Errors
 /// 500 `internal` if the page could not be rendered.

@@ -195,8 +195,8 @@ impl Response {
         }
     }
 
-    /// Appends the security headers of every response that it does not have yet: a page has a policy
-    /// of its own.
+    /// Appends the security headers of every response that it does not have yet: a page has a
+    /// policy of its own.
     pub(super) fn secure(&mut self) {
         for (name, value) in SECURITY_HEADERS {
             if !self.headers.iter().any(|(other, _)| *other == name) {

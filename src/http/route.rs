@@ -29,8 +29,8 @@ pub struct Route {
     pub csrf: Csrf,
     /// Bytes that are read of a request body.
     pub body_limit: usize,
-    /// The limit of requests that the route counts in; `None` for reads, which caches and the flow's
-    /// own limits protect.
+    /// The limit of requests that the route counts in; `None` for reads, which caches and the
+    /// flow's own limits protect.
     pub rate_limit: Option<RateLimitClass>,
     /// The handler, given the segments in braces in order.
     pub(super) handler: Handler,
@@ -88,9 +88,9 @@ pub enum Csrf {
     /// None: no browser sends such a request for another site without a preflight, because its
     /// media type is JSON, or its token is in a header.
     Preflight,
-    /// The act of a person who is signed in: a browser's request must come from the same origin, and
-    /// one with a session must carry the session's token, in the form field `csrf` or the header
-    /// `X-CSRF-Token`. A bearer token needs neither.
+    /// The act of a person who is signed in: a browser's request must come from the same origin,
+    /// and one with a session must carry the session's token, in the form field `csrf` or the
+    /// header `X-CSRF-Token`. A bearer token needs neither.
     Session,
     /// None: the body is a token that the identity provider has signed.
     SignedToken,

@@ -195,8 +195,8 @@ pub(super) fn problem_type(context: &Context<'_>, slug: &str) -> Result<Response
     page(context, 200, html.ok_or_else(|| Problem::new(Slug::NotFound))?)
 }
 
-/// The page of a request that failed. Its links lead to the market's form, or home. The path that was
-/// asked for is repeated only where a reload may help, and then only a path of this site's own
+/// The page of a request that failed. Its links lead to the market's form, or home. The path that
+/// was asked for is repeated only where a reload may help, and then only a path of this site's own
 /// letters.
 pub(super) async fn problem(
     context: &Context<'_>,

@@ -33,8 +33,8 @@ fn fresh_s(sign_in: &SignIn) -> u32 {
     sign_in.max_age_s.min(MAX_FRESH_S)
 }
 
-/// The problem of a sign-in that is not fresh (RFC 9470, section 3). Its link leads to a new sign-in
-/// and from there to `return_to`.
+/// The problem of a sign-in that is not fresh (RFC 9470, section 3). Its link leads to a new
+/// sign-in and from there to `return_to`.
 pub(super) fn required(market: &Market, return_to: &str) -> Problem {
     let detail = "This needs a fresher or a stronger sign-in. Sign in again.";
     let mut challenge = format!("{REALM}, error=\"insufficient_user_authentication\"");

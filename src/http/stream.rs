@@ -1,8 +1,9 @@
-//! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it arrives, and the end.
+//! Server-sent events (WHATWG HTML §9.2): a document at once, each facet as it arrives, and the
+//! end.
 //!
-//! The market's deadline ends a plain response. A stream goes on until every origin has responded or
-//! its own timeout has passed, at most half a minute. A client that disconnects drops the stream;
-//! origin calls go on.
+//! The market's deadline ends a plain response. A stream goes on until every origin has responded
+//! or its own timeout has passed, at most half a minute. A client that disconnects drops the
+//! stream; origin calls go on.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -45,7 +45,8 @@ pub struct Market {
     /// Sign-in, where the market offers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignIn>,
-    /// The web origins (`https://partner.example`) whose pages may read the API without credentials.
+    /// The web origins (`https://partner.example`) whose pages may read the API without
+    /// credentials.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cors_origins: Vec<String>,
     /// Ownership, where the market offers it.

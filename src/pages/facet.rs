@@ -161,8 +161,8 @@ pub struct AsOf {
     pub text: String,
 }
 
-/// The data by which a script fetches the facet later, and its message then. Without script the link
-/// reloads the page.
+/// The data by which a script fetches the facet later, and its message then. Without script the
+/// link reloads the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The facet alone.
@@ -175,7 +175,7 @@ pub struct Pending {
     pub gave_up: String,
 }
 
-/// What a higher tier would show, in a sentence.
+/// A sentence about the fields that a higher tier would show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithheldLine {
     /// The sentence.

@@ -1,5 +1,5 @@
-//! The pages of signing in and out: the way on to the identity provider after a form, the page after
-//! sign-out, and a sign-in that failed.
+//! The pages of signing in and out: the way on to the identity provider after a form, the page
+//! after sign-out, and a sign-in that failed.
 
 use askama::Template;
 
@@ -17,9 +17,9 @@ pub enum Handover {
     StepUp,
 }
 
-/// The page that answers a form with 200 and leads to the identity provider by a link and a refresh.
-/// `href` is its address, or that of the sign-in here. Chromium applies `form-action` to redirects of a form, so that a redirect would be
-/// blocked.
+/// The page that answers a form with 200 and leads to the identity provider by a link and a
+/// refresh. `href` is its address, or that of the sign-in here. Chromium applies `form-action` to
+/// redirects of a form, so that a redirect would be blocked.
 ///
 /// # Errors
 /// [`RenderError::Address`] if `href` is no address of the web; else as every page.
@@ -51,8 +51,8 @@ pub fn render_signed_out(frame: &Frame, sign_in: &str) -> Result<String, RenderE
     page(frame, &t.page_title(t.signed_out_title()), FILES, &main)
 }
 
-/// The form of a sign-out again, from before the last sign-in of this browser. `csrf` is the token of
-/// the session that there is now.
+/// The form of a sign-out again, from before the last sign-in of this browser. `csrf` is the token
+/// of the session that there is now.
 ///
 /// # Errors
 /// [`RenderError`].

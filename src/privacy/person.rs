@@ -1,8 +1,8 @@
 //! A person's own data: the export of what is stored about them, and its erasure.
 //!
 //! Both walk the register: the rows of each table are found by the keyed hash of the person, in all
-//! markets of the region. Leaves to others: the hash, the opening of sealed parts and the proof of who
-//! asks (`auth`, `http`). Known gap: payloads of the outbox are left out of an export.
+//! markets of the region. Leaves to others: the hash, the opening of sealed parts and the proof of
+//! who asks (`auth`, `http`). Known gap: payloads of the outbox are left out of an export.
 
 use serde_json::{Map, Value};
 
@@ -122,8 +122,8 @@ fn with_written_times(row: &Row) -> Row {
     row.iter().map(write).collect::<Map<_, _>>()
 }
 
-/// Erases what is stored about a person, and counts again. Rows that the register keeps stay. Can be
-/// repeated: erased rows are no longer found.
+/// Erases what is stored about a person, and counts again. Rows that the register keeps stay. Can
+/// be repeated: erased rows are no longer found.
 ///
 /// # Errors
 /// [`AuditError`], where a store fails or other acts came first at every attempt.

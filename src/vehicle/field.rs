@@ -52,8 +52,8 @@ pub struct Limits {
 pub enum Class {
     /// A fact about the vehicle.
     VehicleFact,
-    /// Information about a person: who keeps the vehicle, where it is serviced, what was paid. Never
-    /// below the owner tier, and at that tier the viewer's own only.
+    /// Information about a person: who keeps the vehicle, where it is serviced, what was paid.
+    /// Never below the owner tier, and at that tier the viewer's own only.
     Personal,
     /// A value that proves or opens something. No tier sees it; no facet has such a field.
     Secret,

@@ -1,4 +1,4 @@
-//! Who a request's viewer is, and what rows let through: sessions, CSRF, CORS, caching, limits.
+//! The viewer of a request, and the checks of route rows: sessions, CSRF, CORS, caching, limits.
 
 use std::cell::Cell;
 use std::rc::Rc;

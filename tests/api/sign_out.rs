@@ -11,7 +11,7 @@ use crate::support::{TestApp, body, header};
 const SIGN_OUT: &str = "/auth/de/sign-out";
 const LOGOUT: &str = "/auth/de/backchannel-logout";
 
-/// What the session's cookie is good for: the `tier` of the caller.
+/// The `tier` that the session's cookie gives.
 fn tier(app: &TestApp, browser: &Browser) -> String {
     let mut copy = browser.clone();
     let session = body(&copy.get(app, "/api/v1/de/session"));

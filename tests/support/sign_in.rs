@@ -35,7 +35,7 @@ scopes = [\"openid\", \"profile\"]
 acr_values = [\"mfa\", \"otp\"]
 ";
 
-/// What the provider knows of a code.
+/// The provider's record of a code.
 #[derive(Clone)]
 struct Grant {
     redirect_uri: String,
@@ -43,7 +43,7 @@ struct Grant {
     nonce: String,
 }
 
-/// What the token endpoint does.
+/// The behaviour of the token endpoint.
 #[derive(Clone)]
 pub enum TokenAnswer {
     /// The ID token of the code, once.

@@ -1,6 +1,6 @@
 // What a provider publishes about itself and its keys, when it is broken, hostile or in the middle
-// of a rotation: which tokens count then, and how often Kerbside asks. Each case has a market and an
-// issuer of its own, because an isolate remembers both.
+// of a rotation: which tokens count then, and how often Kerbside asks. Each case has a market and
+// an issuer of its own, because an isolate remembers both.
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, generatePrimeSync, randomBytes, verify } from "node:crypto";
 import test, { after, before } from "node:test";

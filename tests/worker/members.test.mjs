@@ -1,5 +1,6 @@
-// What members see, by bearer tokens of the markets' identity provider: documents, single facets and
-// streams, read from D1, and a person's own data. Sessions: auth-sessions.test.mjs, tests/browser.
+// What members see, by bearer tokens of the markets' identity provider: documents, single facets
+// and streams, read from D1, and a person's own data. Sessions: auth-sessions.test.mjs,
+// tests/browser.
 import assert from "node:assert/strict";
 import test, { after, before, beforeEach } from "node:test";
 

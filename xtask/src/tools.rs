@@ -29,8 +29,8 @@ pub fn openssl() -> anyhow::Result<()> {
     }
 }
 
-/// Finds nginx: `$NGINX`, on PATH, or Debian's, which is installed if it is missing. Tests put it in
-/// front of the Worker as a shared cache.
+/// Finds nginx: `$NGINX`, on PATH, or Debian's, which is installed if it is missing. Tests put it
+/// in front of the Worker as a shared cache.
 ///
 /// # Errors
 /// A failed installation.

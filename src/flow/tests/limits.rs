@@ -1,5 +1,5 @@
-//! Limits that hold calls back, and hedges that send a second one: one origin, equipment, under each
-//! of them in turn.
+//! Limits that hold calls back, and hedges that send a second one: one origin, equipment, under
+//! each of them in turn.
 
 use serde_json::json;
 

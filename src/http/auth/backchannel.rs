@@ -38,7 +38,8 @@ impl Refusal {
     }
 }
 
-/// Ends the sessions of a log-out, and those that are about to begin. A repeated one changes nothing.
+/// Ends the sessions of a log-out, and those that are about to begin. A repeated one changes
+/// nothing.
 pub(in crate::http) async fn backchannel_logout(
     context: &Context<'_>,
     segment: &str,

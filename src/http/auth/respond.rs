@@ -12,8 +12,8 @@ use crate::telemetry::{Event, Field, Level, field};
 /// Seconds after which a person may try again where the provider or a store fails.
 const RETRY_AFTER_S: &str = "30";
 
-/// Returns a response as every one of sign-in is: stored nowhere, and without the address of the page
-/// in requests that follow it.
+/// Returns a response as every one of sign-in is: stored nowhere, and without the address of the
+/// page in requests that follow it.
 pub(super) fn private(mut response: Response) -> Response {
     response.set("referrer-policy", "no-referrer");
     response.with_freshness(Freshness::NoStore)

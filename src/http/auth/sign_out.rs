@@ -98,8 +98,8 @@ fn unavailable() -> Problem {
     Problem::with_detail(Slug::ServiceUnavailable, detail)
 }
 
-/// The page after sign-out. Its language is `lang`, or `state` where the provider brings it back. Who
-/// is signed in (again) is led to the market's start page.
+/// The page after sign-out. Its language is `lang`, or `state` where the provider brings it back.
+/// Who is signed in (again) is led to the market's start page.
 pub(in crate::http) async fn signed_out(
     context: &Context<'_>,
     segment: &str,

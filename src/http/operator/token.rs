@@ -1,5 +1,5 @@
-//! Operators' authentication: a bearer token (RFC 6750) of an entry of the secret `OPERATOR_TOKENS`,
-//! whose roles have the one of the route.
+//! Operators' authentication: a bearer token (RFC 6750) of an entry of the secret
+//! `OPERATOR_TOKENS`, whose roles have the one of the route.
 //!
 //! Leaves to others: the form of entries and the comparison (`auth::OperatorTokens`). Without the
 //! secret, or with one malformed entry, nobody is let in.

@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 262_144;
 const MADE_UP_CODE: &str = "kerbside-market-check";
 const MADE_UP_VERIFIER: &str = "kerbside-market-check-kerbside-market-check";
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// As it must be.
@@ -41,9 +41,9 @@ pub enum Outcome {
 /// The outcome of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was asked.
+    /// The subject of the probe.
     pub probe: &'static str,
-    /// What was found.
+    /// The finding.
     pub outcome: Outcome,
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is known of the deployment.
+/// The deployment, as far as it is known.
 #[derive(Debug)]
 pub struct Deployment {
     /// The address of the market's region; `None` takes the one of wrangler.toml.
@@ -230,7 +230,7 @@ impl Probe<'_> {
     }
 }
 
-/// What a provider announces beside its endpoints.
+/// A provider's announcements beside its endpoints.
 #[derive(Debug, Deserialize)]
 struct Announced {
     #[serde(rename = "token_endpoint_auth_methods_supported")]

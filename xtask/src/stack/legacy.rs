@@ -35,7 +35,7 @@ pub struct Suggestion {
 pub struct Person {
     /// Their market's code.
     pub market: String,
-    /// What they sign in as.
+    /// The login name.
     pub login: String,
     /// Their name.
     pub name: String,
@@ -43,7 +43,7 @@ pub struct Person {
     pub password: String,
 }
 
-/// What the stand-ins expect of their callers.
+/// The credentials that the stand-ins expect of their callers.
 #[derive(Debug, Clone, Copy)]
 pub struct Credentials<'a> {
     /// The Worker's secrets.
