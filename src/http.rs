@@ -38,7 +38,7 @@ pub use config::{Config, ConfigError};
 pub use request::{BodyError, Incoming, Request};
 pub use response::{EventStream, Freshness, HEAD_BYTES, Header, Response, SECURITY_HEADERS};
 pub use route::{Access, Csrf, Route, Surface};
-pub use routes::ROUTES;
+pub use routes::routes;
 
 use context::Context;
 use credential::SentCredential;

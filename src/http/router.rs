@@ -4,7 +4,7 @@ use super::context::Context;
 use super::credential::SentCredential;
 use super::problem::{Problem, Slug};
 use super::route::{Csrf, Route, segments};
-use super::routes::ROUTES;
+use super::routes::routes;
 use crate::ports::{RateLimitClass, RateLimitDecision};
 
 /// The route of a path.
@@ -39,12 +39,12 @@ pub(super) fn find(path: &str, method: &str) -> Match {
 
 /// The rows of a pattern, one a method.
 pub(super) fn rows(pattern: &str) -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().filter(move |row| row.pattern == pattern)
+    routes().filter(move |row| row.pattern == pattern)
 }
 
 /// Finds the first row of a path.
 fn find_path(path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|row| segments(row.pattern, path).is_some())
+    routes().find(|row| segments(row.pattern, path).is_some())
 }
 
 /// Refuses a browser's request that another site has made.

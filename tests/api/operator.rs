@@ -5,7 +5,7 @@ use crate::support::{
     CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, operator_entry, problem,
 };
 use kerbside::auth::OperatorRole;
-use kerbside::http::{Access, ROUTES, Response};
+use kerbside::http::{Access, Response};
 use kerbside::ports::fake;
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn err_nobody_but_an_operator() {
 fn ok_each_route_lets_in_the_role_of_its_row_and_no_other() {
     let app = TestApp::new();
     let mut routes = 0;
-    for route in ROUTES {
+    for route in kerbside::http::routes() {
         let Access::Operator { role } = route.access else { continue };
         routes += 1;
         let path = route.pattern.trim_start_matches("/operator/v1/");

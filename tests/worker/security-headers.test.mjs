@@ -1,15 +1,18 @@
 // Security headers on everything that leaves: each route with each method, errors, redirects,
 // streams, 304, static files, and the response to a request that no handler can take.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import test, { after, before } from "node:test";
 
 import { checkSecurity } from "./support/contract.mjs";
 import { addressOf, carsFor, need, untilCached } from "./support/portal.mjs";
 import { region } from "./support/region.mjs";
 
-const ROUTES = readFileSync(new URL("../../src/http/routes.rs", import.meta.url), "utf8");
-const VALUES = { market: "de", id: "A".repeat(46), facet: "identity", slug: "invalid-vin" };
+const FOLDER = new URL("../../src/http/routes/", import.meta.url);
+const ROUTES = readdirSync(FOLDER)
+  .map((name) => readFileSync(new URL(name, FOLDER), "utf8"))
+  .join("\n");
+const VALUES = { market: "de", id: "A".repeat(46), facet: "identity", slug: "invalid-vin", claim: "x" };
 
 let vehicle, broken;
 before(async () => {
