@@ -5,6 +5,8 @@
 
 pub mod fake;
 
+use jiff::civil::Date;
+
 use crate::auth::{Subject, Viewer};
 use crate::disclosure::{KeeperHash, Right};
 use crate::market::Tier;
@@ -16,8 +18,8 @@ pub struct Grant {
     pub subject: Subject,
     /// The keyed hash that stands for the vehicle in stores.
     pub vehicle: String,
-    /// The first day (ISO 8601) of the holder's time with the vehicle.
-    pub since: String,
+    /// The first day of the holder's time with the vehicle.
+    pub since: Date,
     /// The keeper record at the time of the proof, if one was known.
     pub keeper: Option<KeeperHash>,
 }
@@ -29,7 +31,7 @@ pub fn authorize(viewer: &Viewer, vehicle: &str, grants: &[Grant]) -> Right {
     };
     let held = grants.iter().find(|grant| grant.subject == *subject && grant.vehicle == vehicle);
     match held {
-        Some(grant) => Right::derived(Tier::Owner, Some(grant.since.clone()), grant.keeper.clone()),
+        Some(grant) => Right::derived(Tier::Owner, Some(grant.since), grant.keeper.clone()),
         None => Right::derived(Tier::Member, None, None),
     }
 }
@@ -45,7 +47,7 @@ mod tests {
         assert!(authorize(&Viewer::Anonymous, "car", &grants).is_public());
         assert_eq!(authorize(&member, "car", &[]).tier(), Tier::Member);
         let owner = authorize(&member, "car", &grants);
-        assert_eq!((owner.tier(), owner.since()), (Tier::Owner, Some(grant.since.as_str())));
+        assert_eq!((owner.tier(), owner.since()), (Tier::Owner, Some(grant.since)));
         assert_eq!(owner.keeper(), grant.keeper.as_ref());
     }
 

@@ -3,13 +3,15 @@
 //! Only `ownership::authorize` makes one. Everything below it takes a [`Right`] instead of a tier,
 //! so that no tier is used that was not derived for this viewer and this vehicle.
 
+use jiff::civil::Date;
+
 use crate::market::Tier;
 
 /// A viewer's right to one vehicle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
     tier: Tier,
-    since: Option<String>,
+    since: Option<Date>,
     keeper: Option<KeeperHash>,
 }
 
@@ -22,7 +24,7 @@ impl Right {
     /// `tests/architecture.rs` holds.
     pub(crate) const fn derived(
         tier: Tier,
-        since: Option<String>,
+        since: Option<Date>,
         keeper: Option<KeeperHash>,
     ) -> Self {
         Self { tier, since, keeper }
@@ -33,9 +35,10 @@ impl Right {
         self.tier
     }
 
-    /// The first day (ISO 8601) of which the viewer sees personal values; `None` below owner.
-    pub fn since(&self) -> Option<&str> {
-        self.since.as_deref()
+    /// The first day of which the viewer sees personal values; `None` if none are open: below owner,
+    /// and for a weak grant before its time.
+    pub const fn since(&self) -> Option<Date> {
+        self.since
     }
 
     /// The keeper record that the right was proven against, if there was one.

@@ -19,7 +19,7 @@ pub fn grant(name: &str, vehicle: &str) -> Grant {
     Grant {
         subject: subject(name),
         vehicle: vehicle.into(),
-        since: "2020-01-01".into(),
+        since: jiff::civil::date(2020, 1, 1),
         keeper: Some(KeeperHash("0f".repeat(32))),
     }
 }
