@@ -13,6 +13,7 @@ mod encoding;
 mod file;
 mod mapping;
 mod names;
+mod ownership;
 mod pointer;
 pub mod published;
 mod record;
@@ -30,16 +31,21 @@ pub use condition::Match;
 pub use csv::Csv;
 pub use encoding::{Codec, Encoding};
 pub use file::{
-    Breaker, Distance, Facet, Market, Method, OData, Origin, Ownership, OwnershipMethod, Protocol,
-    Rest, Soap, SoapPassword, SoapVersion,
+    Breaker, Distance, Facet, Market, Method, OData, Origin, Protocol, Rest, Soap, SoapPassword,
+    SoapVersion,
 };
 pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use ownership::{
+    ContactMap, ContactSource, DealerMethod, DocumentField, DocumentMethod, ForbiddenMethod,
+    MAX_GRANT_DAYS, MIN_DOCUMENT_BITS, MethodTables, OemMethod, OriginUse, Ownership,
+    OwnershipMethod, VehicleCodeMethod,
+};
 pub use pointer::{Pointer, PointerError};
 pub use record::{
     Endian, FieldType, Group, LayoutField, RecordType, Records, Selector, SignPlace, Unknown,
 };
 pub use request::{RequestPart, RequestTemplate, RequestTemplateError, Width};
 pub use sign_in::{ClientAuthentication, SignIn};
-pub use template::{LITERALS, Template, TemplateError, TemplatePart, Variable};
+pub use template::{LITERALS, MessageField, Template, TemplateError, TemplatePart, Variable};
 pub use unit::{Family, MONTH_S, Unit, families as unit_families, family as unit_family};

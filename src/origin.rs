@@ -32,7 +32,10 @@ pub use fetch::fetch;
 pub use json::{JsonError, parse_json};
 pub use mapping::{Mapped, MappingError, map_facet, template_fields};
 pub use record::{RecordCause, RecordError, parse_record};
-pub use request::{EscapeError, RequestError, TemplateValues, build_request, format_literal};
+pub use request::{
+    EscapeError, GivenValues, RequestError, TemplateValues, VariableValues, build_request,
+    format_literal,
+};
 pub use response::{ParsedResponse, parse_response};
 pub use token::TokenCache;
 pub use xml::{XmlError, parse_xml};

@@ -8,6 +8,7 @@ mod finding;
 mod layout;
 mod leaf;
 mod origin;
+mod ownership;
 mod record;
 mod sign_in;
 
@@ -28,6 +29,7 @@ pub(super) fn check(market: &Market) -> Vec<Finding> {
         facet::check_facet(*name, facet, market, &mut findings);
     }
     facet::check_needs_have_no_cycle(market, &mut findings);
+    ownership::check_ownership(market, &mut findings);
     check_disclosure(market, &mut findings);
     findings.into_vec()
 }

@@ -62,8 +62,8 @@ pub fn compile(file: &str, text: &str) -> Result<Compiled, Vec<MarketError>> {
     compile_with(file, text, &BTreeMap::new())
 }
 
-/// Compiles a market file after replacing the beginnings of the addresses of origins and of the
-/// issuer: local development puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file
+/// Compiles a market file after replacing the beginnings of the addresses of origins and of
+/// issuers: local development puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file
 /// names real hosts (`https://erp.example.com`).
 ///
 /// # Errors
@@ -99,6 +99,12 @@ fn rewrite(market: &mut Market, rewrites: &BTreeMap<String, String>) {
         && let Some(issuer) = rewritten(&sign_in.issuer, rewrites)
     {
         sign_in.issuer = issuer;
+    }
+    let dealer = market.ownership.as_mut().and_then(|one| one.methods.dealer.as_mut());
+    if let Some(dealer) = dealer
+        && let Some(issuer) = rewritten(&dealer.issuer, rewrites)
+    {
+        dealer.issuer = issuer;
     }
 }
 

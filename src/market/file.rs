@@ -15,6 +15,7 @@ use super::csv::Csv;
 use super::encoding::Encoding;
 use super::mapping::Leaf;
 use super::names::{Locale, MarketCode, OriginName, RegionCode, SecretName};
+use super::ownership::Ownership;
 use super::pointer::Pointer;
 use super::record::{Group, LayoutField, Records};
 use super::request::RequestTemplate;
@@ -87,33 +88,6 @@ impl Distance {
             Self::Mile => "mi",
         }
     }
-}
-
-/// The proof of ownership.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ownership {
-    /// Days that a grant lasts.
-    pub grant_days: u32,
-    /// The methods that this market offers.
-    #[serde(deserialize_with = "unique_keys::deserialize")]
-    pub methods: BTreeMap<OwnershipMethod, BTreeMap<String, Value>>,
-}
-
-/// A way to prove ownership.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OwnershipMethod {
-    /// A code to the contact that the car maker has on record.
-    ContactCode,
-    /// A code shown in the car.
-    VehicleCode,
-    /// Printed data of the registration document.
-    KeeperDocument,
-    /// Attested by a dealer's staff.
-    Dealer,
-    /// The car maker's own primary-user record.
-    OemMapping,
 }
 
 /// One legacy system and the form of its requests.

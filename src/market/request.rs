@@ -81,6 +81,14 @@ impl RequestTemplate {
         &self.parts
     }
 
+    /// The variables of its placeholders.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts.iter().filter_map(|part| match part {
+            RequestPart::Slot { variable, .. } => Some(variable),
+            RequestPart::Literal(_) => None,
+        })
+    }
+
     /// The facet fields that the request uses.
     pub fn fields(&self) -> impl Iterator<Item = (FacetName, &str)> {
         self.parts.iter().filter_map(|part| match part {

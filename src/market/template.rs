@@ -1,6 +1,7 @@
 //! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that
 //! renders them (`origin`).
 
+use super::ownership::DocumentField;
 use crate::vehicle::FacetName;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub enum TemplatePart {
 }
 
 /// The variable of a placeholder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Variable {
     /// `{vin}`: the car's VIN, 17 characters.
     Vin,
@@ -46,6 +47,35 @@ pub enum Variable {
         /// The field of that facet.
         field: String,
     },
+    /// `{code}`: the code that the car shows.
+    Code,
+    /// `{subject}`: the claimant at the identity provider.
+    Subject,
+    /// `{issuer}`: the claimant's identity provider.
+    Issuer,
+    /// `{document.issued_on}`: what the claimant typed from the registration document.
+    Document(DocumentField),
+    /// `{message.to}`: a part of a message to a person.
+    Message(MessageField),
+}
+
+/// The parts of a message to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageField {
+    /// The kind, a word: `contact_code`, `claim_verified`, ….
+    Kind,
+    /// `email` or `sms`.
+    Channel,
+    /// The address or the number.
+    To,
+    /// The code; empty where the kind has none.
+    Code,
+    /// The page that the message is about; empty where the kind has none.
+    Link,
+    /// The locale, `de-DE`.
+    Locale,
+    /// The stable key, by which a receiver recognises a repetition.
+    Key,
 }
 
 /// An error in a template.
@@ -71,6 +101,30 @@ pub enum TemplateError {
         /// The name before the colon.
         name: String,
     },
+}
+
+impl MessageField {
+    /// All parts.
+    pub const ALL: [Self; 7] =
+        [Self::Kind, Self::Channel, Self::To, Self::Code, Self::Link, Self::Locale, Self::Key];
+
+    /// The name behind `message.`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Channel => "channel",
+            Self::To => "to",
+            Self::Code => "code",
+            Self::Link => "link",
+            Self::Locale => "locale",
+            Self::Key => "key",
+        }
+    }
+
+    /// Parses a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == name)
+    }
 }
 
 impl Template {
@@ -115,6 +169,14 @@ impl Template {
                 Some((*facet, field.as_str()))
             }
             _ => None,
+        })
+    }
+
+    /// The variables of its placeholders.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts.iter().filter_map(|part| match part {
+            TemplatePart::Placeholder { variable, .. } => Some(variable),
+            TemplatePart::Literal(_) => None,
         })
     }
 
@@ -207,10 +269,18 @@ pub(super) fn variable(name: &str) -> Result<Variable, TemplateError> {
     match name {
         "vin" => Ok(Variable::Vin),
         "market" => Ok(Variable::Market),
+        "code" => Ok(Variable::Code),
+        "subject" => Ok(Variable::Subject),
+        "issuer" => Ok(Variable::Issuer),
         _ => {
-            let (facet, field) = name.split_once('.').ok_or_else(unknown)?;
-            let facet = FacetName::parse(facet).ok_or_else(unknown)?;
-            Ok(Variable::Field { facet, field: field.to_owned() })
+            let (group, field) = name.split_once('.').ok_or_else(unknown)?;
+            let variable = match group {
+                "document" => DocumentField::parse(field).map(Variable::Document),
+                "message" => MessageField::parse(field).map(Variable::Message),
+                facet => FacetName::parse(facet)
+                    .map(|facet| Variable::Field { facet, field: field.to_owned() }),
+            };
+            variable.ok_or_else(unknown)
         }
     }
 }
@@ -238,6 +308,24 @@ mod tests {
             ]
         );
         assert_eq!(template.specs().collect::<Vec<_>>(), ["8 right"]);
+    }
+
+    #[test]
+    fn ok_variables_of_ownership() {
+        let text = "{code}{subject}{issuer}{document.issued_on}{message.to}";
+        let template = Template::new(text).expect("valid");
+        let expected = [
+            Variable::Code,
+            Variable::Subject,
+            Variable::Issuer,
+            Variable::Document(DocumentField::IssuedOn),
+            Variable::Message(MessageField::To),
+        ];
+        assert!(template.variables().eq(&expected));
+        for name in ["document.vin", "message.body", "document", "code.x"] {
+            let unknown = Err(TemplateError::Unknown { name: name.into() });
+            assert_eq!(Template::new(format!("{{{name}}}")), unknown);
+        }
     }
 
     #[test]

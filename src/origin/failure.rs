@@ -123,6 +123,7 @@ impl Failure {
             RequestError::Field { facet, field } => {
                 ("a field of the request is not stated", Some(format!("{facet}.{field}")))
             }
+            RequestError::NotGiven => ("a placeholder of another use", None),
             RequestError::Escape(_) => ("a value that its place in the request cannot hold", None),
             RequestError::Shape => ("an incomplete description of the origin", None),
         };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{ErrorToken, Failure};
 use super::paging;
-use super::request::{TemplateValues, build_request, set_header};
+use super::request::{VariableValues, build_request, set_header};
 use super::response::{ParsedResponse, parse_response};
 use super::token::TokenCache;
 use crate::market::{Market, Origin, OriginName, Protocol};
@@ -22,7 +22,7 @@ pub async fn fetch(
     tokens: &TokenCache,
     market: &Market,
     name: &OriginName,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     trace: &[(String, String)],
     left_ms: u32,
 ) -> Result<ParsedResponse, Failure> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use error::{EscapeError, RequestError};
 pub use literal::format_literal;
-pub use template::TemplateValues;
+pub use template::{GivenValues, TemplateValues, VariableValues};
 
 pub(super) use credentials::lookup_secret;
 pub(super) use escape::escape_url;
@@ -24,14 +24,14 @@ pub(super) use record::fill_record;
 use crate::market::{Method, OData, Origin, Protocol, Rest, Template, TemplatePart, Variable};
 use crate::ports::{OriginRequest, Ports};
 
-/// Builds the request that asks `origin` for the vehicle of `values`.
+/// Builds the request to `origin` with the placeholders of `values`.
 ///
 /// # Errors
 /// [`RequestError`] for secrets that are not set, fields that are not stated, and values that
 /// cannot be written.
 pub fn build_request(
     origin: &Origin,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     ports: &Ports,
 ) -> Result<OriginRequest, RequestError> {
     let mut request = OriginRequest {
@@ -63,7 +63,7 @@ pub fn build_request(
     Ok(request)
 }
 
-fn build_url(origin: &Origin, values: &TemplateValues) -> Result<String, RequestError> {
+fn build_url(origin: &Origin, values: &dyn VariableValues) -> Result<String, RequestError> {
     let mut url = String::new();
     for (part, is_quoted) in origin.url.quoted_parts() {
         match part {
@@ -92,7 +92,7 @@ fn build_url(origin: &Origin, values: &TemplateValues) -> Result<String, Request
 /// Fills a query option. Literal text keeps the query language's punctuation, values keep none.
 fn fill_query(
     template: &Template,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     origin: &Origin,
 ) -> Result<String, RequestError> {
     let is_odata = origin.protocol == Protocol::Odata;
@@ -118,7 +118,7 @@ fn fill_query(
 fn format_value(
     variable: &Variable,
     kind: &str,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     origin: &Origin,
     is_quoted: bool,
 ) -> Result<String, RequestError> {
@@ -133,7 +133,7 @@ fn format_value(
 
 fn set_rest(
     description: Option<&Rest>,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     request: &mut OriginRequest,
 ) -> Result<(), RequestError> {
     set_header(request, "accept", "application/json".into());
@@ -159,7 +159,11 @@ fn set_odata_headers(origin: &Origin, request: &mut OriginRequest) {
 
 /// Appends a JSON body with the placeholders of its texts filled. `serde_json` escapes texts. A
 /// text that consists of one number's placeholder becomes that number, digit for digit.
-fn push_json(body: &Value, values: &TemplateValues, out: &mut String) -> Result<(), RequestError> {
+fn push_json(
+    body: &Value,
+    values: &dyn VariableValues,
+    out: &mut String,
+) -> Result<(), RequestError> {
     match body {
         Value::String(text) => {
             let template = Template::new(text.as_str()).map_err(|_| RequestError::Shape)?;

@@ -100,11 +100,7 @@ fn describe(market: &Market) -> MarketDocument<'_> {
         features: Features { facets: market.facets.keys().copied().collect() },
         sign_in: market.sign_in.as_ref().map(|sign_in| SignInDocument { issuer: &sign_in.issuer }),
         ownership: OwnershipDocument {
-            methods: market
-                .ownership
-                .iter()
-                .flat_map(|ownership| ownership.methods.keys().copied())
-                .collect(),
+            methods: market.ownership.iter().flat_map(crate::market::Ownership::offered).collect(),
         },
         links: links(&market.code),
     }

@@ -45,7 +45,7 @@ fn check_map(name: FacetName, facet: &Facet, findings: &mut Findings) {
     for (field_name, leaf) in &facet.map {
         let path = ["facets", name.as_str(), "map", field_name];
         if let Some(field) = fields.iter().find(|field| field.name == field_name) {
-            check_leaf(&path, field, leaf, findings);
+            check_leaf(&path, field.kind, leaf, findings);
         } else {
             let hint = nearest(field_name, fields.iter().map(|field| field.name));
             let of_list = matches!(shape(name), Shape::List { .. }) && facet.each.is_none();

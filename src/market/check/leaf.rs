@@ -9,13 +9,13 @@ use crate::market::condition::Match;
 use crate::market::mapping::{Conversion, Leaf};
 use crate::market::unit::family;
 use crate::time::{Format, parse_iso_date, parse_offset};
-use crate::vehicle::{Field, Kind};
+use crate::vehicle::Kind;
 
 /// The maximum depth of nested alternatives, and the maximum number of a field.
 const DEEPEST: usize = 4;
 const MAX_ALTERNATIVES: usize = 16;
 
-pub(super) fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
+pub(super) fn check_leaf(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
     if depth(leaf) > DEEPEST || count(leaf) > MAX_ALTERNATIVES {
         let most = format!(
             "has more than {MAX_ALTERNATIVES} alternatives, or some more than {DEEPEST} deep"
@@ -23,7 +23,7 @@ pub(super) fn check_leaf(path: &[&str], field: &Field, leaf: &Leaf, findings: &m
         findings.add(path, format!("{most}; keep those that the system really answers with"));
         return;
     }
-    check_alternative(path, field, leaf, findings);
+    check_alternative(path, kind, leaf, findings);
 }
 
 fn depth(leaf: &Leaf) -> usize {
@@ -34,7 +34,7 @@ fn count(leaf: &Leaf) -> usize {
     if leaf.first_of.is_empty() { 1 } else { leaf.first_of.iter().map(count).sum() }
 }
 
-fn check_alternative(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut Findings) {
+fn check_alternative(path: &[&str], kind: Kind, leaf: &Leaf, findings: &mut Findings) {
     if !leaf.first_of.is_empty() {
         if leaf.at.is_some()
             || leaf.each.is_some()
@@ -52,7 +52,7 @@ fn check_alternative(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut F
             );
         }
         for alternative in &leaf.first_of {
-            check_alternative(path, field, alternative, findings);
+            check_alternative(path, kind, alternative, findings);
         }
         return;
     }
@@ -64,7 +64,7 @@ fn check_alternative(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut F
                 "is a constant, of which nothing is looked for or converted; remove the keys beside `const`",
             );
         }
-        check_constant(path, field.kind, constant, findings);
+        check_constant(path, kind, constant, findings);
         return;
     }
     if leaf.at.is_none() && leaf.each.is_none() {
@@ -72,10 +72,10 @@ fn check_alternative(path: &[&str], field: &Field, leaf: &Leaf, findings: &mut F
             .add(path, "says no place; write `at` with a pointer, `first_of` with a list, or `const` with the value");
     }
     check_conditions(path, &leaf.when, findings);
-    check_kind(path, field.kind, leaf, findings);
-    check_unit(path, field.kind, leaf, findings);
-    check_times(path, field.kind, leaf, findings);
-    check_companions(path, field.kind, leaf, findings);
+    check_kind(path, kind, leaf, findings);
+    check_unit(path, kind, leaf, findings);
+    check_times(path, kind, leaf, findings);
+    check_companions(path, kind, leaf, findings);
     check_texts(path, leaf, findings);
 }
 

@@ -47,19 +47,15 @@ pub(super) fn check_origin(
     if let Some(not_found) = &origin.not_found {
         check_match(&at("not_found"), not_found, findings);
     }
-    if !market.facets.values().any(|facet| facet.origin == *name) {
-        let used_elsewhere = market.ownership.as_ref().is_some_and(|ownership| {
-            ownership
-                .methods
-                .values()
-                .any(|method| method.get("origin").and_then(|v| v.as_str()) == Some(name.as_str()))
-        });
-        if !used_elsewhere {
-            findings.add(
-                &["origins", name.as_str()],
-                "is used by no facet; remove it, or name it as a facet's `origin`",
-            );
-        }
+    let is_of_ownership = market
+        .ownership
+        .as_ref()
+        .is_some_and(|ownership| ownership.origins().iter().any(|(used, _)| *used == name));
+    if !is_of_ownership && !market.facets.values().any(|facet| facet.origin == *name) {
+        findings.add(
+            &["origins", name.as_str()],
+            "is used by no facet; remove it, or name it as a facet's `origin`",
+        );
     }
 }
 
@@ -281,6 +277,17 @@ pub(super) fn placeholders(origin: &Origin) -> BTreeSet<String> {
     names
 }
 
+/// The variables of an origin's request, each with the key that it stands in.
+pub(super) fn variables(origin: &Origin) -> Vec<(&'static str, Variable)> {
+    let mut found = Vec::new();
+    for (key, template) in templates(origin) {
+        found.extend(template.variables().map(|variable| (key, variable.clone())));
+    }
+    let of_request = origin.request.iter().flat_map(RequestTemplate::variables);
+    found.extend(of_request.map(|variable| ("request", variable.clone())));
+    found
+}
+
 /// The templates of an origin's request, each with the key that it stands in.
 fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
     let mut found = vec![("url", origin.url.clone())];
@@ -332,9 +339,8 @@ fn has_bare_value(template: &Template, is_expression: impl Fn(&str) -> bool) -> 
         match part {
             TemplatePart::Literal(text) => before.push_str(text),
             // A VIN and a market's code are letters and digits.
-            TemplatePart::Placeholder { variable: Variable::Field { .. }, spec }
-                if spec.is_empty() && !is_quoted =>
-            {
+            TemplatePart::Placeholder { variable: Variable::Vin | Variable::Market, .. } => {}
+            TemplatePart::Placeholder { spec, .. } if spec.is_empty() && !is_quoted => {
                 if is_expression(&before) {
                     return true;
                 }

@@ -271,7 +271,8 @@ fn check_request(name: &OriginName, origin: &Origin, market: &Market, findings: 
         let longest = match variable {
             Variable::Vin => 17,
             Variable::Market => market.code.as_str().len(),
-            Variable::Field { .. } => 0,
+            // Values of no fixed length are refused at each request that they do not fit.
+            _ => 0,
         };
         match width {
             None if *variable != Variable::Vin => {

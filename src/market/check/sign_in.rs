@@ -95,24 +95,29 @@ fn is_word(text: &str) -> bool {
 }
 
 fn check_tokens(sign_in: &SignIn, findings: &mut Findings) {
+    check_algorithms(&["sign_in", "algorithms"], &sign_in.algorithms, findings);
+    check_api_clients(sign_in, findings);
+    check_access_token_type(sign_in, findings);
+}
+
+/// Checks the signature algorithms of a provider.
+pub(super) fn check_algorithms(path: &[&str], algorithms: &[String], findings: &mut Findings) {
     let unknown = |word: &&String| !ALGORITHMS.contains(&word.as_str());
-    for word in sign_in.algorithms.iter().filter(unknown) {
+    for word in algorithms.iter().filter(unknown) {
         findings.add(
-            &["sign_in", "algorithms"],
+            path,
             format!(
                 "holds {word:?}, which is not accepted; {}",
                 nearest(word, ALGORITHMS.into_iter())
             ),
         );
     }
-    if sign_in.algorithms.is_empty() {
+    if algorithms.is_empty() {
         findings.add(
-            &["sign_in", "algorithms"],
+            path,
             "is empty; name the algorithms that the provider signs with, like [\"ES256\"]",
         );
     }
-    check_api_clients(sign_in, findings);
-    check_access_token_type(sign_in, findings);
 }
 
 fn check_api_clients(sign_in: &SignIn, findings: &mut Findings) {

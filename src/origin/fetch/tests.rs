@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::market::{FacetName, compile};
+use crate::origin::TemplateValues;
 use crate::ports::fake::{ScriptedResponse as Scripted, World};
 use crate::vehicle::Vin;
 

@@ -54,6 +54,9 @@ pub enum RequestError {
         /// The facet's field.
         field: String,
     },
+    /// A placeholder of another use than the request's. A checked market has no such origin.
+    #[error("the request has a placeholder of another use")]
+    NotGiven,
     /// A value that its place cannot hold.
     #[error(transparent)]
     Escape(#[from] EscapeError),

@@ -3,14 +3,14 @@
 
 use super::error::{EscapeError, RequestError};
 use super::header::set_header;
-use super::template::{TemplateValues, lookup_value};
+use super::template::VariableValues;
 use crate::market::{Codec, Csv, Encoding, Origin, Protocol, RequestPart, RequestTemplate, Width};
 use crate::ports::OriginRequest;
 
 /// Makes `request` a `POST` of the template, or a `GET` if the origin has none.
 pub(super) fn set_body(
     origin: &Origin,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     request: &mut OriginRequest,
 ) -> Result<(), RequestError> {
     let (accept, media_type) = match origin.protocol {
@@ -37,7 +37,7 @@ pub(in crate::origin) fn fill_record(
     template: &RequestTemplate,
     encoding: Encoding,
     csv: Option<&Csv>,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
 ) -> Result<Vec<u8>, RequestError> {
     let codec = encoding.codec();
     let mut bytes = Vec::new();
@@ -45,7 +45,7 @@ pub(in crate::origin) fn fill_record(
         match part {
             RequestPart::Literal(literal) => bytes.extend(encode(&codec, literal)?),
             RequestPart::Slot { variable, width } => {
-                let value = lookup_value(variable, values)?;
+                let value = values.value_of(variable)?;
                 if value.chars().any(char::is_control) {
                     return Err(EscapeError::Encoding.into());
                 }

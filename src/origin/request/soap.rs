@@ -8,7 +8,7 @@ use super::credentials::lookup_secret;
 use super::error::RequestError;
 use super::escape::escape_xml;
 use super::header::set_header;
-use super::template::{TemplateValues, fill_template};
+use super::template::{VariableValues, fill_template};
 use crate::market::{SecretName, Soap, SoapPassword, SoapVersion};
 use crate::ports::{OriginRequest, Ports};
 
@@ -27,7 +27,7 @@ const TIMESTAMP_VALIDITY_MS: u32 = 300_000;
 /// Makes `request` a SOAP call: its method, headers and envelope.
 pub(super) fn set_envelope(
     soap: &Soap,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     ports: &Ports,
     request: &mut OriginRequest,
 ) -> Result<(), RequestError> {

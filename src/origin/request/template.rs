@@ -9,8 +9,20 @@ use crate::vehicle::Vin;
 
 /// Longest value of a field, in bytes.
 const MAX_VALUE_BYTES: usize = 200;
+/// Longest value that a request is given beside fields, in bytes: addresses and subjects.
+const MAX_GIVEN_BYTES: usize = 512;
 
 /// The values of a request's placeholders.
+pub trait VariableValues {
+    /// Returns a variable's value, not escaped.
+    ///
+    /// # Errors
+    /// [`RequestError::Field`] and [`RequestError::NotGiven`] for a variable without a value,
+    /// [`EscapeError::Long`] for one that is too long.
+    fn value_of(&self, variable: &Variable) -> Result<&str, RequestError>;
+}
+
+/// The values of a request for facets.
 #[derive(Clone)]
 pub struct TemplateValues {
     /// `{vin}`.
@@ -21,10 +33,21 @@ pub struct TemplateValues {
     pub fields: BTreeMap<(FacetName, String), String>,
 }
 
+/// The values of a request that is no facet's.
+#[derive(Clone)]
+pub struct GivenValues {
+    /// `{market}`.
+    pub market: MarketCode,
+    /// `{vin}`; `None` for requests that are about no car.
+    pub vin: Option<Vin>,
+    /// All other variables. They may be personal.
+    pub given: BTreeMap<Variable, String>,
+}
+
 /// Fills a template; `escape` escapes each value.
 pub(super) fn fill_template(
     template: &Template,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     escape: impl Fn(&str) -> Result<String, EscapeError>,
 ) -> Result<String, RequestError> {
     let mut text = String::with_capacity(template.as_str().len() + 32);
@@ -43,7 +66,7 @@ pub(super) fn fill_template(
 pub(super) fn plain_value(
     variable: &Variable,
     kind: &str,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
 ) -> Result<String, RequestError> {
     typed_value(variable, kind, values, None)
 }
@@ -52,26 +75,41 @@ pub(super) fn plain_value(
 pub(super) fn typed_value(
     variable: &Variable,
     kind: &str,
-    values: &TemplateValues,
+    values: &dyn VariableValues,
     version: Option<OData>,
 ) -> Result<String, RequestError> {
-    let value = lookup_value(variable, values)?;
+    let value = values.value_of(variable)?;
     Ok(if kind.is_empty() { value.to_owned() } else { format_literal(kind, value, version)? })
 }
 
-/// Looks up a placeholder's value as the facet states it.
-pub(super) fn lookup_value<'v>(
-    variable: &Variable,
-    values: &'v TemplateValues,
-) -> Result<&'v str, RequestError> {
-    match variable {
-        Variable::Vin => Ok(values.vin.expose()),
-        Variable::Market => Ok(values.market.as_str()),
-        Variable::Field { facet, field } => {
-            let value = values.fields.get(&(*facet, field.clone())).map(String::as_str);
-            let value =
-                value.ok_or_else(|| RequestError::Field { facet: *facet, field: field.clone() })?;
-            if value.len() > MAX_VALUE_BYTES { Err(EscapeError::Long.into()) } else { Ok(value) }
+impl VariableValues for TemplateValues {
+    fn value_of(&self, variable: &Variable) -> Result<&str, RequestError> {
+        match variable {
+            Variable::Vin => Ok(self.vin.expose()),
+            Variable::Market => Ok(self.market.as_str()),
+            Variable::Field { facet, field } => {
+                let value = self.fields.get(&(*facet, field.clone()));
+                let missing = || RequestError::Field { facet: *facet, field: field.clone() };
+                limited(value.ok_or_else(missing)?, MAX_VALUE_BYTES)
+            }
+            _ => Err(RequestError::NotGiven),
         }
     }
+}
+
+impl VariableValues for GivenValues {
+    fn value_of(&self, variable: &Variable) -> Result<&str, RequestError> {
+        match variable {
+            Variable::Vin => self.vin.as_ref().map(Vin::expose).ok_or(RequestError::NotGiven),
+            Variable::Market => Ok(self.market.as_str()),
+            other => {
+                let value = self.given.get(other).ok_or(RequestError::NotGiven)?;
+                limited(value, MAX_GIVEN_BYTES)
+            }
+        }
+    }
+}
+
+fn limited(value: &str, max_bytes: usize) -> Result<&str, RequestError> {
+    if value.len() > max_bytes { Err(EscapeError::Long.into()) } else { Ok(value) }
 }

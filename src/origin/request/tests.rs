@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::market::{FacetName, Market, SecretName, compile};
+use crate::market::{DocumentField, FacetName, Market, MessageField, SecretName, compile};
 use crate::ports::fake::World;
 use crate::vehicle::Vin;
 
@@ -202,6 +202,65 @@ fn read_literal(expression: &str) -> Option<(String, &str)> {
             }
             None => return Some((text, after)),
         }
+    }
+}
+
+/// Builds a request of the market with every method of ownership, with hostile values.
+fn given(origin: &str, value: &str) -> Result<OriginRequest, RequestError> {
+    let text = include_str!("../../../tests/fixtures/ownership.toml");
+    let market = compile("ownership.toml", text).expect("valid").market;
+    let document = DocumentField::ALL.map(Variable::Document);
+    let message = MessageField::ALL.map(Variable::Message);
+    let others = [Variable::Code, Variable::Subject, Variable::Issuer];
+    let given = document.into_iter().chain(message).chain(others);
+    let values = GivenValues {
+        vin: Vin::parse("WP0ZZZ99ZTS390000").ok(),
+        market: market.code.clone(),
+        given: given.map(|variable| (variable, value.to_owned())).collect(),
+    };
+    let origin = market.origins.get(origin).expect("described");
+    build_request(origin, &values, &World::new().ports())
+}
+
+#[test]
+fn ok_values_of_ownership_are_escaped_for_their_place() {
+    let hostile = "a\"}/..;b";
+    let users = given("users", hostile).expect("a request");
+    assert_eq!(users.url, "https://users.example.com/u(a%22%7D%2F..%3Bb)/cars/WP0ZZZ99ZTS390000");
+    assert!(users.headers.contains(&("x-issuer".into(), hostile.into())));
+    let shown = given("headunit", hostile).expect("a request").body.expect("a body");
+    let shown: Value = serde_json::from_slice(&shown).expect("JSON");
+    assert_eq!(shown["text"], hostile);
+    let message = given("messages", hostile).expect("a request").body.expect("a body");
+    let message: Value = serde_json::from_slice(&message).expect("JSON");
+    assert_eq!((&message["to"], &message["code"]), (&hostile.into(), &hostile.into()));
+    let check = given("check", "AB12").expect("a request").body.expect("a body");
+    assert_eq!(check.len(), 4 + 17 + 12 + 10);
+}
+
+#[test]
+fn err_values_of_ownership_that_a_place_cannot_hold() {
+    let long = given("check", "0123456789x");
+    assert_eq!(long, Err(RequestError::Escape(EscapeError::Width)));
+    assert_eq!(given("check", "\n"), Err(RequestError::Escape(EscapeError::Encoding)));
+    assert_eq!(given("users", "\r\nx: y"), Err(RequestError::Escape(EscapeError::Header)));
+    let beyond = given("headunit", &"x".repeat(513));
+    assert_eq!(beyond, Err(RequestError::Escape(EscapeError::Long)));
+}
+
+#[test]
+fn err_a_facets_request_has_no_values_of_ownership() {
+    let text = include_str!("../../../tests/fixtures/ownership.toml");
+    let market = compile("ownership.toml", text).expect("valid").market;
+    let values = TemplateValues {
+        vin: Vin::parse("WP0ZZZ99ZTS390000").expect("valid"),
+        market: market.code.clone(),
+        fields: BTreeMap::new(),
+    };
+    for name in ["headunit", "users", "check", "messages"] {
+        let origin = market.origins.get(name).expect("described");
+        let made = build_request(origin, &values, &World::new().ports());
+        assert_eq!(made, Err(RequestError::NotGiven), "{name}");
     }
 }
 

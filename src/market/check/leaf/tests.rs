@@ -17,8 +17,7 @@ fn leaf(text: &str) -> Leaf {
 
 fn found(kind: Kind, leaf: &Leaf) -> Vec<String> {
     let mut findings = Findings::default();
-    let field = Field { name: "f", path: "f", kind, required: false, access: None };
-    check_leaf(&["f"], &field, leaf, &mut findings);
+    check_leaf(&["f"], kind, leaf, &mut findings);
     findings.into_vec().into_iter().map(|finding| finding.message).collect()
 }
 
