@@ -1,13 +1,12 @@
-//! The hash chain: the hash of an entry, and a walk that checks entries in order.
+//! The first chain: entries of earlier Workers in the table `audit`, each with the hash of the one
+//! before, and a walk that checks them in order. Nothing writes it any more.
 //!
-//! A chain that was cut at its end is noticed by whoever kept the hash of a later entry. Leaves to
-//! others: writing entries (`act`).
+//! The first link of the second chain holds the last hash of this one (`link`).
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use super::digest::row_digest;
 use crate::ports::{Row, Statement};
-use crate::text::to_hex;
 
 /// The columns that the hash covers, in the order of its text.
 pub const COLUMNS: [&str; 17] = [
@@ -32,8 +31,8 @@ pub const COLUMNS: [&str; 17] = [
 /// The prefix of the hashed text, so that no other text gives the same hash.
 const CONTEXT: &str = "kerbside audit 1\n";
 
-/// Selects a page of the chain, for [`Chain`].
-pub fn page(after: i64, limit: i64) -> Statement {
+/// Selects a page of the first chain, for [`Chain`].
+pub fn first_page(after: i64, limit: i64) -> Statement {
     let sql = format!(
         "SELECT {}, hash FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2",
         COLUMNS.join(", ")
@@ -41,25 +40,9 @@ pub fn page(after: i64, limit: i64) -> Statement {
     Statement::new("audit.page", sql, vec![after.into(), limit.into()])
 }
 
-/// The hash of a row: SHA-256 over each column with its kind and length, so that no two rows give
-/// the same text. 64 hexadecimal digits.
+/// The hash of a row: SHA-256 over its columns, 64 hexadecimal digits.
 pub fn hash(row: &Row) -> String {
-    let mut digest = Sha256::new();
-    digest.update(CONTEXT);
-    for column in COLUMNS {
-        let text = match row.get(column) {
-            Some(Value::String(text)) => format!("{}:{text}\n", text.len()),
-            Some(Value::Number(number)) => format!("#{number}\n"),
-            _ => "-\n".to_owned(),
-        };
-        digest.update(text);
-    }
-    to_hex(&digest.finalize())
-}
-
-/// SHA-256 of a document, 64 hexadecimal digits.
-pub fn digest(document: &str) -> String {
-    to_hex(&Sha256::digest(document))
+    row_digest(CONTEXT, &COLUMNS, row)
 }
 
 /// Cause of an entry that breaks the chain.
@@ -124,33 +107,5 @@ impl Chain {
         }
         *self = Self { last: found, hash: written.to_owned() };
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ok_kind_and_length_keep_columns_apart() {
-        let row = |actor: Value, vehicle: Value| {
-            let mut row = serde_json::Map::new();
-            row.insert("actor".to_owned(), actor);
-            row.insert("subject".to_owned(), vehicle);
-            hash(&row)
-        };
-        let texts = [
-            row("a".into(), "b".into()),
-            row("a\n1:b".into(), Value::Null),
-            row("ab".into(), "".into()),
-            row("".into(), "ab".into()),
-            row(1.into(), "b".into()),
-            row("1".into(), "b".into()),
-            row("-".into(), "b".into()),
-            row(Value::Null, "b".into()),
-        ];
-        for (at, text) in texts.iter().enumerate() {
-            assert!(!texts[..at].contains(text), "{at}");
-        }
     }
 }

@@ -73,9 +73,6 @@ fn not_done(error: AuditError) -> Problem {
             "A store (D1 or KV) failed on the way. Look into GET /operator/v1/audit for this request_id, then do it again: it \
              does no harm to do it twice."
         }
-        AuditError::Busy => {
-            "Other operators were at work all the time. Nothing was changed; try again."
-        }
         AuditError::Refused => return Problem::new(Slug::Internal),
     };
     Problem::with_detail(Slug::ServiceUnavailable, detail)

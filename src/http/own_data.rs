@@ -5,12 +5,11 @@
 use super::context::Context;
 use super::problem::{Problem, Slug};
 use super::sign_in_state::SignInState;
-use crate::audit::{Actor, AuditError, Entry};
+use crate::audit::{self, Actor, AuditError, Entry, PseudonymKey};
 use crate::auth::{Subject, open_personal_part, person_hash};
-use crate::ports::Row;
+use crate::ports::{Row, Statement};
 use crate::privacy::person::{self, ExportedTable, PersonErasure};
 use crate::telemetry::{Event, Level, field};
-use crate::text::to_hex;
 
 /// The caller, whose identity is proven.
 pub(super) struct Caller<'c> {
@@ -47,10 +46,14 @@ pub(super) async fn export(
 ) -> Result<Vec<ExportedTable>, Problem> {
     let keys = context.session_keys()?;
     let open = |row: &Row| open_personal_part(&context.ports, &keys, row, caller.subject);
-    person::export(&context.ports, &caller.hash, &open).await.map_err(|_| {
-        let detail = "Your data cannot be read now. Try again in a few seconds.";
-        Problem::with_detail(Slug::ServiceUnavailable, detail)
-    })
+    let pseudonym = pseudonym(context, caller, audit::find_salt(&caller.hash)).await?;
+    let exported = person::export(&context.ports, &caller.hash, pseudonym.as_deref(), &open).await;
+    exported.map_err(|_| not_read())
+}
+
+fn not_read() -> Problem {
+    let detail = "Your data cannot be read now. Try again in a few seconds.";
+    Problem::with_detail(Slug::ServiceUnavailable, detail)
 }
 
 /// Erases what is stored about the caller, and writes an audit entry in the same transaction. An
@@ -63,7 +66,8 @@ pub(super) async fn erase(
     context: &Context<'_>,
     caller: &Caller<'_>,
 ) -> Result<PersonErasure, Problem> {
-    let pseudonym = pseudonym(context);
+    let salt = audit::salt(&caller.hash, context.ports.random.as_ref());
+    let pseudonym = pseudonym(context, caller, salt).await?.ok_or_else(not_read)?;
     let entry = Entry {
         subject: Some(&pseudonym),
         market: context.known_market().map(|market| market.code.as_str()),
@@ -74,7 +78,7 @@ pub(super) async fn erase(
     let erasure = person::erase(&context.ports, &entry, &caller.hash).await;
     let erasure = erasure.map_err(|error| match error {
         AuditError::Refused => Problem::new(Slug::Internal),
-        AuditError::Unknown | AuditError::Busy => {
+        AuditError::Unknown => {
             let detail = "Your data may not be erased yet. Do it again: it does no harm twice.";
             Problem::with_detail(Slug::ServiceUnavailable, detail)
         }
@@ -106,10 +110,19 @@ fn report_rest(context: &Context<'_>, erasure: &PersonErasure) {
     context.ports.events.emit(event.with(field::COUNT, count));
 }
 
-/// A name for the person in one entry of the audit: random, so that nothing links the entry to the
-/// person once they are erased.
-fn pseudonym(context: &Context<'_>) -> String {
-    let mut random = [0; 16];
-    context.ports.random.fill(&mut random);
-    to_hex(&random)
+/// Reads the caller's pseudonym in the audit with a statement that selects the salt; nothing where
+/// the caller has no salt. The erasure deletes the salt: nothing links the entries to the person
+/// from then on.
+async fn pseudonym(
+    context: &Context<'_>,
+    caller: &Caller<'_>,
+    salt: Statement,
+) -> Result<Option<String>, Problem> {
+    let ports = &context.ports;
+    let key = PseudonymKey::parse(ports.secrets.as_ref());
+    let key = key.map_err(|_| Problem::new(Slug::Internal))?;
+    let results = ports.db.batch(vec![salt]).await.map_err(|_| not_read())?;
+    let rows = results.first().map_or(&[][..], Vec::as_slice);
+    let salt = audit::read_salt(ports, rows).map_err(|_| not_read())?;
+    Ok(salt.map(|salt| audit::pseudonym(&key, &salt, &caller.hash)))
 }

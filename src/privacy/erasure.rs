@@ -186,7 +186,7 @@ impl KvKeys {
 /// are no longer found.
 ///
 /// # Errors
-/// [`AuditError`], where a store fails or other acts came first at every attempt.
+/// [`AuditError`], where a store fails.
 pub async fn erase(
     ports: &Ports,
     entry: &audit::Entry<'_>,

@@ -56,7 +56,7 @@ fn erasable() -> impl Iterator<Item = PersonTable> {
 pub fn left_out() -> impl Iterator<Item = Exception> {
     tables().filter_map(|(store, rows)| match rows.exporter {
         PersonExporter::Nothing(reason) => Some(Exception { store, reason }),
-        PersonExporter::Rows { .. } => None,
+        PersonExporter::Rows { .. } | PersonExporter::Acts { .. } => None,
     })
 }
 
@@ -68,7 +68,8 @@ pub fn kept() -> impl Iterator<Item = Exception> {
     })
 }
 
-/// Reads all that is stored about a person. `open` opens the sealed part of a row; a row whose part
+/// Reads all that is stored about a person, and the acts in the audit under the person's
+/// `pseudonym`; `None` for a person who has none. `open` opens the sealed part of a row; a row whose part
 /// does not open is left out, because it may be another person's.
 ///
 /// # Errors
@@ -76,9 +77,10 @@ pub fn kept() -> impl Iterator<Item = Exception> {
 pub async fn export(
     ports: &Ports,
     person: &str,
+    pseudonym: Option<&str>,
     open: &dyn Fn(&Row) -> Option<Row>,
 ) -> Result<Vec<ExportedTable>, StoreError> {
-    let selects: Vec<_> = tables().filter_map(|table| select(table, person)).collect();
+    let selects: Vec<_> = tables().filter_map(|table| select(table, person, pseudonym)).collect();
     let (fields, statements): (Vec<_>, Vec<_>) = selects.into_iter().unzip();
     let results = ports.db.batch(statements).await?;
     let tables = fields.into_iter().zip(results);
@@ -94,10 +96,27 @@ pub async fn export(
 }
 
 /// Selects the rows of a table that an export shows, with the field that they go to.
-fn select((name, rows): PersonTable, person: &str) -> Option<(&'static str, Statement)> {
-    let PersonExporter::Rows { field, columns } = rows.exporter else { return None };
-    let sql = format!("SELECT {columns} FROM {name} WHERE {} = ?1", rows.column);
-    Some((field, Statement::new("register.export_person", sql, vec![person.into()])))
+fn select(
+    (name, rows): PersonTable,
+    person: &str,
+    pseudonym: Option<&str>,
+) -> Option<(&'static str, Statement)> {
+    let column = rows.column;
+    match rows.exporter {
+        PersonExporter::Rows { field, columns } => {
+            let sql = format!("SELECT {columns} FROM {name} WHERE {column} = ?1");
+            Some((field, Statement::new("register.export_person", sql, vec![person.into()])))
+        }
+        PersonExporter::Acts { field, columns } => {
+            let sql = format!(
+                "SELECT {columns} FROM {name} WHERE {column} = ?1 \
+                 OR (actor_kind = 'member' AND actor = ?1) ORDER BY position"
+            );
+            // Without a pseudonym the parameter is NULL, which no column equals.
+            Some((field, Statement::new("register.export_acts", sql, vec![pseudonym.into()])))
+        }
+        PersonExporter::Nothing(_) => None,
+    }
 }
 
 /// Replaces the sealed part of a row by its members, if the row has one; nothing where it does not
@@ -126,7 +145,7 @@ fn with_written_times(row: &Row) -> Row {
 /// be repeated: erased rows are no longer found.
 ///
 /// # Errors
-/// [`AuditError`], where a store fails or other acts came first at every attempt.
+/// [`AuditError`], where a store fails.
 pub async fn erase(
     ports: &Ports,
     entry: &audit::Entry<'_>,
@@ -184,7 +203,8 @@ fn counted(ports: &Ports, rows: &Rows, table: &'static str) -> Result<usize, Sto
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    let selects = tables().filter_map(|table| select(table, "ada")).map(|(_, select)| select);
+    let selects =
+        tables().filter_map(|table| select(table, "ada", Some("a"))).map(|(_, select)| select);
     let actions = actions("ada").into_iter().map(|action| action.to_statement(""));
     selects.chain(actions).chain([count("ada")]).collect()
 }

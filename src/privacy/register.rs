@@ -75,6 +75,14 @@ pub enum PersonExporter {
         /// The columns, as SQL.
         columns: &'static str,
     },
+    /// Selects `columns` of the entries by or about the person, who is in the table by the pseudonym
+    /// (`audit::pseudonym`); the rows are the field `field` of the export.
+    Acts {
+        /// The field of the export.
+        field: &'static str,
+        /// The columns, as SQL.
+        columns: &'static str,
+    },
     /// Shows nothing, for this reason.
     Nothing(&'static str),
 }
@@ -348,6 +356,76 @@ pub const TABLES: &[Table] = &[
             eraser: PersonEraser::Kept(
                 "append-only: an entry names a person by a pseudonym of that act alone",
             ),
+        }),
+    },
+    Table {
+        name: "audit_entry",
+        class: DataClass::Personal,
+        owner: "audit",
+        eraser: Eraser::Kept("append-only for three years: it holds keyed hashes"),
+        exporter: Exporter::Nothing("GET /operator/v1/audit shows every entry"),
+        // The trigger's three years and a minute. Positions grow with time, so that the oldest
+        // rows alone are looked at. An entry without a link stays.
+        retention: Retention::Expiry {
+            key: "position",
+            is_over: "position < (SELECT min(position) + 500 FROM audit_entry) \
+                AND position <= (SELECT max(position) FROM audit_link) \
+                AND at_ms < {now} - 94694460000",
+            oldest_first: Some("position"),
+        },
+        person: Some(PersonRows {
+            column: "subject",
+            exporter: PersonExporter::Acts {
+                field: "acts",
+                columns: "at_ms, market, action, actor_kind, actor_role, from_state, to_state, \
+                    method",
+            },
+            eraser: PersonEraser::Kept(
+                "append-only: without the salt, which is deleted, no entry can be tied to you",
+            ),
+        }),
+    },
+    Table {
+        name: "audit_link",
+        class: DataClass::Operational,
+        owner: "audit",
+        eraser: Eraser::Kept("digests: the chain needs every one"),
+        exporter: Exporter::Nothing("digests"),
+        retention: Retention::Kept("the chain needs every link"),
+        person: None,
+    },
+    Table {
+        name: "audit_head",
+        class: DataClass::Operational,
+        owner: "audit",
+        eraser: Eraser::Kept("digests and signatures"),
+        exporter: Exporter::Nothing("digests and signatures"),
+        // The trigger's 400 days and a minute. Later heads cover what earlier ones did.
+        retention: Retention::Expiry {
+            key: "position",
+            is_over: "position < (SELECT max(position) FROM audit_head) \
+                AND position IN (SELECT position FROM audit_head ORDER BY position LIMIT 500) \
+                AND at_ms < {now} - 34560060000",
+            oldest_first: Some("position"),
+        },
+        person: None,
+    },
+    Table {
+        name: "audit_salt",
+        class: DataClass::Personal,
+        owner: "audit",
+        eraser: Eraser::Kept("no car is in it"),
+        exporter: Exporter::Nothing("no car is in it"),
+        // Entries that were written with it are deleted by then.
+        retention: Retention::Expiry {
+            key: "person",
+            is_over: "used_at_ms < {now} - 94780800000",
+            oldest_first: Some("used_at_ms"),
+        },
+        person: Some(PersonRows {
+            column: "person",
+            exporter: PersonExporter::Nothing("a random number, with which `acts` were found"),
+            eraser: PersonEraser::Rows,
         }),
     },
     Table {

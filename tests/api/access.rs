@@ -7,6 +7,7 @@ use crate::support::members::{self, CLIENT, ISSUER, Member, SIGN_IN, bearer, cla
 use crate::support::provider::FakeProvider;
 use crate::support::signatures::RingCrypto;
 use crate::support::{CAR, MARKET, TestApp, body, header, problem};
+use kerbside::audit::{self, Actor, Entry, PseudonymKey};
 use kerbside::http::Response;
 use kerbside::ports::{RateLimitDecision, StoreError};
 use serde_json::{Value, json};
@@ -293,7 +294,7 @@ fn ok_a_person_gets_out_what_is_stored_and_has_it_erased() {
     }
     assert_eq!(eve.get(&app, "/api/v1/de/me/export").status, 200);
     let entry = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let sql = "SELECT actor_kind, action, subject FROM audit";
+    let sql = "SELECT actor_kind, action, subject FROM audit_entry";
     let entry: (String, String, String) =
         app.database.query_row(sql, [], entry).expect("one entry");
     assert_eq!((&*entry.0, &*entry.1), ("member", "erase"));
@@ -303,8 +304,54 @@ fn ok_a_person_gets_out_what_is_stored_and_has_it_erased() {
         .query_row("SELECT person FROM session ORDER BY rowid DESC", [], |row| row.get(0))
         .expect("a session");
     assert_ne!(entry.2, person, "nothing links the entry to the person");
+    let salts: i64 = app
+        .database
+        .query_row("SELECT count(*) FROM audit_salt", [], |row| row.get(0))
+        .expect("a count");
+    assert_eq!(salts, 0, "the salt of the pseudonym is gone");
     let export = again.get(&app, "/api/v1/de/me/export").body;
     assert!(!export.contains(&entry.2) && !proof.to_string().contains("ada"));
+}
+
+#[test]
+fn ok_an_export_lists_the_persons_own_acts_and_no_names() {
+    let app = members::app();
+    let ada = Member::sign_in(&app);
+    let person: String = app
+        .database
+        .query_row("SELECT person FROM session", [], |row| row.get(0))
+        .expect("a session");
+    let ports = app.world.ports();
+    let key = PseudonymKey::parse(ports.secrets.as_ref()).expect("a key");
+    let select = audit::salt(&person, ports.random.as_ref());
+    let rows = app.world.run(ports.db.batch(vec![select])).expect("SQL").remove(0);
+    let salt = audit::read_salt(&ports, &rows).expect("a row").expect("a salt");
+    let own = audit::pseudonym(&key, &salt, &person);
+    let other = audit::pseudonym(&key, &salt, "another");
+    for (actor, subject, action) in [
+        (Actor::Member(&own), &own, "claim"),
+        (Actor::Member(&own), &other, "contest"),
+        (Actor::Operator("carl"), &own, "revoke"),
+        (Actor::Member(&other), &other, "claim"),
+    ] {
+        let entry = Entry {
+            subject: Some(subject),
+            reason: Some("told by Carl"),
+            ..Entry::new(actor, action, "r-1")
+        };
+        app.world.run(audit::act(&ports, &entry, &[])).expect("done");
+    }
+    let file = ada.get(&app, "/api/v1/de/me/export");
+    let document = body(&file);
+    let acts = document["stored"]["acts"].as_array().expect("acts");
+    let words = acts.iter().map(|act| (&act["actor_kind"], &act["action"])).collect::<Vec<_>>();
+    let [member, operator] = ["member", "operator"].map(Value::from);
+    let [claim, contest, revoke] = ["claim", "contest", "revoke"].map(Value::from);
+    assert_eq!(words, [(&member, &claim), (&member, &contest), (&operator, &revoke)]);
+    assert!(acts.iter().all(|act| act["at"].is_string()), "{acts:?}");
+    for hidden in [&*own, &other, &salt, "carl", "Carl"] {
+        assert!(!file.body.contains(hidden), "{hidden}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `GET /operator/v1/audit?after=`: entries as they are hashed, for operators who verify the chain.
+//! `GET /operator/v1/audit?chain=&after=`: entries as they are hashed, for operators who verify the
+//! chains.
 
 use serde_json::Value;
 
@@ -12,7 +13,11 @@ use crate::http::response::Response;
 /// Entries of one page.
 const ENTRIES_A_PAGE: u8 = 200;
 
-/// Lists entries.
+/// The chains, and the column by which each is paged.
+const CHAINS: [(&str, &str); 2] = [("2", "position"), ("1", "id")];
+
+/// Lists entries: of the second chain with their links and heads, or of the first one, that of
+/// earlier Workers.
 pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Problem> {
     let after = match context.request.parameter("after") {
         None => 0,
@@ -24,14 +29,19 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
             )
         })?,
     };
-    let results = context
-        .ports
-        .db
-        .batch(vec![audit::page(after, ENTRIES_A_PAGE.into())])
-        .await
-        .map_err(failed)?;
-    let entries = only_rows(results)?;
-    let last = entries.last().and_then(|entry| entry.get("id")).and_then(Value::as_i64);
+    let wanted = context.request.parameter("chain");
+    let wanted = wanted.as_deref().unwrap_or("2");
+    let chain = CHAINS.into_iter().find(|(name, _)| *name == wanted);
+    let (name, place) = chain.ok_or_else(|| {
+        Problem::invalid(400, "/chain", "2, or 1 for the entries of earlier releases.")
+    })?;
+    let limit = ENTRIES_A_PAGE.into();
+    let page = match name {
+        "1" => audit::first_page(after, limit),
+        _ => audit::page(after, limit),
+    };
+    let entries = only_rows(context.ports.db.batch(vec![page]).await.map_err(failed)?)?;
+    let last = entries.last().and_then(|entry| entry.get(place)).and_then(Value::as_i64);
     let next = last.filter(|_| entries.len() >= usize::from(ENTRIES_A_PAGE));
     let mut body = Object::new();
     body.rows("entries", &entries)

@@ -78,6 +78,7 @@ fn migration_checks() -> Vec<Statement> {
         ("breaker.check", "SELECT origin FROM breaker LIMIT 1"),
         ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
         ("session.check", "SELECT id FROM session LIMIT 1"),
+        ("audit_entry.check", "SELECT position FROM audit_entry LIMIT 1"),
     ];
     checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
 }
