@@ -19,6 +19,7 @@ mod language;
 mod layout;
 mod market;
 pub mod message;
+mod ownership;
 pub mod plural;
 mod problem;
 mod sign_in;
@@ -43,6 +44,11 @@ pub use home::{HomeView, MarketLink, RegionLink, render_home};
 pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName, RenderError};
 pub use market::{MarketView, VinFault, render_market};
 pub use message::{Language, Messages};
+pub use ownership::{
+    ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, EndForm, GarageView,
+    HeldCar, HeldView, MethodView, ObjectionState, OwnershipView, PersonalPart, ProofFields,
+    ProofForm, StartForm, render_garage, render_objection, render_ownership,
+};
 pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};
 pub use sign_in::{
     Handover, SignInFailure, render_handover, render_sign_in_failure, render_sign_out_again,

@@ -7,8 +7,19 @@ pub(crate) const DIRECTORY: &str = "site/messages";
 
 /// Prefixes of messages that code looks up by name at run time (a facet, a field, a code). Those
 /// take no arguments. Every other message becomes a method, so a misspelt key does not compile.
-const NAMED_PREFIXES: [&str; 8] =
-    ["code-", "error-", "facet-", "field-", "problem-", "source-", "state-", "unit-"];
+const NAMED_PREFIXES: [&str; 11] = [
+    "act-",
+    "code-",
+    "document-",
+    "error-",
+    "facet-",
+    "field-",
+    "method-",
+    "problem-",
+    "source-",
+    "state-",
+    "unit-",
+];
 
 /// True for keys that code looks up by name.
 pub(crate) fn is_named(key: &str) -> bool {

@@ -25,6 +25,16 @@ pub enum Slug {
     SignInRequired,
     /// The credential is good, and does not reach as far as the route needs.
     InsufficientScope,
+    /// The act needs a proof that the caller holds the vehicle.
+    OwnershipRequired,
+    /// A proof is wrong.
+    WrongProof,
+    /// The claim's time is over.
+    ClaimExpired,
+    /// No proof of the claim is evaluated now.
+    ClaimLocked,
+    /// Somebody else holds the vehicle.
+    ClaimConflict,
     /// A required origin did not answer in time.
     OriginTimeout,
     /// A required origin's response could not be used.
@@ -51,7 +61,7 @@ pub enum Slug {
 
 impl Slug {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidVin,
         Self::InvalidRequest,
         Self::UnknownVehicle,
@@ -59,6 +69,11 @@ impl Slug {
         Self::NotFound,
         Self::SignInRequired,
         Self::InsufficientScope,
+        Self::OwnershipRequired,
+        Self::WrongProof,
+        Self::ClaimExpired,
+        Self::ClaimLocked,
+        Self::ClaimConflict,
         Self::OriginTimeout,
         Self::OriginFailed,
         Self::OriginUnavailable,
@@ -82,6 +97,13 @@ impl Slug {
             Self::NotFound => ("not-found", 404, "There is nothing at this address"),
             Self::SignInRequired => ("sign-in-required", 401, "Sign in first"),
             Self::InsufficientScope => ("insufficient-scope", 403, "The token does not allow this"),
+            Self::OwnershipRequired => {
+                ("ownership-required", 403, "Prove that this is your vehicle first")
+            }
+            Self::WrongProof => ("wrong-proof", 422, "The proof is wrong"),
+            Self::ClaimExpired => ("claim-expired", 410, "The claim has expired"),
+            Self::ClaimLocked => ("claim-locked", 423, "No proof of this claim is evaluated now"),
+            Self::ClaimConflict => ("claim-conflict", 409, "Somebody else holds the vehicle"),
             Self::OriginTimeout => {
                 ("origin-timeout", 504, "A source system did not answer in time")
             }
@@ -121,6 +143,8 @@ pub struct Problem {
     pub detail: String,
     /// The mistakes of the request: JSON Pointer and sentence.
     pub errors: Vec<(&'static str, String)>,
+    /// The attempts that a claim has left (`wrong-proof`).
+    pub attempts_left: Option<u32>,
     /// Its links, if it has any.
     pub links: Option<Box<ProblemLinks>>,
     /// Headers of the response.
@@ -141,6 +165,8 @@ struct WireProblem<'p> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<WireError<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    attempts_left: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     links: Option<&'p ProblemLinks>,
 }
 
@@ -159,6 +185,9 @@ pub struct ProblemLinks {
     /// The sign-in that would help, or a fresher one: a path of this site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<String>,
+    /// The page on which the caller proves that the vehicle is theirs: a path of this site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<String>,
 }
 
 /// Seconds after which a caller should try again where the origin did not say.
@@ -194,6 +223,7 @@ impl Problem {
             status,
             detail: detail.into(),
             errors: Vec::new(),
+            attempts_left: None,
             links: None,
             headers,
             vin: None,
@@ -229,9 +259,15 @@ impl Problem {
     /// A client that has sent too many requests.
     pub fn rate_limited(retry_after_s: u32) -> Self {
         let detail = format!("Wait {retry_after_s} seconds before the next request.");
-        let mut problem = Self::with_detail(Slug::RateLimited, detail);
-        problem.headers.push(("retry-after", retry_after_s.to_string().into()));
-        problem
+        Self::with_detail(Slug::RateLimited, detail).with_retry_after(retry_after_s)
+    }
+
+    /// An act that needs a proof of ownership; `page` is where the caller proves it.
+    pub fn ownership_required(page: String) -> Self {
+        let detail = "This is for the owner of the vehicle. Prove that it is yours first.";
+        let links = ProblemLinks { ownership: Some(page), ..ProblemLinks::default() };
+        let problem = Self::with_detail(Slug::OwnershipRequired, detail);
+        Self { links: Some(Box::new(links)), ..problem }
     }
 
     /// A market of another region.
@@ -240,7 +276,7 @@ impl Problem {
             Slug::Misdirected,
             "Another region serves this market; links.home says where.",
         );
-        let links = home.map(|home| ProblemLinks { home: Some(home), sign_in: None });
+        let links = home.map(|home| ProblemLinks { home: Some(home), ..ProblemLinks::default() });
         Self { links: links.map(Box::new), ..problem }
     }
 
@@ -253,16 +289,11 @@ impl Problem {
         match failure.token {
             ErrorToken::HttpResponseTimeout => Self::timeout(),
             ErrorToken::DestinationUnavailable | ErrorToken::ConnectionLimitReached => {
-                let mut problem = Self::with_detail(
+                let problem = Self::with_detail(
                     Slug::OriginUnavailable,
                     "The system that knows this vehicle cannot be asked at the moment. Try again later.",
                 );
-                problem.headers.retain(|(name, _)| *name != "retry-after");
-                problem.headers.push((
-                    "retry-after",
-                    failure.retry_after_s.unwrap_or(TRY_AGAIN_S).to_string().into(),
-                ));
-                problem
+                problem.with_retry_after(failure.retry_after_s.unwrap_or(TRY_AGAIN_S))
             }
             ErrorToken::ConnectionRefused | ErrorToken::HttpProtocolError => Self::with_detail(
                 Slug::OriginFailed,
@@ -272,12 +303,11 @@ impl Problem {
     }
 
     fn timeout() -> Self {
-        let mut problem = Self::with_detail(
+        let problem = Self::with_detail(
             Slug::OriginTimeout,
             "The system that knows this vehicle is still being asked. Try again in a few seconds: a late answer is kept.",
         );
-        problem.headers.push(("retry-after", crate::flow::RETRY_AFTER_S.to_string().into()));
-        problem
+        problem.with_retry_after(crate::flow::RETRY_AFTER_S)
     }
 
     /// The problem document.
@@ -293,6 +323,7 @@ impl Problem {
             instance: format!("urn:uuid:{request_id}"),
             request_id,
             errors,
+            attempts_left: self.attempts_left,
             links: self.links.as_deref(),
         };
         let body = serde_json::to_string(&wire).unwrap_or_default(); // OK because it holds texts and numbers only.
@@ -312,10 +343,18 @@ impl Problem {
         self
     }
 
+    /// Returns the problem with the seconds after which another try makes sense (`Retry-After`).
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.headers.retain(|(name, _)| *name != "retry-after");
+        self.headers.push(("retry-after", seconds.to_string().into()));
+        self
+    }
+
     /// Returns the problem with the address of the sign-in that would help.
     #[must_use]
     pub fn with_sign_in(self, address: String) -> Self {
-        let links = ProblemLinks { sign_in: Some(address), home: None };
+        let links = ProblemLinks { sign_in: Some(address), ..ProblemLinks::default() };
         Self { links: Some(Box::new(links)), ..self }
     }
 

@@ -322,6 +322,7 @@ pub fn every_page(language: Language) -> Vec<(String, String)> {
     ];
     pages.extend(sign_in_pages(language));
     pages.extend(account_pages(language));
+    pages.extend(super::ownership::samples::pages(language));
     for (slug, _) in SLUGS {
         pages.push((
             slug,

@@ -13,7 +13,7 @@ const texts = assets
   .map((name) => [name, read(`public/assets/${name}`)]);
 
 /** Stylesheets and modules that pages name in `Files`. */
-const named = readdirSync(new URL("../src/pages/", root))
+const named = readdirSync(new URL("../src/pages/", root), { recursive: true })
   .filter((file) => file.endsWith(".rs"))
   .flatMap((file) => [...read(`../src/pages/${file}`).matchAll(/"([\w-]+\.(?:css|mjs))"/g)])
   .map(([, asset]) => asset);
@@ -63,7 +63,7 @@ test("every message is used", () => {
     .filter((name) => name.endsWith(".rs") && !/(samples|tests|message)\.rs$/.test(name))
     .map((name) => read(`../src/pages/${name}`));
   const used = [...rust, ...templates.map(([, text]) => text), read("messages/en.ftl")].join("\n");
-  const named = /^(code|error|facet|field|problem|source|state|unit)-/;
+  const named = /^(act|code|document|error|facet|field|method|problem|source|state|unit)-/;
   for (const [, key] of read("messages/en.ftl").matchAll(/^([a-z][a-z0-9-]*) =/gm)) {
     if (named.test(key)) continue;
     const called = used.includes(`${key.replaceAll("-", "_")}(`) || used.includes(`{ ${key} }`);

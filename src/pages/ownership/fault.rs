@@ -1,0 +1,81 @@
+//! The reasons for which an act of a claim did not succeed, in words.
+
+use crate::pages::message::Messages;
+
+/// The reason for which a page of ownership is shown again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimFault {
+    /// The proof is wrong.
+    WrongProof,
+    /// The systems of the car maker do not confirm what they were asked at the start.
+    NotConfirmed,
+    /// The claim's time is over.
+    Expired,
+    /// No proof of this kind is evaluated until a time, in words.
+    Locked(String),
+    /// The visitor has started too many claims; until a time, in words.
+    Limited(String),
+    /// The method is not offered now.
+    NotOffered,
+    /// A system that is needed cannot be asked now.
+    Unavailable,
+    /// There is no such claim.
+    Gone,
+    /// There is nothing to give up.
+    NothingHeld,
+    /// The form is from before the visitor's last sign-in.
+    Stale,
+    /// What was entered is not a code.
+    Code,
+    /// What was entered is not an e-mail address.
+    Email,
+    /// What was entered is not a phone number.
+    Phone,
+    /// A field of the document is empty; its name.
+    Document(String),
+}
+
+impl ClaimFault {
+    /// The cause and the remedy.
+    pub fn text(&self, t: Messages) -> String {
+        match self {
+            Self::Locked(until) => t.fault_locked(until),
+            Self::Limited(until) => t.fault_limited(until),
+            other => other.plain_text(t).to_owned(),
+        }
+    }
+
+    fn plain_text(&self, t: Messages) -> &'static str {
+        match self {
+            Self::WrongProof => t.fault_wrong(),
+            Self::NotConfirmed => t.fault_wrong_start(),
+            Self::Expired => t.fault_expired(),
+            Self::NotOffered => t.fault_not_offered(),
+            Self::Unavailable => t.fault_unavailable(),
+            Self::Gone => t.fault_gone(),
+            Self::NothingHeld => t.end_nothing(),
+            Self::Stale => t.fault_stale(),
+            Self::Code => t.proof_code_invalid(),
+            Self::Email => t.contact_email_invalid(),
+            Self::Phone => t.contact_phone_invalid(),
+            Self::Document(_) => t.proof_document_missing(),
+            // OK because `text` has taken these.
+            Self::Locked(_) | Self::Limited(_) => "",
+        }
+    }
+
+    /// The id of the field that is wrong, or that of the page's main part.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Code => "code",
+            Self::Email | Self::Phone => "contact",
+            Self::Document(name) => name,
+            _ => "main",
+        }
+    }
+
+    /// True if the field with this id is wrong.
+    pub fn is_at(&self, id: &str) -> bool {
+        self.target() == id
+    }
+}
