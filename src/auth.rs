@@ -16,6 +16,7 @@
 //! | `iss`, `aud`, `exp`, `iat`, `nbf`, `sub` | RFC 7519 §4.1, RFC 8725 §3.8, §3.9 | `claims` |
 //! | `nonce`, `azp`, `auth_time`, `acr` | Core 1.0 §3.1.3.7 | `id_token` |
 //! | `client_id`, scopes, lifetime, no client for itself | RFC 9068 §2.2, §4, §5 | `bearer` |
+//! | `acr`, `auth_time`, `jti` of a dealer's staff | RFC 9068 §2.2.1, RFC 9470 §3 | `dealer` |
 //! | no token that is bound to a key | RFC 9449, RFC 8705 | `bearer` |
 //! | `events`, `sid`, `jti`, no `nonce` | Back-Channel Logout 1.0 §2.6 | `logout_token` |
 //! | PKCE `S256`, `state` and `nonce` in one browser's cookie | RFC 9700 §2.1.1, §4.7 | `transaction` |
@@ -33,6 +34,7 @@ mod bearer;
 mod cached_document;
 mod claims;
 mod client_key;
+mod dealer;
 mod error;
 mod exchange_error;
 #[cfg(test)]
@@ -70,6 +72,7 @@ pub use authorization::{
     authorization_address, end_session_address,
 };
 pub use bearer::verify_access_token;
+pub use dealer::{DealerStaff, verify_dealer_token};
 pub use error::{ProviderError, TokenError};
 pub use exchange_error::ExchangeError;
 pub use id_token::{IdToken, IdTokenExpectation, verify_id_token};

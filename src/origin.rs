@@ -5,11 +5,13 @@
 //! becomes of its facets (`cache`, `disclosure`). No code here depends on one market: differences
 //! between markets are data in the market file.
 
+mod answer;
 mod charset;
 mod condition;
 mod convert;
 mod csv;
 mod decimal;
+mod deliver;
 mod failure;
 mod fetch;
 mod json;
@@ -25,8 +27,10 @@ mod scalar;
 mod token;
 mod xml;
 
+pub use answer::{confirms, read_answer};
 pub use charset::CharsetError;
 pub use csv::{CsvError, parse_csv};
+pub use deliver::{Receipt, deliver};
 pub use failure::{ErrorToken, Failure};
 pub use fetch::fetch;
 pub use json::{JsonError, parse_json};

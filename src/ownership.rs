@@ -3,13 +3,18 @@
 //! Owns [`authorize`] and the grant that it reads. Leaves to others: who the viewer is (`auth`),
 //! and the fields that a right shows (`disclosure`). Known gap: no grants are stored yet.
 
+mod contact;
+mod document;
 pub mod fake;
+pub mod systems;
 
 use jiff::civil::Date;
 
 use crate::auth::{Subject, Viewer};
 use crate::disclosure::{KeeperHash, Right};
 use crate::market::Tier;
+pub use contact::{Channel, Contact, ContactOnRecord};
+pub use document::DocumentData;
 
 /// A proven claim: a person holds a vehicle.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,7 +43,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("outbox", &["market", "ports", "cache"]),
     ("registry", &["market", "vehicle", "telemetry", "ports", "cache"]),
     ("auth", &["market", "telemetry", "ports", "origin", "cache"]),
-    ("ownership", &["market", "disclosure", "auth"]),
+    (
+        "ownership",
+        &["time", "market", "vehicle", "disclosure", "telemetry", "ports", "origin", "auth"],
+    ),
     (
         "flow",
         &[

@@ -8,9 +8,9 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::claims::Claims;
+use super::claims::{Claims, Validity};
 use super::error::TokenError;
-use super::identity::{ClientId, Credential, Identity, Issuer, Subject};
+use super::identity::{ClientId, Credential, Identity, Issuer, Subject, SubjectId};
 use super::jws::{Jws, MAX_TOKEN};
 use super::memory::AuthMemory;
 use super::provider::key_set;
@@ -92,7 +92,34 @@ fn check_claims(
     audience: &str,
     now: Timestamp,
 ) -> Result<Identity, TokenError> {
-    claims.check_issuer(&sign_in.issuer)?;
+    let validity = check_access_claims(claims, &sign_in.issuer, audience, now)?;
+    let client = client(claims, has_standard_type(sign_in))?;
+    if !sign_in.api_clients.iter().any(|listed| listed == client) {
+        return Err(TokenError::Client);
+    }
+    let id = check_person(claims, client)?;
+    Ok(Identity {
+        subject: Subject { issuer: Issuer(sign_in.issuer.clone()), id },
+        client: ClientId(client.to_owned()),
+        signed_in_at: claims.signed_in_at(now)?,
+        acr: claims.context(),
+        expires_at: validity.expires_at,
+        credential: Credential::Bearer { scopes: scopes(claims)? },
+    })
+}
+
+/// Checks what every access token states: issuer, audience and times, nothing of other tokens, and
+/// no key that it is bound to.
+///
+/// # Errors
+/// [`TokenError`] with the cause.
+pub(super) fn check_access_claims(
+    claims: &Claims,
+    issuer: &str,
+    audience: &str,
+    now: Timestamp,
+) -> Result<Validity, TokenError> {
+    claims.check_issuer(issuer)?;
     claims.check_audience(audience)?;
     if FOREIGN_CLAIMS.iter().any(|name| claims.get(name).is_some()) {
         return Err(TokenError::Type);
@@ -105,22 +132,19 @@ fn check_claims(
     if validity.expires_at.since_ms(validity.issued_at) > MAX_LIFETIME_MS {
         return Err(TokenError::Lifetime);
     }
-    let client = client(claims, has_standard_type(sign_in))?;
-    if !sign_in.api_clients.iter().any(|listed| listed == client) {
-        return Err(TokenError::Client);
-    }
+    Ok(validity)
+}
+
+/// Returns the person of a token that was issued to `client`.
+///
+/// # Errors
+/// [`TokenError::Missing`], [`TokenError::Claim`] and [`TokenError::ClientCredentials`].
+pub(super) fn check_person(claims: &Claims, client: &str) -> Result<SubjectId, TokenError> {
     let id = claims.subject()?.ok_or(TokenError::Missing("sub"))?;
     if id.0 == client || is_client_credentials(claims, client, &id.0) {
         return Err(TokenError::ClientCredentials);
     }
-    Ok(Identity {
-        subject: Subject { issuer: Issuer(sign_in.issuer.clone()), id },
-        client: ClientId(client.to_owned()),
-        signed_in_at: claims.signed_in_at(now)?,
-        acr: claims.context(),
-        expires_at: validity.expires_at,
-        credential: Credential::Bearer { scopes: scopes(claims)? },
-    })
+    Ok(id)
 }
 
 /// True for a token of client credentials, which is no person (RFC 9068 §5). Its `sub` is the

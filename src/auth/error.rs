@@ -124,6 +124,9 @@ pub enum TokenError {
     /// A client that is not on the market's list.
     #[error("the client is not listed")]
     Client,
+    /// A dealer that the market does not list, or none.
+    #[error("the dealer is not listed")]
+    Dealer,
     /// A token of a client that acts for itself.
     #[error("the token is of no person")]
     ClientCredentials,

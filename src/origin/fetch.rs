@@ -43,6 +43,26 @@ pub async fn fetch(
     Ok(parsed)
 }
 
+/// Sends one request with a market's credentials, and with `headers`; returns the response as it
+/// is. `left_ms` and the origin's timeout bound the requests together.
+///
+/// # Errors
+/// [`Failure`] for a request that could not be built or has no response.
+pub(super) async fn send(
+    ports: &Ports,
+    tokens: &TokenCache,
+    origin: &Origin,
+    values: &dyn VariableValues,
+    headers: &[(String, String)],
+    left_ms: u32,
+) -> Result<OriginResponse, Failure> {
+    let deadline = ports.clock.now().plus_ms(origin.timeout_ms.min(left_ms));
+    let mut request =
+        build_request(origin, values, ports).map_err(|error| Failure::from_request(&error))?;
+    request.headers.extend(headers.iter().cloned());
+    Exchange { ports, tokens, origin, deadline }.send(&request).await
+}
+
 /// The requests to one origin that make up one fetch.
 struct Exchange<'a> {
     ports: &'a Ports,
