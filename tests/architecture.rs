@@ -62,7 +62,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("privacy", &["market", "vehicle", "telemetry", "ports", "audit", "cache"]),
-    ("jobs", &["telemetry", "ports", "cache", "outbox", "privacy"]),
+    ("jobs", &["market", "telemetry", "ports", "origin", "registry", "cache", "outbox", "privacy"]),
     ("pages", &["market", "ports"]),
     (
         "http",

@@ -8,7 +8,14 @@
 //! receiver refuses it for good, after [`MAX_ATTEMPTS`], or when it expires.
 //!
 //! A receiver is the secret `OUTBOX_<receiver>`, JSON: `{"url": "https://…", "headers": {"…":
-//! "…"}}`. Leaves to others: the writing of messages (`outbox`), and the schedule (`platform`).
+//! "…"}}`; `NOTIFY` is the system that the message's market names for messages to people
+//! (`notification`). Leaves to others: the writing of messages (`outbox`), and the schedule
+//! (`platform`).
+
+mod notification;
+#[cfg(test)]
+mod notification_tests;
+mod outcome;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +27,8 @@ use crate::outbox::MessageContext;
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{FromRow, HttpError, HttpRequest, Ports, Statement, StoreError, row_type};
 use crate::telemetry::{Event, Field, Level, field};
+use notification::{Carriers, NOTIFY};
+use outcome::Outcome;
 
 /// Attempts before a message is dropped.
 pub const MAX_ATTEMPTS: u32 = 12;
@@ -66,19 +75,12 @@ row_type! {
         id: i64,
         message_key: String,
         receiver: String,
+        market: Option<String>,
         attempts: u32,
         is_expired: bool,
         payload: String,
         key_id: Option<u8>,
     }
-}
-
-/// The outcome of one attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Delivered,
-    Deferred(&'static str),
-    Dropped(&'static str),
 }
 
 /// Delivers due messages until none is left or the run is over, and reports the run where it did
@@ -89,20 +91,60 @@ enum Outcome {
 pub async fn run(ports: &Ports) -> Result<DeliveryReport, StoreError> {
     let started = ports.clock.now();
     let mut report = DeliveryReport::default();
+    let carriers = Carriers::default();
     while ports.clock.now().since_ms(started) < BUDGET_MS {
-        let results = ports.db.batch(vec![claim(BATCH_MESSAGES)]).await?;
-        let rows = results.first().ok_or(StoreError::Rejected)?;
-        let mut messages: Vec<ClaimedMessage> = ports.read_rows("outbox", rows)?;
+        let messages = claim_messages(ports, claim(BATCH_MESSAGES)).await?;
         if messages.is_empty() {
             break;
         }
-        messages.sort_by_key(|message| message.id);
-        for some in messages.chunks(CONCURRENT_MESSAGES) {
-            let attempts = some.iter().map(|message| attempt(ports, message));
-            let outcomes = join_all(attempts).await;
-            settle(ports, some, &outcomes, &mut report).await?;
-        }
+        send_messages(ports, &carriers, &messages, &mut report).await?;
     }
+    report_run(ports, report);
+    Ok(report)
+}
+
+/// Delivers the messages of these keys at once, as far as they are due and the first of their
+/// lanes; those that fail are left to [`run`]. For work after a response, whose code somebody waits
+/// for.
+///
+/// # Errors
+/// [`StoreError`] where D1 fails or a message does not read; claimed messages are repeated later.
+pub async fn deliver_now(ports: &Ports, keys: &[String]) -> Result<DeliveryReport, StoreError> {
+    let mut report = DeliveryReport::default();
+    let messages = claim_messages(ports, claim_keys(keys)).await?;
+    if !messages.is_empty() {
+        send_messages(ports, &Carriers::default(), &messages, &mut report).await?;
+    }
+    report_run(ports, report);
+    Ok(report)
+}
+
+async fn claim_messages(
+    ports: &Ports,
+    claim: Statement,
+) -> Result<Vec<ClaimedMessage>, StoreError> {
+    let results = ports.db.batch(vec![claim]).await?;
+    let rows = results.first().ok_or(StoreError::Rejected)?;
+    let mut messages: Vec<ClaimedMessage> = ports.read_rows("outbox", rows)?;
+    messages.sort_by_key(|message| message.id);
+    Ok(messages)
+}
+
+async fn send_messages(
+    ports: &Ports,
+    carriers: &Carriers,
+    messages: &[ClaimedMessage],
+    report: &mut DeliveryReport,
+) -> Result<(), StoreError> {
+    for some in messages.chunks(CONCURRENT_MESSAGES) {
+        let attempts = some.iter().map(|message| attempt(ports, carriers, message));
+        let outcomes = join_all(attempts).await;
+        settle(ports, some, &outcomes, report).await?;
+    }
+    Ok(())
+}
+
+fn report_run(ports: &Ports, report: DeliveryReport) {
     if report != DeliveryReport::default() {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let event = Event::new(Level::Info, "the outbox delivered messages")
@@ -111,21 +153,23 @@ pub async fn run(ports: &Ports) -> Result<DeliveryReport, StoreError> {
             .with("dropped", count(report.dropped));
         ports.events.emit(event);
     }
-    Ok(report)
 }
 
 /// Sends one message.
-async fn attempt(ports: &Ports, message: &ClaimedMessage) -> Outcome {
+async fn attempt(ports: &Ports, carriers: &Carriers, message: &ClaimedMessage) -> Outcome {
     if message.is_expired {
         return Outcome::Dropped("it expired");
     }
-    let outcome = match request(ports, message) {
-        Ok(request) => match ports.http_client.send(request).await {
-            Ok(response) => outcome_of_status(response.status),
-            Err(HttpError::Timeout) => Outcome::Deferred("the receiver did not respond in time"),
-            Err(_) => Outcome::Deferred("the connection to the receiver failed"),
-        },
+    let outcome = match open_payload(ports, message) {
         Err(outcome) => outcome,
+        Ok(payload) if message.receiver == NOTIFY => {
+            let (market, key) = (message.market.as_deref(), &*message.message_key);
+            carriers.send(ports, market, key, &payload, SEND_LIMIT_MS).await
+        }
+        Ok(payload) => match request(ports, message, payload) {
+            Ok(request) => send(ports, request).await,
+            Err(outcome) => outcome,
+        },
     };
     match outcome {
         Outcome::Deferred(cause) if message.attempts >= MAX_ATTEMPTS => Outcome::Dropped(cause),
@@ -133,32 +177,28 @@ async fn attempt(ports: &Ports, message: &ClaimedMessage) -> Outcome {
     }
 }
 
-/// The outcome by the receiver's status (RFC 9110 §15): a refusal for good drops the message, so
-/// that it does not hold up its lane.
-const fn outcome_of_status(status: u16) -> Outcome {
-    match status {
-        200..=299 => Outcome::Delivered,
-        408 | 425 | 429 => Outcome::Deferred("the receiver asked to wait"),
-        400..=499 => Outcome::Dropped("the receiver refused it"),
-        _ => Outcome::Deferred("the receiver failed"),
+async fn send(ports: &Ports, request: HttpRequest) -> Outcome {
+    match ports.http_client.send(request).await {
+        Ok(response) => Outcome::of_status(response.status),
+        Err(HttpError::Timeout) => Outcome::Deferred("the receiver did not respond in time"),
+        Err(_) => Outcome::Deferred("the connection to the receiver failed"),
     }
 }
 
+/// The payload, opened where it is sealed, or the outcome where it cannot be.
+fn open_payload(ports: &Ports, message: &ClaimedMessage) -> Result<Vec<u8>, Outcome> {
+    let Some(key_id) = message.key_id else { return Ok(message.payload.clone().into_bytes()) };
+    let ring = SealingRing::parse(ports.secrets.as_ref())
+        .map_err(|_| Outcome::Deferred("no sealing key is set"))?;
+    let sealed = Sealed { key_id, text: message.payload.clone() };
+    ring.open(&MessageContext(&message.message_key), &sealed).map_err(|error| match error {
+        OpenError::KeyNotHeld => Outcome::Deferred("its sealing key is not set"),
+        OpenError::Damaged => Outcome::Dropped("its payload is damaged"),
+    })
+}
+
 /// The request of a message, or the outcome where it cannot be sent.
-fn request(ports: &Ports, message: &ClaimedMessage) -> Result<HttpRequest, Outcome> {
-    let body = match message.key_id {
-        None => message.payload.clone().into_bytes(),
-        Some(key_id) => {
-            let ring = SealingRing::parse(ports.secrets.as_ref())
-                .map_err(|_| Outcome::Deferred("no sealing key is set"))?;
-            let sealed = Sealed { key_id, text: message.payload.clone() };
-            let opened = ring.open(&MessageContext(&message.message_key), &sealed);
-            opened.map_err(|error| match error {
-                OpenError::KeyNotHeld => Outcome::Deferred("its sealing key is not set"),
-                OpenError::Damaged => Outcome::Dropped("its payload is damaged"),
-            })?
-        }
-    };
+fn request(ports: &Ports, message: &ClaimedMessage, body: Vec<u8>) -> Result<HttpRequest, Outcome> {
     let secret = ports.secrets.get(&format!("OUTBOX_{}", message.receiver));
     let secret = secret.ok_or(Outcome::Deferred("the receiver is not configured"))?;
     let receiver: Receiver = serde_json::from_str(&secret)
@@ -219,18 +259,28 @@ fn report_dropped(ports: &Ports, message: &ClaimedMessage, cause: &'static str) 
 /// Claims due messages that are the first of their lane: counts an attempt and moves the next one
 /// into the future.
 fn claim(limit: i64) -> Statement {
+    Statement::new("outbox.claim", claim_sql("true", "?1"), vec![limit.into()])
+}
+
+/// Claims due messages of these keys in the same way.
+fn claim_keys(keys: &[String]) -> Statement {
+    let sql = claim_sql("message_key IN (SELECT value FROM json_each(?1))", "-1");
+    let keys = serde_json::Value::from(keys).to_string();
+    Statement::new("outbox.claim_keys", sql, vec![keys.into()])
+}
+
+fn claim_sql(condition: &str, limit: &str) -> String {
     let columns = ClaimedMessage::COLUMNS
         .replace("is_expired", &format!("expires_at_ms <= {NOW_MS} AS is_expired"));
-    let sql = format!(
+    format!(
         "UPDATE outbox SET attempts = attempts + 1, next_attempt_at_ms = {NOW_MS} + \
            min({FIRST_PAUSE_MS} << min(attempts, 16), {MAX_PAUSE_MS}) \
          WHERE id IN (SELECT id FROM outbox AS due WHERE next_attempt_at_ms <= {NOW_MS} \
-           AND NOT EXISTS (SELECT 1 FROM outbox AS earlier \
+           AND {condition} AND NOT EXISTS (SELECT 1 FROM outbox AS earlier \
              WHERE earlier.lane = due.lane AND earlier.id < due.id) \
-           ORDER BY next_attempt_at_ms LIMIT ?1) \
+           ORDER BY next_attempt_at_ms LIMIT {limit}) \
          RETURNING {columns}"
-    );
-    Statement::new("outbox.claim", sql, vec![limit.into()])
+    )
 }
 
 /// The key stands beside the id, because the database gives a free id to the next message.
@@ -247,7 +297,7 @@ fn save_error(id: i64, key: &str, cause: &'static str) -> Statement {
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![claim(1), delete(1, "key"), save_error(1, "key", "cause")]
+    vec![claim(1), claim_keys(&["key".to_owned()]), delete(1, "key"), save_error(1, "key", "cause")]
 }
 
 #[cfg(test)]
