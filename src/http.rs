@@ -19,6 +19,7 @@ mod json;
 mod log;
 mod operator;
 mod own_data;
+mod owner_part;
 mod page;
 pub mod problem;
 mod request;

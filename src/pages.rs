@@ -19,6 +19,7 @@ mod language;
 mod layout;
 mod market;
 pub mod message;
+mod owner_part;
 mod ownership;
 pub mod plural;
 mod problem;
@@ -27,6 +28,7 @@ mod timeline;
 mod value_text;
 mod vehicle;
 mod verdict;
+mod withheld;
 
 #[cfg(test)]
 mod samples;
@@ -37,13 +39,14 @@ pub use account_part::{AccountPart, sign_in_address, step_up_address};
 pub use context::ViewContext;
 pub use facet::{
     AsOf, FacetState, FacetView, Item, Line, Pending, Row, Table, TableRow, Tone, Verdict,
-    WithheldLine, facet_fragment,
+    WithheldLine, WithheldLink, facet_fragment,
 };
 pub use from_document::{facet_view, vehicle_view};
 pub use home::{HomeView, MarketLink, RegionLink, render_home};
 pub use layout::{CONTENT_SECURITY_POLICY, Frame, MarketName, RenderError};
 pub use market::{MarketView, VinFault, render_market};
 pub use message::{Language, Messages};
+pub use owner_part::{HolderNotice, OwnerPart};
 pub use ownership::{
     ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, EndForm, GarageView,
     HeldCar, HeldView, MethodView, ObjectionState, OwnershipView, PersonalPart, ProofFields,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use super::owner_part::offers_proofs;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, HEAD_BYTES, Response};
 use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
@@ -61,6 +62,8 @@ pub(super) fn document(market: &Market, id: &str, flow: &Flow) -> String {
         // No character of an id is escaped in a query.
         push(&mut out, &["\",\"sign_in\":\"/auth/", code, "/sign-in?return_to=/", code]);
         push(&mut out, &["/vehicles/", id]);
+    } else if !flow.right.is_public() && offers_proofs(market) {
+        push(&mut out, &["\",\"ownership\":\"/api/v1/", code, "/vehicles/", id, "/ownership"]);
     }
     out.push_str("\"}}");
     out

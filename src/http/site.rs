@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::context::Context;
 use super::document;
 use super::form::Form;
+use super::owner_part;
 use super::page::{
     PageError, account_part, chosen_market_frame, frame, locale, market_frame, not_rendered, page,
     part,
@@ -17,7 +18,7 @@ use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market};
-use crate::pages::{self, Frame, HomeView, Language, MarketView, ProblemView, VinFault};
+use crate::pages::{self, Frame, HomeView, Language, MarketView, OwnerPart, ProblemView, VinFault};
 use crate::ports::Format;
 use crate::registry;
 use crate::vehicle::{Vin, VinError};
@@ -106,12 +107,14 @@ pub(super) async fn vehicle(
         None => market.facets.keys().copied().collect(),
     };
     let frame = market_frame(context, &market, &format!("vehicles/{id}"));
+    let owner = owner_part::way_to_proof(&market, id, &frame);
+    let parts = PageParts { frame, owner };
     if context.wants_events() {
-        return vehicle_events(context, &market, id, car, facets, frame).await;
+        return vehicle_events(context, &market, id, car, facets, parts).await;
     }
     let flow = context.flow(&market, car, facets).await?;
     document::required(&market, &flow)?;
-    let view = vehicle_view(context.ports.format.as_ref(), &market, id, &frame, &flow);
+    let view = vehicle_view(context.ports.format.as_ref(), &market, id, &parts, &flow);
     let html = match (view, &fragment) {
         (Err(error), _) => Err(error),
         (Ok(view), None) => pages::render_vehicle(&view).map_err(PageError::from),
@@ -134,13 +137,13 @@ async fn vehicle_events(
     id: &str,
     car: RequestedVehicle<'_>,
     facets: Vec<FacetName>,
-    frame: Frame,
+    parts: PageParts,
 ) -> Result<Response, Problem> {
     let (market_here, id, ports) = (Rc::clone(market), id.to_owned(), context.ports.clone());
     let write = move |part: &StreamPart, flow: &Flow| match part {
         StreamPart::Document => None,
         StreamPart::Facet(name) => {
-            let view = vehicle_view(ports.format.as_ref(), &market_here, &id, &frame, flow);
+            let view = vehicle_view(ports.format.as_ref(), &market_here, &id, &parts, flow);
             let html = view.and_then(|view| match view.facet(name.as_str()) {
                 Some(facet) => Ok(Some(pages::facet_fragment(facet)?)),
                 None => Ok(None),
@@ -158,14 +161,21 @@ async fn vehicle_events(
     Ok(response.with_vary(VEHICLE_VARY))
 }
 
+/// The parts of a vehicle page that do not come from the flow.
+struct PageParts {
+    frame: Frame,
+    owner: OwnerPart,
+}
+
 fn vehicle_view(
     format: &dyn Format,
     market: &Market,
     id: &str,
-    frame: &Frame,
+    parts: &PageParts,
     flow: &Flow,
 ) -> Result<pages::VehicleView, PageError> {
     let wire = document::document_value(market, id, flow)?;
+    let PageParts { frame, owner } = parts;
     let locale = locale(market, frame.t.language);
     let today = flow.answered.to_string();
     let context = pages::ViewContext {
@@ -175,6 +185,7 @@ fn vehicle_view(
         today: today.split_once('T').map_or(&*today, |(day, _)| day),
         format,
         floor: &|facet, field| disclosure::field_tier(facet, field, market),
+        owner,
     };
     Ok(pages::vehicle_view(&context, &wire))
 }

@@ -1,6 +1,7 @@
 //! The context in which a document becomes views of a page.
 
 use super::layout::Frame;
+use super::owner_part::OwnerPart;
 use crate::market::{FacetName, Tier};
 use crate::ports::Format;
 
@@ -19,4 +20,6 @@ pub struct ViewContext<'c> {
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
     pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
+    /// The owner's part, for the words about it.
+    pub owner: &'c OwnerPart,
 }

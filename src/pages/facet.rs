@@ -180,8 +180,17 @@ pub struct Pending {
 pub struct WithheldLine {
     /// The sentence.
     pub text: String,
-    /// The address that signs in and comes back to the facet, where that shows it.
-    pub sign_in: Option<String>,
+    /// The way to them, where there is one.
+    pub link: Option<WithheldLink>,
+}
+
+/// The way to what is withheld.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithheldLink {
+    /// The address of the sign-in, or of the proof of ownership.
+    pub href: String,
+    /// Its words.
+    pub label: &'static str,
 }
 
 /// A facet, ready to show.

@@ -14,6 +14,7 @@ use super::timeline;
 use super::value_text::format_value;
 use super::vehicle::VehicleView;
 use super::verdict::{has_ended, verdict};
+use super::withheld::{Subject, withheld_line};
 use crate::market::{FacetName, Field, Kind, Shape, Tier, shape};
 
 /// Fields that can name an entry of a list, the best first.
@@ -29,7 +30,7 @@ pub fn vehicle_view(context: &ViewContext<'_>, document: &Value) -> VehicleView 
     let identity = value(&FacetName::Identity).unwrap_or(&Value::Null);
     let as_of =
         meta(&FacetName::Identity).and_then(|meta| meta.get("as_of")).and_then(Value::as_str);
-    VehicleView::new(context.frame.clone(), identity, as_of, views)
+    VehicleView::new(context, identity, as_of, views)
 }
 
 /// One facet: its projected value, if the document holds one, and its entry in `meta.facets`.
@@ -50,7 +51,7 @@ pub fn facet_view(
     view.status_message = status_message(context, state, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
     view.withheld = match state {
-        FacetState::Withheld => vec![withheld_facet(context, facet, view.needs)],
+        FacetState::Withheld => vec![withheld_line(context, facet, view.needs, Subject::Facet)],
         _ => withheld_fields(context, facet, meta),
     };
     if let (FacetState::Fresh | FacetState::Stale, Some(Value::Object(fields))) = (state, value) {
@@ -113,49 +114,19 @@ fn names_withheld(meta: &Value) -> impl Iterator<Item = &str> + Clone {
     meta.get("withheld").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Says who sees a facet that is withheld as a whole.
-fn withheld_facet(context: &ViewContext<'_>, facet: FacetName, needs: Tier) -> WithheldLine {
-    let t = context.frame.t;
-    let is_owners = needs == Tier::Owner;
-    let text = match (is_owners, context.frame.offers_sign_in()) {
-        (true, _) => t.status_withheld_owner(),
-        (false, true) => t.status_withheld_member(),
-        (false, false) => t.status_withheld(),
-    };
-    withheld_line(context, facet, is_owners, text.to_owned())
-}
-
-/// Says who sees the fields of a facet that are withheld. Nothing is promised: sign-in is named
-/// where the market has one, and no way to the owner's fields.
+/// Says who sees the fields of a facet that are withheld.
 fn withheld_fields(context: &ViewContext<'_>, facet: FacetName, meta: &Value) -> Vec<WithheldLine> {
-    let t = context.frame.t;
-    let of_tier = |owner: bool| -> Option<String> {
+    let line = |tier: Tier| -> Option<WithheldLine> {
+        let is_owners = tier == Tier::Owner;
         let labels: Vec<String> = names_withheld(meta)
-            .filter(|name| ((context.floor)(facet, name) == Tier::Owner) == owner)
-            .map(|name| label::field_name(t, facet.as_str(), name))
+            .filter(|name| ((context.floor)(facet, name) == Tier::Owner) == is_owners)
+            .map(|name| label::field_name(context.frame.t, facet.as_str(), name))
             .collect();
-        (!labels.is_empty()).then(|| labels.join(", "))
+        let fields = labels.join(", ");
+        let subject = Subject::Fields(&fields);
+        (!labels.is_empty()).then(|| withheld_line(context, facet, tier, subject))
     };
-    let offers_sign_in = context.frame.offers_sign_in();
-    let members = |fields: String| {
-        if offers_sign_in { t.withheld_member(&fields) } else { t.withheld(&fields) }
-    };
-    let member = of_tier(false).map(members);
-    let owner = of_tier(true).map(|fields| t.withheld_owner(&fields));
-    let line = |is_owners, text| withheld_line(context, facet, is_owners, text);
-    let member = member.map(|text| line(false, text));
-    member.into_iter().chain(owner.map(|text| line(true, text))).collect()
-}
-
-/// A line with the address that signs in and comes back to the facet, unless it is the owner's.
-fn withheld_line(
-    context: &ViewContext<'_>,
-    facet: FacetName,
-    is_owners: bool,
-    text: String,
-) -> WithheldLine {
-    let helps = !is_owners && context.frame.offers_sign_in();
-    WithheldLine { text, sign_in: helps.then(|| context.frame.sign_in(Some(facet.as_str()))) }
+    [Tier::Member, Tier::Owner].into_iter().filter_map(line).collect()
 }
 
 /// Verdict, facts and entries out of the facet's fields.
@@ -301,7 +272,10 @@ mod tests {
     use super::super::samples::{
         VIN, complete, hostile, plug_in, seen_by, signed_in, states, vehicle, with_context,
     };
-    use super::super::{AccountPart, Language, facet_fragment, render_vehicle};
+    use super::super::{
+        AccountPart, HolderNotice, Language, OwnerPart, PersonalPart, facet_fragment,
+        render_vehicle, sign_in_address,
+    };
     use super::*;
 
     fn page(language: Language, document: &Value) -> String {
@@ -337,8 +311,8 @@ mod tests {
                 "<dd>Fahrzeugstamm</dd>",
                 "<time datetime=\"2026-11-20T08:00:00Z\">20. November 2026, 08:00\u{a0}UTC</time>",
                 "Aus unserem Bestand vom 2. November 2026; die Quelle wird gerade neu gefragt.",
-                "Nur für die Eigentümerin oder den Eigentümer: Erstzulassung, FIN",
-                "Nach der Anmeldung sichtbar: Rückrufe im Einzelnen",
+                "Weisen Sie nach, dass dies Ihr Auto ist, um zu sehen: Erstzulassung, FIN",
+                "Melden Sie sich an, um zu sehen: Rückrufe im Einzelnen",
                 "Für dieses Auto ist mindestens ein Rückruf offen.",
             ],
         );
@@ -353,9 +327,9 @@ mod tests {
                 "Die Seite ergänzt diesen Teil von selbst",
                 "Aus unserem Bestand vom 1. Oktober 2026; die Quelle war eben nicht zu erreichen.",
                 "Die Quelle hat die Verbindung abgelehnt. Über das Auto sagt das nichts",
-                "Nur für die Eigentümerin oder den Eigentümer</span>",
-                "<dt>Wartung</dt><dd>Wann zuletzt gewartet und was gemacht wurde</dd>",
-                "Nach der Anmeldung sichtbar</span>",
+                "Nach dem Nachweis zu sehen, dass dies Ihr Auto ist</span>",
+                "<dt>Wartung</dt><dd>Wann zuletzt gewartet und was gemacht wurde <a",
+                "Nach der Anmeldung zu sehen</span>",
                 "<dt>Bewertung</dt><dd>Was vergleichbare Autos kosten <a",
                 "Die Quelle wurde gefragt und hat dazu nichts verzeichnet.",
                 "Für dieses Auto ist kein Rückruf offen.",
@@ -367,8 +341,8 @@ mod tests {
                 "This page fills the part in by itself",
                 "From our records of 1 October 2026; the source could not be asked just now.",
                 "The source refused the connection. That says nothing about the car",
-                "For the owner alone</span>",
-                "Shown after sign-in</span>",
+                "Prove that this is your car to see</span>",
+                "Sign in to see</span>",
                 "The source was asked and holds nothing on this.",
             ],
         );
@@ -394,7 +368,7 @@ mod tests {
             &public,
             &[
                 "More about this car",
-                "Shown after sign-in</span>",
+                "Sign in to see</span>",
                 "<dt>Mileage</dt><dd>Whether the recorded readings agree <a",
             ],
         );
@@ -454,10 +428,10 @@ mod tests {
         check(
             &html,
             &[
-                "For the owner alone: Service entries",
-                "For the owner alone: Readings",
-                "For the owner alone: Damage in detail",
-                "<dt>Registration</dt><dd>Plate, keeper and dates on record with the authority</dd>",
+                "Prove that this is your car to see: Service entries",
+                "Prove that this is your car to see: Readings",
+                "Prove that this is your car to see: Damage in detail",
+                "<dt>Registration</dt><dd>Plate, keeper and dates on record with the authority <a",
             ],
         );
         for mark in
@@ -557,27 +531,74 @@ mod tests {
         };
         for account in [AccountPart::SignedOut, AccountPart::Ended] {
             let html = of_visitor(Some(account), &complete());
-            check(&html, &[&to("equipment"), &to("valuation"), "Shown after sign-in"]);
+            check(&html, &[&to("equipment"), &to("valuation"), "Sign in to see: "]);
             for facet in ["registration", "identity"] {
                 assert!(!html.contains(&to(facet)), "{facet} is the owner's");
             }
         }
     }
 
+    fn with_owner(account: Option<AccountPart>, owner: &OwnerPart, document: &Value) -> String {
+        with_context(Language::En, |context| {
+            let frame = context.frame.clone().with_account(account);
+            let context = ViewContext { frame: &frame, owner, ..*context };
+            render_vehicle(&vehicle_view(&context, document)).expect("a page")
+        })
+    }
+
     #[test]
-    fn ok_a_member_is_promised_nothing() {
-        let html = of_visitor(Some(signed_in()), &seen_by(Tier::Member));
-        check(&html, &["For the owner alone: Service entries", "For the owner alone</span>"]);
-        for promise in ["sign-in?", "after sign-in", "proof"] {
-            assert!(!html.contains(promise), "{promise}");
+    fn ok_the_way_to_the_proof_leads_through_the_sign_in() {
+        let wizard = "/de/vehicles/AZJ3bm9wZXE/ownership";
+        for (account, href) in
+            [(AccountPart::SignedOut, sign_in_address("de", wizard)), (signed_in(), wizard.into())]
+        {
+            let owner = OwnerPart::Prove(href.clone());
+            let html = with_owner(Some(account), &owner, &seen_by(Tier::Member));
+            let link = format!("<a class=\"facet__sign-in\" href=\"{href}\">Prove it <span");
+            let own = format!("<a href=\"{href}\">This is my car</a>");
+            check(&html, &[&link, &own, "Prove that this is your car to see: Service entries"]);
+        }
+    }
+
+    #[test]
+    fn ok_where_no_proof_is_offered_none_is_promised() {
+        for account in [None, Some(signed_in())] {
+            let html = with_owner(account, &OwnerPart::NotOffered, &seen_by(Tier::Member));
+            check(&html, &["For the owner alone: Service entries", "For the owner alone</span>"]);
+            for promise in ["sign-in?", "Sign in to", "Prove", "my car"] {
+                assert!(!html.contains(promise), "{promise}");
+            }
+        }
+    }
+
+    #[test]
+    fn ok_a_holder_reads_until_when_and_what_opens_later() {
+        let notice = |personal, contested_until: Option<&str>| {
+            OwnerPart::Held(HolderNotice {
+                until: Some(AsOf { iso: "2027-05-19".into(), text: "19 May 2027".into() }),
+                personal,
+                contested_until: contested_until.map(str::to_owned),
+                href: "/de/vehicles/AZJ3bm9wZXE/ownership".into(),
+            })
+        };
+        let document = seen_by(Tier::Member);
+        let html = |owner: &OwnerPart| with_owner(Some(signed_in()), owner, &document);
+        let until = "Valid until <time datetime=\"2027-05-19\">19 May 2027</time>";
+        let later = html(&notice(PersonalPart::From("23 November".into()), None));
+        check(&later, &[until, "Opens on 23 November: Service entries", "open on 23 November, if"]);
+        let never = html(&notice(PersonalPart::Never, Some("24 November")));
+        check(&never, &["Not opened by your proof: Service entries", "again before 24 November."]);
+        let open = html(&notice(PersonalPart::Open, None));
+        for absent in ["does not open personal", "Somebody else", "This is my car", "Prove it"] {
+            assert!(!open.contains(absent), "{absent}");
         }
     }
 
     #[test]
     fn ok_without_sign_in_in_the_market_none_is_promised() {
-        let html = of_visitor(None, &complete());
+        let html = with_owner(None, &OwnerPart::NotOffered, &complete());
         check(&html, &["Not public: List of equipment", "Not public</span>"]);
-        for promise in ["/auth/", "sign-in", "Sign in", "proof"] {
+        for promise in ["/auth/", "sign-in", "Sign in", "Prove"] {
             assert!(!html.contains(promise), "{promise}");
         }
     }

@@ -190,8 +190,9 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>)
         Language::Fr => "fr-FR",
     };
     let format = &PlainFormat;
+    let owner = &OwnerPart::Prove(sign_in_address("de", "/de/vehicles/AZJ3bm9wZXE/ownership"));
     let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
-    use_it(&ViewContext { frame: &frame, locale, distance, today, format, floor: &floor })
+    use_it(&ViewContext { frame: &frame, locale, distance, today, format, floor: &floor, owner })
 }
 
 /// The vehicle page of `document`.

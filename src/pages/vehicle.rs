@@ -3,10 +3,14 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::facet::{FacetState, FacetView, facet_fragment};
+use super::context::ViewContext;
+use super::facet::{FacetState, FacetView, WithheldLink, facet_fragment};
 use super::label;
 use super::layout::{Files, Frame, RenderError, RenderedHtml, page};
 use super::message::Messages;
+use super::owner_part::OwnerPart;
+use super::ownership::PersonalPart;
+use super::withheld::withheld_heading;
 use crate::market::Tier;
 
 /// Characters in a line of the machine-readable zone, as in a passport (ICAO 9303, part 4).
@@ -31,8 +35,8 @@ pub struct WithheldFacet {
     pub heading: String,
     /// Its subject.
     pub meaning: &'static str,
-    /// The address that signs in and comes back to it, where that shows it.
-    pub sign_in: Option<String>,
+    /// The way to it, where there is one.
+    pub link: Option<WithheldLink>,
 }
 
 impl WithheldFacet {
@@ -41,7 +45,7 @@ impl WithheldFacet {
             name: facet.name.clone(),
             heading: facet.heading.clone(),
             meaning: label::facet_meaning(t, &facet.name),
-            sign_in: facet.withheld.iter().find_map(|line| line.sign_in.clone()),
+            link: facet.withheld.iter().find_map(|line| line.link.clone()),
         }
     }
 }
@@ -54,20 +58,21 @@ pub struct VehicleView {
     subtitle: Vec<String>,
     facets: Vec<FacetView>,
     withheld: Vec<Withheld>,
+    owner: OwnerPart,
     pending: bool,
     zone: [String; 2],
 }
 
 impl VehicleView {
-    /// A page in `frame` about the car of the projected facet `identity`, which stood so at `as_of`
+    /// The page of `context` about the car of the projected facet `identity`, which stood so at `as_of`
     /// (RFC 3339).
     pub fn new(
-        frame: Frame,
+        context: &ViewContext<'_>,
         identity: &Value,
         as_of: Option<&str>,
         facets: Vec<FacetView>,
     ) -> Self {
-        let t = frame.t;
+        let (frame, t) = (context.frame.clone(), context.frame.t);
         let text = |key: &str| {
             identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
         };
@@ -97,22 +102,17 @@ impl VehicleView {
                 text("trim").unwrap_or_default(),
             ]),
         ];
-        let needing = |needs: &dyn Fn(Tier) -> bool, sentence: &'static str| {
-            let facets = facets
-                .iter()
-                .filter(|facet| facet.state == FacetState::Withheld && needs(facet.needs));
-            let facets = facets.map(|facet| WithheldFacet::new(t, facet)).collect();
-            Withheld { sentence, facets }
+        let needing = |tier: Tier| {
+            let needs = |facet: &&FacetView| (facet.needs == Tier::Owner) == (tier == Tier::Owner);
+            let facets = facets.iter().filter(|facet| facet.state == FacetState::Withheld);
+            let facets = facets.filter(needs).map(|facet| WithheldFacet::new(t, facet)).collect();
+            Withheld { sentence: withheld_heading(context, tier), facets }
         };
-        let members =
-            if frame.offers_sign_in() { t.withheld_facets_member() } else { t.withheld_facets() };
-        let mut withheld = vec![
-            needing(&|tier| tier != Tier::Owner, members),
-            needing(&|tier| tier == Tier::Owner, t.withheld_facets_owner()),
-        ];
+        let mut withheld = vec![needing(Tier::Member), needing(Tier::Owner)];
         withheld.retain(|group| !group.facets.is_empty());
         let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
-        Self { frame, make_model, subtitle, facets, withheld, pending, zone }
+        let owner = context.owner.clone();
+        Self { frame, make_model, subtitle, facets, withheld, owner, pending, zone }
     }
 
     /// The facet called `name`, for [`super::facet_fragment`].

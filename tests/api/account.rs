@@ -44,7 +44,7 @@ fn ok_anybody_is_offered_the_sign_in_and_comes_back() {
     let page = page_of(&app);
     let to_recalls = format!("href=\"/auth/de/sign-in?return_to={page}%3Flang%3Den%23recalls\"");
     let answer = app.get(&format!("{page}?lang=en"));
-    check(&answer, 200, &[&to_recalls, "Shown after sign-in: "], &["Secret"]);
+    check(&answer, 200, &[&to_recalls, "Sign in to see: "], &["Secret"]);
     assert!(header(&answer, "cache-control").starts_with("public, max-age="));
 }
 
@@ -61,7 +61,7 @@ fn ok_a_member_is_named_and_can_sign_out_on_every_page() {
         check(&answer, 200, &expected, &["sign-in?return_to"]);
         assert_eq!(header(&answer, "cache-control"), "private, no-store", "{target}");
     }
-    check(&ada.get(&app, &format!("{page}?lang=en")), 200, &["Secret airbag"], &["after sign-in"]);
+    check(&ada.get(&app, &format!("{page}?lang=en")), 200, &["Secret airbag"], &["Sign in to"]);
     let wrong = post(&app, &ada, "/de/?lang=en", "vin=WP0&lang=en");
     check(&wrong, 422, &["Ada Lovelace", "value=\"WP0\"", "these are 3"], &[]);
 }

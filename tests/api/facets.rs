@@ -91,6 +91,7 @@ fn page(document: &Value, language: pages::Language) -> String {
         today: "2026-11-20",
         format: &pages::PlainFormat,
         floor: &floor,
+        owner: &pages::OwnerPart::NotOffered,
     };
     pages::render_vehicle(&pages::vehicle_view(&context, document)).expect("a page")
 }

@@ -1,0 +1,28 @@
+//! The owner's part of a vehicle page: the way to the proof, or the grant that the visitor holds.
+
+use crate::market::Market;
+use crate::pages::{Frame, OwnerPart, sign_in_address};
+
+/// The path of a car's page of ownership, and of its status document below `/api/v1`.
+pub(super) fn ownership_path(market: &Market, id: &str) -> String {
+    format!("/{}/vehicles/{id}/ownership", market.code)
+}
+
+/// True if people can prove in a market that a car is theirs.
+pub(super) fn offers_proofs(market: &Market) -> bool {
+    let offers = market.ownership.as_ref().is_some_and(|ownership| !ownership.offered().is_empty());
+    offers && market.sign_in.is_some()
+}
+
+/// The way to the proof for a visitor who does not hold the car.
+pub(super) fn way_to_proof(market: &Market, id: &str, frame: &Frame) -> OwnerPart {
+    if !offers_proofs(market) {
+        return OwnerPart::NotOffered;
+    }
+    let page = frame.href(&ownership_path(market, id));
+    if frame.offers_sign_in() {
+        OwnerPart::Prove(sign_in_address(market.code.as_str(), &page))
+    } else {
+        OwnerPart::Prove(page)
+    }
+}
