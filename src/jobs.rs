@@ -1,26 +1,29 @@
-//! Scheduled work: retention and the outbox.
+//! Scheduled work: retention, the outbox and the chain of the audit.
 //!
 //! Leaves to others: the triggers (`wrangler.toml`) and the event (`platform`).
 
+pub mod audit_chain;
 pub mod outbox;
 pub mod retention;
 
 use crate::ports::{Ports, StoreError};
 
-/// The trigger of the outbox: each minute.
+/// The trigger of the outbox and of the audit's chain: each minute.
 pub const OUTBOX_CRON: &str = "* * * * *";
 
-/// Runs the jobs of a trigger: the outbox, and retention unless it is the outbox's own trigger.
+/// Runs the jobs of a trigger: the outbox and the audit's chain, and retention unless it is the
+/// outbox's own trigger.
 ///
 /// # Errors
-/// [`StoreError`] of the first job that failed; the other one runs all the same.
+/// [`StoreError`] of the first job that failed; the others run all the same.
 pub async fn run(ports: &Ports, cron: &str) -> Result<(), StoreError> {
     let delivered = outbox::run(ports).await.map(drop);
+    let linked = audit_chain::run(ports).await;
     let retained = match cron {
         OUTBOX_CRON => Ok(()),
         _ => retention::run(ports).await.map(drop),
     };
-    delivered.and(retained)
+    delivered.and(linked).and(retained)
 }
 
 /// One of each statement of this module, for the test that prepares all.
@@ -43,7 +46,7 @@ mod tests {
             world.run(run(&world.ports(), cron)).expect("done");
             let statements = world.statements();
             let has = |name: &str| statements.iter().any(|statement| statement.name == name);
-            assert!(has("outbox.claim"), "{cron}");
+            assert!(has("outbox.claim") && has("audit_link.end"), "{cron}");
             has("job.save_retention")
         };
         let file = include_str!("../wrangler.toml");

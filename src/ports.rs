@@ -12,6 +12,7 @@ mod format;
 mod http_client;
 mod kv;
 mod origin_http;
+mod private_jwk;
 mod rate_limit;
 mod runtime;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use format::{Format, PlainFormat};
 pub use http_client::{HttpClient, HttpError, HttpRequest, HttpResponse};
 pub use kv::{Kv, KvRead};
 pub use origin_http::{OriginHttp, OriginHttpError, OriginRequest, OriginResponse};
+pub use private_jwk::PrivateJwk;
 pub use rate_limit::{RateLimit, RateLimitClass, RateLimitDecision};
 pub use runtime::{Assets, Background, Events, Random, Secrets};
 pub(crate) use sql::row_type;

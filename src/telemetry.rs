@@ -91,6 +91,12 @@ pub mod field {
     pub const ROLE: &str = "role";
     /// Number of responses that a sampled line represents, if not one.
     pub const STANDS_FOR: &str = "stands_for";
+    /// The position of an entry of the audit.
+    pub const AUDIT_POSITION: &str = "audit.position";
+    /// The hash of the audit's last link.
+    pub const AUDIT_HASH: &str = "audit.hash";
+    /// The signature of the audit's head, a compact JWS.
+    pub const AUDIT_JWS: &str = "audit.jws";
     /// The problem's slug.
     pub const PROBLEM: &str = "problem";
 }

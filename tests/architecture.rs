@@ -62,7 +62,20 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("privacy", &["market", "vehicle", "telemetry", "ports", "audit", "cache"]),
-    ("jobs", &["market", "telemetry", "ports", "origin", "registry", "cache", "outbox", "privacy"]),
+    (
+        "jobs",
+        &[
+            "market",
+            "telemetry",
+            "ports",
+            "audit",
+            "origin",
+            "registry",
+            "cache",
+            "outbox",
+            "privacy",
+        ],
+    ),
     ("pages", &["market", "ports"]),
     (
         "http",

@@ -1,4 +1,4 @@
-//! Acts and their entries against real SQLite.
+//! Acts and their entries against real `SQLite`.
 
 use std::rc::Rc;
 

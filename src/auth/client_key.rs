@@ -3,40 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::exchange_error::ExchangeError;
 use crate::market::SignIn;
-use crate::ports::{P256PrivateKey, Ports};
+use crate::ports::{Ports, PrivateJwk};
 
 /// Seconds that an assertion is good for.
 const LIFETIME_S: i64 = 60;
-
-/// A private key as its secret holds it. Other members of the key are ignored.
-#[derive(Deserialize)]
-struct PrivateJwk {
-    kty: String,
-    crv: String,
-    d: String,
-    x: String,
-    y: String,
-    kid: Option<String>,
-}
-
-impl PrivateJwk {
-    fn parse(secret: &str) -> Option<Self> {
-        let jwk: Self = serde_json::from_str(secret.trim()).ok()?;
-        (jwk.kty == "EC" && jwk.crv == "P-256").then_some(jwk)
-    }
-
-    fn to_key(&self) -> Option<P256PrivateKey> {
-        let number = |text: &str| {
-            URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes: &Vec<u8>| bytes.len() == 32)
-        };
-        Some(P256PrivateKey { d: number(&self.d)?, x: number(&self.x)?, y: number(&self.y)? })
-    }
-}
 
 /// Makes an assertion of the client. Its audience is the issuer alone: an assertion for an endpoint
 /// that a compromised provider names could be used at another one.
@@ -48,13 +22,13 @@ pub(super) async fn client_assertion(
     sign_in: &SignIn,
 ) -> Result<String, ExchangeError> {
     let secret = sign_in.client_key.as_ref().and_then(|name| ports.secrets.get(name.as_str()));
-    let jwk = secret.as_deref().and_then(PrivateJwk::parse).ok_or(ExchangeError::Credentials)?;
-    let key = jwk.to_key().ok_or(ExchangeError::Credentials)?;
+    let secret = secret.as_deref().and_then(PrivateJwk::parse);
+    let PrivateJwk { key, kid } = secret.ok_or(ExchangeError::Credentials)?;
     let mut token_id = [0; 16];
     ports.random.fill(&mut token_id);
     let issued_at = ports.clock.now().0 / 1000;
     let mut header = json!({"alg": "ES256", "typ": "JWT"});
-    if let (Some(kid), Some(header)) = (jwk.kid, header.as_object_mut()) {
+    if let (Some(kid), Some(header)) = (kid, header.as_object_mut()) {
         header.insert("kid".into(), kid.into());
     }
     let claims = json!({

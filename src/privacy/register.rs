@@ -5,6 +5,7 @@
 //! holds it against the tables of the migrations: a table without a row fails. Leaves to others:
 //! the SQL that reads and writes rows (the owner).
 
+use crate::audit;
 use crate::cache::{self, purge};
 use crate::market::{FacetName, MarketCode};
 use crate::ports::db_clock::NOW_MS;
@@ -458,6 +459,13 @@ pub const KEY_FAMILIES: &[KeyFamily] = &[
             FacetName::ALL.iter().map(key).collect()
         }),
         retention: "KV's expiry; earlier Workers wrote it",
+    },
+    KeyFamily {
+        prefix: audit::HEAD_KEY,
+        class: DataClass::Operational,
+        owner: "audit",
+        vehicle_key: None,
+        retention: "KV's expiry, three years after the last act",
     },
     KeyFamily {
         prefix: "purges:",
