@@ -201,7 +201,10 @@ mod tests {
             "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
             "use": "enc",
         });
-        assert_eq!(thumbprint(&jwk).as_deref(), Some("cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s"));
+        assert_eq!(
+            thumbprint(&jwk).as_deref(),
+            Some("cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s")
+        );
         assert_eq!(thumbprint(&json!({"kty": "EC", "crv": "P-384", "x": "a", "y": "b"})), None);
         assert_eq!(thumbprint(&json!("x")), None);
     }

@@ -9,9 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::entry_digest;
 use super::entry::ENTRY_COLUMNS;
-use crate::ports::{
-    Ports, Row, Rows, Statement, StoreError, read_column, row_type,
-};
+use crate::ports::{Ports, Row, Rows, Statement, StoreError, read_column, row_type};
 use crate::text::to_hex;
 
 /// Entries that one batch links at most: the list of their links stays below 128 KB.
