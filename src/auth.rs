@@ -47,6 +47,7 @@ mod jws;
 mod logout_token;
 mod memory;
 mod metadata;
+mod not_before;
 mod operator;
 mod provider;
 mod return_to;
@@ -80,6 +81,7 @@ pub use identity::{ClientId, Credential, Identity, Issuer, Subject, SubjectId, V
 pub use logout_token::{LogoutToken, verify_logout_token};
 pub use memory::AuthMemory;
 pub use metadata::ProviderMetadata;
+pub use not_before::{NotBeforeError, rights_not_before};
 pub use operator::{
     MAX_OPERATOR_DAYS, OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError,
     is_operator_name, operator_last_day,

@@ -45,7 +45,19 @@ const TABLE: &[(&str, &[&str])] = &[
     ("auth", &["market", "telemetry", "ports", "origin", "cache"]),
     (
         "ownership",
-        &["time", "market", "vehicle", "disclosure", "telemetry", "ports", "origin", "auth"],
+        &[
+            "time",
+            "market",
+            "vehicle",
+            "disclosure",
+            "telemetry",
+            "ports",
+            "origin",
+            "audit",
+            "cache",
+            "outbox",
+            "auth",
+        ],
     ),
     (
         "flow",
@@ -97,7 +109,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "pages",
         ],
     ),
-    ("platform", &["telemetry", "ports", "registry", "auth", "flow", "jobs", "http"]),
+    ("platform", &["telemetry", "ports", "registry", "auth", "ownership", "flow", "jobs", "http"]),
 ];
 
 struct Source {
@@ -230,10 +242,15 @@ fn only_authorize_derives_a_right() {
         for (word, allowed) in [
             (
                 "Tier::Public",
-                &["src/vehicle/field.rs", "src/disclosure.rs", "src/ownership.rs"][..],
+                &[
+                    "src/vehicle/field.rs",
+                    "src/disclosure.rs",
+                    "src/ownership/holder.rs",
+                    "src/ownership/fake.rs",
+                ][..],
             ),
-            ("Right::derived", &["src/ownership.rs"]),
-            ("authorize(", &["src/ownership.rs", "src/ownership/fake.rs", "src/http/context.rs"]),
+            ("Right::derived", &["src/ownership/holder.rs"]),
+            ("authorize(", &["src/ownership/right.rs", "src/http/context.rs"]),
             ("ownership::fake", &["src/pages/samples.rs"]),
             ("fake::right", &["src/pages/samples.rs"]),
         ] {

@@ -87,7 +87,7 @@ pub async fn read_session(
         report_rejected(ports);
         return Ok(SessionState::Rejected);
     };
-    if row.ends_at_ms <= read_at {
+    if row.ends_at_ms <= read_at || row.created_at_ms < keys.not_before() {
         return Ok(SessionState::Ended);
     }
     let Some(session) = to_session(keys, &id, &row) else {

@@ -13,8 +13,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::identity::{Issuer, Subject};
+use super::not_before::{NotBeforeError, rights_not_before};
 use crate::cache::{RingName, SealingRing, SealingRingError};
-use crate::ports::{Random, Secrets};
+use crate::ports::{Random, Secrets, Timestamp};
 
 /// The ring of session keys.
 const RING: RingName = RingName { prefix: "SESSION_KEY_", kind: "session" };
@@ -29,6 +30,7 @@ pub struct SessionKeys {
     /// One entry a number of the ring.
     derived: Vec<DerivedKeys>,
     lookup: Hmac<Sha256>,
+    not_before: Timestamp,
 }
 
 /// The keys that are derived from one secret.
@@ -48,6 +50,9 @@ pub enum SessionKeysError {
     /// `LOOKUP_KEY` is missing or malformed.
     #[error("the secret LOOKUP_KEY must be the base64 of 32 random bytes or more")]
     Lookup,
+    /// `RIGHTS_NOT_BEFORE` is malformed.
+    #[error(transparent)]
+    NotBefore(#[from] NotBeforeError),
 }
 
 /// The id of a session, which its cookie alone holds: the number of the key and a random part.
@@ -58,10 +63,11 @@ pub struct SessionId {
 }
 
 impl SessionKeys {
-    /// Reads the secrets `SESSION_KEY_<number>` and `LOOKUP_KEY`.
+    /// Reads the secrets `SESSION_KEY_<number>` and `LOOKUP_KEY`, and the variable
+    /// `RIGHTS_NOT_BEFORE`.
     ///
     /// # Errors
-    /// [`SessionKeysError`] for the first secret that is missing or does not read.
+    /// [`SessionKeysError`] for the first that is missing or does not read.
     pub fn parse(secrets: &dyn Secrets) -> Result<Self, SessionKeysError> {
         let ring = SealingRing::parse_named(secrets, RING)?;
         let lookup = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
@@ -80,12 +86,17 @@ impl SessionKeys {
         };
         // OK because the ring holds each number that it lists.
         let derived = ring.ids().iter().filter_map(derive).collect();
-        Ok(Self { ring, derived, lookup })
+        Ok(Self { ring, derived, lookup, not_before: rights_not_before(secrets)? })
     }
 
     /// The ring that seals sessions and sign-in transactions.
     pub fn ring(&self) -> &SealingRing {
         &self.ring
+    }
+
+    /// The time before which no session counts.
+    pub(super) const fn not_before(&self) -> Timestamp {
+        self.not_before
     }
 
     /// Makes a new id under the highest key.

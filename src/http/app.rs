@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::config::Config;
 use crate::auth::{AuthMemory, SessionMemory};
 use crate::flow::FlowMemory;
+use crate::ownership::RightsMemory;
 use crate::ports::Ports;
 use crate::registry::Memory;
 
@@ -16,6 +17,8 @@ pub struct App {
     pub memory: Rc<Memory>,
     /// The isolate's memory of session keys.
     pub sessions: Rc<SessionMemory>,
+    /// The isolate's memory of rights keys.
+    pub rights: Rc<RightsMemory>,
     /// The isolate's memory of vehicles and origins.
     pub flow: FlowMemory,
     /// The isolate's memory of identity providers and verified tokens.

@@ -12,13 +12,13 @@ use super::problem::{Problem, Slug};
 use super::request::{BodyError, Request};
 use super::sign_in_state::SignInState;
 use super::trace::{self, Trace};
-use crate::auth::{SessionKeys, Viewer};
+use crate::auth::{self, SessionKeys, Viewer};
 use crate::cache;
 use crate::disclosure::Right;
 use crate::flow;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market, MarketCode, Tier};
-use crate::ownership;
+use crate::ownership::{self, RightsKeys};
 use crate::ports::{Events, Ports, Timestamp};
 use crate::registry;
 use crate::telemetry::{Event, Field, Level, field};
@@ -210,6 +210,15 @@ impl<'a> Context<'a> {
         keys.map_err(|error| self.internal("the session keys do not read", &error))
     }
 
+    /// The keys of claims and grants.
+    ///
+    /// # Errors
+    /// 500 `internal` if the secrets do not read; an event says why.
+    pub(super) fn rights_keys(&self) -> Result<Rc<RightsKeys>, Problem> {
+        let keys = self.app.rights.keys(&self.ports);
+        keys.map_err(|error| self.internal("the rights keys do not read", &error))
+    }
+
     /// The credential that the request carries, not verified.
     pub(super) fn credential(&self) -> &Result<SentCredential, CredentialError> {
         let incoming = self.request.incoming.as_ref();
@@ -235,7 +244,42 @@ impl<'a> Context<'a> {
 
     /// The tier of the viewer for a vehicle that they do not hold.
     pub(super) fn tier(&self) -> Tier {
-        ownership::authorize(self.viewer(), "", &[]).tier()
+        self.right_without_grants().tier()
+    }
+
+    fn right_without_grants(&self) -> Right {
+        let is_member = matches!(self.viewer(), Viewer::Member(_));
+        ownership::authorize_without_grants(is_member)
+    }
+
+    /// The keyed hash of the member who asks; `None` for anybody else.
+    ///
+    /// # Errors
+    /// 500 `internal` if the secrets do not read; an event says why.
+    pub(super) fn person(&self) -> Result<Option<String>, Problem> {
+        match self.sign_in() {
+            SignInState::Active(session) => Ok(Some(session.person.clone())),
+            SignInState::Bearer(identity) => {
+                Ok(Some(auth::person_hash(&*self.session_keys()?, &identity.subject)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The viewer's right to a car, read from D1 for members alone. While rights cannot be read, a
+    /// member is one without a grant, and an event says so.
+    pub(super) async fn right(&self, market: &Market, lookup: &str) -> Right {
+        let read = async {
+            let Some(person) = self.person().ok()? else { return Some(self.right_without_grants()) };
+            let keys = self.rights_keys().ok()?;
+            let person = Some(person.as_str());
+            ownership::authorize(&self.ports, &keys, person, market, lookup).await.ok()
+        };
+        let right = read.await;
+        right.unwrap_or_else(|| {
+            ownership::report_unread_right(&self.ports, market);
+            self.right_without_grants()
+        })
     }
 
     /// Notes the operator whose token the request carries.
@@ -252,9 +296,16 @@ impl<'a> Context<'a> {
         self.operator.get().map(String::as_str).ok_or_else(|| Problem::new(Slug::Internal))
     }
 
-    /// The vehicle of an id, and the viewer's right to it. The hash of an id that was opened a
-    /// while ago is remembered, so that the id needs no decryption.
-    pub(super) fn vehicle<'id>(&self, id: &'id str) -> Result<RequestedVehicle<'id>, Problem> {
+    /// The vehicle of an id, and the viewer's right to it in a market. The hash of an id that was
+    /// opened a while ago is remembered, so that the id needs no decryption.
+    ///
+    /// # Errors
+    /// 404 `unknown-vehicle` for an id that Kerbside did not make.
+    pub(super) async fn vehicle<'id>(
+        &self,
+        market: &Market,
+        id: &'id str,
+    ) -> Result<RequestedVehicle<'id>, Problem> {
         let remembered = self.app.memory.lookup(id);
         let (lookup, vin) = if let Some(lookup) = remembered {
             (lookup, None)
@@ -264,7 +315,7 @@ impl<'a> Context<'a> {
             self.app.memory.remember_lookup(id, Rc::clone(&lookup));
             (lookup, Some(vin))
         };
-        let right = ownership::authorize(self.viewer(), &lookup, &[]);
+        let right = self.right(market, &lookup).await;
         Ok(RequestedVehicle { id, lookup, vin, right })
     }
 

@@ -95,7 +95,7 @@ pub(super) async fn vehicle(
     id: &str,
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    let car = context.vehicle(id)?;
+    let car = context.vehicle(&market, id).await?;
     let fragment = context.request.parameter("fragment");
     let facets = match &fragment {
         Some(names) => {

@@ -1,35 +1,41 @@
-//! Viewers, grants and rights for tests. Rights are derived by [`authorize`], like all others.
+//! Rights for tests and examples, derived as all others are.
 
-use super::{Grant, authorize};
-use crate::auth::{Issuer, Subject, SubjectId, Viewer};
-use crate::disclosure::{KeeperHash, Right};
-use crate::market::Tier;
+use super::grant_row::GrantRow;
+use super::holder::derive;
+use crate::disclosure::Right;
+use crate::market::{MarketCode, OwnershipMethod, Tier};
+use crate::ports::Timestamp;
 
-fn subject(name: &str) -> Subject {
-    Subject { issuer: Issuer("https://id.example.com".into()), id: SubjectId(name.into()) }
-}
+/// The keyed hash of the keeper in the owner's right.
+pub const KEEPER: &str = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 
-/// A member.
-pub fn member(name: &str) -> Viewer {
-    Viewer::Member(subject(name))
-}
-
-/// A member's grant for a vehicle, since 1 January 2020.
-pub fn grant(name: &str, vehicle: &str) -> Grant {
-    Grant {
-        subject: subject(name),
-        vehicle: vehicle.into(),
-        since: jiff::civil::date(2020, 1, 1),
-        keeper: Some(KeeperHash("0f".repeat(32))),
-    }
-}
-
-/// A right of each tier to one vehicle.
+/// A right of each tier to one vehicle. The owner's is since 1 January 2020, with all personal
+/// values open.
 pub fn right(tier: Tier) -> Right {
-    let grants = [grant("ada", "car")];
-    match tier {
-        Tier::Public => authorize(&Viewer::Anonymous, "car", &grants),
-        Tier::Member => authorize(&member("eve"), "car", &grants),
-        Tier::Owner => authorize(&member("ada"), "car", &grants),
-    }
+    let now = Timestamp(1);
+    let person = Some("ada").filter(|_| tier > Tier::Public);
+    let grants: Vec<GrantRow> = grant().filter(|_| tier == Tier::Owner).into_iter().collect();
+    derive(person, &grants, now)
+}
+
+/// The grant of the person `ada`, in effect at every time from 1970 on.
+fn grant() -> Option<GrantRow> {
+    Some(GrantRow {
+        id: "grant".into(),
+        key_id: 1,
+        market: MarketCode::new("de").ok()?,
+        vehicle: "car".into(),
+        person: "ada".into(),
+        pseudonym: "pseudonym".into(),
+        method: OwnershipMethod::ContactCode,
+        since: jiff::civil::date(2020, 1, 1),
+        keeper: Some(KEEPER.into()),
+        verified_at_ms: Timestamp(0),
+        effective_from_ms: Timestamp(0),
+        personal_from_ms: Some(Timestamp(0)),
+        ends_at_ms: Timestamp(i64::MAX),
+        objection: None,
+        sealed: String::new(),
+        mac: String::new(),
+    })
 }

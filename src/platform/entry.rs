@@ -20,6 +20,7 @@ use crate::flow;
 use crate::http::{
     App, BodyError, Config, EventStream, HEAD_BYTES, Header, Incoming, Request, Response, handle,
 };
+use crate::ownership::RightsMemory;
 use crate::ports::Ports;
 use crate::registry::Memory;
 
@@ -40,6 +41,7 @@ extern "C" {
 thread_local! {
     static MEMORY: Rc<Memory> = Rc::new(Memory::default());
     static SESSIONS: Rc<SessionMemory> = Rc::new(SessionMemory::default());
+    static RIGHTS: Rc<RightsMemory> = Rc::new(RightsMemory::default());
     static AUTH: Rc<AuthMemory> = Rc::new(AuthMemory::default());
     static FLOW: flow::FlowMemory = flow::FlowMemory::default();
     static CONFIG: RefCell<Option<Rc<Config>>> = const { RefCell::new(None) };
@@ -60,6 +62,7 @@ pub fn fetch(request: web_sys::Request, env: Env, context: JsValue) -> JsValue {
             ports,
             memory: MEMORY.with(Rc::clone),
             sessions: SESSIONS.with(Rc::clone),
+            rights: RIGHTS.with(Rc::clone),
             flow: FLOW.with(Clone::clone),
             auth: AUTH.with(Rc::clone),
             config,

@@ -3,10 +3,11 @@
 //!
 //! Leaves to others: the SQL, which each module keeps beside the types it stores.
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::time::Timestamp;
-use crate::market::{FacetName, MarketCode, OriginName};
+use crate::market::{FacetName, MarketCode, OriginName, OwnershipMethod};
 use crate::text::SharedStr;
 
 /// A bound parameter of a statement.
@@ -95,6 +96,18 @@ impl From<&OriginName> for DbValue {
 impl From<FacetName> for DbValue {
     fn from(facet: FacetName) -> Self {
         Self::from(facet.as_str())
+    }
+}
+
+impl From<OwnershipMethod> for DbValue {
+    fn from(method: OwnershipMethod) -> Self {
+        Self::from(method.as_str())
+    }
+}
+
+impl From<Date> for DbValue {
+    fn from(day: Date) -> Self {
+        Self::Text(day.to_string())
     }
 }
 
@@ -194,6 +207,8 @@ cells! {
     FacetName, "a facet's name", |cell| cell.as_str().and_then(FacetName::parse);
     MarketCode, "a market's code", |cell| cell.as_str().and_then(|text| MarketCode::new(text).ok());
     OriginName, "an origin's name", |cell| cell.as_str().and_then(|name| Self::new(name).ok());
+    OwnershipMethod, "a method of ownership", |cell| cell.as_str().and_then(Self::parse);
+    Date, "a day", |cell| cell.as_str().and_then(|day| day.parse().ok());
 }
 
 impl<T: FromCell> FromCell for Option<T> {

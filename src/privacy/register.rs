@@ -316,6 +316,82 @@ pub const TABLES: &[Table] = &[
         }),
     },
     Table {
+        name: "ownership_claim",
+        class: DataClass::Personal,
+        owner: "ownership",
+        eraser: Eraser::Rows,
+        exporter: Exporter::Rows {
+            field: "claims",
+            columns: "method, state, created_at_ms, expires_at_ms, attempts, key_id",
+            condition: "market = ?2 AND vehicle = ?3",
+        },
+        // 30 days, so that a claimant and a holder see what became of it.
+        retention: Retention::Expiry {
+            key: "id",
+            is_over: "expires_at_ms < {now} - 2592000000",
+            oldest_first: Some("expires_at_ms"),
+        },
+        person: Some(PersonRows {
+            column: "person",
+            exporter: PersonExporter::Rows {
+                field: "claims",
+                columns: "id, key_id, market, vehicle, person, pseudonym, method, created_at_ms, \
+                    expires_at_ms, is_delivered, code, sealed, mac, state, attempts, attestation",
+            },
+            eraser: PersonEraser::Rows,
+        }),
+    },
+    Table {
+        name: "ownership_grant",
+        class: DataClass::Personal,
+        owner: "ownership",
+        eraser: Eraser::Rows,
+        exporter: Exporter::Rows {
+            field: "grants",
+            columns: "method, since, verified_at_ms, effective_from_ms, personal_from_ms, \
+                ends_at_ms, ended_at_ms, end_reason, key_id",
+            condition: "market = ?2 AND vehicle = ?3",
+        },
+        // 400 days after its end: the next holder's time does not begin before it.
+        retention: Retention::Expiry {
+            key: "id",
+            is_over: "ended_at_ms < {now} - 34560000000",
+            oldest_first: Some("ended_at_ms"),
+        },
+        person: Some(PersonRows {
+            column: "person",
+            exporter: PersonExporter::Rows {
+                field: "grants",
+                columns: "id, key_id, market, vehicle, person, pseudonym, method, since, keeper, \
+                    verified_at_ms, effective_from_ms, personal_from_ms, ends_at_ms, objection, \
+                    sealed, mac, ended_at_ms, end_reason",
+            },
+            eraser: PersonEraser::Rows,
+        }),
+    },
+    Table {
+        name: "ownership_count",
+        class: DataClass::Operational,
+        owner: "ownership",
+        eraser: Eraser::Kept("keyed hashes that limit claims until their window ends"),
+        exporter: Exporter::Nothing("keyed hashes that limit claims until their window ends"),
+        retention: Retention::Expiry {
+            key: "counter, item",
+            is_over: "expires_at_ms < {now} - 60000",
+            oldest_first: Some("expires_at_ms"),
+        },
+        person: None,
+    },
+    Table {
+        name: "ownership_switch",
+        class: DataClass::Operational,
+        owner: "ownership",
+        eraser: Eraser::Kept("methods that are switched off"),
+        exporter: Exporter::Nothing("methods that are switched off"),
+        retention: Retention::Kept("one row a method"),
+        person: None,
+    },
+    Table {
         name: "vehicle",
         class: DataClass::Vehicle,
         owner: "usage",

@@ -79,7 +79,7 @@ fn ok_readyz_says_what_is_missing() {
     assert_eq!(
         secrets,
         Some(json!(
-            "set VEHICLE_ID_KEYS, LOOKUP_KEY, SEALING_KEY_1 and SESSION_KEY_1 with `wrangler secret put --env <region>`"
+            "set VEHICLE_ID_KEYS, LOOKUP_KEY, SEALING_KEY_1, SESSION_KEY_1 and RIGHTS_KEY_1 with `wrangler secret put --env <region>`; RIGHTS_NOT_BEFORE is a time or not set"
         ))
     );
 }

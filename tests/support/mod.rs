@@ -85,6 +85,7 @@ impl TestApp {
             ("LOOKUP_KEY", random(32)),
             ("SEALING_KEY_1", random(32)),
             ("SESSION_KEY_1", random(32)),
+            ("RIGHTS_KEY_1", random(32)),
             ("OPERATOR_TOKENS", operator_entry(&world, &OperatorRole::ALL)),
         ] {
             world.secrets.borrow_mut().insert(name.into(), value);
@@ -97,6 +98,7 @@ impl TestApp {
             ports: world.ports(),
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
+            rights: Rc::default(),
             flow: kerbside::flow::FlowMemory::default(),
             auth: Rc::default(),
             config: Rc::new(config.expect("valid variables")),
@@ -122,6 +124,7 @@ impl TestApp {
             ports: self.app.ports.clone(),
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
+            rights: Rc::default(),
             flow: kerbside::flow::FlowMemory::default(),
             auth: Rc::default(),
             config: Rc::clone(&self.app.config),
@@ -145,6 +148,7 @@ impl TestApp {
             ports: self.world.ports(),
             memory: Rc::new(Memory::default()),
             sessions: Rc::new(SessionMemory::default()),
+            rights: Rc::default(),
             flow: kerbside::flow::FlowMemory::default(),
             auth: Rc::default(),
             config: Rc::clone(&self.app.config),

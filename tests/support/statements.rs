@@ -17,6 +17,7 @@ fn samples() -> Vec<Statement> {
         kerbside::audit::samples(),
         kerbside::auth::samples(),
         kerbside::outbox::samples(),
+        kerbside::ownership::samples(),
         kerbside::cache::samples(),
         kerbside::flow::samples(),
         kerbside::http::samples(),

@@ -43,8 +43,11 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
         secrets: verdict(
-            context.keys().is_ok() && context.sealing().is_ok() && context.session_keys().is_ok(),
-            "set VEHICLE_ID_KEYS, LOOKUP_KEY, SEALING_KEY_1 and SESSION_KEY_1 with `wrangler secret put --env <region>`",
+            context.keys().is_ok()
+                && context.sealing().is_ok()
+                && context.session_keys().is_ok()
+                && context.rights_keys().is_ok(),
+            "set VEHICLE_ID_KEYS, LOOKUP_KEY, SEALING_KEY_1, SESSION_KEY_1 and RIGHTS_KEY_1 with `wrangler secret put --env <region>`; RIGHTS_NOT_BEFORE is a time or not set",
         ),
         markets: verdict(
             served,
@@ -79,6 +82,7 @@ fn migration_checks() -> Vec<Statement> {
         ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
         ("session.check", "SELECT id FROM session LIMIT 1"),
         ("audit_entry.check", "SELECT position FROM audit_entry LIMIT 1"),
+        ("ownership_grant.check", "SELECT id FROM ownership_grant LIMIT 1"),
     ];
     checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
 }

@@ -21,7 +21,7 @@ pub(in crate::http) async fn document(
     id: &str,
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    let car = context.vehicle(id)?;
+    let car = context.vehicle(&market, id).await?;
     let facets = selected(context, &market)?;
     if context.wants_events() {
         return stream::document(context, &market, id, car, facets).await;
@@ -40,7 +40,7 @@ pub(in crate::http) async fn facet(
     facet: &str,
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    let car = context.vehicle(id)?;
+    let car = context.vehicle(&market, id).await?;
     let name = FacetName::parse(facet).filter(|name| market.facets.contains_key(name));
     let name = name.ok_or_else(|| Problem::with_detail(Slug::NotFound, offered(&market)))?;
     let flow = context.flow(&market, car, vec![name]).await?;

@@ -1,0 +1,213 @@
+//! The status of one person's claim or grant to one car.
+
+use super::claim_row::ClaimRow;
+use super::claim_state::ClaimState;
+use super::code::Code;
+use super::grant_row::{GrantRow, read_grants, report_forged};
+use super::holder::holder_at;
+use super::keys::RightsKeys;
+use super::limits::MAX_ATTEMPTS;
+use super::offer::offered;
+use super::person::Person;
+use super::right::select_live;
+use super::switch;
+use crate::market::{Market, OwnershipMethod};
+use crate::ports::{FromRow, Ports, Rows, Statement, StoreError, Timestamp};
+
+/// The state of a person towards a car, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnershipState {
+    /// Nothing is open.
+    None,
+    /// A claim waits for its proof.
+    Challenged,
+    /// The last claim was contested.
+    Contested,
+    /// A grant waits until its holder has had the time to answer.
+    Waiting,
+    /// The person holds the car.
+    Verified,
+}
+
+/// The status of one person's claim or grant to one car.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnershipStatus {
+    /// The state.
+    pub state: OwnershipState,
+    /// The last claim, if its state tells the person something: challenged, contested or failed.
+    pub claim: Option<ClaimStatus>,
+    /// The grant that counts or waits.
+    pub grant: Option<GrantStatus>,
+    /// A waiting grant of somebody else, for the holder.
+    pub contested_by: Option<ContestStatus>,
+    /// The methods that are open to the person.
+    pub methods: Vec<OwnershipMethod>,
+}
+
+/// The status of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimStatus {
+    /// The id in the address of its proof.
+    pub id: String,
+    /// The method.
+    pub method: OwnershipMethod,
+    /// The state; one that is past its time is expired.
+    pub state: ClaimState,
+    /// The end of its time.
+    pub expires_at: Timestamp,
+    /// Proofs that are still evaluated.
+    pub attempts_left: u32,
+    /// The code that the claimant tells the dealer's staff: at the start alone.
+    pub code: Option<Code>,
+}
+
+/// The status of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantStatus {
+    /// The method that proved it.
+    pub method: OwnershipMethod,
+    /// The time of the proof.
+    pub verified_at: Timestamp,
+    /// The time from which it counts.
+    pub effective_from: Timestamp,
+    /// The time from which personal values are open; `None`: never.
+    pub personal_from: Option<Timestamp>,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// A waiting grant of somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContestStatus {
+    /// The method that proved it.
+    pub method: OwnershipMethod,
+    /// The time of its proof.
+    pub since: Timestamp,
+    /// The time at which it takes the holder's place.
+    pub decides_at: Timestamp,
+}
+
+impl OwnershipState {
+    /// The word in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Challenged => "challenged",
+            Self::Contested => "contested",
+            Self::Waiting => "waiting",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+/// Reads the status of a person's claim or grant to a car, in one batch.
+///
+/// # Errors
+/// [`StoreError`] where D1 fails or a row does not read.
+pub async fn status(
+    ports: &Ports,
+    keys: &RightsKeys,
+    person: Person<'_>,
+    market: &Market,
+    vehicle: &str,
+) -> Result<OwnershipStatus, StoreError> {
+    let code = market.code.as_str();
+    let results = ports.db.batch(statements(code, vehicle, person.hash)).await?;
+    let [grants, claims, switched_off] = <[Rows; 3]>::try_from(results)
+        .map_err(|_| StoreError::Rejected)?;
+    let grants = read_grants(ports, keys, &grants);
+    let claim = ports.read_rows::<ClaimRow>("ownership_claim", &claims)?.pop();
+    let claim = claim.filter(|claim| {
+        let is_ours = claim.is_authentic(keys);
+        if !is_ours {
+            report_forged(ports);
+        }
+        is_ours
+    });
+    let methods = offered(ports, market, &switch::read(ports, &switched_off)?);
+    Ok(describe(person.hash, &grants, claim.as_ref(), methods, ports.clock.now()))
+}
+
+/// The statements whose results [`describe`] needs.
+fn statements(market: &str, vehicle: &str, person: &str) -> Vec<Statement> {
+    let columns = ClaimRow::COLUMNS;
+    let sql = format!(
+        "SELECT {columns} FROM ownership_claim WHERE market = ?1 AND vehicle = ?2 AND person = ?3 \
+         ORDER BY created_at_ms DESC, id LIMIT 1"
+    );
+    let params = vec![market.into(), vehicle.into(), person.into()];
+    vec![
+        select_live(market, vehicle),
+        Statement::new("ownership_claim.select_last", sql, params),
+        switch::select(),
+    ]
+}
+
+/// Describes what the rows mean for a person at a time.
+pub(super) fn describe(
+    person: &str,
+    grants: &[GrantRow],
+    claim: Option<&ClaimRow>,
+    methods: Vec<OwnershipMethod>,
+    now: Timestamp,
+) -> OwnershipStatus {
+    let is_theirs = |grant: &&GrantRow| grant.person == person;
+    let held = holder_at(grants, now).filter(is_theirs);
+    let waiting = grants.iter().filter(is_theirs).find(|grant| grant.is_waiting(now));
+    let claim = claim.and_then(|claim| describe_claim(claim, now));
+    let state = match (&held, &waiting, claim.as_ref().map(|claim| claim.state)) {
+        (Some(_), ..) => OwnershipState::Verified,
+        (_, Some(_), _) => OwnershipState::Waiting,
+        (.., Some(ClaimState::Challenged)) => OwnershipState::Challenged,
+        (.., Some(ClaimState::Contested)) => OwnershipState::Contested,
+        _ => OwnershipState::None,
+    };
+    let contested_by = held.and_then(|_| {
+        let others = grants.iter().filter(|grant| grant.person != person && grant.is_waiting(now));
+        others.min_by_key(|grant| grant.effective_from_ms).map(describe_contest)
+    });
+    let grant = held.or(waiting).map(describe_grant);
+    OwnershipStatus { state, claim, grant, contested_by, methods }
+}
+
+/// Describes a claim whose state tells the person something.
+fn describe_claim(claim: &ClaimRow, now: Timestamp) -> Option<ClaimStatus> {
+    let is_over = claim.expires_at_ms <= now;
+    let state = match claim.state {
+        ClaimState::Challenged if is_over => ClaimState::Expired,
+        state => state,
+    };
+    let tells = [ClaimState::Challenged, ClaimState::Contested, ClaimState::Failed];
+    tells.contains(&state).then(|| ClaimStatus {
+        id: claim.id.clone(),
+        method: claim.method,
+        state,
+        expires_at: claim.expires_at_ms,
+        attempts_left: MAX_ATTEMPTS.saturating_sub(claim.attempts),
+        code: None,
+    })
+}
+
+fn describe_grant(grant: &GrantRow) -> GrantStatus {
+    GrantStatus {
+        method: grant.method,
+        verified_at: grant.verified_at_ms,
+        effective_from: grant.effective_from_ms,
+        personal_from: grant.personal_from_ms,
+        expires_at: grant.ends_at_ms,
+    }
+}
+
+fn describe_contest(grant: &GrantRow) -> ContestStatus {
+    ContestStatus {
+        method: grant.method,
+        since: grant.verified_at_ms,
+        decides_at: grant.effective_from_ms,
+    }
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    statements("de", "car", "ada")
+}
