@@ -7,6 +7,7 @@ pub mod key_use;
 pub mod person;
 pub mod register;
 pub mod resealing;
+mod stored_data;
 
 /// One of each statement of this module, for the test that prepares all.
 #[cfg(test)]

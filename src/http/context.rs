@@ -270,7 +270,9 @@ impl<'a> Context<'a> {
     /// member is one without a grant, and an event says so.
     pub(super) async fn right(&self, market: &Market, lookup: &str) -> Right {
         let read = async {
-            let Some(person) = self.person().ok()? else { return Some(self.right_without_grants()) };
+            let Some(person) = self.person().ok()? else {
+                return Some(self.right_without_grants());
+            };
             let keys = self.rights_keys().ok()?;
             let person = Some(person.as_str());
             ownership::authorize(&self.ports, &keys, person, market, lookup).await.ok()

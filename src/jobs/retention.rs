@@ -321,6 +321,9 @@ mod tests {
             "outbox",
             "session",
             "session_tombstone",
+            "ownership_claim",
+            "ownership_grant",
+            "ownership_count",
             "vehicle",
             "audit_entry",
             "audit_head",
@@ -333,11 +336,11 @@ mod tests {
         assert_eq!(
             events.iter().map(Event::to_json).collect::<Vec<_>>(),
             [
-                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"vehicle":0,"audit_entry":0,"audit_head":0,"audit_salt":0,"more":false,"duration_ms":0}"#
+                r#"{"level":"info","message":"retention removed what is past its time","stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"ownership_claim":0,"ownership_grant":0,"ownership_count":0,"vehicle":0,"audit_entry":0,"audit_head":0,"audit_salt":0,"more":false,"duration_ms":0}"#
             ]
         );
         let job = world.statements().pop().expect("the job's row");
-        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"vehicle":0,"audit_entry":0,"audit_head":0,"audit_salt":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
+        let expected = r#"{"removed":{"stored_facet":1203,"lease":0,"purge":0,"usage":0,"origin_call":0,"outbox":0,"session":0,"session_tombstone":0,"ownership_claim":0,"ownership_grant":0,"ownership_count":0,"vehicle":0,"audit_entry":0,"audit_head":0,"audit_salt":0},"more":false,"took_ms":0,"next_car":["",""]}"#;
         assert_eq!(
             (job.name, job.params),
             ("job.save_retention", vec![DbValue::Text(expected.to_owned())])
@@ -443,6 +446,9 @@ mod tests {
             ("outbox", 0),
             ("session", 1),
             ("session_tombstone", 1),
+            ("ownership_claim", 0),
+            ("ownership_grant", 0),
+            ("ownership_count", 0),
             ("vehicle", 2),
             ("audit_entry", 0),
             ("audit_head", 0),

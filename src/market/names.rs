@@ -125,7 +125,7 @@ const RESERVED: [&str; 8] =
 
 /// Secrets of Kerbside's own, and the beginnings of their names.
 const OWN_SECRETS: [&str; 3] = ["VEHICLE_ID_KEYS", "LOOKUP_KEY", "OPERATOR_TOKENS"];
-const OWN_PREFIXES: [&str; 3] = ["SEALING_KEY_", "SESSION_KEY_", "OUTBOX_"];
+const OWN_PREFIXES: [&str; 4] = ["SEALING_KEY_", "SESSION_KEY_", "RIGHTS_KEY_", "OUTBOX_"];
 
 impl Locale {
     /// The language alone: `de` of `de-DE`.
@@ -176,7 +176,16 @@ mod tests {
         check(
             SecretName::try_from,
             &["DE_MASTER_TOKEN", "LOOKUP_KEYS"],
-            &["", "user:password", "de_token", "A", "LOOKUP_KEY", "SEALING_KEY_1", "SESSION_KEY_2"],
+            &[
+                "",
+                "user:password",
+                "de_token",
+                "A",
+                "LOOKUP_KEY",
+                "SEALING_KEY_1",
+                "SESSION_KEY_2",
+                "RIGHTS_KEY_1",
+            ],
         );
         check(
             Locale::try_from,

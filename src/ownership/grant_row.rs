@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 
 use super::keys::RightsKeys;
-use super::personal_part::PersonalPart;
+use super::personal_part::{PartPlace, PersonalPart};
 use crate::market::{MarketCode, OwnershipMethod};
 use crate::ports::{DbValue, FromRow as _, Ports, Row, Timestamp, row_type};
 use crate::telemetry::{Event, Level, field};
@@ -51,9 +51,14 @@ impl GrantRow {
         keys.is_row_mac(self.key_id, TABLE, &self.authenticated_columns(), &self.mac)
     }
 
+    /// The place of the sealed part.
+    pub(super) fn part_place(&self) -> PartPlace<'_> {
+        PartPlace { table: TABLE, id: &self.id, person: &self.person }
+    }
+
     /// Opens the sealed part; nothing where it does not open.
     pub(super) fn open(&self, keys: &RightsKeys) -> Option<PersonalPart> {
-        PersonalPart::open(keys, TABLE, &self.id, self.key_id, &self.sealed)
+        PersonalPart::open(keys, self.part_place(), self.key_id, &self.sealed)
     }
 
     /// The parameters in the order of the columns.

@@ -47,3 +47,60 @@ pub(super) fn derive(person: Option<&str>, grants: &[GrantRow], now: Timestamp) 
         None => Right::derived(Tier::Member, None, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake;
+    use super::*;
+
+    fn check(grants: &[GrantRow], now: i64, holder: Option<&str>) {
+        let held = holder_at(grants, Timestamp(now)).map(|grant| grant.person.as_str());
+        assert_eq!(held, holder, "at {now}");
+        for person in ["ada", "eve"] {
+            let right = derive(Some(person), grants, Timestamp(now));
+            let expect = if held == Some(person) { Tier::Owner } else { Tier::Member };
+            assert_eq!(right.tier(), expect, "{person} at {now}");
+        }
+        assert!(derive(None, grants, Timestamp(now)).is_public());
+    }
+
+    fn grant(person: &str, from: i64, to: i64) -> GrantRow {
+        GrantRow {
+            person: person.into(),
+            effective_from_ms: Timestamp(from),
+            ends_at_ms: Timestamp(to),
+            ..fake::grant()
+        }
+    }
+
+    #[test]
+    fn ok_the_grant_that_came_last_counts_and_an_earlier_one_never_again() {
+        let grants = [grant("ada", 10, 100), grant("eve", 50, 80)];
+        for (now, holder) in [
+            (9, None),
+            (10, Some("ada")),
+            (49, Some("ada")),
+            (50, Some("eve")),
+            (79, Some("eve")),
+            (80, None),
+            (99, None),
+        ] {
+            check(&grants, now, holder);
+        }
+        check(&[], 10, None);
+    }
+
+    #[test]
+    fn ok_personal_values_open_at_their_time_or_never() {
+        let with = |personal_from_ms| GrantRow { personal_from_ms, ..grant("ada", 10, 100) };
+        for (from, now, is_open) in
+            [(None, 99, false), (Some(50), 49, false), (Some(50), 50, true), (Some(10), 10, true)]
+        {
+            let right = derive(Some("ada"), &[with(from.map(Timestamp))], Timestamp(now));
+            assert_eq!(right.tier(), Tier::Owner);
+            let expect = is_open.then(|| jiff::civil::date(2020, 1, 1));
+            assert_eq!(right.since(), expect, "{from:?} at {now}");
+            assert_eq!(right.keeper().is_some(), is_open, "{from:?} at {now}");
+        }
+    }
+}

@@ -228,9 +228,12 @@ pub(super) mod tests {
         let hash = one.code_hash(1, "claim a", &code).expect("a key");
         assert!(both.is_code(1, "claim a", &code, &hash));
         let other = Code::parse("ABCD2346").expect("a code");
-        for (number, place, code) in
-            [(1, "claim b", &code), (2, "claim a", &code), (3, "claim a", &code), (1, "claim a", &other)]
-        {
+        for (number, place, code) in [
+            (1, "claim b", &code),
+            (2, "claim a", &code),
+            (3, "claim a", &code),
+            (1, "claim a", &other),
+        ] {
             assert!(!both.is_code(number, place, code, &hash), "{number} {place}");
         }
         assert!(!both.is_code(1, "claim a", &code, "") && !both.is_code(1, "claim a", &code, "!"));

@@ -23,15 +23,18 @@ pub(super) struct PersonalPart {
     pub(super) held_since: Option<Date>,
 }
 
-/// The place of a sealed part: its table and the row's id.
-struct Place<'a> {
-    table: &'static str,
-    id: &'a str,
+/// The place of a sealed part: a row of a person. A part that is moved to another person's row does
+/// not open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PartPlace<'a> {
+    pub(super) table: &'static str,
+    pub(super) id: &'a str,
+    pub(super) person: &'a str,
 }
 
-impl SealingContext for Place<'_> {
+impl SealingContext for PartPlace<'_> {
     fn context(&self, key_id: u8) -> String {
-        format!("{}\n{key_id}\n{}", self.table, self.id)
+        format!("{}\n{key_id}\n{}\n{}", self.table, self.id, self.person)
     }
 }
 
@@ -50,23 +53,21 @@ impl PersonalPart {
         &self,
         keys: &RightsKeys,
         random: &dyn Random,
-        table: &'static str,
-        id: &str,
+        place: PartPlace<'_>,
     ) -> Result<Sealed, SealingError> {
         let text = serde_json::to_string(self).map_err(|_| SealingError)?;
-        keys.ring().seal(&Place { table, id }, text.as_bytes(), random)
+        keys.ring().seal(&place, text.as_bytes(), random)
     }
 
     /// Opens the part of a row; nothing where it does not open or read.
     pub(super) fn open(
         keys: &RightsKeys,
-        table: &'static str,
-        id: &str,
+        place: PartPlace<'_>,
         key_id: u8,
         sealed: &str,
     ) -> Option<Self> {
         let sealed = Sealed { key_id, text: sealed.to_owned() };
-        let bytes = keys.ring().open(&Place { table, id }, &sealed).ok()?;
+        let bytes = keys.ring().open(&place, &sealed).ok()?;
         serde_json::from_str(std::str::from_utf8(&bytes).ok()?).ok()
     }
 }

@@ -113,8 +113,8 @@ pub async fn status(
 ) -> Result<OwnershipStatus, StoreError> {
     let code = market.code.as_str();
     let results = ports.db.batch(statements(code, vehicle, person.hash)).await?;
-    let [grants, claims, switched_off] = <[Rows; 3]>::try_from(results)
-        .map_err(|_| StoreError::Rejected)?;
+    let [grants, claims, switched_off] =
+        <[Rows; 3]>::try_from(results).map_err(|_| StoreError::Rejected)?;
     let grants = read_grants(ports, keys, &grants);
     let claim = ports.read_rows::<ClaimRow>("ownership_claim", &claims)?.pop();
     let claim = claim.filter(|claim| {

@@ -519,11 +519,11 @@ fn ok_an_erased_car_is_nowhere_and_the_proof_says_so() {
     };
     assert_eq!(
         cleared(0),
-        "stored_facet 3/3/0, facet 1/1/0, lease 1/1/0, outbox 0/0/0, vehicle 1/1/0, kv 2/2/0"
+        "stored_facet 3/3/0, facet 1/1/0, lease 1/1/0, outbox 0/0/0, ownership_claim 0/0/0, ownership_grant 0/0/0, vehicle 1/1/0, kv 2/2/0"
     );
     assert_eq!(
         cleared(1),
-        "stored_facet 0/0/0, facet 0/0/0, lease 0/0/0, outbox 0/0/0, vehicle 1/1/0, kv 0/0/0"
+        "stored_facet 0/0/0, facet 0/0/0, lease 0/0/0, outbox 0/0/0, ownership_claim 0/0/0, ownership_grant 0/0/0, vehicle 1/1/0, kv 0/0/0"
     );
     assert_eq!(done["proof"]["complete"], true);
     assert_eq!(done["proof"]["vehicle"], vehicle);

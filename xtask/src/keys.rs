@@ -55,6 +55,8 @@ enum NewKey {
     Sealing,
     /// A session key: `SESSION_KEY_<number>`
     Session,
+    /// A key of claims and grants: `RIGHTS_KEY_<number>`
+    Rights,
     /// The lookup key: `LOOKUP_KEY`
     Lookup,
     /// A client's key at an identity provider: `client_key` of a market file
@@ -116,7 +118,7 @@ pub fn run(args: &KeysArgs) -> Result<()> {
 
 fn print_new(kind: &NewKey) -> Result<()> {
     match kind {
-        NewKey::Sealing | NewKey::Session | NewKey::Lookup => {
+        NewKey::Sealing | NewKey::Session | NewKey::Rights | NewKey::Lookup => {
             println!("{}", secrets::random_key()?);
         }
         NewKey::Client => {

@@ -41,6 +41,7 @@ export async function region({
     LOOKUP_KEY: secret(32),
     SEALING_KEY_1: secret(32),
     SESSION_KEY_1: secret(32),
+    RIGHTS_KEY_1: secret(32),
   };
   const asked = [];
   const origin = http.createServer(async (request, response) => {

@@ -28,6 +28,8 @@ const LOOKUP_KEY: &str = "LOOKUP_KEY";
 pub const SEALING_KEY_PREFIX: &str = "SEALING_KEY_";
 /// Prefix of the names of session keys; a number follows. 32 bytes.
 pub const SESSION_KEY_PREFIX: &str = "SESSION_KEY_";
+/// Prefix of the names of rights keys; a number follows. 32 bytes.
+pub const RIGHTS_KEY_PREFIX: &str = "RIGHTS_KEY_";
 /// Operators: names, roles, last days and hashes of their tokens.
 pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 /// Days for which a new operator's token is good.
@@ -74,7 +76,7 @@ pub fn complete(names: &SecretNames, given: Secrets, kept: &Path) -> Result<Secr
             made.insert(name.to_owned(), value);
         }
     }
-    for prefix in [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX] {
+    for prefix in [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX, RIGHTS_KEY_PREFIX] {
         if !made.keys().chain(given.keys()).any(|name| name.starts_with(prefix)) {
             made.insert(format!("{prefix}1"), random_key()?);
         }
@@ -331,7 +333,7 @@ mod tests {
         assert_eq!(complete(&SecretNames::default(), Secrets::new(), &kept)?, first);
         let token = &first[OPERATOR_TOKEN];
         assert!(lets_in(&first[OPERATOR_TOKENS], token) && !lets_in("dev:x", token));
-        for name in ["SEALING_KEY_1", "SESSION_KEY_1"] {
+        for name in ["SEALING_KEY_1", "SESSION_KEY_1", "RIGHTS_KEY_1"] {
             assert_eq!(first.get(name).map(String::len), Some(44), "{name}");
         }
 
