@@ -44,7 +44,7 @@ use crate::ports::Ports;
 use crate::vehicle::Vin;
 use fast_path::CacheLookup;
 pub use memory::FlowMemory;
-pub use request::FlowRequest;
+pub use request::{FlowRequest, KeeperChanged};
 pub use response::{FacetResult, Flow, Missing, Provenance, RETRY_AFTER_S, State, Via};
 use running_flow::RunningFlow;
 pub use trace::{OriginTrace, to_nonzero_hex};

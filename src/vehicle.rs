@@ -7,23 +7,27 @@
 pub mod codes;
 mod facet_name;
 mod facets;
+mod fact;
 mod field;
 mod id;
+mod pii;
 mod shape;
 mod tier;
 mod vin;
 
 pub use facet_name::{FacetName, FacetSet};
-#[cfg(test)]
-pub(crate) use facets::full;
 pub use facets::{
     Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, FieldUnit, Identity, Instant,
     Mileage, Money, PartCount, PriceRange, Quantity, Reading, Recall, Recalls, Registration,
-    ServiceEntry, ServiceHistory, ShapeError, Valuation, Warranty, WarrantyItem, Whole, Year,
-    declarations, typed,
+    ServiceEntry, ServiceHistory, ShapeError, TypedFacet, Valuation, Warranty, WarrantyItem, Whole,
+    Year, declarations, typed,
 };
-pub use field::{Access, Class, Content, Declaration, Kind, Limits};
+#[cfg(test)]
+pub(crate) use facets::{full, to_json};
+pub use fact::Fact;
+pub use field::{Access, Class, Content, Declaration, Kind, Limits, RecordView, Role, Stated};
 pub use id::{KeyRing, KeyRingError, VehicleId};
+pub use pii::{Personal, Pii, Witness};
 pub use shape::{Field, Shape, fields, shape};
 pub use tier::Tier;
 pub use vin::{CheckDigit, Vin, VinError};

@@ -31,7 +31,7 @@ const CEILING: usize = 500;
 const TABLE: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("time", &[]),
-    ("vehicle", &["time"]),
+    ("vehicle", &["text", "time"]),
     ("market", &["text", "time", "vehicle"]),
     ("disclosure", &["market", "vehicle"]),
     ("telemetry", &["text", "market"]),
@@ -244,14 +244,18 @@ fn only_authorize_derives_a_right() {
                 "Tier::Public",
                 &[
                     "src/vehicle/field.rs",
-                    "src/disclosure.rs",
+                    "src/disclosure/sight.rs",
                     "src/ownership/holder.rs",
                     "src/ownership/fake.rs",
                 ][..],
             ),
             ("Right::derived", &["src/ownership/holder.rs"]),
+            ("of_disclosure", &["src/vehicle/pii.rs", "src/disclosure/visible.rs"]),
+            ("visible_part(", &["src/disclosure/"]),
+            ("plaintext(", &["src/disclosure/plaintext.rs", "src/cache/store.rs"]),
             ("authorize(", &["src/ownership/right.rs", "src/http/context.rs"]),
             ("ownership::fake", &["src/pages/samples.rs"]),
+            ("disclosure::fake", &[]),
             ("fake::right", &["src/pages/samples.rs"]),
         ] {
             let code =

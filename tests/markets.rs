@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use common::{CARS, answers, folder, read_market};
+use kerbside::disclosure;
 use kerbside::market::{FacetName, Market};
 use kerbside::origin::{self, Mapped, ParsedResponse};
 use kerbside::ports::fake::World;
@@ -30,7 +31,9 @@ fn facets(world: &Rc<World>, market: &Market, vin: &str) -> Map<String, Value> {
         let value = match tree {
             ParsedResponse::NotFound => json!("not found"),
             ParsedResponse::Tree(tree) => match origin::map_facet(market, *facet, tree, &vin) {
-                Ok(Mapped::Present(value)) => value,
+                Ok(Mapped::Present(value)) => {
+                    serde_json::from_slice(disclosure::plaintext(&value).as_bytes()).expect("JSON")
+                }
                 Ok(Mapped::Absent) => json!("absent"),
                 Err(error) => panic!("{} {error}", market.code),
             },

@@ -3,9 +3,10 @@
 //! the facet.
 #![no_main]
 
-use kerbside::market::{FacetName, shape};
+use kerbside::disclosure::plaintext;
+use kerbside::market::FacetName;
 use kerbside::origin::{Mapped, map_facet, parse_json};
-use kerbside::vehicle::Vin;
+use kerbside::vehicle::{Vin, typed};
 use kerbside_fuzz::{MAPPING, chosen};
 use libfuzzer_sys::fuzz_target;
 
@@ -16,11 +17,11 @@ fuzz_target!(|input: (u8, &str)| {
     let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
     match map_facet(&MAPPING, facet, &tree, &vin) {
         Ok(Mapped::Present(value)) => {
-            assert!(value.is_object());
             // As it goes into the cache and comes out of it.
-            let text = value.to_string();
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
-            let _ = shape(facet);
+            let whole = plaintext(&value);
+            let read = serde_json::from_slice(whole.as_bytes()).expect("JSON");
+            let again = typed(facet, read).expect("what was of the type stays so");
+            assert_eq!(plaintext(&again).as_bytes(), whole.as_bytes());
         }
         Ok(Mapped::Absent) => {}
         Err(error) => assert!(!error.cause.is_empty()),

@@ -161,6 +161,7 @@ fn read_facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelo
         took_ms,
         is_leased,
         is_purged,
+        keeper: None,
         stored,
     };
     Some((name, envelope, value.end))
@@ -182,6 +183,7 @@ mod tests {
             took_ms: 35,
             is_leased: true,
             is_purged: false,
+            keeper: None,
             stored,
         };
         let present = |public: &str, withheld: &[&str]| Stored::Present {

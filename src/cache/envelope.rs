@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use super::sealing::Sealed;
+use crate::disclosure::KeeperHash;
 use crate::ports::{Random, Timestamp};
 use crate::text::SharedStr;
 
@@ -33,6 +34,9 @@ pub struct Envelope {
     pub is_leased: bool,
     /// True if a soft purge matches it: it is stale at most.
     pub is_purged: bool,
+    /// The keeper of a registration that is about to be recorded: `stored_facet.keeper`. Nothing
+    /// where it was read from a store: the sealed value says it to those who may know.
+    pub keeper: Option<KeeperHash>,
     /// The stored value.
     pub stored: Stored,
 }
@@ -169,6 +173,7 @@ mod tests {
             took_ms: 500,
             is_leased: true,
             is_purged: false,
+            keeper: None,
             stored: Stored::Absent,
         }
     }

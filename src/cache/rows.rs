@@ -120,10 +120,12 @@ fn upsert(place: &VehiclePlace, rows: String) -> Statement {
     let columns = FacetRow::COLUMNS;
     let replaced = replaced_columns();
     let sql = format!(
-        "INSERT INTO stored_facet (market, vehicle, {columns}, expires_at_ms, key_id, sealed) \
+        "INSERT INTO stored_facet \
+           (market, vehicle, {columns}, expires_at_ms, key_id, sealed, keeper) \
          SELECT ?1, ?2, r.value ->> 0, r.generation, r.value ->> 2, r.value ->> 3, \
            r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8, \
-           r.value ->> 9, r.value ->> 10, r.value ->> 11, r.value ->> 12, r.value ->> 13 \
+           r.value ->> 9, r.value ->> 10, r.value ->> 11, r.value ->> 12, r.value ->> 13, \
+           r.value ->> 14 \
          FROM (SELECT value, CASE WHEN value ->> 1 > 0 THEN value ->> 1 \
              ELSE {NOW_MS} + (value ->> 1) END AS generation FROM json_each(?3)) AS r \
          WHERE NOT EXISTS (SELECT 1 FROM purge AS p WHERE p.market = ?1 \
@@ -142,7 +144,7 @@ fn upsert(place: &VehiclePlace, rows: String) -> Statement {
 /// The assignments that replace a whole row.
 fn replaced_columns() -> String {
     let columns = FacetRow::COLUMNS.split(", ").skip(1);
-    let columns = columns.chain(["expires_at_ms", "key_id", "sealed"]);
+    let columns = columns.chain(["expires_at_ms", "key_id", "sealed", "keeper"]);
     let assignments = columns.map(|column| format!("{column} = excluded.{column}"));
     assignments.collect::<Vec<_>>().join(", ")
 }
@@ -176,6 +178,7 @@ fn row_values(facet: FacetName, envelope: &Envelope, now: Timestamp) -> Value {
         envelope.expires_at().0,
         sealed.map(|sealed| sealed.key_id),
         sealed.map(|sealed| sealed.text.as_str()),
+        envelope.keeper.as_ref().map(|keeper| keeper.0.as_str()),
     ])
 }
 
@@ -201,6 +204,7 @@ pub(super) fn read_envelope(row: &Row) -> Result<(FacetName, Envelope), RowError
         took_ms: facet.took_ms,
         is_leased: true,
         is_purged: false,
+        keeper: None,
         stored,
     };
     Ok((facet.facet, envelope))

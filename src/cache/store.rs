@@ -25,6 +25,7 @@ use crate::ports::{Ports, Rows, Statement, StoreError, Timestamp};
 use crate::telemetry::{Event, Level, field};
 use crate::text::SharedStr;
 use crate::usage;
+use crate::vehicle::{TypedFacet, typed};
 
 /// Time limit of a read of D1 that a response waits for, milliseconds. Past it the origins are
 /// asked as if D1 had failed.
@@ -225,14 +226,17 @@ impl FacetStore {
 
     /// Records facets in one transaction, gives back the leases that brought them, and returns the
     /// entry that KV should have now; nothing where D1 fails. An older facet never replaces a newer
-    /// one.
+    /// one. `consequences` are statements of the same transaction, which find the rows as they are
+    /// recorded.
     pub async fn record(
         &self,
         facets: &[(FacetName, Envelope)],
         leases: &[CompletedLease],
+        consequences: Vec<Statement>,
     ) -> Option<KvEntry> {
         // Rows first: the statements behind them read them.
         let mut statements = self.upserts(facets);
+        statements.extend(consequences);
         statements.extend(lease::complete(&self.place, leases));
         let select_at = statements.len();
         statements.push(rows::select(&self.place, None, self.ports.clock.now()));
@@ -332,9 +336,14 @@ impl FacetStore {
     /// Opens the sealed value of a facet, and reports one that does not open.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub fn open(&self, facet: FacetName, sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
-        self.ring.open(&self.sealed_place(facet), sealed).inspect_err(|error| {
+    /// [`OpenError`]; also where the value does not satisfy the facet's type.
+    pub fn open(&self, facet: FacetName, sealed: &Sealed) -> Result<TypedFacet, OpenError> {
+        let whole = self.ring.open(&self.sealed_place(facet), sealed);
+        let value = whole.and_then(|whole| {
+            let mapped = serde_json::from_slice(&whole).map_err(|_| OpenError::Damaged)?;
+            typed(facet, mapped).map_err(|_| OpenError::Damaged)
+        });
+        value.inspect_err(|error| {
             let message = match error {
                 OpenError::KeyNotHeld => {
                     "a sealed facet cannot be opened: its SEALING_KEY is not set"
@@ -354,9 +363,10 @@ impl FacetStore {
     ///
     /// # Errors
     /// [`SealingError`]; an event says so.
-    pub fn seal(&self, facet: FacetName, whole: &[u8]) -> Result<Sealed, SealingError> {
-        let sealed = self.ring.seal(&self.sealed_place(facet), whole, self.ports.random.as_ref());
-        sealed.inspect_err(|_| {
+    pub fn seal(&self, value: &TypedFacet) -> Result<Sealed, SealingError> {
+        let (facet, whole) = (value.name(), disclosure::plaintext(value));
+        let (place, random) = (self.sealed_place(facet), self.ports.random.as_ref());
+        self.ring.seal(&place, whole.as_bytes(), random).inspect_err(|_| {
             let event = Event::new(Level::Error, "a facet could not be sealed: it is not stored")
                 .with(field::MARKET, &self.market.code);
             self.ports.events.emit(event.with(field::FACET, facet));

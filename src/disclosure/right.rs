@@ -8,6 +8,25 @@ use jiff::civil::Date;
 use crate::market::Tier;
 
 /// A viewer's right to one vehicle.
+///
+/// It cannot be made outside of the crate:
+///
+/// ```
+/// # use kerbside::disclosure::Right;
+/// fn day(right: &Right) -> Option<jiff::civil::Date> {
+///     right.since()
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use kerbside::disclosure::Right;
+/// let right = Right::derived(kerbside::vehicle::Tier::Public, None, None);
+/// ```
+///
+/// ```compile_fail
+/// # use kerbside::disclosure::Right;
+/// let right = Right { tier: kerbside::vehicle::Tier::Public, since: None, keeper: None };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
     tier: Tier,

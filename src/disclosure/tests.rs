@@ -1,21 +1,59 @@
-//! The properties of privacy-and-auth: monotone, default deny, total; and the market's raises.
+//! The properties of privacy-and-auth: monotone, default deny, total; the market's raises; what is
+//! withheld; and whose personal values are whose.
 
-use super::project_for as project;
+mod properties;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, date};
+use serde_json::{Value, json};
+
+use super::plan::{plan, withheld};
+use super::sight::{Reach, Sight, sight};
+use super::table::tier_of;
 use super::*;
-use crate::market::Kind;
-use crate::vehicle::{Access, Content, Declaration};
-use serde_json::json;
+use crate::market::{FacetName, Kind, Market, MarketCode, Tier};
+use crate::vehicle::{
+    Access, Class, Content, Declaration, Field, KeyRing, Role, TypedFacet, fields, full, to_json,
+    typed,
+};
 
+/// The first day of the rights of these tests.
+const SINCE: Date = date(2020, 1, 1);
+
+/// A market with all fields of all facets, some of them raised.
 fn market(disclosure: &[(&str, Tier)]) -> Market {
-    let text = include_str!("../../tests/fixtures/market.toml");
+    let text = include_str!("../../tests/fixtures/every-field.toml");
     let mut market =
-        crate::market::compile("market.toml", text).expect("the fixture is valid").market;
+        crate::market::compile("every-field.toml", text).expect("the fixture is valid").market;
     market.disclosure = disclosure.iter().map(|(name, tier)| ((*name).to_owned(), *tier)).collect();
     market
 }
 
-fn sample(facet: FacetName) -> Value {
-    crate::vehicle::full(facet)
+/// Another market file.
+fn market_of(file: &str, text: &str) -> Market {
+    crate::market::compile(file, text).expect("valid").market
+}
+
+fn hash(of: &str) -> KeeperHash {
+    KeeperHash(of.repeat(64))
+}
+
+/// The right of a tier; the owner's opens the personal values of the keeper `a` since 2020.
+fn right(tier: Tier) -> Right {
+    match tier {
+        Tier::Owner => Right::derived(tier, Some(SINCE), Some(hash("a"))),
+        _ => Right::derived(tier, None, None),
+    }
+}
+
+/// A facet for a right, while the stored keeper is `a`.
+fn project(facet: &TypedFacet, right: &Right, market: &Market) -> Projection {
+    super::project(facet, Some(&hash("a")), right, market)
+}
+
+fn facet(name: FacetName, mapped: Value) -> TypedFacet {
+    typed(name, mapped).expect("of the type")
 }
 
 /// The paths of the table's leaves, parts and all.
@@ -46,7 +84,7 @@ fn paths(value: &Value, path: &str, out: &mut Vec<String>) {
 
 fn seen(facet: FacetName, tier: Tier, market: &Market) -> Vec<String> {
     let mut out = Vec::new();
-    paths(&project(facet, &sample(facet), tier, market).value, "", &mut out);
+    paths(&project(&full(facet), &right(tier), market).value, "", &mut out);
     out
 }
 
@@ -54,7 +92,7 @@ fn seen(facet: FacetName, tier: Tier, market: &Market) -> Vec<String> {
 fn table_is_total_for_the_types() {
     for facet in FacetName::ALL {
         let mut stated = Vec::new();
-        paths(&sample(*facet), "", &mut stated);
+        paths(&to_json(&full(*facet)), "", &mut stated);
         let mut known = table(*facet);
         stated.sort();
         known.sort();
@@ -109,43 +147,57 @@ fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
     assert_eq!(tier_of(FacetName::Identity, &secret, &BTreeMap::new()), None);
     let undeclared = Field { access: None, ..secret };
     assert_eq!(tier_of(FacetName::Identity, &undeclared, &BTreeMap::new()), None);
+    let owner = right(Tier::Owner);
+    for field in [secret, undeclared] {
+        let sight = sight(FacetName::Identity, &field, Reach::of(&owner), &market(&[]));
+        assert_eq!(sight, Sight::Never);
+    }
+}
+
+/// Elements with personal values have a day, and the keeper record is the registration's.
+#[test]
+fn personal_values_belong_to_somebody() {
+    for facet in FacetName::ALL {
+        let personal = || fields(*facet).iter().filter(|field| field.is_personal());
+        let days = || fields(*facet).iter().filter(|field| field.role() == Role::DatesElement);
+        if personal().any(Field::is_in_list) {
+            assert_eq!(days().count(), 1, "{facet}");
+        }
+        assert!(days().all(|day| day.is_in_list() && day.kind == Kind::Date), "{facet}");
+        let of_keeper = personal().filter(|field| field.role() == Role::OfKeeper);
+        let names: Vec<&str> = of_keeper.map(|field| field.path).collect();
+        let expect: &[&str] = match facet {
+            FacetName::Registration => &["plate", "keeper_name", "keeper_address"],
+            _ => &[],
+        };
+        assert_eq!(names, expect, "{facet}");
+    }
 }
 
 #[test]
 fn ok_public_sees_what_the_floors_say() {
     let market = market(&[]);
-    let identity =
-        project(FacetName::Identity, &sample(FacetName::Identity), Tier::Public, &market);
-    assert_eq!(identity.withheld, ["first_registered", "vin"]);
-    let recalls = project(FacetName::Recalls, &sample(FacetName::Recalls), Tier::Public, &market);
+    let of = |name: FacetName| public(&full(name), &market);
+    assert_eq!(of(FacetName::Identity).withheld, ["first_registered", "vin"]);
+    let items = || vec!["items".to_owned()];
     assert_eq!(
-        recalls,
-        Projection { value: json!({"open": true}), withheld: vec!["items".into()] }
+        of(FacetName::Recalls),
+        Projection { value: json!({"open": true}), withheld: items() }
     );
-    let none = project(
-        FacetName::Equipment,
-        &json!({"item_count": 0, "items": []}),
-        Tier::Public,
-        &market,
-    );
+    let none = facet(FacetName::Equipment, json!({"items": []}));
     assert_eq!(
-        none,
-        Projection { value: json!({"item_count": 0}), withheld: vec!["items".into()] }
+        public(&none, &market),
+        Projection { value: json!({"item_count": 0}), withheld: items() }
     );
-    for facet in
+    for name in
         [FacetName::Mileage, FacetName::Registration, FacetName::Damage, FacetName::Valuation]
     {
-        assert_eq!(
-            project(facet, &sample(facet), Tier::Public, &market).value,
-            json!({}),
-            "{facet}"
-        );
+        assert_eq!(of(name).value, json!({}), "{name}");
     }
-    let damage =
-        project(FacetName::Damage, &json!({"reported": false, "items": []}), Tier::Member, &market);
+    let damage = facet(FacetName::Damage, json!({"items": []}));
     assert_eq!(
-        damage,
-        Projection { value: json!({"reported": false}), withheld: vec!["items".into()] }
+        project(&damage, &right(Tier::Member), &market),
+        Projection { value: json!({"reported": false}), withheld: items() }
     );
 }
 
@@ -167,7 +219,7 @@ fn monotone_no_lower_tier_sees_more() {
                 );
             }
             let mut all = Vec::new();
-            paths(&sample(*facet), "", &mut all);
+            paths(&to_json(&full(*facet)), "", &mut all);
             assert_eq!(
                 seen(*facet, Tier::Owner, &market),
                 all,
@@ -175,25 +227,6 @@ fn monotone_no_lower_tier_sees_more() {
             );
         }
     }
-}
-
-#[test]
-fn default_deny_drops_what_the_table_does_not_name() {
-    for facet in FacetName::ALL {
-        let odd = json!({"secret": "x", "items": [{"secret": "x"}], "range": {"secret": {"amount_minor": 1, "currency": "EUR"}}});
-        let mut seen = Vec::new();
-        paths(&project(*facet, &odd, Tier::Owner, &market(&[])).value, "", &mut seen);
-        assert!(seen.is_empty(), "{facet}: {seen:?}");
-    }
-    let value =
-        json!({"make": "a", "keeper": "Erika", "power": {"value": 1, "unit": "kW", "note": "x"}});
-    let projection = project(FacetName::Identity, &value, Tier::Owner, &market(&[]));
-    assert_eq!(projection.value, json!({"make": "a", "power": {"value": 1, "unit": "kW"}}));
-    assert!(
-        projection.withheld.is_empty(),
-        "unknown names are not even told: {:?}",
-        projection.withheld
-    );
 }
 
 #[test]
@@ -205,23 +238,27 @@ fn policy_changes_with_what_is_seen_and_with_nothing_else() {
         policy(FacetName::Identity, &plain),
         policy(FacetName::Identity, &market(&[("identity.vin", Tier::Public)]))
     );
+    let mut unmapped = market(&[]);
+    let identity = unmapped.facets.get_mut(&FacetName::Identity).expect("described");
+    identity.map.remove("first_registered");
+    assert_ne!(
+        policy(FacetName::Identity, &plain),
+        policy(FacetName::Identity, &unmapped),
+        "names of withheld fields are part of what is seen"
+    );
 }
 
 #[test]
 fn a_market_raises_and_never_lowers() {
+    let member = |market: &Market, name| project(&full(name), &right(Tier::Member), market);
     let raised = market(&[("identity.power", Tier::Owner)]);
-    assert_eq!(
-        project(FacetName::Identity, &sample(FacetName::Identity), Tier::Member, &raised).withheld,
-        ["first_registered", "power", "vin"]
-    );
+    assert_eq!(member(&raised, FacetName::Identity).withheld, ["power", "first_registered", "vin"]);
     let range = market(&[("valuation.range", Tier::Owner)]);
-    let member = project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &range);
-    assert_eq!(member.withheld, ["range"]);
+    assert_eq!(member(&range, FacetName::Valuation).withheld, ["range"]);
     let one_end = market(&[("valuation.range.high", Tier::Owner)]);
-    let member =
-        project(FacetName::Valuation, &sample(FacetName::Valuation), Tier::Member, &one_end);
+    let seen_range = member(&one_end, FacetName::Valuation);
     assert_eq!(
-        (member.withheld, member.value.pointer("/range/low/currency")),
+        (seen_range.withheld, seen_range.value.pointer("/range/low/currency")),
         (vec!["range.high".to_owned()], Some(&json!("EUR")))
     );
     let lowered = market(&[("identity.vin", Tier::Public), ("recalls.items.title", Tier::Public)]);
@@ -230,6 +267,116 @@ fn a_market_raises_and_never_lowers() {
     assert_eq!(misused_disclosure(&lowered).len(), 2);
     assert_eq!(misused_disclosure(&market(&[("identity.colr", Tier::Owner)])).len(), 1);
     assert!(misused_disclosure(&raised).is_empty());
+}
+
+/// The names that a right does not see of a facet in a market.
+fn names(name: FacetName, right: &Right, market: &Market) -> Vec<String> {
+    withheld(name, &plan(name, Reach::of(right), market))
+}
+
+#[test]
+fn withheld_names_what_the_market_maps() {
+    let de = market_of("de.toml", include_str!("../../markets/de.toml"));
+    let text = include_str!("../../tests/fixtures/ten-facets.toml");
+    let ten = market_of("ten-facets.toml", text);
+    let public = right(Tier::Public);
+    assert_eq!(names(FacetName::Identity, &public, &de), ["first_registered", "vin"]);
+    assert_eq!(names(FacetName::Recalls, &public, &ten), ["items"]);
+    assert_eq!(names(FacetName::Energy, &public, &ten), [""; 0]);
+    // The system states that there is damage, and none of it.
+    assert_eq!(names(FacetName::Damage, &public, &ten), ["reported"]);
+    assert_eq!(names(FacetName::Damage, &right(Tier::Member), &ten), [""; 0]);
+    // The VIN is that of the request, whoever maps it.
+    assert_eq!(names(FacetName::Identity, &right(Tier::Member), &ten), ["first_registered", "vin"]);
+    let summary = names(FacetName::ServiceHistory, &public, &ten);
+    assert_eq!(summary, ["last_performed_on", "entry_count", "items"]);
+}
+
+#[test]
+fn an_owner_without_open_personal_values_is_told_their_names() {
+    let market = market(&[]);
+    let weak = Right::derived(Tier::Owner, None, None);
+    assert_eq!(
+        names(FacetName::ServiceHistory, &weak, &market),
+        ["items.description", "items.workshop", "items.invoice_number", "items.invoice_total"]
+    );
+    assert_eq!(names(FacetName::Damage, &weak, &market), ["items.description"]);
+    assert_eq!(names(FacetName::Identity, &weak, &market), ["vin"]);
+    let keepers = ["plate", "keeper_name", "keeper_address"];
+    assert_eq!(names(FacetName::Registration, &weak, &market), keepers);
+    let unknown_keeper = Right::derived(Tier::Owner, Some(SINCE), None);
+    assert_eq!(names(FacetName::Registration, &unknown_keeper, &market), keepers);
+    for name in FacetName::ALL {
+        assert_eq!(names(*name, &right(Tier::Owner), &market), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn elements_open_from_the_first_day_on_and_are_counted_before() {
+    let entry = |day: &str| json!({"performed_on": day, "workshop": "Musterstadt"});
+    let items = ["2019-12-31", "2020-01-01", "2024-05-01"].map(entry);
+    let history = facet(FacetName::ServiceHistory, json!({"items": items}));
+    let seen = project(&history, &right(Tier::Owner), &market(&[]));
+    let expect = json!([items[2], items[1], {"performed_on": "2019-12-31"}]);
+    assert_eq!((&seen.value["items"], seen.value["entry_count"].as_u64()), (&expect, Some(3)));
+    assert_eq!(seen.withheld, [""; 0]);
+    let damage = json!({"items": [{"description": "undated"}, {"occurred_on": "2021-01-01",
+        "description": "dated"}, {"occurred_on": "2019-01-01", "description": "before"}]});
+    let seen = project(&facet(FacetName::Damage, damage), &right(Tier::Owner), &market(&[])).value;
+    let expect = json!([{"occurred_on": "2021-01-01", "description": "dated"},
+        {"occurred_on": "2019-01-01"}, {}]);
+    assert_eq!(seen, json!({"reported": true, "items": expect}));
+}
+
+#[test]
+fn the_keeper_record_is_its_keepers() {
+    let (market, full) = (market(&[]), full(FacetName::Registration));
+    let leaves = |stored: Option<&KeeperHash>, right: &Right| {
+        let seen = super::project(&full, stored, right, &market);
+        assert_eq!(seen.value["country"], "x", "a fact needs the tier alone");
+        ["plate", "keeper_name", "keeper_address"].map(|name| seen.value.get(name).is_some())
+    };
+    let (a, b) = (hash("a"), hash("b"));
+    assert_eq!(leaves(Some(&a), &right(Tier::Owner)), [true; 3]);
+    assert_eq!(leaves(Some(&b), &right(Tier::Owner)), [false; 3]);
+    assert_eq!(leaves(None, &right(Tier::Owner)), [false; 3]);
+    let unknown = Right::derived(Tier::Owner, Some(SINCE), None);
+    assert_eq!(leaves(Some(&a), &unknown), [false; 3]);
+    assert_eq!(leaves(None, &unknown), [false; 3], "no keeper is not the same keeper");
+    let closed = Right::derived(Tier::Owner, None, Some(hash("a")));
+    assert_eq!(leaves(Some(&a), &closed), [false; 3]);
+}
+
+#[test]
+fn ok_a_keeper_is_a_name_else_an_address_else_a_plate_of_a_day() {
+    let key = |length| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(vec![7; length])
+    };
+    let keys = KeyRing::parse(&format!("1:{}", key(64)), &key(32)).expect("keys");
+    let market = MarketCode::new("de").expect("a code");
+    let of = |mapped: Value, vehicle: &str| {
+        keeper(&facet(FacetName::Registration, mapped), &keys, &market, vehicle)
+    };
+    let car = |mapped: Value| of(mapped, "car");
+    let erika = car(json!({"keeper_name": "Erika Mustermann", "plate": "M-US 1234"}));
+    assert_eq!(erika.as_ref().map(|hash| hash.0.len()), Some(64));
+    let same = json!({"keeper_name": " erika  MUSTERMANN\n", "plate": "B-US 1", "country": "D"});
+    assert_eq!(car(same), erika, "a plate changes without its keeper");
+    let named = json!({"keeper_name": "Erika Mustermann"});
+    assert_ne!(of(named, "another car"), erika);
+    let address = json!({"keeper_address": "Erika Mustermann"});
+    assert_ne!(car(address.clone()), erika, "an address is no name");
+    assert!(car(address).is_some());
+    let plate = |day: &str| json!({"plate": "M-US 1234", "registered_on": day});
+    assert!(car(plate("2018-07-01")).is_some());
+    assert_ne!(car(plate("2018-07-01")), car(plate("2024-07-01")));
+    for none in [json!({"plate": "M-US 1234"}), json!({"registered_on": "2018-07-01"}), json!({})] {
+        assert_eq!(car(none.clone()), None, "{none}");
+    }
+    let blank = json!({"keeper_name": " ", "plate": "M-US 1234", "registered_on": "2018-07-01"});
+    assert_eq!(car(blank), car(plate("2018-07-01")), "a blank name is not stated");
+    assert_eq!(keeper(&full(FacetName::Identity), &keys, &market, "car"), None);
 }
 
 /// The contract against types and table: each field is there, of its kind, and says its tier.

@@ -120,6 +120,7 @@ fn compose(
     Some(Flow {
         right: right.clone(),
         facets,
+        keeper: None,
         missing: Vec::new(),
         unknown_vehicle: false,
         answered: now,

@@ -83,9 +83,9 @@ fn from_envelope(
     };
     match (&envelope.stored, projected) {
         (Stored::Absent, _) => State::Absent(provenance),
-        (Stored::Present { .. }, Some((value, withheld))) => State::Present {
-            value: value.clone(),
-            withheld: withheld.clone(),
+        (Stored::Present { .. }, Some(projected)) => State::Present {
+            value: projected.value.clone(),
+            withheld: projected.withheld.clone(),
             stored: provenance,
             failure,
         },
@@ -129,6 +129,7 @@ pub(super) fn compose(
     Flow {
         right: request.right.clone(),
         facets,
+        keeper: None,
         missing,
         unknown_vehicle,
         answered,

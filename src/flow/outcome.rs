@@ -2,11 +2,20 @@
 
 use super::response::Via;
 use crate::cache::Envelope;
+use crate::disclosure::KeeperHash;
 use crate::origin::Failure;
 use crate::text::SharedStr;
 
-/// The caller's projection of a facet, and the names of the withheld fields, separated by commas.
-pub(super) type Projected = (SharedStr, SharedStr);
+/// The caller's projection of a facet.
+#[derive(Debug, Clone)]
+pub(super) struct Projected {
+    /// The visible part, a JSON object on one line.
+    pub(super) value: SharedStr,
+    /// The names of the withheld fields, separated by commas.
+    pub(super) withheld: SharedStr,
+    /// The stored keeper, where the facet is a registration that states one.
+    pub(super) keeper: Option<KeeperHash>,
+}
 
 /// The outcome of one facet.
 #[derive(Debug, Clone)]

@@ -6,9 +6,14 @@ use super::trace::OriginTrace;
 use super::vehicle_key::VehicleKey;
 use crate::cache::SealingRing;
 use crate::cache::purge::PurgeRules;
-use crate::disclosure::Right;
-use crate::market::{FacetName, Market};
-use crate::ports::Timestamp;
+use crate::disclosure::{KeeperHash, Right};
+use crate::market::{FacetName, Market, MarketCode};
+use crate::ports::{Statement, Timestamp};
+use crate::vehicle::KeyRing;
+
+/// The statements that follow where a registration is recorded: market, vehicle, the keeper that it
+/// states, and the time. They run in the transaction that records it, after its row.
+pub type KeeperChanged = fn(&MarketCode, &str, &KeeperHash, Timestamp) -> Vec<Statement>;
 
 /// The facets of one vehicle that a caller asks for.
 pub struct FlowRequest {
@@ -24,6 +29,10 @@ pub struct FlowRequest {
     pub facets: Vec<FacetName>,
     /// The viewer's right to the vehicle.
     pub right: Right,
+    /// The keys of the hashes of keepers.
+    pub keys: Rc<KeyRing>,
+    /// The consequences of a keeper.
+    pub keeper_changed: KeeperChanged,
     /// The request's time of arrival: the deadline counts from it.
     pub started: Timestamp,
     /// The trace that origin calls belong to.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::disclosure::Right;
+use crate::disclosure::{KeeperHash, Right};
 use crate::market::{FacetName, Tier};
 use crate::origin::{ErrorToken, Failure};
 use crate::ports::Timestamp;
@@ -18,6 +18,9 @@ pub struct Flow {
     pub right: Right,
     /// The requested facets.
     pub facets: BTreeMap<FacetName, FacetResult>,
+    /// The keeper that the registration states; nothing where it is not among the facets, states
+    /// none, or is above the right.
+    pub keeper: Option<KeeperHash>,
     /// The market's required facets that are missing, with the reason. Empty for a document.
     pub missing: Vec<(FacetName, Missing)>,
     /// True if a required facet's origin reported an unknown vehicle.

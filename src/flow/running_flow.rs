@@ -12,13 +12,13 @@ use super::outcome::{Outcome, Projected};
 use super::outcome_channel::OutcomeChannel;
 use super::recent_facets::{CompletedFetch, Sequence};
 use super::request::FlowRequest;
-use super::response::Flow;
+use super::response::{Flow, State};
 use super::scheduler::CallScheduler;
 use super::single_flight::Role;
 use super::vehicle_key::VehicleKey;
 use super::{merge, plan, settle, shared_breaker};
 use crate::cache::{self, Envelope, FacetStore, Freshness, Lease, Stored, StoredFacets};
-use crate::disclosure::least_tier;
+use crate::disclosure::{KeeperHash, least_tier};
 use crate::market::FacetName;
 use crate::ports::{Ports, Timestamp};
 use crate::text::SharedStr;
@@ -133,7 +133,16 @@ impl RunningFlow {
             let needs = least_tier(*facet, &self.request.market);
             facets.insert(*facet, merge::withheld(needs));
         }
-        merge::compose(&self.request, facets, now, false)
+        let flow = merge::compose(&self.request, facets, now, false);
+        Flow { keeper: self.keeper(&flow, outcomes), ..flow }
+    }
+
+    /// The keeper that the registration of a result states.
+    fn keeper(&self, flow: &Flow, outcomes: &BTreeMap<FacetName, Outcome>) -> Option<KeeperHash> {
+        let name = FacetName::Registration;
+        let State::Present { .. } = flow.facets.get(&name)?.state else { return None };
+        let fetched = outcomes.get(&name).and_then(|outcome| outcome.projected.as_ref());
+        fetched.or_else(|| self.projected.get(&name))?.keeper.clone()
     }
 
     /// The cached facets: from the isolate's memory, from another request's read, or from the
@@ -243,11 +252,11 @@ impl RunningFlow {
     /// Opens the cached facets of a caller above public. A facet that does not open counts as
     /// missing and is fetched again.
     fn open_sealed(&mut self) {
-        let FlowRequest { market, right, .. } = &self.request;
+        let FlowRequest { market, lookup, keys, right, .. } = &self.request;
         if right.is_public() {
             return;
         }
-        let scope = settle::Scope { store: &self.store, market, right };
+        let scope = settle::Scope { store: &self.store, market, vehicle: lookup, keys, right };
         let mut opened = BTreeMap::new();
         for (facet, envelope) in std::mem::take(&mut self.cached) {
             let Ok(projected) = settle::project_stored(scope, facet, &envelope) else {

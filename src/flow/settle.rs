@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use super::outcome::Projected;
 use crate::cache::{self, Envelope, FacetStore, OpenError, Stored};
-use crate::disclosure::{self, Right};
+use crate::disclosure::{self, KeeperHash, Projection, Right};
 use crate::market::{FacetName, Market, OriginName};
-use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse, TemplateValues};
+use crate::origin::{self, ErrorToken, Failure, Mapped, ParsedResponse};
 use crate::ports::{Random, Timestamp};
 use crate::telemetry::{Event, Level, field};
+use crate::text::SharedStr;
+use crate::vehicle::{KeyRing, TypedFacet, Vin};
 
 /// The time and the lease of a fetch.
 #[derive(Debug, Clone, Copy)]
@@ -23,46 +25,64 @@ pub(super) struct Fetch {
     pub(super) took_ms: u32,
 }
 
-/// The store, the market and the viewer's right.
+/// The store, the market, the vehicle and the viewer's right.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) store: &'a FacetStore,
     pub(super) market: &'a Market,
+    /// The keyed hash that stands for the vehicle in stores.
+    pub(super) vehicle: &'a str,
+    /// The keys of the hashes of keepers.
+    pub(super) keys: &'a KeyRing,
     pub(super) right: &'a Right,
 }
 
+impl Scope<'_> {
+    /// Projects a facet for the caller; `None` where the public projection is all they see.
+    fn project(self, facet: &TypedFacet) -> Option<Projected> {
+        let keeper = self.keeper(facet);
+        let project = || disclosure::project(facet, keeper.as_ref(), self.right, self.market);
+        let projection = (!self.right.is_public()).then(project)?;
+        let (value, withheld) = to_texts(&projection);
+        Some(Projected { value, withheld, keeper })
+    }
+
+    fn keeper(self, facet: &TypedFacet) -> Option<KeeperHash> {
+        disclosure::keeper(facet, self.keys, &self.market.code, self.vehicle)
+    }
+}
+
 /// Maps one facet of a response and wraps it for the stores. Returns the caller's projection beside
-/// it where the right is above public. Fields that later calls may use are added to `template_values`.
+/// it where the right is above public.
 pub(super) fn settle_facet(
     scope: Scope<'_>,
-    template_values: &mut TemplateValues,
+    vin: &Vin,
     facet: FacetName,
     response: &Result<ParsedResponse, Failure>,
     fetch: Fetch,
     random: &dyn Random,
 ) -> (Result<Envelope, Failure>, Option<Projected>) {
-    let Scope { store, market, right } = scope;
+    let market = scope.market;
     let mapped = match response {
         Err(failure) => Err(failure.clone()),
         Ok(ParsedResponse::NotFound) => Ok(Mapped::Absent),
         Ok(ParsedResponse::Tree(tree)) => {
-            origin::map_facet(market, facet, tree, &template_values.vin).map_err(|error| Failure {
+            origin::map_facet(market, facet, tree, vin).map_err(|error| Failure {
                 place: Some(error.pointer),
                 ..Failure::new(ErrorToken::HttpProtocolError, error.cause)
             })
         }
     };
-    let mut projected = None;
-    let result = mapped.and_then(|mapped| {
-        if let Mapped::Present(value) = &mapped {
-            template_values.fields.extend(origin::template_fields(facet, value));
-            if !right.is_public() {
-                projected = Some(to_projected(disclosure::project(facet, value, right, market)));
-            }
+    match mapped {
+        Err(failure) => (Err(failure), None),
+        Ok(Mapped::Absent) => (wrap(scope, facet, (Stored::Absent, None), fetch, random), None),
+        Ok(Mapped::Present(value)) => {
+            let public = disclosure::public(&value, market);
+            let stored = to_stored(scope, &value, &public);
+            let result = stored.and_then(|stored| wrap(scope, facet, stored, fetch, random));
+            (result, scope.project(&value))
         }
-        wrap(store, market, facet, mapped, fetch, random)
-    });
-    (result, projected)
+    }
 }
 
 /// Projects a stored facet for the caller; `None` where its public projection is all they see.
@@ -74,18 +94,16 @@ pub(super) fn project_stored(
     facet: FacetName,
     envelope: &Envelope,
 ) -> Result<Option<Projected>, OpenError> {
-    let Scope { store, market, right } = scope;
     match &envelope.stored {
-        Stored::Present { sealed: Some(sealed), .. } if !right.is_public() => {
-            let whole = store.open(facet, sealed)?;
-            let value = serde_json::from_slice(&whole).map_err(|_| OpenError::Damaged)?;
-            Ok(Some(to_projected(disclosure::project(facet, &value, right, market))))
+        Stored::Present { sealed: Some(sealed), .. } if !scope.right.is_public() => {
+            Ok(scope.project(&scope.store.open(facet, sealed)?))
         }
         _ => Ok(None),
     }
 }
 
-/// The fields of a stored facet that origin calls may use.
+/// The fields of a stored facet that origin calls may use: public ones. A personal value never
+/// becomes part of a request.
 pub(super) fn template_fields(
     facet: FacetName,
     envelope: &Envelope,
@@ -99,49 +117,51 @@ pub(super) fn template_fields(
     }
 }
 
-/// Wraps a mapped facet for the stores.
+/// A facet as it is stored: its public projection in the clear, the whole of it sealed where the
+/// market maps any field above public. Beside it the keeper that it states.
+fn to_stored(
+    scope: Scope<'_>,
+    value: &TypedFacet,
+    public: &Projection,
+) -> Result<(Stored, Option<KeeperHash>), Failure> {
+    let unsealed = |_| Failure::new(ErrorToken::HttpProtocolError, "it could not be sealed");
+    let sealed = (!public.withheld.is_empty()).then(|| scope.store.seal(value));
+    let sealed = sealed.transpose().map_err(unsealed)?.map(Rc::new);
+    let (public, withheld) = to_texts(public);
+    Ok((Stored::Present { public, withheld, sealed }, scope.keeper(value)))
+}
+
+/// Wraps a facet for the stores.
 fn wrap(
-    store: &FacetStore,
-    market: &Market,
+    scope: Scope<'_>,
     facet: FacetName,
-    mapped: Mapped,
+    (stored, keeper): (Stored, Option<KeeperHash>),
     fetch: Fetch,
     random: &dyn Random,
 ) -> Result<Envelope, Failure> {
     let undescribed = || Failure::new(ErrorToken::HttpProtocolError, "the facet is not described");
-    let description = market.facets.get(&facet).ok_or_else(undescribed)?;
-    let (ttl_s, stale_s, error_s, stored) = match mapped {
-        Mapped::Absent => (description.absent_s, 0, 0, Stored::Absent),
-        Mapped::Present(value) => {
-            let projection = disclosure::public(facet, &value, market);
-            // A field that is withheld from everybody is sealed, too: only public values are stored
-            // in the clear.
-            let is_public = projection.withheld.is_empty() && projection.value == value;
-            let unsealed =
-                |_| Failure::new(ErrorToken::HttpProtocolError, "it could not be sealed");
-            let sealed = (!is_public).then(|| store.seal(facet, value.to_string().as_bytes()));
-            let sealed = sealed.transpose().map_err(unsealed)?.map(Rc::new);
-            let (public, withheld) = to_projected(projection);
-            let stored = Stored::Present { public, withheld, sealed };
-            (description.ttl_s, description.stale_s, description.error_s, stored)
-        }
+    let description = scope.market.facets.get(&facet).ok_or_else(undescribed)?;
+    let (ttl_s, stale_s, error_s) = match stored {
+        Stored::Absent => (description.absent_s, 0, 0),
+        Stored::Present { .. } => (description.ttl_s, description.stale_s, description.error_s),
     };
     Ok(Envelope {
         stored_at: fetch.at,
         generation: fetch.lease.unwrap_or(fetch.began.0),
         is_leased: fetch.lease.is_some(),
         source: description.origin.as_str().into(),
-        policy: cache::policy(facet, market),
+        policy: cache::policy(facet, scope.market),
         ttl_s: cache::jittered(ttl_s, random),
         stale_s,
         error_s,
         took_ms: fetch.took_ms,
         is_purged: false,
+        keeper,
         stored,
     })
 }
 
-fn to_projected(projection: disclosure::Projection) -> Projected {
+fn to_texts(projection: &Projection) -> (SharedStr, SharedStr) {
     (projection.value.to_string().into(), projection.withheld.join(",").into())
 }
 

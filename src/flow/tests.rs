@@ -12,6 +12,7 @@ use crate::ownership::fake::right;
 use crate::ports::fake::{ScriptedResponse, World};
 use crate::ports::sqlite;
 use crate::ports::{OriginHttpError, StoreError};
+use crate::vehicle::KeyRing;
 
 const MASTER: &str = "<e:Envelope xmlns:e='x'><e:Body><GetVehicleResponse><Vehicle><Brand>Porsche</Brand><Model>911</Model>\
     <ModelYear>1996</ModelYear></Vehicle></GetVehicleResponse></e:Body></e:Envelope>";
@@ -23,6 +24,12 @@ const VIN: &str = "WP0ZZZ99ZTS390000";
 async fn run_with(ports: &Ports, memory: &FlowMemory, request: FlowRequest) -> Flow {
     let flow = resolve(ports, memory, request, || Vin::parse(VIN)).await;
     flow.expect("a VIN")
+}
+
+/// The keys of vehicle ids and keepers.
+fn keys() -> Rc<KeyRing> {
+    let key = |length| base64::engine::general_purpose::STANDARD.encode(vec![7; length]);
+    Rc::new(KeyRing::parse(&format!("1:{}", key(64)), &key(32)).expect("keys"))
 }
 
 struct Case {
@@ -94,6 +101,8 @@ impl Case {
             purges: Rc::default(),
             facets: facets.to_vec(),
             right: right(Tier::Public),
+            keys: keys(),
+            keeper_changed: |_, _, _, _| Vec::new(),
             started: ports.clock.now(),
             trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
@@ -371,6 +380,7 @@ fn ok_no_event_holds_the_vin() {
 }
 
 mod fast_path;
+mod keepers;
 mod kv_edge;
 mod mishaps;
 mod region;

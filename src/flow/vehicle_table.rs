@@ -335,6 +335,7 @@ mod tests {
             took_ms: 0,
             is_leased: true,
             is_purged: false,
+            keeper: None,
             stored: Stored::Present {
                 public: "x".repeat(bytes).into(),
                 withheld: "".into(),

@@ -364,6 +364,8 @@ impl<'a> Context<'a> {
             purges: self.app.memory.purges(&market.code),
             facets,
             right,
+            keys: self.keys()?,
+            keeper_changed: |_, _, _, _| Vec::new(),
             started: self.started,
             trace: self.trace.for_origins(),
         })

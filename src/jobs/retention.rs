@@ -363,7 +363,7 @@ mod tests {
         let now = world.clock().now().0;
         let facet = |vehicle: &str, ago_ms: i64| {
             format!(
-                "INSERT INTO stored_facet VALUES ('de', '{vehicle}', 'identity', 1, 2, {}, 'master', 1, 1, 1, 1, 1, '{{}}', '', NULL, NULL);",
+                "INSERT INTO stored_facet VALUES ('de', '{vehicle}', 'identity', 1, 2, {}, 'master', 1, 1, 1, 1, 1, '{{}}', '', NULL, NULL, NULL);",
                 now - ago_ms
             )
         };

@@ -1,7 +1,6 @@
 //! Maps a response's tree to a facet, by the market's mapping.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::Value;
 
@@ -11,22 +10,15 @@ use super::leaf::{
 };
 use super::scalar::small_object;
 use crate::market::{FacetName, Field, Leaf, Market, Match, Pointer, Protocol, Shape, shape};
-use crate::vehicle::{Vin, typed};
+use crate::vehicle::{TypedFacet, Vin, typed};
 
 /// The result of a mapping.
-#[derive(Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Mapped {
-    /// The facet's value, checked against its type.
-    Present(Value),
+    /// The facet, checked against its type.
+    Present(TypedFacet),
     /// The response states nothing of this facet.
     Absent,
-}
-
-impl fmt::Debug for Mapped {
-    /// Hides the value: it may hold the VIN.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Self::Present(_)) { "Present([redacted])" } else { "Absent" })
-    }
 }
 
 /// A response that does not satisfy the mapping. For operators: holds places and causes, never a
@@ -280,13 +272,13 @@ fn set_vin(
     Ok(())
 }
 
-/// Returns the fields of a facet's value that templates of later requests may use, by name: its
-/// texts and numbers.
+/// Returns the fields that templates of later requests may use, by name: the texts and numbers of a
+/// facet's public projection. No other value becomes part of a request.
 pub fn template_fields(
     facet: FacetName,
-    value: &Value,
+    public: &Value,
 ) -> impl Iterator<Item = ((FacetName, String), String)> + '_ {
-    let fields = value.as_object().into_iter().flatten();
+    let fields = public.as_object().into_iter().flatten();
     fields.filter_map(move |(name, value)| {
         let text = match value {
             Value::String(text) => text.clone(),

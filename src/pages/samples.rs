@@ -71,10 +71,10 @@ fn holdings(facet: FacetName) -> Value {
 /// The VIN of the samples: of nobody's car.
 pub const VIN: &str = "WP0ZZZ99ZTS390000";
 
-/// The fixture market, whose disclosure raises nothing.
+/// A market that maps every field of every facet, and whose disclosure raises nothing.
 fn fixture() -> Market {
-    let text = include_str!("../../tests/fixtures/market.toml");
-    crate::market::compile("market.toml", text).expect("the fixture is valid").market
+    let text = include_str!("../../tests/fixtures/every-field.toml");
+    crate::market::compile("every-field.toml", text).expect("the fixture is valid").market
 }
 
 /// The document of the sample car as a tier sees it: through types and disclosure, like one of the
@@ -89,7 +89,8 @@ pub fn seen_by(tier: Tier) -> Value {
             continue;
         }
         let value = typed(*facet, holdings(*facet)).expect("of the type");
-        let seen = disclosure::project(*facet, &value, &ownership::fake::right(tier), &market);
+        let right = ownership::fake::right(tier);
+        let seen = disclosure::project(&value, right.keeper(), &right, &market);
         let source = if *facet == FacetName::Identity { "master" } else { facet.as_str() };
         metas.insert(
             facet.to_string(),

@@ -6,13 +6,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Declares a code: its variants and the word of each in documents and market files.
 macro_rules! code {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
         pub enum $name {
             $($(#[$word_doc])* #[serde(rename = $word)] $variant),+
         }

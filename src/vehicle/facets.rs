@@ -14,12 +14,14 @@ mod recalls;
 mod record;
 mod registration;
 mod service_history;
+mod typed_facet;
 mod valuation;
 mod value;
 mod warranty;
 mod wrong;
 
-use serde::Serialize;
+use std::rc::Rc;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -31,12 +33,13 @@ pub use mileage::{Mileage, Reading};
 pub use recalls::{Recall, Recalls};
 pub use registration::Registration;
 pub use service_history::{ServiceEntry, ServiceHistory};
+pub use typed_facet::TypedFacet;
 pub use valuation::{PriceRange, Valuation};
 pub use value::{Count, FieldUnit, Instant, Money, PartCount, Quantity, Whole, Year};
 pub use warranty::{Warranty, WarrantyItem};
 
 use super::facet_name::FacetName;
-use super::field::{Declaration, Record};
+use super::field::{Declaration, Record, RecordView};
 use record::check;
 use wrong::Wrong;
 
@@ -65,7 +68,7 @@ impl ShapeError {
 /// # Errors
 /// [`ShapeError`] for a missing required field, a value of another kind or out of range, fields
 /// that contradict each other, and a field that the type does not have.
-pub fn typed(facet: FacetName, mapped: Value) -> Result<Value, ShapeError> {
+pub fn typed(facet: FacetName, mapped: Value) -> Result<TypedFacet, ShapeError> {
     let completed = match facet {
         FacetName::Identity => complete::<Identity>(mapped, |_| Ok(())),
         FacetName::Equipment => complete(mapped, Equipment::derive),
@@ -87,17 +90,20 @@ pub fn typed(facet: FacetName, mapped: Value) -> Result<Value, ShapeError> {
         }),
         FacetName::Valuation => complete(mapped, Valuation::derive),
     };
-    completed.map_err(|wrong| ShapeError { facet, wrong })
+    match completed {
+        Ok(record) => Ok(TypedFacet::new(facet, record)),
+        Err(wrong) => Err(ShapeError { facet, wrong }),
+    }
 }
 
-/// Reads a facet, lets it derive its fields, and writes it again.
-fn complete<F: Record + DeserializeOwned + Serialize>(
+/// Reads a facet and lets it derive its fields.
+fn complete<F: Record + DeserializeOwned + 'static>(
     mapped: Value,
     derive: impl FnOnce(&mut F) -> Result<(), Wrong>,
-) -> Result<Value, Wrong> {
+) -> Result<Rc<dyn RecordView>, Wrong> {
     let mut facet: F = read(mapped)?;
     derive(&mut facet)?;
-    serde_json::to_value(facet).map_err(|_| Wrong { field: "", cause: "it cannot be written" })
+    Ok(Rc::new(facet))
 }
 
 /// Reads a record. The check comes first: its errors name the field and hold no value, which
@@ -127,4 +133,4 @@ pub const fn declarations(facet: FacetName) -> &'static [Declaration] {
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::full;
+pub(crate) use tests::{full, to_json};

@@ -2,8 +2,12 @@
 //!
 //! One declaration per field, in the facet's file. The check of mapped values (`facets/record`),
 //! the vocabulary of market files ([`shape`](super::shape)), the disclosure table and the schemas
-//! of the public contract are derived from it.
+//! of the public contract are derived from it. A record shows its values field by field
+//! ([`RecordView`]), personal ones closed: it does not compile while the type of a personal field is
+//! not [`Pii`], or that of another one is.
 
+use super::fact::Fact;
+use super::pii::{Personal, Pii};
 use super::tier::Tier;
 
 /// The kind of a field's value.
@@ -59,6 +63,21 @@ pub enum Class {
     Secret,
 }
 
+/// The part that a field plays beside its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// None.
+    Plain,
+    /// The day of an element of a list. Personal values of the element are the holder's from their
+    /// first day on.
+    DatesElement,
+    /// Part of the keeper record: personal, and shown while the stored keeper is the holder's.
+    OfKeeper,
+    /// Derived where the mapping does not state it: from the elements of the list, from other
+    /// fields, or from the request.
+    Derived,
+}
+
 /// The visibility of a field, and its publication in listings by an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
@@ -68,6 +87,8 @@ pub struct Access {
     pub class: Class,
     /// True if an owner may publish the value.
     pub publishable: bool,
+    /// The part that it plays beside its value.
+    pub role: Role,
 }
 
 impl Access {
@@ -88,7 +109,25 @@ impl Access {
 
     /// Personal data of the owner. Never published.
     pub const fn personal() -> Self {
-        Self { floor: Tier::Owner, class: Class::Personal, publishable: false }
+        let (floor, class) = (Tier::Owner, Class::Personal);
+        Self { floor, class, publishable: false, role: Role::Plain }
+    }
+
+    /// Personal data of the present keeper, as the authority knows it. Never published.
+    pub const fn keeper() -> Self {
+        Self { role: Role::OfKeeper, ..Self::personal() }
+    }
+
+    /// The same, and the day of the element that it belongs to.
+    #[must_use]
+    pub const fn dates_element(self) -> Self {
+        Self { role: Role::DatesElement, ..self }
+    }
+
+    /// The same, and derived where the mapping does not state it.
+    #[must_use]
+    pub const fn derived(self) -> Self {
+        Self { role: Role::Derived, ..self }
     }
 
     /// The same, but never published: a value that identifies the vehicle or its keeper.
@@ -98,12 +137,17 @@ impl Access {
     }
 
     /// True if anybody sees the field.
-    pub fn is_public(self) -> bool {
+    pub const fn is_public(self) -> bool {
         self.floor.is_public()
     }
 
+    /// True if it holds information about a person.
+    pub const fn is_personal(self) -> bool {
+        matches!(self.class, Class::Personal)
+    }
+
     const fn fact(floor: Tier) -> Self {
-        Self { floor, class: Class::VehicleFact, publishable: true }
+        Self { floor, class: Class::VehicleFact, publishable: true, role: Role::Plain }
     }
 }
 
@@ -134,20 +178,75 @@ pub enum Content {
     List(&'static [Declaration]),
 }
 
-/// A type of field contents.
-pub trait FieldContent {
-    /// The content as declared.
-    const CONTENT: Content;
+/// A field of a record as it is stated. A personal value is closed.
+pub enum Stated<'r> {
+    /// It is not stated.
+    Nothing,
+    /// A fact.
+    Fact(&'r dyn Fact),
+    /// A personal value.
+    Personal(&'r dyn Personal),
+    /// A record.
+    Record(&'r dyn RecordView),
+    /// The elements of a list.
+    List(Vec<&'r dyn RecordView>),
 }
 
 /// A record: a facet, an element of its list, or a record within it.
-pub trait Record {
+pub trait RecordView {
+    /// The fields, in the order in which documents and pages show them.
+    fn declarations(&self) -> &'static [Declaration];
+
+    /// The fields as they are stated, in the same order.
+    fn stated(&self) -> Vec<Stated<'_>>;
+}
+
+/// A record's type.
+pub trait Record: RecordView {
     /// The fields, in the order in which documents and pages show them.
     const FIELDS: &'static [Declaration];
 }
 
+/// A type of values.
+pub trait FieldValue: Fact {
+    /// The content as declared.
+    const CONTENT: Content;
+}
+
+/// A type of field contents.
+pub trait FieldContent {
+    /// The content as declared.
+    const CONTENT: Content;
+    /// True if its values are closed.
+    const IS_PII: bool = false;
+
+    /// The content as it is stated.
+    fn to_stated(&self) -> Stated<'_>;
+}
+
+impl<T: FieldValue> FieldContent for T {
+    const CONTENT: Content = T::CONTENT;
+
+    fn to_stated(&self) -> Stated<'_> {
+        Stated::Fact(self)
+    }
+}
+
+impl<T: FieldValue> FieldContent for Pii<T> {
+    const CONTENT: Content = T::CONTENT;
+    const IS_PII: bool = true;
+
+    fn to_stated(&self) -> Stated<'_> {
+        Stated::Personal(self)
+    }
+}
+
 impl<R: Record> FieldContent for Vec<R> {
     const CONTENT: Content = Content::List(R::FIELDS);
+
+    fn to_stated(&self) -> Stated<'_> {
+        Stated::List(self.iter().map(|element| element as &dyn RecordView).collect())
+    }
 }
 
 /// A type of a record's field: a content, or an optional one.
@@ -156,27 +255,38 @@ pub trait FieldSlot {
     const REQUIRED: bool;
     /// The content as declared.
     const CONTENT: Content;
+    /// True if its values are closed.
+    const IS_PII: bool;
 
-    /// True if nothing is stated.
-    fn is_absent(&self) -> bool;
+    /// The field as it is stated.
+    fn stated(&self) -> Stated<'_>;
 }
 
 impl<T: FieldContent> FieldSlot for T {
     const REQUIRED: bool = true;
     const CONTENT: Content = T::CONTENT;
+    const IS_PII: bool = T::IS_PII;
 
-    fn is_absent(&self) -> bool {
-        false
+    fn stated(&self) -> Stated<'_> {
+        self.to_stated()
     }
 }
 
 impl<T: FieldContent> FieldSlot for Option<T> {
     const REQUIRED: bool = false;
     const CONTENT: Content = T::CONTENT;
+    const IS_PII: bool = T::IS_PII;
 
-    fn is_absent(&self) -> bool {
-        self.is_none()
+    fn stated(&self) -> Stated<'_> {
+        self.as_ref().map_or(Stated::Nothing, FieldContent::to_stated)
     }
+}
+
+/// The access of a field whose type is closed, or is not. A personal field of an open type, and a
+/// closed type of another field, do not compile.
+pub const fn held_to_type(access: Access, is_pii: bool) -> Access {
+    assert!(access.is_personal() == is_pii, "a personal field is Pii, and no other one is");
+    access
 }
 
 /// Declares a record once: its type, and the declaration of each field. A field that holds a value
@@ -186,12 +296,11 @@ macro_rules! record {
         $($(#[doc = $description:literal])+ $field:ident: $type:ty $(=> $access:expr)?),+ $(,)?
     }) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $(
                 $(#[doc = $description])+
-                #[serde(skip_serializing_if = "crate::vehicle::field::FieldSlot::is_absent")]
                 pub $field: $type
             ),+
         }
@@ -203,12 +312,27 @@ macro_rules! record {
                     description: concat!($($description),+),
                     required: <$type as $crate::vehicle::field::FieldSlot>::REQUIRED,
                     content: <$type as $crate::vehicle::field::FieldSlot>::CONTENT,
-                    access: $crate::vehicle::field::record!(@access $($access)?),
+                    access: $crate::vehicle::field::record!(@access $type $(, $access)?),
                 }
             ),+];
         }
+
+        impl $crate::vehicle::field::RecordView for $name {
+            fn declarations(&self) -> &'static [$crate::vehicle::field::Declaration] {
+                <Self as $crate::vehicle::field::Record>::FIELDS
+            }
+
+            fn stated(&self) -> Vec<$crate::vehicle::field::Stated<'_>> {
+                vec![$($crate::vehicle::field::FieldSlot::stated(&self.$field)),+]
+            }
+        }
     };
-    (@access $access:expr) => { Some($access) };
-    (@access) => { None };
+    (@access $type:ty, $access:expr) => {
+        Some($crate::vehicle::field::held_to_type(
+            $access,
+            <$type as $crate::vehicle::field::FieldSlot>::IS_PII,
+        ))
+    };
+    (@access $type:ty) => { None };
 }
 pub(super) use record;

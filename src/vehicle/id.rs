@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::vin::Vin;
+use crate::text::to_hex;
 
 /// The id of a car in URLs and documents: 46 characters of base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct KeyRing {
     older: Vec<IdKey>,
     /// HMAC state after the prefix that all look-ups share.
     lookup: Hmac<Sha256>,
+    /// The same, for the hashes of keepers.
+    keeper: Hmac<Sha256>,
 }
 
 /// One numbered AES-256-SIV key: the first half authenticates, the second encrypts.
@@ -114,8 +117,10 @@ impl KeyRing {
         let lookup_key = STANDARD.decode(lookup_key.trim()).ok().filter(|key| key.len() >= 32);
         let lookup = lookup_key.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
         let mut lookup = lookup.ok_or(KeyRingError::Lookup)?;
+        let mut keeper = lookup.clone();
         lookup.update(b"kerbside vehicle ");
-        Ok(Self { newest, older: keys.into_values().collect(), lookup })
+        keeper.update(b"kerbside keeper ");
+        Ok(Self { newest, older: keys.into_values().collect(), lookup, keeper })
     }
 
     /// Seals a VIN under the newest key.
@@ -146,6 +151,18 @@ impl KeyRing {
         mac.update(vin.expose().as_bytes());
         let digest: [u8; 32] = mac.finalize().into_bytes().into();
         URL_SAFE_NO_PAD.encode(&digest[..16]) // OK because a digest has 32 bytes.
+    }
+
+    /// The keyed hash of a car's keeper in a market: 64 hexadecimal digits (HMAC-SHA-256). `vehicle`
+    /// is [`Self::lookup`]. One keeper of two cars has two hashes, so that stores do not tell whose
+    /// cars belong together.
+    pub fn keeper(&self, market: &str, vehicle: &str, record: &str) -> String {
+        let mut mac = self.keeper.clone();
+        // Neither a code nor a look-up holds the separator.
+        for part in [market, "\n", vehicle, "\n", record] {
+            mac.update(part.as_bytes());
+        }
+        to_hex(&mac.finalize().into_bytes())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::facet_name::FacetName;
 use super::facets::declarations;
-use super::field::{Access, Class, Content, Declaration, Kind};
+use super::field::{Access, Content, Declaration, Kind, Role};
 
 /// A facet as a mapping fills it: one record, or a list of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,17 @@ impl Field {
 
     /// True if it holds information about a person.
     pub fn is_personal(&self) -> bool {
-        self.access.is_some_and(|access| access.class == Class::Personal)
+        self.access.is_some_and(Access::is_personal)
+    }
+
+    /// The part that it plays beside its value.
+    pub fn role(&self) -> Role {
+        self.access.map_or(Role::Plain, |access| access.role)
+    }
+
+    /// True if it belongs to the elements of the facet's list.
+    pub fn is_in_list(&self) -> bool {
+        self.path.len() > self.name.len()
     }
 
     /// True if anybody may see it where no market raises it.

@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use crate::support::{CAR, TestApp, body};
 use kerbside::cache::SealingRing;
-use kerbside::disclosure;
-use kerbside::flow::{self, State};
+use kerbside::disclosure::{self, Right};
+use kerbside::flow::{self, Flow, State};
 use kerbside::market::{FacetName, Market, Tier, compile};
 use kerbside::ownership;
 use kerbside::pages;
 use kerbside::ports::fake::ScriptedResponse;
+use kerbside::registry;
 use kerbside::vehicle::Vin;
 use serde_json::{Value, json};
 
@@ -39,9 +40,8 @@ fn app() -> TestApp {
     app
 }
 
-/// The facets and what is said of them, as a caller of a tier gets them.
-fn seen_by(tier: Tier) -> Value {
-    let app = app();
+/// Runs the flow for all facets of a car.
+fn run(app: &TestApp, right: Right) -> Flow {
     let market: Rc<Market> =
         Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
     let ports = app.world.ports();
@@ -51,7 +51,9 @@ fn seen_by(tier: Tier) -> Value {
         sealing: Rc::new(SealingRing::parse(ports.secrets.as_ref()).expect("a key")),
         purges: Rc::default(),
         facets: FacetName::ALL.to_vec(),
-        right: ownership::fake::right(tier),
+        right,
+        keys: registry::Memory::default().keys(&ports).expect("keys"),
+        keeper_changed: |_, _, _, _| Vec::new(),
         started: ports.clock.now(),
         trace: flow::OriginTrace {
             id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
@@ -63,6 +65,23 @@ fn seen_by(tier: Tier) -> Value {
     let flow =
         app.world.run(flow::run(&ports, &memory, request, || Vin::parse(CAR))).expect("valid");
     app.world.run_background();
+    flow
+}
+
+/// The facets and what is said of them, as a caller of a tier gets them. The owner's right is since
+/// before the first service, and proven against the keeper that the registration states.
+fn seen_by(tier: Tier) -> Value {
+    let app = app();
+    let since = Some(jiff::civil::date(2000, 1, 1));
+    let right = match tier {
+        Tier::Owner => {
+            let keeper = run(&app, disclosure::fake::owner(since, None)).keeper;
+            disclosure::fake::owner(since, Some(keeper.expect("a keeper")))
+        }
+        _ => ownership::fake::right(tier),
+    };
+    let flow = run(&app, right);
+    assert_eq!(flow.keeper.is_some(), tier == Tier::Owner);
     let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
     for (name, result) in &flow.facets {
         let meta = match &result.state {

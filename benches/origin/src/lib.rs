@@ -2,10 +2,11 @@
 //!
 //! Owns only the call of these functions, which are compiled with the Worker's profile.
 
+use kerbside::disclosure;
 use kerbside::market::{FacetName, Market, OriginName, compile};
 use kerbside::origin::{Mapped, ParsedResponse, map_facet, parse_response};
 use kerbside::ports::OriginResponse;
-use kerbside::vehicle::Vin;
+use kerbside::vehicle::{Stated, TypedFacet, Vin};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A market with one facet, and the origin of that facet.
@@ -39,9 +40,12 @@ impl Job {
     /// # Errors
     /// The cause, if the response does not parse or does not satisfy the mapping.
     pub fn run(&self, content_type: &str, body: Vec<u8>) -> Result<usize, String> {
-        let value = self.value(content_type, body)?;
-        let items = value.get("items").and_then(serde_json::Value::as_array);
-        Ok(items.map_or(1, Vec::len))
+        let facet = self.typed(content_type, body)?;
+        let lists = facet.record().stated().into_iter().filter_map(|stated| match stated {
+            Stated::List(elements) => Some(elements.len()),
+            _ => None,
+        });
+        Ok(lists.last().unwrap_or(1))
     }
 
     /// Parses a response and maps it. Returns the facet as JSON.
@@ -49,12 +53,13 @@ impl Job {
     /// # Errors
     /// As [`Job::run`].
     pub fn facet(&self, content_type: &str, body: Vec<u8>) -> Result<String, String> {
-        Ok(self.value(content_type, body)?.to_string())
+        let whole = disclosure::plaintext(&self.typed(content_type, body)?);
+        String::from_utf8(whole.as_bytes().to_vec()).map_err(|error| error.to_string())
     }
 }
 
 impl Job {
-    fn value(&self, content_type: &str, body: Vec<u8>) -> Result<serde_json::Value, String> {
+    fn typed(&self, content_type: &str, body: Vec<u8>) -> Result<TypedFacet, String> {
         let origin = self.market.origins.get(&self.origin).ok_or("no such origin")?;
         let content_type = Some(content_type.to_owned());
         let response = OriginResponse { status: 200, content_type, retry_after: None, body };

@@ -33,6 +33,7 @@ fn envelope(generation: i64, public: &str) -> Envelope {
         took_ms: 5,
         is_leased: true,
         is_purged: false,
+        keeper: None,
         stored: Stored::Present { public: public.into(), withheld: "".into(), sealed: None },
     }
 }
@@ -193,7 +194,7 @@ fn ok_what_a_tag_hits_is_settled_in_the_record() {
     let insert = |facet: &str, generation: i64, public: &str| {
         let sql = format!(
             "INSERT INTO stored_facet VALUES ('de', 'car', '{facet}', {generation}, 1, 9999999999999, 'recalls', 7, 10, 20, 40, 5, \
-             '{public}', '', NULL, NULL)"
+             '{public}', '', NULL, NULL, NULL)"
         );
         database.execute_batch(&sql).expect("SQL");
     };

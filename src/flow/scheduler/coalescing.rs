@@ -124,9 +124,6 @@ impl CallScheduler {
             Ok((envelope, projected)) => (Ok(envelope), projected),
             Err(failure) => (Err(failure), None),
         };
-        if let Ok(envelope) = &result {
-            self.template_values.fields.extend(settle::template_fields(facet, envelope));
-        }
         self.send_outcome(facet, Outcome { result, projected, via: Via::Collapsed, took_ms });
     }
 }

@@ -77,10 +77,9 @@ impl CallScheduler {
         origin: &OriginName,
         fetch: Fetch,
     ) -> Result<Envelope, Failure> {
-        let scope = settle::Scope { store: &self.store, market: &self.market, right: &self.right };
-        let random = self.ports.random.as_ref();
+        let (vin, random) = (&self.template_values.vin, self.ports.random.as_ref());
         let (result, projected) =
-            settle::settle_facet(scope, &mut self.template_values, facet, response, fetch, random);
+            settle::settle_facet(self.settle_scope(), vin, facet, response, fetch, random);
         let completed = match &result {
             Ok(envelope) => CompletedFetch::Envelope(envelope.clone()),
             Err(failure) => {
@@ -98,8 +97,11 @@ impl CallScheduler {
         result
     }
 
-    /// Shows the response the outcome of a facet.
+    /// Shows the response the outcome of a facet, and takes the fields that later calls may use.
     pub(super) fn send_outcome(&mut self, facet: FacetName, outcome: Outcome) {
+        if let Ok(envelope) = &outcome.result {
+            self.template_values.fields.extend(settle::template_fields(facet, envelope));
+        }
         let is_absent =
             matches!(&outcome.result, Ok(envelope) if matches!(envelope.stored, Stored::Absent));
         self.is_unknown_vehicle |=

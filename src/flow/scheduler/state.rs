@@ -15,6 +15,7 @@ use crate::flow::limiter::PermitId;
 use crate::flow::memory::FlowMemory;
 use crate::flow::origin_call::{CallPhase, OriginCall};
 use crate::flow::outcome_channel::OutcomeChannel;
+use crate::flow::request::KeeperChanged;
 use crate::flow::settle;
 use crate::flow::shared_breaker::ProbeLease;
 use crate::flow::trace::OriginTrace;
@@ -22,6 +23,7 @@ use crate::flow::vehicle_key::VehicleKey;
 use crate::market::{FacetName, Market, OriginName};
 use crate::origin::{Failure, ParsedResponse, TemplateValues};
 use crate::ports::{Ports, Timestamp};
+use crate::vehicle::KeyRing;
 
 /// The calls of one request. Owns all that it needs, so it can end after the response.
 pub(in crate::flow) struct CallScheduler {
@@ -30,6 +32,10 @@ pub(in crate::flow) struct CallScheduler {
     pub(super) market: Rc<Market>,
     pub(super) right: Right,
     pub(super) vehicle: VehicleKey,
+    /// The keyed hash that stands for the vehicle in stores.
+    pub(super) lookup: Rc<str>,
+    pub(super) keys: Rc<KeyRing>,
+    pub(super) keeper_changed: KeeperChanged,
     pub(super) store: FacetStore,
     pub(super) trace: OriginTrace,
     /// The time at which all work must have ended.
@@ -96,7 +102,13 @@ impl CallScheduler {
     }
 
     pub(super) fn settle_scope(&self) -> settle::Scope<'_> {
-        settle::Scope { store: &self.store, market: &self.market, right: &self.right }
+        settle::Scope {
+            store: &self.store,
+            market: &self.market,
+            vehicle: &self.lookup,
+            keys: &self.keys,
+            right: &self.right,
+        }
     }
 
     pub(super) fn is_in_phase(&self, at: usize, phase: CallPhase) -> bool {

@@ -2,7 +2,9 @@
 
 use super::publication::{PUBLISH_MS, WriteEnd};
 use super::state::{CallScheduler, Completion};
-use crate::ports::Timestamp;
+use crate::cache::Envelope;
+use crate::market::FacetName;
+use crate::ports::{Statement, Timestamp};
 
 /// Milliseconds for which fetched facets are collected before they are stored together: each write
 /// costs as much as a call.
@@ -24,13 +26,21 @@ impl CallScheduler {
         }
         let (store, facets) = (self.store.clone(), std::mem::take(&mut self.unsaved.facets));
         let leases = std::mem::take(&mut self.unsaved.leases);
+        let consequences = self.consequences(&facets, now);
         self.spawn(async move {
             // While D1 fails, KV has at least the facets that came here.
-            Completion::Recorded(Some(match store.record(&facets, &leases).await {
+            Completion::Recorded(Some(match store.record(&facets, &leases, consequences).await {
                 Some(entry) => entry,
                 None => store.merged_entry(&facets).await,
             }))
         });
+    }
+
+    /// The statements that follow from the keeper of a registration among the facets.
+    fn consequences(&self, facets: &[(FacetName, Envelope)], now: Timestamp) -> Vec<Statement> {
+        let keepers = facets.iter().filter_map(|(_, envelope)| envelope.keeper.as_ref());
+        let changed = |keeper| (self.keeper_changed)(&self.market.code, &self.lookup, keeper, now);
+        keepers.flat_map(changed).collect()
     }
 
     /// Writes the entry that KV should have, at most once a second.

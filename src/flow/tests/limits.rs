@@ -42,6 +42,8 @@ impl Case {
             purges: Rc::default(),
             facets: facets.to_vec(),
             right: right(Tier::Public),
+            keys: keys(),
+            keeper_changed: |_, _, _, _| Vec::new(),
             started: ports.clock.now(),
             trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),

@@ -33,6 +33,8 @@ impl Case {
             purges: Rc::default(),
             facets: ALL.to_vec(),
             right: right(tier),
+            keys: keys(),
+            keeper_changed: |_, _, _, _| Vec::new(),
             started: self.world.ports().clock.now(),
             trace: OriginTrace {
                 id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
@@ -163,7 +165,7 @@ fn ok_a_late_writer_with_an_old_generation_changes_nothing() {
     if let crate::cache::Stored::Present { public, .. } = &mut envelope.stored {
         *public = old[0].as_str().into();
     }
-    case.world.run(store.record(&[(FacetName::Equipment, envelope)], &[]));
+    case.world.run(store.record(&[(FacetName::Equipment, envelope)], &[], Vec::new()));
     assert_eq!(
         case.rows("SELECT public FROM stored_facet WHERE facet = 'equipment'"),
         [r#"{"item_count":7}"#]

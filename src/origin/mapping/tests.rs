@@ -16,10 +16,18 @@ fn vehicle(fields: &Value) -> Value {
     json!({"Envelope": {"Body": {"GetVehicleResponse": {"Vehicle": fields}}}})
 }
 
+/// The whole of a mapped facet.
+fn stated(mapped: Mapped) -> Option<Value> {
+    match mapped {
+        Mapped::Present(value) => Some(crate::vehicle::to_json(&value)),
+        Mapped::Absent => None,
+    }
+}
+
 fn check(facet: FacetName, tree: &Value, expect: Result<Value, (&str, &str)>) {
-    let found = map_facet(&market(), facet, tree, &vin());
+    let found = map_facet(&market(), facet, tree, &vin()).map(stated);
     let found = found.as_ref().map_err(|error| (error.pointer.as_str(), error.cause));
-    assert_eq!(found, expect.map(Mapped::Present).as_ref().map_err(|error| *error), "{tree}");
+    assert_eq!(found, expect.map(Some).as_ref().map_err(|error| *error), "{tree}");
 }
 
 #[test]
@@ -62,12 +70,13 @@ fn ok_a_system_that_knows_only_what_the_list_comes_to() {
     let market =
         crate::market::compile("market.toml", &format!("{before}{open}\n")).expect("valid").market;
     let open = |tree: &Value| {
-        map_facet(&market, FacetName::Recalls, tree, &vin()).map_err(|error| error.cause)
+        let found = map_facet(&market, FacetName::Recalls, tree, &vin());
+        found.map(stated).map_err(|error| error.cause)
     };
-    let present = |open| Ok(Mapped::Present(json!({"open": open})));
+    let present = |open| Ok(Some(json!({"open": open})));
     assert_eq!(open(&json!({"d": {"Indicator": "Nein"}})), present(false));
     assert_eq!(open(&json!({"d": {"Indicator": true}})), present(true));
-    assert_eq!(open(&json!({"d": {}})), Ok(Mapped::Absent));
+    assert_eq!(open(&json!({"d": {}})), Ok(None));
     assert_eq!(
         open(&json!({"d": {"Indicator": "perhaps"}})),
         Err("text that is neither true nor false")
@@ -122,8 +131,9 @@ fn every_key() -> &'static Market {
 }
 
 /// Maps a facet of that market.
-fn map(facet: FacetName, tree: &Value) -> Result<Mapped, (String, &'static str)> {
-    map_facet(every_key(), facet, tree, &vin()).map_err(|error| (error.pointer, error.cause))
+fn map(facet: FacetName, tree: &Value) -> Result<Option<Value>, (String, &'static str)> {
+    let found = map_facet(every_key(), facet, tree, &vin());
+    found.map(stated).map_err(|error| (error.pointer, error.cause))
 }
 
 /// The fields of an identity out of a row; the VIN is left out.
@@ -136,14 +146,14 @@ fn row(fields: Value) -> Result<Value, (String, &'static str)> {
         FacetName::Identity,
         &json!({"rows": [{"Current": "N", "Make": "Old"}, row, {"Current": 1, "Make": "Second"}]}),
     )? {
-        Mapped::Present(mut value) => {
+        Some(mut value) => {
             value
                 .as_object_mut()
                 .and_then(|fields| fields.remove("vin"))
                 .expect("the VIN that was asked for");
             Ok(value)
         }
-        Mapped::Absent => Ok(Value::Null),
+        None => Ok(Value::Null),
     }
 }
 
@@ -152,9 +162,9 @@ fn ok_a_record_is_the_first_element_that_counts() {
     assert_eq!(row(json!({"Model": "75"})), Ok(json!({"make": "Rover", "model": "75"})));
     assert_eq!(
         map(FacetName::Identity, &json!({"rows": [{"Current": "N", "Make": "Old"}]})),
-        Ok(Mapped::Absent)
+        Ok(None)
     );
-    assert_eq!(map(FacetName::Identity, &json!({"rows": []})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Identity, &json!({"rows": []})), Ok(None));
     let no_list = |pointer: &str, cause| Err((pointer.to_owned(), cause));
     assert_eq!(map(FacetName::Identity, &json!({})), no_list("/rows", "no list"));
     let more = json!({"rows": [{"Current": "N"}], "@odata.nextLink": "next"});
@@ -163,7 +173,7 @@ fn ok_a_record_is_the_first_element_that_counts() {
         no_list("/rows", "the list continues on another page")
     );
     let found = json!({"rows": [{"Current": "Y", "Make": "A"}], "@odata.nextLink": "next"});
-    assert!(matches!(map(FacetName::Identity, &found), Ok(Mapped::Present(_))));
+    assert!(matches!(map(FacetName::Identity, &found), Ok(Some(_))));
 }
 
 #[test]
@@ -220,18 +230,18 @@ fn ok_conditions_and_lists_in_leaves() {
 
 #[test]
 fn ok_constants_alone_make_no_record() {
-    assert_eq!(map(FacetName::Energy, &json!({"energy": {}})), Ok(Mapped::Absent));
-    assert_eq!(map(FacetName::Energy, &json!({})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Energy, &json!({"energy": {}})), Ok(None));
+    assert_eq!(map(FacetName::Energy, &json!({})), Ok(None));
     let expect = json!({"cycle": "wltp", "consumption": {"value": 5.6, "unit": "l/100km"}, "electric_range": {"value": 402, "unit": "km"}});
     let tree = json!({"energy": {"mpg": "50", "range": 250}});
-    assert_eq!(map(FacetName::Energy, &tree), Ok(Mapped::Present(expect)));
+    assert_eq!(map(FacetName::Energy, &tree), Ok(Some(expect)));
 }
 
 /// The items of a list.
 fn items(facet: FacetName, tree: &Value) -> Result<Value, (String, &'static str)> {
     match map(facet, tree)? {
-        Mapped::Present(value) => Ok(value["items"].clone()),
-        Mapped::Absent => Ok(Value::Null),
+        Some(value) => Ok(value["items"].clone()),
+        None => Ok(Value::Null),
     }
 }
 
@@ -303,16 +313,14 @@ fn ok_elements_that_say_nothing_are_none_where_nothing_is_required() {
 #[test]
 fn ok_nested_fields() {
     let tree = json!({"value": {"low": "9.500,00", "high": "11.200", "at": "20.11.2026 08:15", "count": "12"}});
-    let Ok(Mapped::Present(found)) = map(FacetName::Valuation, &tree) else {
-        panic!("a valuation")
-    };
+    let Ok(Some(found)) = map(FacetName::Valuation, &tree) else { panic!("a valuation") };
     let sum = |amount: i64| json!({"amount_minor": amount, "currency": "GBP"});
     assert_eq!(found["range"], json!({"low": sum(950_000), "high": sum(1_120_000)}));
     assert_eq!(
         (&found["valued_at"], &found["comparable_count"]),
         (&json!("2026-11-20T08:15:00Z"), &json!(12))
     );
-    assert_eq!(map(FacetName::Valuation, &json!({"value": {"low": ""}})), Ok(Mapped::Absent));
+    assert_eq!(map(FacetName::Valuation, &json!({"value": {"low": ""}})), Ok(None));
 }
 
 mod properties {

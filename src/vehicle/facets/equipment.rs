@@ -8,7 +8,7 @@ record! {
     /// The equipment of this vehicle.
     pub struct Equipment {
         /// Number of items. Derived where the items are known.
-        item_count: Option<Count> => Access::public(),
+        item_count: Option<Count> => Access::public().derived(),
         /// The items, where the origin states them.
         items: Option<Vec<EquipmentItem>>,
     }

@@ -5,11 +5,10 @@ use jiff::civil::Date;
 use super::value::{CubicCentimetre, Kilowatt, PartCount, Quantity, Year};
 use crate::vehicle::codes::{Body, Drive, Fuel, Transmission};
 use crate::vehicle::field::{Access, record};
+use crate::vehicle::pii::Pii;
 
 record! {
     /// Make, model, year and the technical facts of the type. A missing field is *not stated*.
-    ///
-    /// No `Debug`: it holds the VIN.
     pub struct Identity {
         /// The manufacturer's brand.
         make: String => Access::public(),
@@ -44,6 +43,6 @@ record! {
         /// The day of the first registration anywhere.
         first_registered: Option<Date> => Access::owner().unpublished(),
         /// The VIN that was asked for.
-        vin: Option<String> => Access::personal(),
+        vin: Option<Pii<String>> => Access::personal().derived(),
     }
 }

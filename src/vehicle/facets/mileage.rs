@@ -13,7 +13,7 @@ record! {
     /// The readings of the odometer, oldest first.
     pub struct Mileage {
         /// The consistency of the readings. Derived where they are known.
-        verdict: Option<MileageVerdict> => Access::member(),
+        verdict: Option<MileageVerdict> => Access::member().derived(),
         /// The readings, where the origin states them.
         items: Option<Vec<Reading>>,
     }

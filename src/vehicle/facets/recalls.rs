@@ -9,7 +9,7 @@ record! {
     /// Safety recalls of this car.
     pub struct Recalls {
         /// True if any recall is still to be done. Derived where the recalls themselves are known.
-        open: Option<bool> => Access::public(),
+        open: Option<bool> => Access::public().derived(),
         /// All recalls, done or not, where the origin states them.
         items: Option<Vec<Recall>>,
     }

@@ -5,12 +5,13 @@ use jiff::civil::Date;
 use super::value::Whole;
 use crate::vehicle::codes::{RegistrationStatus, Usage};
 use crate::vehicle::field::{Access, record};
+use crate::vehicle::pii::Pii;
 
 record! {
-    /// The registration. No `Debug`: it holds a keeper's personal data.
+    /// The registration.
     pub struct Registration {
         /// The number plate.
-        plate: Option<String> => Access::personal(),
+        plate: Option<Pii<String>> => Access::keeper(),
         /// The day of the first registration anywhere.
         first_registered_on: Option<Date> => Access::owner().unpublished(),
         /// The day of the present registration.
@@ -26,8 +27,8 @@ record! {
         /// The day by which the next statutory inspection is due.
         inspection_due_on: Option<Date> => Access::owner(),
         /// The name of the present keeper.
-        keeper_name: Option<String> => Access::personal(),
+        keeper_name: Option<Pii<String>> => Access::keeper(),
         /// The address of the present keeper.
-        keeper_address: Option<String> => Access::personal(),
+        keeper_address: Option<Pii<String>> => Access::keeper(),
     }
 }

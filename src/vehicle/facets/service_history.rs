@@ -8,24 +8,25 @@ use super::value::{Count, Kilometre, Money, Quantity, count};
 use super::wrong::Wrong;
 use crate::vehicle::codes::{InspectionResult, ServiceKind};
 use crate::vehicle::field::{Access, record};
+use crate::vehicle::pii::Pii;
 
 record! {
     /// The service history, newest first.
     pub struct ServiceHistory {
         /// The day of the newest entry. Derived where the entries are known.
-        last_performed_on: Option<Date> => Access::member(),
+        last_performed_on: Option<Date> => Access::member().derived(),
         /// Number of entries. Derived where they are known.
-        entry_count: Option<Count> => Access::member(),
+        entry_count: Option<Count> => Access::member().derived(),
         /// The entries, where the origin states them.
         items: Option<Vec<ServiceEntry>>,
     }
 }
 
 record! {
-    /// One visit to a workshop or a testing station. No `Debug`: the invoice is personal data.
+    /// One visit to a workshop or a testing station.
     pub struct ServiceEntry {
         /// The day.
-        performed_on: Date => Access::owner(),
+        performed_on: Date => Access::owner().dates_element(),
         /// The kind of work.
         kind: Option<ServiceKind> => Access::owner(),
         /// The result of a statutory inspection.
@@ -33,13 +34,13 @@ record! {
         /// The reading of the odometer on that day.
         mileage: Option<Quantity<Kilometre>> => Access::owner(),
         /// The work that was done.
-        description: Option<String> => Access::personal(),
+        description: Option<Pii<String>> => Access::personal(),
         /// The workshop or testing station.
-        workshop: Option<String> => Access::personal(),
+        workshop: Option<Pii<String>> => Access::personal(),
         /// The number of the invoice.
-        invoice_number: Option<String> => Access::personal(),
+        invoice_number: Option<Pii<String>> => Access::personal(),
         /// The total of the invoice.
-        invoice_total: Option<Money> => Access::personal(),
+        invoice_total: Option<Pii<Money>> => Access::personal(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::value::{Count, Instant, Money};
 use super::wrong::Wrong;
 use crate::vehicle::codes::{Rating, ValuationBasis};
-use crate::vehicle::field::{Access, Content, FieldContent, Record, record};
+use crate::vehicle::field::{Access, Content, FieldContent, Record, Stated, record};
 
 /// Comparable vehicles below which a price is not rated.
 const MIN_COMPARABLE: i64 = 3;
@@ -21,7 +21,7 @@ record! {
         comparable_count: Option<Count> => Access::member(),
         /// The sufficiency of the comparison. Derived where the number is stated; a system's own
         /// "not rated" stands.
-        rating: Option<Rating> => Access::member(),
+        rating: Option<Rating> => Access::member().derived(),
     }
 }
 
@@ -37,6 +37,10 @@ record! {
 
 impl FieldContent for PriceRange {
     const CONTENT: Content = Content::Record(Self::FIELDS);
+
+    fn to_stated(&self) -> Stated<'_> {
+        Stated::Record(self)
+    }
 }
 
 impl Valuation {

@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Number, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value, json};
 
 use super::wrong::Wrong;
 use crate::time::parse_iso_date;
 use crate::vehicle::codes::Code;
-use crate::vehicle::field::{Content, FieldContent, Kind, Limits};
+use crate::vehicle::fact::Fact;
+use crate::vehicle::field::{Content, FieldValue, Kind, Limits};
 
 /// Characters that a text can have.
 const MAX_CHARACTERS: usize = 2000;
@@ -87,34 +88,40 @@ fn is_instant(text: &str) -> bool {
     text.ends_with('Z') && text.get(10..11) == Some("T") && parse_iso_date(text).is_some()
 }
 
-impl FieldContent for String {
+impl FieldValue for String {
     const CONTENT: Content = Content::Value(Kind::Text, UNLIMITED);
 }
 
-impl FieldContent for bool {
+impl FieldValue for bool {
     const CONTENT: Content = Content::Value(Kind::Boolean, UNLIMITED);
 }
 
-impl<C: Code> FieldContent for C {
+impl<C: Code> FieldValue for C {
     const CONTENT: Content = Content::Value(Kind::Code(C::WORDS), UNLIMITED);
 }
 
-impl FieldContent for Date {
+impl FieldValue for Date {
     const CONTENT: Content = Content::Value(Kind::Date, UNLIMITED);
 }
 
 /// An instant, RFC 3339 in UTC: `2026-11-20T08:00:00Z`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Instant(String);
 
-impl FieldContent for Instant {
+impl Fact for Instant {
+    fn to_json(&self) -> Value {
+        Value::from(self.0.as_str())
+    }
+}
+
+impl FieldValue for Instant {
     const CONTENT: Content = Content::Value(Kind::Instant, UNLIMITED);
 }
 
 /// A whole number from `LEAST` to `MOST`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "i64", into = "i64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct Whole<const LEAST: i64, const MOST: i64>(i64);
 
 /// A model year. Vehicles are older than it by up to two years.
@@ -141,13 +148,13 @@ impl<const LEAST: i64, const MOST: i64> TryFrom<i64> for Whole<LEAST, MOST> {
     }
 }
 
-impl<const LEAST: i64, const MOST: i64> From<Whole<LEAST, MOST>> for i64 {
-    fn from(number: Whole<LEAST, MOST>) -> Self {
-        number.0
+impl<const LEAST: i64, const MOST: i64> Fact for Whole<LEAST, MOST> {
+    fn to_json(&self) -> Value {
+        Value::from(self.0)
     }
 }
 
-impl<const LEAST: i64, const MOST: i64> FieldContent for Whole<LEAST, MOST> {
+impl<const LEAST: i64, const MOST: i64> FieldValue for Whole<LEAST, MOST> {
     const CONTENT: Content = Content::Value(Kind::Integer, Limits { least: LEAST, most: MOST });
 }
 
@@ -204,11 +211,11 @@ units! {
 }
 
 /// A number of a unit: finite and not negative, whole where the origin stated it whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, bound = "U: FieldUnit")]
 pub struct Quantity<U> {
     value: Number,
-    #[serde(serialize_with = "write_unit", deserialize_with = "read_unit")]
+    #[serde(deserialize_with = "read_unit")]
     unit: PhantomData<U>,
 }
 
@@ -224,14 +231,6 @@ impl<U: FieldUnit> Quantity<U> {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn write_unit<U: FieldUnit, S: Serializer>(
-    _: &PhantomData<U>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(U::NAME)
-}
-
 fn read_unit<'de, U: FieldUnit, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<PhantomData<U>, D::Error> {
@@ -239,14 +238,20 @@ fn read_unit<'de, U: FieldUnit, D: Deserializer<'de>>(
     if name == U::NAME { Ok(PhantomData) } else { Err(serde::de::Error::custom(OTHER_UNIT)) }
 }
 
-impl<U: FieldUnit> FieldContent for Quantity<U> {
+impl<U: FieldUnit> Fact for Quantity<U> {
+    fn to_json(&self) -> Value {
+        json!({"value": self.value, "unit": U::NAME})
+    }
+}
+
+impl<U: FieldUnit> FieldValue for Quantity<U> {
     const CONTENT: Content =
         Content::Value(Kind::Quantity(U::NAME), Limits { least: 0, most: U::MOST });
 }
 
 /// An amount of money in the smallest unit of its currency (ISO 4217). Negative where it is owed
 /// the other way: a credit note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// The amount: cents of EUR, yen of JPY.
@@ -255,7 +260,13 @@ pub struct Money {
     pub currency: String,
 }
 
-impl FieldContent for Money {
+impl Fact for Money {
+    fn to_json(&self) -> Value {
+        json!({"amount_minor": self.amount_minor, "currency": self.currency})
+    }
+}
+
+impl FieldValue for Money {
     const CONTENT: Content =
         Content::Value(Kind::Money, Limits { least: -LARGEST_EXACT, most: LARGEST_EXACT });
 }
@@ -263,8 +274,8 @@ impl FieldContent for Money {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vehicle::field::FieldContent;
     use serde::de::DeserializeOwned;
-    use serde_json::json;
 
     /// Checks values; what passes reads as the type.
     fn check<T: FieldContent + DeserializeOwned>(cases: &[(Value, Result<(), &str>)]) {

@@ -13,7 +13,7 @@ record! {
     pub struct Warranty {
         /// The latest day on which a warranty ends that is not void. Derived where they are known.
         /// It lies in the past where all have ended; a limit of distance may end one earlier.
-        valid_until: Option<Date> => Access::member(),
+        valid_until: Option<Date> => Access::member().derived(),
         /// All warranties, ended or not, where the origin states them.
         items: Option<Vec<WarrantyItem>>,
     }
@@ -27,7 +27,7 @@ record! {
         /// The first day.
         starts_on: Option<Date> => Access::member(),
         /// The last day. Derived from start and duration where it is not stated.
-        ends_on: Option<Date> => Access::member(),
+        ends_on: Option<Date> => Access::member().derived(),
         /// The duration.
         duration: Option<Quantity<Month>> => Access::member(),
         /// The distance at which it ends before its last day.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use kerbside::disclosure;
 use kerbside::market::FacetName;
+use kerbside::vehicle;
 use serde_json::{Map, Value, json};
 
 use crate::files;
@@ -39,7 +40,8 @@ pub fn write(name: &str) -> Result<PathBuf> {
                 continue;
             };
             let Some(described) = market.facets.get(&facet) else { continue };
-            let public = disclosure::public(facet, whole, market);
+            let typed = vehicle::typed(facet, whole.clone())?;
+            let public = disclosure::public(&typed, market);
             let sealed = (whole.to_string().len() + SEAL_BYTES).div_ceil(3) * 4;
             samples.push(json!({
                 "market": market.code, "facet": facet, "origin": described.origin,
