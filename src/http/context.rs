@@ -12,7 +12,7 @@ use super::problem::{Problem, Slug};
 use super::request::{BodyError, Request};
 use super::sign_in_state::SignInState;
 use super::trace::{self, Trace};
-use crate::auth::{self, SessionKeys, Viewer};
+use crate::auth::{self, OperatorRole, SessionKeys, Viewer};
 use crate::cache;
 use crate::disclosure::Right;
 use crate::flow;
@@ -45,7 +45,15 @@ pub(super) struct Context<'a> {
     market: OnceCell<Rc<Market>>,
     sign_in: OnceCell<SignInState>,
     viewer: OnceCell<Viewer>,
-    operator: OnceCell<String>,
+    operator: OnceCell<Operator>,
+}
+
+/// The operator of a request.
+pub(super) struct Operator {
+    /// The name beside the token.
+    pub(super) name: String,
+    /// The role that the route needs.
+    pub(super) role: OperatorRole,
 }
 
 impl<'a> Context<'a> {
@@ -285,17 +293,17 @@ impl<'a> Context<'a> {
     }
 
     /// Notes the operator whose token the request carries.
-    pub(super) fn set_operator(&self, name: String) {
+    pub(super) fn set_operator(&self, operator: Operator) {
         // OK because a request is authenticated once.
-        let _ = self.operator.set(name);
+        let _ = self.operator.set(operator);
     }
 
-    /// The name of the operator that was authenticated.
+    /// The operator that was authenticated.
     ///
     /// # Errors
     /// 500 `internal` on a route without operator access.
-    pub(super) fn operator(&self) -> Result<&str, Problem> {
-        self.operator.get().map(String::as_str).ok_or_else(|| Problem::new(Slug::Internal))
+    pub(super) fn operator(&self) -> Result<&Operator, Problem> {
+        self.operator.get().ok_or_else(|| Problem::new(Slug::Internal))
     }
 
     /// The vehicle of an id, and the viewer's right to it in a market. The hash of an id that was

@@ -18,7 +18,7 @@ use object::Object;
 
 pub(super) use token::{authenticate, is_configured};
 
-use super::context::Context;
+use super::context::{Context, Operator};
 use super::problem::{Problem, Slug};
 use crate::audit::{Actor, AuditError, Audited, Entry};
 use crate::market::MarketCode;
@@ -28,8 +28,9 @@ use crate::registry;
 
 /// The entry of an action that is about to be done.
 fn entry<'a>(context: &'a Context<'_>, action: &'static str) -> Result<Entry<'a>, Problem> {
-    let actor = Actor::Operator(context.operator()?);
-    Ok(Entry::new(actor, action, &context.request_id))
+    let Operator { name, role } = context.operator()?;
+    let entry = Entry::new(Actor::Operator(name), action, &context.request_id);
+    Ok(Entry { actor_role: Some(role.as_str()), ..entry })
 }
 
 /// An entry of the audit that was written, or that none was.

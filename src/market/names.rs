@@ -125,7 +125,8 @@ const RESERVED: [&str; 8] =
 
 /// Secrets of Kerbside's own, and the beginnings of their names.
 const OWN_SECRETS: [&str; 3] = ["VEHICLE_ID_KEYS", "LOOKUP_KEY", "OPERATOR_TOKENS"];
-const OWN_PREFIXES: [&str; 4] = ["SEALING_KEY_", "SESSION_KEY_", "RIGHTS_KEY_", "OUTBOX_"];
+const OWN_PREFIXES: [&str; 5] =
+    ["SEALING_KEY_", "SESSION_KEY_", "RIGHTS_KEY_", "AUDIT_KEY_", "OUTBOX_"];
 
 impl Locale {
     /// The language alone: `de` of `de-DE`.
@@ -185,6 +186,7 @@ mod tests {
                 "SEALING_KEY_1",
                 "SESSION_KEY_2",
                 "RIGHTS_KEY_1",
+                "AUDIT_KEY_1",
             ],
         );
         check(

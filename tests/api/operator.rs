@@ -1,5 +1,6 @@
 //! `/operator/v1/…`
 
+use crate::support::signatures::RingCrypto;
 use crate::support::sqlite::everything;
 use crate::support::{
     CAR, MASTER, OPERATOR_TOKEN, RECALLS, TestApp, body, header, operator_entry, problem,
@@ -775,12 +776,40 @@ fn ok_every_action_is_an_entry() {
     for (entry, position) in entries.iter().zip(1..) {
         assert_eq!((&entry["actor"], &entry["position"]), (&json!("ada"), &json!(position)));
     }
+    assert_eq!([&entries[0]["actor_role"], &entries[2]["actor_role"]], ["cache", "privacy"]);
     assert_eq!(page["next"], Value::Null);
     assert_eq!(get(&app, "audit?after=3")["entries"].as_array().map(Vec::len), Some(1));
     assert_eq!(send(&app, "GET", "audit?after=-1", &Value::Null).status, 400);
     assert_eq!(get(&app, "audit?chain=1")["entries"], json!([]), "no release writes it any more");
     assert_eq!(send(&app, "GET", "audit?chain=3", &Value::Null).status, 400);
     assert!(!everything(&app.database).concat().contains(CAR));
+}
+
+#[test]
+fn ok_the_audit_states_its_public_keys_and_the_head_in_kv() {
+    let app = TestApp::new();
+    let page = get(&app, "audit");
+    assert_eq!((&page["keys"], &page["anchor"]), (&json!([]), &Value::Null));
+    // The key of RFC 7515 appendix A.3.1.
+    let (x, y) = (
+        "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    );
+    let d = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
+    let key = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "d": d}).to_string();
+    app.world.secrets.borrow_mut().insert("AUDIT_KEY_1".into(), key);
+    app.world.use_crypto(std::rc::Rc::new(RingCrypto));
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "facet": "recalls"}));
+    app.world.run(kerbside::jobs::audit_chain::run(&app.world.ports())).expect("a run");
+    let page = get(&app, "audit");
+    assert!(!page.to_string().contains(d), "the private half");
+    assert_eq!((&page["keys"][0]["x"], &page["keys"][0]["y"]), (&json!(x), &json!(y)));
+    let entry = &page["entries"][0];
+    assert_eq!((&page["anchor"]["hash"], &page["anchor"]["position"]), (&entry["hash"], &json!(1)));
+    assert_eq!(page["anchor"]["jws"], entry["jws"]);
+    assert!(get(&app, "audit?after=1").get("keys").is_none(), "on the first page alone");
+    app.world.cache.borrow_mut().insert("audit:head".into(), r#"{"position":"x"}"#.into());
+    assert_eq!(get(&app, "audit")["anchor"], Value::Null);
 }
 
 #[test]

@@ -1,19 +1,30 @@
-//! `cargo xtask audit verify`: follows the hash chain of the audit from its first entry to its
-//! last.
+//! `cargo xtask audit verify`: follows both chains of the audit from their first entries to their
+//! last, and checks the signatures of the second one's heads.
+//!
+//! Leaves to others: the walks themselves, which are the crate's (`kerbside::audit`).
 
-use anyhow::{Context, Result, bail};
+mod keys;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
-use kerbside::audit::{COLUMNS, Chain};
+use kerbside::audit::{
+    AnchoredHead, COLUMNS, Chain, ChainCounts, ChainWalk, HEAD_KEY, SignatureVerdict, SignedHead,
+    page_sql,
+};
 use kerbside::ports::Timestamp;
 use serde_json::Value;
 
 use crate::database::{Database, DatabaseArgs, Row};
 use crate::operator::{Portal, PortalArgs};
+use keys::PublicKeys;
 
 /// Number of entries that are read at once.
 const MAX_ENTRIES_PER_PAGE: usize = 500;
 
-/// Check the hash chain of the audit
+/// Check the hash chains of the audit and the signatures
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     #[command(subcommand)]
@@ -22,7 +33,7 @@ pub struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum AuditAction {
-    /// Follow the chain; name the first entry that is missing, changed or out of order
+    /// Follow the chains; name the first entry that is missing, changed, out of order or unsigned
     ///
     /// Reads the audit through the operator routes of a portal, with the token of the variable
     /// `KERBSIDE_OPERATOR_TOKEN`, or in D1 itself (--remote, --state).
@@ -35,9 +46,13 @@ struct VerifyArgs {
     portal: PortalArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-    /// A hash that an earlier check printed: the entry must still be there
+    /// A hash that an earlier check printed or the log holds: the entry must still be there
     #[arg(long, value_name = "HASH")]
     head: Option<String>,
+    /// A public key that may sign heads, a JSON Web Key or a set of them; several are allowed
+    /// [default: the keys that the portal states]
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
 }
 
 /// Runs `cargo xtask audit`.
@@ -51,54 +66,138 @@ pub fn run(args: &AuditArgs) -> Result<()> {
 
 fn verify(args: &VerifyArgs) -> Result<()> {
     let source = AuditSource::open(args)?;
-    let head = args.head.as_deref();
-    let Verified { chain, last_at, has_head } = verify_pages(head, |after| source.page(after))?;
-    if chain.last == 0 && head.is_none() {
-        println!("the audit has no entry yet");
-        return Ok(());
-    }
-    if let Some(head) = head.filter(|_| !has_head) {
-        bail!(
-            "the chain is unbroken up to entry {}, but {head} is not in it: entries were cut off \
-             or all were replaced",
-            chain.last
-        );
-    }
-    let last_at = last_at.as_deref().unwrap_or("an unknown time");
-    println!("{} entries, the chain is unbroken; the last is of {last_at}", chain.last);
-    println!(
-        "keep its hash somewhere else and give it to the next check with --head: {}",
-        chain.hash
-    );
+    let beside = source.read_beside()?;
+    let keys = match args.key.as_slice() {
+        [] => PublicKeys::parse(&beside.keys)?,
+        files => PublicKeys::read(files)?,
+    };
+    let anchored = beside.anchor.as_ref();
+    check_anchor(anchored, &keys)?;
+    let wanted = args.head.as_deref().into_iter();
+    let wanted = wanted.chain(anchored.map(|anchor| anchor.head.hash.as_str()));
+    let audit = Audit {
+        first_page: &|after| source.first_page(after),
+        page: &|after| source.page(after),
+        keys: &keys,
+        now: Timestamp(jiff::Timestamp::now().as_millisecond()),
+    };
+    let verified = audit.verify(wanted.collect())?;
+    print!("{}", describe(&verified, anchored, &keys));
     Ok(())
 }
 
-/// A chain that was followed to its end.
-#[derive(Debug)]
-struct Verified {
-    chain: Chain,
-    /// Time of the last entry, RFC 3339.
-    last_at: Option<String>,
-    /// True if the wanted hash is in the chain.
-    has_head: bool,
+/// Checks the signature of the head that KV holds.
+fn check_anchor(anchored: Option<&AnchoredHead>, keys: &PublicKeys) -> Result<()> {
+    let Some(AnchoredHead { head, jws: Some(jws) }) = anchored else { return Ok(()) };
+    let signed = SignedHead::parse(jws).filter(|signed| signed.head == *head);
+    match keys.check(&signed.context("the head in KV is no head of this release")?) {
+        SignatureVerdict::Bad => bail!("the signature of the head in KV is wrong"),
+        SignatureVerdict::Good | SignatureVerdict::UnknownKey => Ok(()),
+    }
 }
 
-/// Follows the pages of a chain to its end and looks for a hash in it.
-fn verify_pages(head: Option<&str>, page: impl Fn(i64) -> Result<Vec<Row>>) -> Result<Verified> {
-    let mut verified = Verified { chain: Chain::default(), last_at: None, has_head: false };
-    loop {
-        let entries = page(verified.chain.last)?;
-        if entries.is_empty() {
-            return Ok(verified);
+/// Both chains, as their pages are read.
+struct Audit<'a> {
+    first_page: &'a dyn Fn(i64) -> Result<Vec<Row>>,
+    page: &'a dyn Fn(i64) -> Result<Vec<Row>>,
+    keys: &'a PublicKeys,
+    now: Timestamp,
+}
+
+/// Chains that were followed to their ends.
+#[derive(Debug, PartialEq, Eq)]
+struct Verified {
+    /// Number of entries of the first chain.
+    first: i64,
+    counts: ChainCounts,
+    /// Hash of the last link; of the last entry of the first chain if there is no link.
+    hash: Option<String>,
+    /// Time of the last entry.
+    last_at: Option<Timestamp>,
+}
+
+impl Audit<'_> {
+    /// Follows both chains; every wanted hash must be in one of them.
+    fn verify(&self, wanted: Vec<&str>) -> Result<Verified> {
+        let broken = |flaw: &dyn std::fmt::Display| anyhow!("the audit is broken: {flaw}");
+        let (mut chain, mut hashes) = (Chain::default(), BTreeSet::from([String::new()]));
+        let mut last_at = None;
+        loop {
+            let entries = (self.first_page)(chain.last)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in &entries {
+                chain.follow(entry).map_err(|flaw| broken(&flaw))?;
+                hashes.insert(chain.hash.clone());
+                last_at = time(entry, "at_ms");
+            }
         }
-        for entry in &entries {
-            let followed = verified.chain.follow(entry);
-            followed.map_err(|flaw| anyhow::anyhow!("the audit is broken: {flaw}"))?;
-            verified.has_head |= head == Some(verified.chain.hash.as_str());
-            let at_ms = entry.get("at_ms").and_then(Value::as_i64);
-            verified.last_at = at_ms.map(|at_ms| Timestamp(at_ms).to_string());
+        let check = |signed: &SignedHead| self.keys.check(signed);
+        let mut walk = ChainWalk::new(self.now, &check);
+        loop {
+            let rows = (self.page)(walk.position())?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                walk.follow(row).map_err(|flaw| broken(&flaw))?;
+                let previous = row.get("previous").and_then(Value::as_str);
+                let is_foreign = previous.is_some_and(|hash| !hashes.contains(hash));
+                if walk.position() == 1 && is_foreign {
+                    bail!(
+                        "the audit is broken: the first link does not follow the entries of \
+                         earlier releases"
+                    );
+                }
+                hashes.extend(walk.hash().map(str::to_owned));
+                last_at = time(row, "at_ms").or_else(|| time(row, "linked_at_ms"));
+            }
         }
+        if let Some(lost) = wanted.into_iter().find(|hash| !hashes.contains(*hash)) {
+            bail!(
+                "the chain is unbroken up to entry {}, but {lost} is not in it: entries were cut \
+                 off or all were replaced",
+                walk.position()
+            );
+        }
+        let hash = walk.hash().map_or(chain.hash, str::to_owned);
+        let counts = walk.end(!self.keys.is_empty()).map_err(|flaw| broken(&flaw))?;
+        let hash = Some(hash).filter(|hash| !hash.is_empty());
+        Ok(Verified { first: chain.last, counts, hash, last_at })
     }
+}
+
+fn time(row: &Row, column: &str) -> Option<Timestamp> {
+    row.get(column).and_then(Value::as_i64).map(Timestamp)
+}
+
+fn describe(verified: &Verified, anchored: Option<&AnchoredHead>, keys: &PublicKeys) -> String {
+    let Verified { first, counts, hash, last_at } = verified;
+    let ChainCounts { linked, expired, unlinked, signed, unsigned, unknown_key } = counts;
+    let Some(last_at) = last_at else { return "the audit has no entry yet\n".to_owned() };
+    let mut lines = vec![
+        format!(
+            "{} entries, the chain is unbroken; the last is of {last_at}",
+            first + linked + expired + unlinked
+        ),
+        format!(
+            "{first} of earlier releases, {linked} linked, {unlinked} not linked yet, {expired} \
+             past their retention"
+        ),
+        format!("heads: {signed} signed, {unsigned} unsigned, {unknown_key} by unknown keys"),
+    ];
+    if keys.is_empty() {
+        lines.push("no public key is known: give one with --key to check signatures".to_owned());
+    }
+    lines.push(match anchored {
+        Some(anchored) => format!("the head in KV is that of entry {}", anchored.head.position),
+        None => "KV holds no head".to_owned(),
+    });
+    lines.extend(hash.as_ref().map(|hash| {
+        format!("keep its hash somewhere else and give it to the next check with --head: {hash}")
+    }));
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// The store in which the audit is read.
@@ -108,6 +207,15 @@ enum AuditSource {
     Portal(Portal),
     /// D1 itself.
     Database(Database),
+}
+
+/// What lies beside the chains.
+#[derive(Debug, Default)]
+struct Beside {
+    /// The public keys that the portal states.
+    keys: Value,
+    /// The last head in KV.
+    anchor: Option<AnchoredHead>,
 }
 
 impl AuditSource {
@@ -121,12 +229,30 @@ impl AuditSource {
         }
     }
 
-    fn page(&self, after: i64) -> Result<Vec<Row>> {
+    fn read_beside(&self) -> Result<Beside> {
         match self {
             Self::Portal(portal) => {
-                let page = portal.get(&format!("audit?after={after}"))?;
-                parse_entries(page.get("entries"))
-                    .context("the portal's response is not of this release's shape")
+                let page = portal.get("audit")?;
+                let anchor = page.get("anchor").filter(|anchor| !anchor.is_null()).cloned();
+                let anchor = anchor.map(serde_json::from_value).transpose();
+                let anchor =
+                    anchor.context("the portal's response is not of this release's shape")?;
+                // OK because a portal of an earlier release states no keys.
+                Ok(Beside { keys: page.get("keys").cloned().unwrap_or_default(), anchor })
+            }
+            Self::Database(database) => {
+                let text = database.read_cache(HEAD_KEY)?;
+                let anchor = text.map(|text| serde_json::from_str(&text)).transpose();
+                let anchor = anchor.context("the head in KV is no head of this release")?;
+                Ok(Beside { keys: Value::Null, anchor })
+            }
+        }
+    }
+
+    fn first_page(&self, after: i64) -> Result<Vec<Row>> {
+        match self {
+            Self::Portal(portal) => {
+                parse_entries(&portal.get(&format!("audit?chain=1&after={after}"))?)
             }
             Self::Database(database) => {
                 let columns = COLUMNS.join(", ");
@@ -138,75 +264,24 @@ impl AuditSource {
             }
         }
     }
+
+    fn page(&self, after: i64) -> Result<Vec<Row>> {
+        match self {
+            Self::Portal(portal) => parse_entries(&portal.get(&format!("audit?after={after}"))?),
+            Self::Database(database) => {
+                let sql = page_sql().replace("?1", &after.to_string());
+                let sql = sql.replace("?2", &MAX_ENTRIES_PER_PAGE.to_string());
+                database.query(&[sql])?.pop().context("wrangler printed no result")
+            }
+        }
+    }
 }
 
-fn parse_entries(list: Option<&Value>) -> Option<Vec<Row>> {
-    list?.as_array()?.iter().map(|entry| entry.as_object().cloned()).collect()
+fn parse_entries(page: &Value) -> Result<Vec<Row>> {
+    let entries = page.get("entries").and_then(Value::as_array);
+    let rows = entries.map(|list| list.iter().map(|entry| entry.as_object().cloned()).collect());
+    rows.flatten().context("the portal's response is not of this release's shape")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kerbside::audit;
-
-    fn chain(length: i64) -> Vec<Row> {
-        let mut previous = String::new();
-        let entry = |id: i64| {
-            let mut entry = Row::new();
-            entry.insert("id".to_owned(), id.into());
-            entry.insert("at_ms".to_owned(), (1_795_161_600_000 + id).into());
-            entry.insert("actor".to_owned(), "ada".into());
-            entry.insert("previous".to_owned(), previous.clone().into());
-            previous = audit::hash(&entry);
-            entry.insert("hash".to_owned(), previous.clone().into());
-            entry
-        };
-        (1..=length).map(entry).collect()
-    }
-
-    fn follow(entries: &[Row], head: Option<&str>) -> Result<Verified> {
-        verify_pages(head, |after| {
-            let later = entries.iter().filter(|entry| {
-                entry.get("id").and_then(Value::as_i64).is_some_and(|id| id > after)
-            });
-            Ok(later.take(2).cloned().collect())
-        })
-    }
-
-    #[test]
-    fn ok_a_chain_of_several_pages() -> Result<()> {
-        let entries = chain(5);
-        let third = entries.get(2).and_then(|entry| entry.get("hash")?.as_str());
-        let Verified { chain, last_at, has_head } = follow(&entries, third)?;
-        let expect = (5, Some("2026-11-20T08:00:00Z"), true);
-        assert_eq!((chain.last, last_at.as_deref(), has_head), expect);
-        assert_eq!(follow(&[], None)?.chain.last, 0);
-        assert!(!follow(&entries[..2], third)?.has_head, "the end was cut off");
-        Ok(())
-    }
-
-    #[test]
-    fn err_the_first_broken_entry_is_named() {
-        let check = |change: &dyn Fn(&mut Vec<Row>), expect: &str| {
-            let mut entries = chain(5);
-            change(&mut entries);
-            let error = follow(&entries, None).expect_err(expect).to_string();
-            assert!(error.contains(expect), "{error}");
-        };
-        let set = |entries: &mut Vec<Row>, at: usize, name: &str, value: Value| {
-            entries.get_mut(at).map(|entry| entry.insert(name.to_owned(), value));
-        };
-        check(&|entries| set(entries, 2, "actor", "eve".into()), "entry 3 was changed");
-        check(&|entries| set(entries, 2, "reason", "x".into()), "entry 3 was changed");
-        check(&|entries| drop(entries.remove(2)), "entry 3 is missing");
-        check(&|entries| set(entries, 0, "previous", "x".into()), "entry 1 does not follow");
-        check(
-            &|entries| {
-                set(entries, 2, "actor", "eve".into());
-                let hash = entries.get(2).map(audit::hash).unwrap_or_default();
-                set(entries, 2, "hash", hash.into());
-            },
-            "entry 4 does not follow",
-        );
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
+use crate::market::store::{CACHE, Store};
 use crate::process;
 use crate::region::Region;
 use crate::tools::Node;
@@ -95,6 +96,19 @@ impl Database {
             bail!("wrangler printed {found} results for {expected} statements");
         }
         Ok(results)
+    }
+
+    /// Reads a key of the region's KV namespace `CACHE`; nothing where it does not exist.
+    ///
+    /// # Errors
+    /// A failure of wrangler.
+    pub fn read_cache(&self, key: &str) -> Result<Option<String>> {
+        let (node, region) = (self.node.clone(), &self.region);
+        let store = match &self.local {
+            Some(folder) => Store::local(node, region, folder.clone(), CACHE),
+            None => Store::remote(node, region, CACHE),
+        };
+        Ok(store.get(&[key.to_owned()])?.remove(key))
     }
 
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {

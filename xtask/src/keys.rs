@@ -61,6 +61,8 @@ enum NewKey {
     Lookup,
     /// A client's key at an identity provider: `client_key` of a market file
     Client,
+    /// A key that signs the audit's heads: `AUDIT_KEY_<number>`
+    Audit,
     /// A key of vehicle ids: an entry of `VEHICLE_ID_KEYS`
     VehicleIds {
         /// The number of the key
@@ -126,6 +128,12 @@ fn print_new(kind: &NewKey) -> Result<()> {
             println!("secret    {}", key.private);
             println!("register  {}", key.public);
             progress::note("register the second at the identity provider; it is no secret");
+        }
+        NewKey::Audit => {
+            let key = secrets::random_client_key()?;
+            println!("secret  {}", key.private);
+            println!("public  {}", key.public);
+            progress::note("give the second to the auditors; it is no secret");
         }
         NewKey::VehicleIds { number } => println!("{}", secrets::random_vehicle_id_key(*number)?),
         NewKey::Operator { name, roles, until } => {

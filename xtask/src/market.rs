@@ -3,9 +3,9 @@
 
 mod files;
 mod live;
-mod native_ports;
+pub mod native_ports;
 mod publication;
-mod store;
+pub mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub use files::MarketFiles;
 pub use publication::{KvEntry, initial_entries};
 
 use live::Deployment;
-use store::Store;
+use store::{MARKETS, Store};
 
 /// Check, publish, roll back and list market files
 #[derive(Debug, Args)]
@@ -96,8 +96,8 @@ impl StoreArgs {
     fn open(&self, region: &Region) -> Result<Store> {
         let node = Node::ensure()?;
         match &self.persist_to {
-            Some(folder) => Ok(Store::local(node, region, std::path::absolute(folder)?)),
-            None => Ok(Store::remote(node, region)),
+            Some(folder) => Ok(Store::local(node, region, std::path::absolute(folder)?, MARKETS)),
+            None => Ok(Store::remote(node, region, MARKETS)),
         }
     }
 }

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::object::Object;
 use super::{failed, only_rows};
-use crate::audit;
+use crate::audit::{self, AnchoredHead, HeadKeys};
 use crate::http::context::Context;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
 
 /// Entries of one page.
@@ -46,5 +46,21 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
     let mut body = Object::new();
     body.rows("entries", &entries)
         .raw("next", &next.map_or("null".to_owned(), |id| id.to_string()));
+    if after == 0 && name != "1" {
+        push_beside(context, &mut body).await?;
+    }
     Ok(Response::json(200, body.end()))
+}
+
+/// Adds the public keys of heads, and the head that KV holds. A key that does not read is none: the
+/// job reports it.
+async fn push_beside(context: &Context<'_>, body: &mut Object) -> Result<(), Problem> {
+    let ports = &context.ports;
+    let keys = HeadKeys::parse(ports.secrets.as_ref()).map(|keys| keys.public_jwks());
+    let text = ports.cache.get(audit::HEAD_KEY.to_owned()).await.map_err(failed)?;
+    let anchor = text.and_then(|text| serde_json::from_str::<AnchoredHead>(&text).ok());
+    let anchor = serde_json::to_string(&anchor).map_err(|_| Problem::new(Slug::Internal))?;
+    // OK because without keys the list is empty.
+    body.raw("keys", &Value::from(keys.unwrap_or_default()).to_string()).raw("anchor", &anchor);
+    Ok(())
 }

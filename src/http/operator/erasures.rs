@@ -21,7 +21,7 @@ const LATER: [&str; 5] = [
     "Browsers and caches of others that hold a public page keep it for as long as its Cache-Control said.",
     "D1 can be restored to any minute of the last 30 days (Time Travel) for as long as Cloudflare keeps them. Sealed values in \
      there open only with their key: rotate it and remove the old one to end that earlier.",
-    "The audit keeps the keyed hash of the vehicle for ever.",
+    "The audit keeps the keyed hash of the vehicle for three years; entries of earlier releases keep it for ever.",
     "The origins still have the data: the next visit fetches it again, unless it was erased there first.",
 ];
 

@@ -5,7 +5,7 @@
 //! secret, or with one malformed entry, nobody is let in.
 
 use crate::auth::{OperatorRole, OperatorToken, OperatorTokens, OperatorTokensError};
-use crate::http::context::Context;
+use crate::http::context::{Context, Operator};
 use crate::http::credential::{SESSION_COOKIE, cookie_pairs};
 use crate::http::problem::{Problem, Slug};
 use crate::telemetry::{Event, Field, Level, field};
@@ -41,7 +41,7 @@ pub(in crate::http) fn authenticate(
     if !entry.roles.contains(&role) {
         return Err(without_role(context, entry, role));
     }
-    context.set_operator(entry.name.clone());
+    context.set_operator(Operator { name: entry.name.clone(), role });
     Ok(())
 }
 

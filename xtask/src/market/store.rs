@@ -1,4 +1,4 @@
-//! The KV namespace of the markets, through wrangler: the real one, or a local folder.
+//! A KV namespace, that of the markets or of the cache, through wrangler: the real one, or a local folder.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,23 +15,29 @@ use crate::tools::Node;
 /// Number of keys that wrangler reads in one call.
 const MAX_KEYS_PER_CALL: usize = 100;
 
-/// The store of published markets.
+/// The binding of the published markets.
+pub const MARKETS: &str = "MARKETS";
+/// The binding of the cars near the reader, which the Worker writes.
+pub const CACHE: &str = "CACHE";
+
+/// A KV namespace of a region.
 #[derive(Debug)]
 pub struct Store {
     node: Node,
     region: Region,
     local: Option<PathBuf>,
+    binding: &'static str,
 }
 
 impl Store {
     /// Opens the real one of a region.
-    pub fn remote(node: Node, region: &Region) -> Self {
-        Self { node, region: region.clone(), local: None }
+    pub fn remote(node: Node, region: &Region, binding: &'static str) -> Self {
+        Self { node, region: region.clone(), local: None, binding }
     }
 
     /// Opens the one in a folder.
-    pub fn local(node: Node, region: &Region, folder: PathBuf) -> Self {
-        Self { node, region: region.clone(), local: Some(folder) }
+    pub fn local(node: Node, region: &Region, folder: PathBuf, binding: &'static str) -> Self {
+        Self { node, region: region.clone(), local: Some(folder), binding }
     }
 
     /// Reads the values of keys; the result lacks keys that do not exist.
@@ -76,7 +82,7 @@ impl Store {
         std::fs::write(&file, json)?;
         let mut command = self.node.wrangler(&[])?;
         command.args(["kv", "bulk", action]).arg(&file).args(options);
-        command.args(["--binding", "MARKETS", "--env", self.region.as_str()]);
+        command.args(["--binding", self.binding, "--env", self.region.as_str()]);
         self.select(&mut command);
         process::run_for_output("wrangler", &mut command).map_err(|error| self.explain(error))
     }
@@ -95,7 +101,7 @@ impl Store {
                  KV, or run `npx wrangler login`"
             );
         }
-        error.context(format!("the markets of {} cannot be reached", self.region))
+        error.context(format!("{} of {} cannot be reached", self.binding, self.region))
     }
 }
 

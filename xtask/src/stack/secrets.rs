@@ -30,6 +30,8 @@ pub const SEALING_KEY_PREFIX: &str = "SEALING_KEY_";
 pub const SESSION_KEY_PREFIX: &str = "SESSION_KEY_";
 /// Prefix of the names of rights keys; a number follows. 32 bytes.
 pub const RIGHTS_KEY_PREFIX: &str = "RIGHTS_KEY_";
+/// Prefix of the names of the audit's keys; a number follows. JSON Web Keys on P-256.
+const AUDIT_KEY_PREFIX: &str = "AUDIT_KEY_";
 /// Operators: names, roles, last days and hashes of their tokens.
 pub const OPERATOR_TOKENS: &str = "OPERATOR_TOKENS";
 /// Days for which a new operator's token is good.
@@ -76,9 +78,14 @@ pub fn complete(names: &SecretNames, given: Secrets, kept: &Path) -> Result<Secr
             made.insert(name.to_owned(), value);
         }
     }
-    for prefix in [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX, RIGHTS_KEY_PREFIX] {
+    let prefixes = [SEALING_KEY_PREFIX, SESSION_KEY_PREFIX, RIGHTS_KEY_PREFIX, AUDIT_KEY_PREFIX];
+    for prefix in prefixes {
         if !made.keys().chain(given.keys()).any(|name| name.starts_with(prefix)) {
-            made.insert(format!("{prefix}1"), random_key()?);
+            let key = match prefix {
+                AUDIT_KEY_PREFIX => random_client_key()?.private.to_string(),
+                _ => random_key()?,
+            };
+            made.insert(format!("{prefix}1"), key);
         }
     }
     let kept_operator = made.get(OPERATOR_TOKENS).zip(made.get(OPERATOR_TOKEN));
@@ -128,7 +135,7 @@ pub fn random_vehicle_id_key(number: u8) -> Result<String> {
     Ok(format!("{number}:{}", STANDARD.encode(random_bytes::<64>()?)))
 }
 
-/// Makes a random key of a client at an identity provider.
+/// Makes a random key on P-256, of a client at an identity provider or for the audit's heads.
 ///
 /// # Errors
 /// A system without random bytes.
@@ -336,6 +343,7 @@ mod tests {
         for name in ["SEALING_KEY_1", "SESSION_KEY_1", "RIGHTS_KEY_1"] {
             assert_eq!(first.get(name).map(String::len), Some(44), "{name}");
         }
+        assert!(first["AUDIT_KEY_1"].contains(r#""crv":"P-256""#));
 
         add_to_file(&kept, "SEALING_KEY_2", "two")?;
         assert!(add_to_file(&kept, "SEALING_KEY_2", "two").is_err());
