@@ -20,7 +20,7 @@ CREATE TABLE audit_entry (
   policy_version TEXT,
   request_id     TEXT    NOT NULL
 );
-CREATE INDEX audit_entry_vehicle ON audit_entry (market, vehicle, at_ms) WHERE vehicle IS NOT NULL;
+CREATE INDEX audit_entry_vehicle ON audit_entry (vehicle, at_ms) WHERE vehicle IS NOT NULL;
 CREATE INDEX audit_entry_subject ON audit_entry (subject) WHERE subject IS NOT NULL;
 CREATE INDEX audit_entry_member ON audit_entry (actor) WHERE actor_kind = 'member';
 

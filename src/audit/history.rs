@@ -26,8 +26,9 @@ row_type! {
     }
 }
 
-/// Selects the acts of others on a car since a time, newest first, for its holder: those of the
-/// pseudonym `own` are left out. The rows are [`VehicleAct`]s.
+/// Selects the acts of others on a car since a time, newest first, for its holder in a market: those
+/// in that market and those in all markets. The holder's own, of the pseudonym `own`, are left out.
+/// The rows are [`VehicleAct`]s.
 pub fn of_vehicle(
     market: &str,
     vehicle: &str,
@@ -37,8 +38,8 @@ pub fn of_vehicle(
 ) -> Statement {
     use crate::ports::FromRow as _;
     let sql = format!(
-        "SELECT {} FROM audit_entry WHERE market = ?1 AND vehicle = ?2 AND at_ms >= ?3 \
-         AND actor <> ?4 ORDER BY at_ms DESC, position DESC LIMIT ?5",
+        "SELECT {} FROM audit_entry WHERE vehicle = ?2 AND at_ms >= ?3 \
+         AND (market = ?1 OR market IS NULL) AND actor <> ?4 ORDER BY at_ms DESC, position DESC LIMIT ?5",
         VehicleAct::COLUMNS
     );
     let params = vec![market.into(), vehicle.into(), from.into(), own.into(), limit.into()];

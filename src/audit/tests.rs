@@ -183,22 +183,25 @@ fn err_entries_are_neither_changed_nor_replaced_nor_deleted() {
 #[test]
 fn ok_a_holder_sees_what_others_did_and_no_names() {
     let (world, database, ports) = world();
-    let act_on = |actor: Actor<'static>, vehicle: &'static str, action: &'static str| {
+    let act_in = |actor: Actor<'static>, market, vehicle: &'static str, action: &'static str| {
         let entry = Entry {
             vehicle: Some(vehicle),
-            market: Some("de"),
+            market,
             subject: Some("subject-pseudonym"),
             ..Entry::new(actor, action, "r-secret")
         };
         world.run(act(&ports, &entry, &[])).expect("done");
         world.advance_s(1);
     };
+    let act_on = |actor, vehicle, action| act_in(actor, Some("de"), vehicle, action);
     let start = world.clock().now();
     act_on(Actor::Operator("ada"), "car", "inspect");
     act_on(Actor::Member("own-pseudonym"), "car", "claim");
     act_on(Actor::Member("other-pseudonym"), "car", "claim");
     act_on(Actor::Contact, "car", "object");
     act_on(Actor::Operator("ada"), "another", "purge");
+    act_in(Actor::Operator("ada"), Some("us"), "car", "purge");
+    act_in(Actor::Operator("ada"), None, "car", "erase");
     let history = |from: Timestamp, limit: u32| {
         let select = of_vehicle("de", "car", from, "own-pseudonym", limit);
         let rows = run(&world, &ports, select).expect("SQL");
@@ -207,9 +210,10 @@ fn ok_a_holder_sees_what_others_did_and_no_names() {
         let words = |act: VehicleAct| format!("{} {}", act.actor_kind, act.action);
         acts.into_iter().map(words).collect::<Vec<_>>()
     };
-    assert_eq!(history(start, 9), ["contact object", "member claim", "operator inspect"]);
-    assert_eq!(history(start, 2), ["contact object", "member claim"]);
-    assert_eq!(history(Timestamp(start.0 + 1), 9), ["contact object", "member claim"]);
+    let all = ["operator erase", "contact object", "member claim", "operator inspect"];
+    assert_eq!(history(start, 9), all);
+    assert_eq!(history(start, 2), all[..2]);
+    assert_eq!(history(Timestamp(start.0 + 1), 9), all[..3]);
     let plan = format!("EXPLAIN QUERY PLAN {}", of_vehicle("de", "car", start, "", 9).sql);
     let mut plan = database.prepare(&plan).expect("SQL");
     let values = rusqlite::params!["de", "car", 0, "", 9];
