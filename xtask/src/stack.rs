@@ -14,7 +14,7 @@ mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -33,6 +33,8 @@ use secrets::SecretNames;
 
 /// Time limit from the start of wrangler until the Worker answers.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// The interval of the scheduled work, as in the triggers of wrangler.toml.
+const SCHEDULE: Duration = Duration::from_mins(1);
 
 /// The settings of a stack.
 #[derive(Debug, Clone)]
@@ -177,15 +179,21 @@ impl Stack {
         variables
     }
 
-    /// Watches the parts, and notes failed builds, until a signal or the end of a part.
+    /// Watches the parts, notes failed builds, and runs the scheduled work every minute, as the
+    /// platform does, until a signal or the end of a part.
     ///
     /// # Errors
     /// Always: [`process::Interrupted`], or the part that ended.
     pub fn watch(&mut self) -> Result<std::convert::Infallible> {
         let report = self.state.build_report();
         let mut last = String::new();
+        let mut scheduled = Instant::now();
         loop {
             process::pause()?;
+            if scheduled.elapsed() >= SCHEDULE {
+                scheduled = Instant::now();
+                self.worker.run_scheduled();
+            }
             // The file is missing until the first build under wrangler.
             let message = std::fs::read_to_string(&report).unwrap_or_else(|_| String::new());
             if message != last {

@@ -108,6 +108,13 @@ impl Worker {
         &self.log
     }
 
+    /// Begins a run of the scheduled work, which wrangler has no triggers for on this machine. A
+    /// run that fails shows in the log.
+    pub fn run_scheduled(&self) {
+        let url = format!("{}/cdn-cgi/handler/scheduled", self.url());
+        std::thread::spawn(move || get_status(&url));
+    }
+
     /// Waits until `/readyz` reports that it is ready.
     ///
     /// # Errors
