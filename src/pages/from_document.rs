@@ -212,11 +212,11 @@ fn item(
     let short = shown().filter(|field| field.name != "description");
     let long = shown().filter(|field| field.name == "description");
     let rows = short.chain(long).map(|field| row(context, facet, field, value(field)));
-    Item {
-        title: heading.and_then(words),
-        status,
-        rows: rows.filter(|row| row.value.is_some()).collect(),
-    }
+    let rows: Vec<Row> = rows.filter(|row| row.value.is_some()).collect();
+    // An entry that shows nothing is counted all the same.
+    let is_empty = status.is_none() && rows.is_empty();
+    let not_stated = || is_empty.then(|| context.frame.t.not_stated().to_owned());
+    Item { title: heading.and_then(words).or_else(not_stated), status, rows }
 }
 
 /// The tone of an entry's own state.
@@ -612,6 +612,17 @@ mod tests {
             }
             assert!(html.contains("&#60;script&#62;alert(1)"));
         }
+    }
+
+    #[test]
+    fn ok_an_entry_that_shows_nothing_is_counted_and_its_fields_are_named() {
+        let value = json!({"reported": true, "items": [{"area": "rear"}, {}]});
+        let meta = json!({"state": "fresh", "withheld": ["items.description"]});
+        let view = facet(Language::En, FacetName::Damage, Some(&value), &meta);
+        let titles: Vec<_> = view.items.iter().map(|item| item.title.as_deref()).collect();
+        assert_eq!(titles, [Some("Rear"), Some("not stated")]);
+        let named = view.withheld.iter().map(|line| line.text.as_str()).collect::<String>();
+        assert!(named.ends_with(": Description"), "{named}");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub fn facet_meaning(t: Messages, facet: &str) -> &'static str {
 /// The label of a field: the facet's own word for it, else the common one, else its name made
 /// readable.
 pub fn field_name(t: Messages, facet: &str, field: &str) -> String {
+    // A field of a list's elements has the name that it has in an element.
+    let field = field.strip_prefix("items.").unwrap_or(field);
     t.named("field-", &format!("{facet}-{field}"))
         .or_else(|| t.named("field-", field))
         .map_or_else(|| humanised(field), str::to_owned)
