@@ -9,6 +9,8 @@ mod support;
 mod access;
 #[path = "api/account.rs"]
 mod account;
+#[path = "api/canary.rs"]
+mod canary;
 #[path = "api/facets.rs"]
 mod facets;
 #[path = "api/lookups.rs"]

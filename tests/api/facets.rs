@@ -40,10 +40,10 @@ fn app() -> TestApp {
     app
 }
 
-/// Runs the flow for all facets of a car.
-fn run(app: &TestApp, right: Right) -> Flow {
+/// Runs the flow for all facets of a car in a market.
+pub fn run(app: &TestApp, market: &str, right: Right) -> Flow {
     let market: Rc<Market> =
-        Rc::new(compile("market.toml", MARKET).expect("a valid market").market);
+        Rc::new(compile("market.toml", market).expect("a valid market").market);
     let ports = app.world.ports();
     let request = flow::FlowRequest {
         market: Rc::clone(&market),
@@ -75,13 +75,18 @@ fn seen_by(tier: Tier) -> Value {
     let since = Some(jiff::civil::date(2000, 1, 1));
     let right = match tier {
         Tier::Owner => {
-            let keeper = run(&app, disclosure::fake::owner(since, None)).keeper;
+            let keeper = run(&app, MARKET, disclosure::fake::owner(since, None)).keeper;
             disclosure::fake::owner(since, Some(keeper.expect("a keeper")))
         }
         _ => ownership::fake::right(tier),
     };
-    let flow = run(&app, right);
+    let flow = run(&app, MARKET, right);
     assert_eq!(flow.keeper.is_some(), tier == Tier::Owner);
+    document(&flow)
+}
+
+/// The facets of a flow and what is said of them.
+pub fn document(flow: &Flow) -> Value {
     let (mut facets, mut metas) = (serde_json::Map::new(), serde_json::Map::new());
     for (name, result) in &flow.facets {
         let meta = match &result.state {

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking and document themselves"
 )]
 
+pub mod marks;
 pub mod members;
 pub mod provider;
 pub mod sign_in;
