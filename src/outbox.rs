@@ -6,7 +6,7 @@
 use crate::cache::{SealingContext, SealingError, SealingRing};
 use crate::market::MarketCode;
 use crate::ports::db_clock::NOW_MS;
-use crate::ports::{Ports, Statement};
+use crate::ports::{DbValue, Ports, Statement};
 
 /// The longest lifetime of a message, milliseconds. A sealing key must be held for so long after it
 /// was replaced.
@@ -75,6 +75,20 @@ pub fn write(
     ring: &SealingRing,
     message: &Message<'_>,
 ) -> Result<Statement, OutboxError> {
+    write_if(ports, ring, message, "true", Vec::new())
+}
+
+/// The statement that writes a message where a condition holds, whose parameters count from `?10`.
+///
+/// # Errors
+/// [`OutboxError`].
+pub fn write_if(
+    ports: &Ports,
+    ring: &SealingRing,
+    message: &Message<'_>,
+    condition: &str,
+    params: Vec<DbValue>,
+) -> Result<Statement, OutboxError> {
     let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     if message.receiver.is_empty() || !message.receiver.bytes().all(is_name) {
         return Err(OutboxError::Receiver);
@@ -94,10 +108,11 @@ pub fn write(
         "INSERT INTO outbox (message_key, lane, receiver, market, vehicle, subject, \
            created_at_ms, next_attempt_at_ms, expires_at_ms, payload, key_id) \
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, clock.now, clock.now, clock.now + ?7, ?8, ?9 \
-         FROM (SELECT {NOW_MS} AS now) AS clock WHERE true \
+         FROM (SELECT {NOW_MS} AS now) AS clock WHERE {condition} \
          ON CONFLICT (message_key) DO NOTHING"
     );
-    let params = vec![
+    let condition_params = params;
+    let mut params = vec![
         message.key.into(),
         message.lane.into(),
         message.receiver.into(),
@@ -108,6 +123,7 @@ pub fn write(
         payload.into(),
         key_id.into(),
     ];
+    params.extend(condition_params);
     Ok(Statement::new("outbox.write", sql, params))
 }
 

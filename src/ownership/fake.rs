@@ -41,3 +41,27 @@ pub(super) fn grant() -> GrantRow {
         mac: String::new(),
     }
 }
+
+/// A claim of the person `ada`.
+#[cfg(test)]
+pub(super) fn claim() -> super::claim_row::ClaimRow {
+    let grant = grant();
+    super::claim_row::ClaimRow {
+        id: "claim".into(),
+        key_id: 1,
+        market: grant.market,
+        vehicle: grant.vehicle,
+        person: grant.person,
+        pseudonym: grant.pseudonym,
+        method: grant.method,
+        created_at_ms: Timestamp(0),
+        expires_at_ms: Timestamp(600_000),
+        is_delivered: true,
+        code: None,
+        sealed: String::new(),
+        mac: String::new(),
+        state: super::claim_state::ClaimState::Challenged,
+        attempts: 0,
+        attestation: None,
+    }
+}

@@ -15,6 +15,7 @@ use sha2::Sha256;
 
 use super::code::Code;
 use super::contact::Contact;
+use crate::audit::{PseudonymKey, PseudonymKeyError};
 use crate::auth::{NotBeforeError, rights_not_before};
 use crate::cache::{RingName, SealingRing, SealingRingError};
 use crate::ports::{DbValue, Ports, Secrets, Timestamp};
@@ -30,6 +31,7 @@ pub struct RightsKeys {
     /// One entry a number of the ring.
     derived: Vec<DerivedKeys>,
     counter: Hmac<Sha256>,
+    pseudonym: PseudonymKey,
     not_before: Timestamp,
 }
 
@@ -47,8 +49,8 @@ pub enum RightsKeysError {
     #[error(transparent)]
     Ring(#[from] SealingRingError),
     /// `LOOKUP_KEY` is missing or malformed.
-    #[error("the secret LOOKUP_KEY must be the base64 of 32 random bytes or more")]
-    Lookup,
+    #[error(transparent)]
+    Lookup(#[from] PseudonymKeyError),
     /// `RIGHTS_NOT_BEFORE` is malformed.
     #[error(transparent)]
     NotBefore(#[from] NotBeforeError),
@@ -62,10 +64,10 @@ impl RightsKeys {
     /// [`RightsKeysError`] for the first that is missing or does not read.
     pub fn parse(secrets: &dyn Secrets) -> Result<Self, RightsKeysError> {
         let ring = SealingRing::parse_named(secrets, RING)?;
+        let pseudonym = PseudonymKey::parse(secrets)?;
         let lookup = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
-        let lookup = lookup.filter(|key| key.len() >= 32);
         let lookup = lookup.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
-        let mut counter = lookup.ok_or(RightsKeysError::Lookup)?;
+        let mut counter = lookup.ok_or(PseudonymKeyError)?;
         counter.update(b"kerbside ownership counter ");
         let derive = |number: &u8| {
             let key = |purpose: &str| ring.derive_key(*number, purpose);
@@ -77,12 +79,17 @@ impl RightsKeys {
         };
         // OK because the ring holds each number that it lists.
         let derived = ring.ids().iter().filter_map(derive).collect();
-        Ok(Self { ring, derived, counter, not_before: rights_not_before(secrets)? })
+        Ok(Self { ring, derived, counter, pseudonym, not_before: rights_not_before(secrets)? })
     }
 
     /// The ring that seals contacts of claims and grants.
     pub fn ring(&self) -> &SealingRing {
         &self.ring
+    }
+
+    /// The key of people's pseudonyms in the audit.
+    pub(super) const fn pseudonym_key(&self) -> &PseudonymKey {
+        &self.pseudonym
     }
 
     /// The time before which no grant counts.
@@ -269,7 +276,7 @@ pub(super) mod tests {
         let text = parse().expect_err("no key").to_string();
         assert_eq!(text, "no rights key is set; set RIGHTS_KEY_1 (`cargo xtask keys new rights`)");
         world.secrets.borrow_mut().insert("RIGHTS_KEY_1".into(), STANDARD.encode([1; 32]));
-        assert_eq!(parse(), Err(RightsKeysError::Lookup));
+        assert_eq!(parse(), Err(RightsKeysError::Lookup(PseudonymKeyError)));
         world.secrets.borrow_mut().insert("LOOKUP_KEY".into(), STANDARD.encode([9; 32]));
         world.secrets.borrow_mut().insert("RIGHTS_NOT_BEFORE".into(), "yesterday".into());
         assert_eq!(parse(), Err(RightsKeysError::NotBefore(NotBeforeError)));

@@ -47,3 +47,9 @@ pub(super) fn select_live(market: &str, vehicle: &str) -> Statement {
     );
     Statement::new("ownership_grant.select_live", sql, vec![market.into(), vehicle.into()])
 }
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    vec![select_live("de", "car")]
+}

@@ -133,7 +133,7 @@ fn statements(market: &str, vehicle: &str, person: &str) -> Vec<Statement> {
     let columns = ClaimRow::COLUMNS;
     let sql = format!(
         "SELECT {columns} FROM ownership_claim WHERE market = ?1 AND vehicle = ?2 AND person = ?3 \
-         ORDER BY created_at_ms DESC, id LIMIT 1"
+         ORDER BY created_at_ms DESC, rowid DESC LIMIT 1"
     );
     let params = vec![market.into(), vehicle.into(), person.into()];
     vec![

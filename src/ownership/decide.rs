@@ -1,0 +1,195 @@
+//! The decision on a proof: a pure function of the claim, the live grants of the car, and time.
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use super::end_reason::EndReason;
+use super::grant_row::GrantRow;
+use super::holder::holder_at;
+use super::limits::{DAY_MS, NOTICE_MS};
+use crate::market::OwnershipMethod;
+use crate::ports::Timestamp;
+
+/// A claim whose proof is right, and what the systems state about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proven<'a> {
+    /// The claimant.
+    pub(super) person: &'a str,
+    /// The method.
+    pub(super) method: OwnershipMethod,
+    /// The first day of the holder, as the proving system states it.
+    pub(super) held_since: Option<Date>,
+    /// The keeper of the registration now.
+    pub(super) keeper: Option<&'a str>,
+    /// True if the contact on record is told in the same transaction and can object.
+    pub(super) tells_contact: bool,
+    /// Days that a grant lasts.
+    pub(super) grant_days: u32,
+}
+
+/// The last grant of another person that opened personal values and has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EarlierGrant {
+    /// The time at which it stopped to count.
+    pub(super) ended_at: Timestamp,
+    /// Its keeper.
+    pub(super) keeper: Option<String>,
+}
+
+/// The terms of a new grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) since: Date,
+    pub(super) keeper: Option<String>,
+    pub(super) effective_from: Timestamp,
+    pub(super) personal_from: Option<Timestamp>,
+    pub(super) ends_at: Timestamp,
+}
+
+/// A grant that ends, with the reason.
+pub(super) type Ending<'g> = (&'g GrantRow, EndReason);
+
+/// The decision on a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision<'g> {
+    /// A grant begins, now or after the holder's time to answer.
+    Grant(Terms, Vec<Ending<'g>>),
+    /// The claimant's own grant stays as it is.
+    Keep(Vec<Ending<'g>>),
+    /// Somebody else holds the car, and the method is too weak to change that.
+    Contested,
+}
+
+/// Decides on a proof.
+///
+/// | method | against | result |
+/// | --- | --- | --- |
+/// | any | nobody | a grant |
+/// | weak | another's live grant | contested |
+/// | strong | weak grants of others | a grant; theirs end |
+/// | strong | a strong grant of another | a grant after the holder's time to answer |
+/// | any | the claimant's own grant | a renewal, unless the method is weaker |
+/// | strong | grants of others that wait behind the claimant's own | theirs end |
+pub(super) fn decide<'g>(
+    proven: &Proven<'_>,
+    grants: &'g [GrantRow],
+    earlier: Option<&EarlierGrant>,
+    now: Timestamp,
+) -> Decision<'g> {
+    let holder = holder_at(grants, now);
+    let waiting = || grants.iter().filter(|grant| grant.is_waiting(now));
+    let is_theirs = |grant: &&'g GrantRow| grant.person == proven.person;
+    let (mine, other) = (holder.filter(is_theirs), holder.filter(|held| !is_theirs(held)));
+    let mine_waiting = waiting().find(is_theirs);
+    let others: Vec<&GrantRow> =
+        other.into_iter().chain(waiting().filter(|grant| !is_theirs(grant))).collect();
+    let is_strong = proven.method.is_strong();
+    if !is_strong && mine.is_none() && !others.is_empty() {
+        return Decision::Contested;
+    }
+    let answered = |from: Timestamp| {
+        let later = waiting().filter(move |grant| grant.effective_from_ms > from);
+        later
+            .filter(|grant| is_strong && !is_theirs(grant))
+            .map(|grant| (grant, EndReason::Contested))
+    };
+    match (mine, mine_waiting) {
+        (Some(held), _) if held.method.is_strong() && !is_strong => {
+            return Decision::Keep(Vec::new());
+        }
+        (None, Some(own)) if is_strong && !others.is_empty() => {
+            return Decision::Keep(answered(own.effective_from_ms).collect());
+        }
+        _ => {}
+    }
+    let must_wait = mine.is_none() && others.iter().any(|grant| grant.method.is_strong());
+    let effective_from = if must_wait { now.plus_ms(NOTICE_MS) } else { now };
+    let mut endings = leftovers(grants, now);
+    endings.extend(mine.map(|held| (held, EndReason::Renewed)));
+    endings.extend(mine_waiting.filter(|_| is_strong).map(|own| (own, EndReason::Renewed)));
+    if mine.is_some() {
+        endings.extend(answered(Timestamp(i64::MIN)));
+    } else if !must_wait {
+        endings.extend(others.iter().map(|grant| (*grant, EndReason::Superseded)));
+    }
+    let terms = terms(proven, mine, &others, &endings, earlier, (effective_from, now));
+    Decision::Grant(terms, endings)
+}
+
+/// Grants that no longer count and have not ended yet: those past their time, and those whose place
+/// a later one has taken.
+pub(super) fn leftovers(grants: &[GrantRow], now: Timestamp) -> Vec<Ending<'_>> {
+    let holder = holder_at(grants, now);
+    let is_over = |grant: &&GrantRow| {
+        grant.ends_at_ms <= now || (grant.effective_from_ms <= now && holder != Some(*grant))
+    };
+    let reason = |grant: &GrantRow| {
+        if grant.ends_at_ms <= now { EndReason::Expired } else { EndReason::Superseded }
+    };
+    grants.iter().filter(is_over).map(|grant| (grant, reason(grant))).collect()
+}
+
+fn terms(
+    proven: &Proven<'_>,
+    mine: Option<&GrantRow>,
+    others: &[&GrantRow],
+    endings: &[Ending<'_>],
+    earlier: Option<&EarlierGrant>,
+    (effective_from, now): (Timestamp, Timestamp),
+) -> Terms {
+    // A grant that never opened personal values was no time of its person with the car: a stranger's
+    // weak claim takes nothing from the holder's history.
+    let until = |grant: &&GrantRow| {
+        let replaced = if others.contains(grant) { effective_from } else { now };
+        let end = grant.ends_at_ms.min(replaced);
+        grant.personal_from_ms.filter(|from| *from <= end).map(|_| end)
+    };
+    let ended = endings.iter().map(|(grant, _)| *grant);
+    let foreign = ended.chain(others.iter().copied()).filter(|grant| grant.person != proven.person);
+    let held = foreign.filter_map(|grant| Some((until(&grant)?, grant.keeper.as_deref())));
+    let held: Vec<(Timestamp, Option<&str>)> =
+        held.chain(earlier.map(|earlier| (earlier.ended_at, earlier.keeper.as_deref()))).collect();
+    let last_end = held.iter().map(|(end, _)| *end).max();
+    let is_of_another = |keeper: &str| held.iter().any(|(_, other)| *other == Some(keeper));
+    let keeper = proven.keeper.filter(|keeper| !is_of_another(keeper));
+    let since = since(proven.held_since, last_end, now);
+    let own = if proven.method.is_strong() {
+        Some(effective_from)
+    } else {
+        proven.tells_contact.then(|| now.plus_ms(NOTICE_MS))
+    };
+    Terms {
+        since: mine.map_or(since, |held| held.since.min(since)),
+        keeper: keeper.map(str::to_owned).or_else(|| mine.and_then(|held| held.keeper.clone())),
+        effective_from,
+        personal_from: earliest(mine.and_then(|held| held.personal_from_ms), own),
+        ends_at: Timestamp(now.0.saturating_add(i64::from(proven.grant_days) * DAY_MS)),
+    }
+}
+
+/// The first day of a holder: the one that the proving system states, never in the future, else the
+/// day of the proof. Not before the day after another person's grant has ended: entries have a day
+/// and no time.
+fn since(stated: Option<Date>, last_end: Option<Timestamp>, now: Timestamp) -> Date {
+    let today = day(now);
+    let stated = stated.filter(|stated| *stated <= today).unwrap_or(today);
+    match last_end.map(|end| day(Timestamp(end.0.saturating_add(DAY_MS)))) {
+        Some(after) => stated.max(after),
+        None => stated,
+    }
+}
+
+/// The day of a time in UTC.
+pub(super) fn day(time: Timestamp) -> Date {
+    // OK because a clock and the ends of grants are within jiff's range; another time is the first
+    // day that there is.
+    let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Offset::UTC.to_datetime(time).date()
+}
+
+fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

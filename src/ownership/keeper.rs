@@ -1,0 +1,101 @@
+//! The end of grants when the registration names another keeper.
+
+use sha2::{Digest as _, Sha256};
+
+use super::end_reason::EndReason;
+use super::ending::is_superseded;
+use crate::audit::{self, Actor, Condition, Entry, EntryId, IS_AUDITED};
+use crate::disclosure::KeeperHash;
+use crate::market::MarketCode;
+use crate::ports::{DbValue, Random, Statement, Timestamp};
+
+/// The statements that end the live grants of a car with another keeper than the one that its
+/// registration names now, for the transaction that stores the registration. Grants that have lost
+/// their place end with them, so that none of them counts again.
+pub fn keeper_changed(
+    market: &MarketCode,
+    vehicle: &str,
+    keeper: &KeeperHash,
+    now: Timestamp,
+) -> Vec<Statement> {
+    let text = format!("{market}\n{vehicle}\n{}\n{}", keeper.0, now.0);
+    let entry_id = EntryId::new(&Digested(Sha256::digest(text).into()));
+    let entry = Entry {
+        vehicle: Some(vehicle),
+        market: Some(market.as_str()),
+        from_state: Some("granted".into()),
+        to_state: Some("ended".into()),
+        reason: Some(EndReason::KeeperChanged.as_str()),
+        ..Entry::new(Actor::System("registration"), "grant_end", "registration")
+    };
+    let is_held = "EXISTS (SELECT 1 FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 \
+        AND ended_at_ms IS NULL AND keeper <> ?3)";
+    let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into()];
+    vec![
+        audit::insert(&entry, &entry_id, &Condition::new(is_held, params)),
+        end_superseded(&entry_id, market, vehicle, now),
+        end_others(&entry_id, market, vehicle, keeper, now),
+    ]
+}
+
+/// Ends the grants that have lost their place.
+fn end_superseded(
+    entry: &EntryId,
+    market: &MarketCode,
+    vehicle: &str,
+    now: Timestamp,
+) -> Statement {
+    let sql = format!(
+        "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
+         WHERE g.market = ?4 AND g.vehicle = ?5 AND g.ended_at_ms IS NULL AND {} AND {IS_AUDITED}",
+        is_superseded(2)
+    );
+    let reason = EndReason::Superseded.as_str();
+    let params: Vec<DbValue> =
+        vec![entry.into(), now.into(), reason.into(), market.into(), vehicle.into()];
+    Statement::new("ownership_grant.end_superseded", sql, params)
+}
+
+/// Ends the grants with another keeper.
+fn end_others(
+    entry: &EntryId,
+    market: &MarketCode,
+    vehicle: &str,
+    keeper: &KeeperHash,
+    now: Timestamp,
+) -> Statement {
+    let sql = format!(
+        "UPDATE ownership_grant SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
+         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND keeper <> ?6 \
+         AND {IS_AUDITED}"
+    );
+    let reason = EndReason::KeeperChanged.as_str();
+    let params: Vec<DbValue> = vec![
+        entry.into(),
+        now.into(),
+        reason.into(),
+        market.into(),
+        vehicle.into(),
+        keeper.0.as_str().into(),
+    ];
+    Statement::new("ownership_grant.end_other_keepers", sql, params)
+}
+
+/// The bytes of an entry's id, from what the entry is about: of two statements for the same change
+/// at the same time, the second one finds no grant to end.
+struct Digested([u8; 32]);
+
+impl Random for Digested {
+    fn fill(&self, buffer: &mut [u8]) {
+        for (place, byte) in buffer.iter_mut().zip(self.0.iter().cycle()) {
+            *place = *byte;
+        }
+    }
+}
+
+/// One of each statement of this file, for the test that prepares all.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<Statement> {
+    let market = MarketCode::new("de").expect("a code");
+    keeper_changed(&market, "car", &KeeperHash("0f".into()), Timestamp(0)).split_off(1)
+}

@@ -1,0 +1,9 @@
+//! Tests of the claim machine over a real database with the real migrations: acts of people, their
+//! limits, and rows that somebody else has written.
+
+#![allow(clippy::expect_used, reason = "tests fail by panicking")]
+
+mod acts;
+mod limits;
+mod tampering;
+mod town;

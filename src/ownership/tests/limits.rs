@@ -1,0 +1,1 @@
+//! Limits: attempts, claims, cars, codes, failures, also of many accounts at once.

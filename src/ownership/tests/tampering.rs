@@ -1,0 +1,1 @@
+//! Rows that somebody else than the Worker has written.

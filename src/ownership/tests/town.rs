@@ -1,0 +1,350 @@
+//! A town for tests: a market with every method, cars, people, and systems that say what they are
+//! told to say.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt as _;
+use futures::future::{LocalBoxFuture, ready};
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::auth::{DealerStaff, Issuer, Subject, SubjectId};
+use crate::cache::SealingRing;
+use crate::disclosure::{KeeperHash, Right};
+use crate::market::{Market, OwnershipMethod};
+use crate::outbox::MessageContext;
+use crate::ownership::systems::{Confirmation, SystemError};
+use crate::ownership::{
+    Attested, Car, ClaimError, ClaimId, ClaimWish, Contact, ContactOnRecord, Machine, Outcome,
+    OwnershipStatus, Person, Proof, Revoked, RightsKeys, Systems, attest, authorize, give_up,
+    object, prove, revoke, start, status,
+};
+use crate::ports::fake::World;
+use crate::ports::{Ports, StoreError, sqlite};
+
+/// What the systems say of one car.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The contact on record, e-mail.
+    pub contact: Option<&'static str>,
+    /// The day of its last change.
+    pub changed_on: Option<Date>,
+    /// The first day of the present holder.
+    pub held_since: Option<Date>,
+    /// True while no system answers.
+    pub is_down: bool,
+    /// The people whom the maker has as primary users; the typed document that the authority
+    /// confirms.
+    pub confirms: bool,
+    /// The keeper of the registration.
+    pub keeper: Option<&'static str>,
+}
+
+/// The world, its database, and what its systems say.
+pub struct Town {
+    pub world: Rc<World>,
+    pub database: Rc<rusqlite::Connection>,
+    pub market: Market,
+    pub facts: RefCell<BTreeMap<String, Facts>>,
+    /// The codes that cars show, the last one of each.
+    pub shown: RefCell<BTreeMap<String, String>>,
+    /// Documents and primary users that systems were asked about.
+    pub asked: Cell<u32>,
+}
+
+/// The systems of one car of a town.
+struct CarSystems<'a>(&'a Town, String);
+
+impl CarSystems<'_> {
+    fn facts(&self) -> Facts {
+        self.0.facts.borrow().get(&self.1).cloned().unwrap_or_default()
+    }
+
+    fn confirm(&self) -> LocalBoxFuture<'_, Result<Confirmation, SystemError>> {
+        let facts = self.facts();
+        self.0.asked.set(self.0.asked.get() + 1);
+        let answer = Confirmation { is_confirmed: facts.confirms, held_since: facts.held_since };
+        ready(if facts.is_down { Err(SystemError::Unavailable) } else { Ok(answer) }).boxed_local()
+    }
+}
+
+impl Systems for CarSystems<'_> {
+    fn contact_on_record(
+        &self,
+    ) -> LocalBoxFuture<'_, Result<Option<ContactOnRecord>, SystemError>> {
+        let facts = self.facts();
+        let record = facts.contact.map(|contact| ContactOnRecord {
+            email: Contact::email(contact),
+            phone: None,
+            changed_on: facts.changed_on,
+            held_since: facts.held_since,
+        });
+        ready(if facts.is_down { Err(SystemError::Unavailable) } else { Ok(record) }).boxed_local()
+    }
+
+    fn show_code(&self, code: String) -> LocalBoxFuture<'_, ()> {
+        self.0.shown.borrow_mut().insert(self.1.clone(), code);
+        ready(()).boxed_local()
+    }
+
+    fn check_document(&self) -> LocalBoxFuture<'_, Result<Confirmation, SystemError>> {
+        self.confirm()
+    }
+
+    fn check_primary_user(&self) -> LocalBoxFuture<'_, Result<Confirmation, SystemError>> {
+        self.confirm()
+    }
+
+    fn keeper(&self) -> LocalBoxFuture<'_, Option<KeeperHash>> {
+        let keeper = self.facts().keeper.map(|keeper| KeeperHash(keeper.into()));
+        ready(keeper).boxed_local()
+    }
+}
+
+fn market() -> Market {
+    let text = include_str!("../../../tests/fixtures/market.toml");
+    let mut market = crate::market::compile("market.toml", text).expect("a market").market;
+    let methods = serde_json::json!({
+        "contact_code": {"origin": "equipment", "map": {"email": "/mail"}},
+        "vehicle_code": {"origin": "equipment"},
+        "keeper_document": {
+            "origin": "equipment",
+            "fields": ["document_number", "first_registration"],
+            "proven": {"at": "/status", "is": "00"},
+        },
+        "dealer": {
+            "issuer": "https://dealers.example.com",
+            "audience": "kerbside",
+            "acr_values": ["mfa"],
+            "dealers": ["D-1", "D-2"],
+        },
+        "oem_mapping": {"origin": "equipment", "proven": {"at": "/primary", "is": "true"}},
+    });
+    let ownership = serde_json::json!({
+        "grant_days": 180, "notify": "equipment", "calling_code": "+49", "methods": methods,
+    });
+    market.ownership = Some(serde_json::from_value(ownership).expect("a description"));
+    market
+}
+
+impl Town {
+    pub fn new() -> Self {
+        let world = World::new();
+        for (name, byte) in
+            [("RIGHTS_KEY_1", 1), ("LOOKUP_KEY", 2), ("SEALING_KEY_1", 3), ("SESSION_KEY_1", 4)]
+        {
+            world.secrets.borrow_mut().insert(name.into(), STANDARD.encode([byte; 32]));
+        }
+        let database = sqlite::install(&world);
+        Self {
+            world,
+            database,
+            market: market(),
+            facts: RefCell::default(),
+            shown: RefCell::default(),
+            asked: Cell::new(0),
+        }
+    }
+
+    /// Says what the systems state about a car.
+    pub fn state(&self, car: &str, facts: Facts) {
+        self.facts.borrow_mut().insert(car.to_owned(), facts);
+    }
+
+    pub fn ports(&self) -> Ports {
+        self.world.ports()
+    }
+
+    pub fn keys(&self) -> RightsKeys {
+        RightsKeys::parse(self.ports().secrets.as_ref()).expect("keys")
+    }
+
+    /// Runs an act of the machine.
+    async fn with<T>(&self, act: impl AsyncFnOnce(Machine<'_>) -> T) -> T {
+        let (ports, keys) = (self.ports(), self.keys());
+        let sealing = SealingRing::parse(ports.secrets.as_ref()).expect("keys");
+        let machine = Machine {
+            ports: &ports,
+            keys: &keys,
+            sealing: &sealing,
+            market: &self.market,
+            request_id: "r-1",
+            origin: "https://eu.example.com",
+        };
+        act(machine).await
+    }
+
+    pub async fn start_later(
+        &self,
+        person: &str,
+        car: &str,
+        method: OwnershipMethod,
+        contact: Option<&str>,
+    ) -> Result<Outcome, ClaimError> {
+        let wish = ClaimWish { method, contact };
+        self.with(async |machine| {
+            start(&machine, &CarSystems(self, car.into()), who(person), which(car), wish).await
+        })
+        .await
+    }
+
+    pub fn start(
+        &self,
+        person: &str,
+        car: &str,
+        method: OwnershipMethod,
+        contact: Option<&str>,
+    ) -> Result<Outcome, ClaimError> {
+        self.world.run(self.start_later(person, car, method, contact))
+    }
+
+    pub async fn prove_later(
+        &self,
+        person: &str,
+        car: &str,
+        claim: &str,
+        proof: Proof<'_>,
+    ) -> Result<Outcome, ClaimError> {
+        let id = ClaimId::parse(claim).ok_or(ClaimError::Unknown)?;
+        self.with(async |machine| {
+            prove(&machine, &CarSystems(self, car.into()), who(person), which(car), &id, proof)
+                .await
+        })
+        .await
+    }
+
+    pub fn prove(
+        &self,
+        person: &str,
+        car: &str,
+        claim: &str,
+        proof: Proof<'_>,
+    ) -> Result<Outcome, ClaimError> {
+        self.world.run(self.prove_later(person, car, claim, proof))
+    }
+
+    pub fn attest(
+        &self,
+        dealer: &str,
+        staff: &str,
+        jti: &str,
+        code: &str,
+    ) -> Result<Attested, ClaimError> {
+        self.world.run(self.attest_later(dealer, staff, jti, code))
+    }
+
+    pub async fn attest_later(
+        &self,
+        dealer: &str,
+        staff: &str,
+        jti: &str,
+        code: &str,
+    ) -> Result<Attested, ClaimError> {
+        let issuer = Issuer("https://dealers.example.com".into());
+        let staff = DealerStaff {
+            dealer: dealer.into(),
+            staff: Subject { issuer, id: SubjectId(staff.into()) },
+            jti: jti.into(),
+            expires_at: self.ports().clock.now().plus_ms(600_000),
+        };
+        let systems_of = |id: &str| -> Option<Box<dyn Systems + '_>> {
+            Some(Box::new(CarSystems(self, id.strip_prefix("id-")?.to_owned())))
+        };
+        self.with(async |machine| attest(&machine, &staff, code, &systems_of).await).await
+    }
+
+    pub fn object(&self, car: &str, code: &str) -> Result<Vec<String>, ClaimError> {
+        let act = self.with(async |machine| object(&machine, which(car), code).await);
+        self.world.run(act)
+    }
+
+    pub fn give_up(&self, person: &str, car: &str) -> Result<Vec<String>, ClaimError> {
+        let act = self.with(async |machine| give_up(&machine, who(person), which(car)).await);
+        self.world.run(act)
+    }
+
+    pub fn revoke(&self, car: &str) -> Result<Revoked, ClaimError> {
+        let act = self.with(async |machine| revoke(&machine, "ada", car, "stolen").await);
+        self.world.run(act)
+    }
+
+    pub fn status(&self, person: &str, car: &str) -> OwnershipStatus {
+        let (ports, keys) = (self.ports(), self.keys());
+        let status = status(&ports, &keys, who(person), &self.market, car);
+        self.world.run(status).expect("a status")
+    }
+
+    pub fn right(&self, person: &str, car: &str) -> Right {
+        let (ports, keys) = (self.ports(), self.keys());
+        let right: Result<Right, StoreError> =
+            self.world.run(authorize(&ports, &keys, Some(person), &self.market, car));
+        right.expect("a right")
+    }
+
+    /// The payloads of the outbox, opened, in the order in which they were written.
+    pub fn messages(&self) -> Vec<Value> {
+        let ring = SealingRing::parse(self.ports().secrets.as_ref()).expect("keys");
+        let sql = "SELECT message_key, payload, key_id FROM outbox ORDER BY id";
+        let mut statement = self.database.prepare(sql).expect("SQL");
+        let rows = statement
+            .query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u8>(2)?))
+            })
+            .expect("rows");
+        let open = |(key, text, key_id): (String, String, u8)| {
+            let sealed = crate::cache::Sealed { key_id, text };
+            let bytes = ring.open(&MessageContext(&key), &sealed).expect("opens");
+            serde_json::from_slice(&bytes).expect("JSON")
+        };
+        rows.map(|row| open(row.expect("a row"))).collect()
+    }
+
+    /// The kinds of the messages, and whom they reach.
+    pub fn kinds(&self) -> Vec<String> {
+        let text = |message: &Value, name: &str| message[name].as_str().expect("text").to_owned();
+        let line = |message: &Value| format!("{} {}", text(message, "kind"), text(message, "to"));
+        self.messages().iter().map(line).collect()
+    }
+
+    /// The code of the last message of a kind.
+    pub fn code(&self, kind: &str) -> String {
+        let messages = self.messages();
+        let last = messages.iter().rev().find(|message| message["kind"] == kind);
+        last.expect("a message")["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// The first column of all rows of a query, as text.
+    pub fn list(&self, sql: &str) -> Vec<String> {
+        let mut statement = self.database.prepare(sql).expect("SQL");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("a text")).collect()
+    }
+
+    /// Starts and proves a claim by the contact on record.
+    pub fn hold(&self, person: &str, car: &str) {
+        let contact = self.facts.borrow().get(car).and_then(|facts| facts.contact);
+        let started = self.start(person, car, OwnershipMethod::ContactCode, contact);
+        let claim = started.expect("a claim").status.claim.expect("a claim").id;
+        let code = self.code("contact_code");
+        self.prove(person, car, &claim, Proof::Code(&code)).expect("proven");
+    }
+}
+
+/// The id of a started claim.
+pub fn claim_of(outcome: &Outcome) -> &str {
+    &outcome.status.claim.as_ref().expect("a claim").id
+}
+
+pub fn who(person: &str) -> Person<'_> {
+    Person { hash: person, locale: "de-DE" }
+}
+
+/// The car of a keyed hash; its id has `id-` before it.
+fn which(car: &str) -> Car<'_> {
+    let id: &'static str = Box::leak(format!("id-{car}").into_boxed_str());
+    Car { lookup: car, id }
+}
