@@ -10,28 +10,41 @@
 import { parseArgs } from "node:util";
 
 import { IdentityServer } from "./identity/server.mjs";
-import { rows } from "./lib/cars.mjs";
 import { serveControl } from "./lib/control.mjs";
 import { Origin } from "./lib/front.mjs";
+import { onArrival } from "./lib/ownership.mjs";
+import { suggestions } from "./lib/suggested.mjs";
+import { system as deCrm } from "./systems/de-crm.mjs";
+import { system as deDocuments } from "./systems/de-documents.mjs";
 import { system as deEquipment } from "./systems/de-equipment.mjs";
 import { system as deMaster } from "./systems/de-master.mjs";
+import { system as deMessages } from "./systems/de-messages.mjs";
 import { system as deRecalls } from "./systems/de-recalls.mjs";
 import { system as deRegistry } from "./systems/de-registry.mjs";
 import { system as deValuation } from "./systems/de-valuation.mjs";
 import { system as deWorkshop } from "./systems/de-workshop.mjs";
+import { system as frClients } from "./systems/fr-clients.mjs";
 import { system as frDamage } from "./systems/fr-damage.mjs";
 import { system as frEnergy } from "./systems/fr-energy.mjs";
+import { system as frHeadunit } from "./systems/fr-headunit.mjs";
 import { system as frMaster } from "./systems/fr-master.mjs";
 import { system as frValuation } from "./systems/fr-valuation.mjs";
 import { system as frWorkshop } from "./systems/fr-workshop.mjs";
+import { system as gbContacts } from "./systems/gb-contacts.mjs";
 import { system as gbData } from "./systems/gb-data.mjs";
+import { system as gbDocuments } from "./systems/gb-documents.mjs";
 import { system as gbInspections } from "./systems/gb-inspections.mjs";
+import { system as gbMessages } from "./systems/gb-messages.mjs";
 import { system as gbRegister } from "./systems/gb-register.mjs";
 import { system as gbToken } from "./systems/gb-token.mjs";
+import { system as usCrm } from "./systems/us-crm.mjs";
 import { system as usEquipment } from "./systems/us-equipment.mjs";
+import { system as usHeadunit } from "./systems/us-headunit.mjs";
 import { system as usMaster } from "./systems/us-master.mjs";
+import { system as usMessages } from "./systems/us-messages.mjs";
 import { system as usMileage } from "./systems/us-mileage.mjs";
 import { system as usRecalls } from "./systems/us-recalls.mjs";
+import { system as usUsers } from "./systems/us-users.mjs";
 import { system as usValuation } from "./systems/us-valuation.mjs";
 import { system as usWarranty } from "./systems/us-warranty.mjs";
 
@@ -57,43 +70,22 @@ const SYSTEMS = [
   frWorkshop,
   frDamage,
   frValuation,
+  deCrm,
+  deMessages,
+  deDocuments,
+  usCrm,
+  usMessages,
+  usHeadunit,
+  usUsers,
+  gbContacts,
+  gbMessages,
+  gbDocuments,
+  frClients,
+  frHeadunit,
 ];
 const LAST_PORT = 65_535;
 /** Ports after the first: one an origin, then the identity provider's. */
 const PORTS = SYSTEMS.length + 1;
-
-/**
- * Suggested cars by label, for the output of `cargo xtask dev`. The last ones of `gb` and `fr` have
- * inconsistent odometers.
- */
-const SUGGESTED = {
-  de: [
-    "Porsche 911 Carrera 1996",
-    "Volkswagen Golf 2011",
-    "Volvo XC90 Ultimate 2023",
-    "Porsche Taycan 4S 2025",
-    "Ford Mustang Mach 1 Coupe 2021",
-  ],
-  us: [
-    "Honda Civic LX 2020",
-    "Tesla Model 3 2023",
-    "Porsche 911 Targa 4 2023",
-    "Ford F-150 SuperCrew 2022",
-    "Ford Mustang Mach 1 Coupe 2021",
-  ],
-  gb: [
-    "Porsche 911 Carrera 1996",
-    "Volkswagen Golf 2011",
-    "BMW iX xDrive50i 2023",
-    "Mercedes-Benz E-Class E430 1998",
-  ],
-  fr: [
-    "Porsche 911 Carrera 1996",
-    "Tesla Model Y 2023",
-    "Volvo XC90 Ultimate 2023",
-    "Volkswagen GTI 2013",
-  ],
-};
 
 function options() {
   const { values } = parseArgs({
@@ -126,14 +118,7 @@ async function startOrigins(base) {
   return origins;
 }
 
-function suggestions() {
-  return Object.entries(SUGGESTED).flatMap(([market, labels]) =>
-    labels
-      .map((label) => rows.find((row) => row.market === market && row.label === label))
-      .filter(Boolean)
-      .map(({ vin, label }) => ({ market, vin, label })),
-  );
-}
+const printLine = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 async function main() {
   // npm `oidc-provider` has notices, and standard output is for the ready line.
@@ -164,10 +149,12 @@ async function main() {
     ready: true,
     control: `http://127.0.0.1:${control.address().port}`,
     hosts: { ...Object.fromEntries(addresses), ...identity.hosts },
-    try: suggestions(),
+    try: suggestions,
     people: identity.people,
+    dealers: identity.dealers,
   };
-  process.stdout.write(`${JSON.stringify(ready)}\n`);
+  printLine(ready);
+  onArrival(printLine);
 }
 
 main().catch((error) => {

@@ -5,6 +5,7 @@
  */
 import { equalSecrets } from "../lib/http-auth.mjs";
 import { HTML, SLOW_MS, applyFault } from "./faults.mjs";
+import { readForm, sendPage } from "./http.mjs";
 import { makeKey, makeKeys } from "./keys.mjs";
 import { ACR, API, MARKETS } from "./markets.mjs";
 import { signInPage } from "./pages.mjs";
@@ -12,7 +13,6 @@ import { deriveWord, peopleOf } from "./people.mjs";
 import { createProvider, describeApi } from "./provider.mjs";
 import { Storage } from "./storage.mjs";
 
-const BODY_LIMIT = 16_384;
 const ROUTES = [
   ["discovery", "/.well-known/openid-configuration"],
   ["jwks", "/jwks"],
@@ -36,12 +36,17 @@ export class Issuer {
   latency_ms = 0;
   requests = {};
 
-  /** `secret` is that of Kerbside's client, `portal` Kerbside's own address. */
-  constructor({ market, secret, seed, portal }) {
+  /**
+   * `secret` is that of Kerbside's client, `portal` Kerbside's own address. The dealers' issuer has
+   * an API, people and a client of its own; `ownClient` makes the client from this issuer.
+   */
+  constructor({ market, secret, seed, portal, settings, api, people, ownClient }) {
     Object.assign(this, { market, secret, seed, portal });
-    this.settings = MARKETS[market];
+    this.settings = settings ?? MARKETS[market];
+    this.api = api ?? API;
+    this.makeOwnClient = ownClient ?? (() => this.#ownClient());
     this.algorithm = this.settings.algorithm;
-    this.people = peopleOf(market, seed);
+    this.people = people ?? peopleOf(market, seed);
     this.apiClients = ["partner", "unlisted"].map((name) => ({
       client_id: `${name}-${market}`,
       client_secret: deriveWord(seed, `client/${market}/${name}`),
@@ -102,7 +107,7 @@ export class Issuer {
    */
   async mint(request) {
     const { client_id = this.apiClients[0].client_id, login = this.people[0].login } = request;
-    const { scope = "", expires_in = 600, audience = API.audience, claims = {} } = request;
+    const { scope = "", expires_in = 600, audience = this.api.audience, claims = {} } = request;
     const client = await this.#provider.Client.find(client_id);
     if (!client) throw new IssuerError(`there is no client ${client_id}`);
     const now = Math.floor(Date.now() / 1000);
@@ -113,7 +118,7 @@ export class Issuer {
       extra: { auth_time: now, acr: ACR.password, ...claims },
       gty: "authorization_code",
       resourceServer: new this.#provider.ResourceServer(
-        API.resource,
+        this.api.resource,
         describeApi(this.algorithm, scope, audience),
       ),
       scope,
@@ -147,7 +152,7 @@ export class Issuer {
     const { algorithm, apiClients, fault, issuer, latency_ms, people, requests } = this;
     const client_id = this.clientId;
     const keys = this.#keys.map(({ kid, kty, alg = null }) => ({ kid, kty, alg }));
-    const api = { ...API, clients: apiClients };
+    const api = { ...this.api, clients: apiClients };
     return { issuer, client_id, algorithm, fault, latency_ms, requests, keys, people, api };
   }
 
@@ -164,12 +169,12 @@ export class Issuer {
 
   #replaceProvider(keys) {
     this.#keys = keys;
-    const { algorithm, issuer, market, people, seed } = this;
-    const settings = { algorithm, issuer, keys, market, people, storage: this.#storage };
+    const { algorithm, api, issuer, market, people, seed } = this;
+    const settings = { algorithm, api, issuer, keys, market, people, storage: this.#storage };
     this.#provider = createProvider(
       {
         ...settings,
-        clients: [this.#ownClient(), ...this.apiClients.map((client) => apiClient(client))],
+        clients: [this.makeOwnClient(), ...this.apiClients.map((client) => apiClient(client))],
         cookie_key: deriveWord(seed, `cookie/${market}`),
       },
       (ctx) => applyFault(ctx, this.fault, this.#keys),
@@ -247,25 +252,4 @@ function credentials(authentication, secret) {
   const { kty, crv, x, y, kid } = JSON.parse(secret);
   const key = { kty, crv, x, y, alg: "ES256", use: "sig", ...(kid && { kid }) };
   return { jwks: { keys: [key] }, token_endpoint_auth_signing_alg: "ES256" };
-}
-
-async function readForm(req) {
-  const chunks = [];
-  let length = 0;
-  for await (const chunk of req) {
-    length += chunk.length;
-    if (length > BODY_LIMIT) break;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
-}
-
-function sendPage(res, status, html) {
-  res
-    .writeHead(status, {
-      "cache-control": "no-store",
-      "content-type": "text/html; charset=utf-8",
-      "content-length": Buffer.byteLength(html),
-    })
-    .end(html);
 }

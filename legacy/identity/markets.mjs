@@ -9,6 +9,16 @@ export const HOST = "https://login.example.com";
 /** The resource indicator (RFC 8707) of Kerbside's API, and the audience of its access tokens. */
 export const API = { resource: "urn:kerbside:api", audience: "kerbside" };
 
+/** The same of the dealers' tokens, by which staff attest. */
+export const DEALER_API = { resource: "urn:kerbside:dealers", audience: "kerbside-dealers" };
+
+/** The dealers' identity provider: its host in the market files, and how it signs. */
+export const DEALERS = {
+  name: "dealers",
+  host: "https://dealers.example.com",
+  settings: { authentication: "client_secret_basic", algorithm: "ES256", names_algorithms: true },
+};
+
 /** Authentication contexts: of a password, and of a password and a second factor (REFEDS). */
 export const ACR = {
   password: "https://refeds.org/profile/sfa",

@@ -1,8 +1,8 @@
 /** The pages of the identity provider: sign-in, sign-out, errors. They work without script. */
 const STYLE = `
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 26rem; padding: 0 1rem; }
-label, select, input[type="password"], button { display: block; font: inherit; }
-select, input[type="password"] { box-sizing: border-box; padding: 0.5rem; width: 100%; }
+label, select, input[type="password"], input[type="text"], button { display: block; font: inherit; }
+select, input[type="password"], input[type="text"] { box-sizing: border-box; padding: 0.5rem; width: 100%; }
 p.field { margin: 1rem 0; }
 button { margin: 1rem 0; min-height: 2.75rem; padding: 0.5rem 1.5rem; }
 label.choice { display: flex; gap: 0.5rem; }
@@ -87,5 +87,35 @@ export function errorPage({ error, error_description: description }) {
   return page(
     "The request failed",
     `<p class="error"><code>${escapeHtml(error)}</code></p><p>${escapeHtml(description ?? "")}</p>`,
+  );
+}
+
+/** The dealers' portal: the form for a claim code. */
+export function attestationPage({ market = "de", code = "", failed = false }) {
+  const error = failed
+    ? '<p class="error" role="alert">Enter a market and the claim code.</p>'
+    : "";
+  return page(
+    "Dealer portal",
+    `${error}
+<p>Check the customer's identity and registration document. Then enter the claim code that the
+customer tells you. A second member of staff does the same within five minutes.</p>
+<form method="post">
+<p class="field"><label for="market">Market</label>
+<input id="market" name="market" type="text" value="${escapeHtml(market)}"></p>
+<p class="field"><label for="code">Claim code</label>
+<input id="code" name="code" type="text" autocomplete="off" value="${escapeHtml(code)}"></p>
+<button>Sign in and attest</button>
+</form>`,
+  );
+}
+
+/** Kerbside's answer to an attestation. */
+export function attestedPage({ status, title = "", detail = "" }) {
+  return page(
+    status < 300 ? "Attested" : "Not attested",
+    `<p>Kerbside answered <b>${escapeHtml(status)}</b>.</p>
+<p>${escapeHtml(title)}</p><p>${escapeHtml(detail)}</p>
+<p><a href="../portal">Another claim code</a></p>`,
   );
 }

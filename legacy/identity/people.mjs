@@ -26,6 +26,14 @@ const PEOPLE = {
   ],
 };
 
+/** Staff: two of one dealer, one of another, one of a dealer that no market lists. */
+const STAFF = [
+  { login: "doro", name: "Doro Autohaus", dealer: "D-1001" },
+  { login: "emil", name: "Emil Autohaus", dealer: "D-1001" },
+  { login: "fred", name: "Fred Dealership", dealer: "D-1002" },
+  { login: "gina", name: "Gina Unlisted", dealer: "D-9999" },
+];
+
 const FIRST_SUBJECT = 1001;
 const PASSWORD_DIGITS = /.{4}/gu;
 
@@ -36,11 +44,15 @@ export function deriveWord(seed, purpose) {
 }
 
 /** The people of a market: `{ login, name, subject, password }` each. */
-export function peopleOf(market, seed) {
-  return PEOPLE[market].map(({ login, name }, i) => ({
-    login,
-    name,
+export const peopleOf = (market, seed) => withPasswords(PEOPLE[market], market, seed);
+
+/** The staff of all dealers, each with `dealer` too. */
+export const staffOf = (seed) => withPasswords(STAFF, "dealers", seed);
+
+function withPasswords(people, issuer, seed) {
+  return people.map((person, i) => ({
+    ...person,
     subject: String(FIRST_SUBJECT + i),
-    password: deriveWord(seed, `person/${market}/${login}`),
+    password: deriveWord(seed, `person/${issuer}/${person.login}`),
   }));
 }

@@ -4,7 +4,7 @@
  */
 import { errors, interactionPolicy, Provider } from "oidc-provider";
 
-import { ACR, API } from "./markets.mjs";
+import { ACR } from "./markets.mjs";
 import { errorPage, signedOutPage, signOutPage } from "./pages.mjs";
 
 const { Check, base } = interactionPolicy;
@@ -24,14 +24,14 @@ const OPENID_SCOPES = ["openid", "profile"];
 const apiScopes = (scope = "") =>
   scope.split(" ").filter((word) => word && !OPENID_SCOPES.includes(word));
 
-/** The description of Kerbside's API as a resource: tokens for it are JWTs (RFC 9068). */
-export function describeApi(algorithm, scope, audience = API.audience) {
+/** The description of an API as a resource: tokens for it are JWTs (RFC 9068). */
+export function describeApi(algorithm, scope, audience) {
   return { audience, scope, accessTokenFormat: "jwt", jwt: { sign: { alg: algorithm } } };
 }
 
 /** Makes the provider of `issuer`; `finish` may change an answer, a koa context, before it goes. */
 export function createProvider(settings, finish) {
-  const { issuer, market, algorithm, clients, keys, storage, people, cookie_key } = settings;
+  const { issuer, market, algorithm, clients, keys, storage, people, cookie_key, api } = settings;
   const provider = new Provider(issuer, {
     acrValues: Object.values(ACR),
     adapter: (model) => storage.adapter(model),
@@ -41,7 +41,7 @@ export function createProvider(settings, finish) {
     clients,
     conformIdTokenClaims: false,
     cookies: cookieSettings(market, cookie_key),
-    extraTokenClaims: tokenClaims,
+    extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, people),
     features: {
       backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
@@ -49,7 +49,7 @@ export function createProvider(settings, finish) {
       resourceIndicators: {
         enabled: true,
         defaultResource: () => [],
-        getResourceServerInfo: (ctx, resource) => resolveApi(ctx, resource, algorithm),
+        getResourceServerInfo: (ctx, resource) => resolveApi(ctx, resource, algorithm, api),
         useGrantedResource: () => true,
       },
       rpInitiatedLogout: {
@@ -63,7 +63,7 @@ export function createProvider(settings, finish) {
     findAccount: (_, subject) => findAccount(people, subject),
     interactions: { policy: policy(), url: (_, { uid }) => `/${market}/interaction/${uid}` },
     jwks: { keys },
-    loadExistingGrant: grantEverything,
+    loadExistingGrant: (ctx) => grantEverything(ctx, api),
     pkce: { required: () => true },
     renderError: (ctx, out) => {
       ctx.type = "html";
@@ -125,28 +125,30 @@ function findAccount(people, subject) {
   return person && { accountId: subject, claims: () => ({ sub: subject, name: person.name }) };
 }
 
-function resolveApi(ctx, resource, algorithm) {
-  if (resource !== API.resource) throw new errors.InvalidTarget();
+function resolveApi(ctx, resource, algorithm, api) {
+  if (resource !== api.resource) throw new errors.InvalidTarget();
   const { entities, params } = ctx.oidc;
   // At the token endpoint the scope is that of the code.
   const scope = entities.AuthorizationCode?.scope ?? params.scope;
-  return describeApi(algorithm, apiScopes(scope).join(" "));
+  return describeApi(algorithm, apiScopes(scope).join(" "), api.audience);
 }
 
 /** Claims of access tokens about the sign-in; a token that the control server mints has its own. */
-function tokenClaims(ctx, token) {
-  if (!ctx) return token.extra;
+function tokenClaims(ctx, token, people) {
+  const dealer = people.find((one) => one.subject === token.accountId)?.dealer;
+  const stated = dealer && { dealer };
+  if (!ctx) return { ...stated, ...token.extra };
   const code = ctx.oidc.entities.AuthorizationCode;
-  return code && { auth_time: code.authTime, acr: code.acr };
+  return code && { auth_time: code.authTime, acr: code.acr, ...stated };
 }
 
 /** Grants what a request asks for, without asking the person. */
-async function grantEverything({ oidc }) {
+async function grantEverything({ oidc }, api) {
   const { client, params, provider, session } = oidc;
   const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
   grant.addOIDCScope(OPENID_SCOPES.join(" "));
   const scopes = apiScopes(params.scope).join(" ");
-  if (scopes) grant.addResourceScope(API.resource, scopes);
+  if (scopes) grant.addResourceScope(api.resource, scopes);
   await grant.save();
   return grant;
 }

@@ -6,7 +6,8 @@ import { randomBytes } from "node:crypto";
 import http from "node:http";
 
 import { Issuer } from "./issuer.mjs";
-import { HOST, MARKETS } from "./markets.mjs";
+import { DEALERS, HOST, MARKETS } from "./markets.mjs";
+import { DealerPortal } from "./portal.mjs";
 
 const LOOPBACK = "127.0.0.1";
 const DEFAULT_PORTAL = "http://127.0.0.1:8787";
@@ -15,6 +16,7 @@ const SEED = "KERBSIDE_IDENTITY_SEED";
 /** A running identity provider: `issuers` by market, the address of each host, and an end. */
 export class IdentityServer {
   #server;
+  #portal;
   issuers = new Map();
 
   /**
@@ -29,6 +31,8 @@ export class IdentityServer {
       else console.error(`the issuer of ${market} is not started: set ${name} in the environment`);
     }
     if (this.issuers.size === 0) return;
+    this.#portal = new DealerPortal({ seed, portal });
+    this.issuers.set(DEALERS.name, this.#portal.issuer);
     this.#server = http.createServer((req, res) => void this.#serve(req, res));
     await new Promise((done, failed) =>
       this.#server.once("error", failed).listen(port, LOOPBACK, done),
@@ -39,14 +43,20 @@ export class IdentityServer {
 
   /** The address of the issuers' host, by the host in the market files. */
   get hosts() {
-    return this.url ? { [HOST]: this.url } : {};
+    return this.url ? { [HOST]: this.url, [DEALERS.host]: `${this.url}/${DEALERS.name}` } : {};
   }
 
   /** The test people with their passwords: `{ market, login, name, password }` each. */
   get people() {
-    return [...this.issuers].flatMap(([market, issuer]) =>
+    const ofMarkets = [...this.issuers].filter(([market]) => market !== DEALERS.name);
+    return ofMarkets.flatMap(([market, issuer]) =>
       issuer.people.map(({ login, name, password }) => ({ market, login, name, password })),
     );
+  }
+
+  /** The dealers' portal and its staff: `{ url, staff: [{ dealer, login, name, password }] }`. */
+  get dealers() {
+    return this.#portal?.describe() ?? null;
   }
 
   async stop() {
@@ -60,6 +70,7 @@ export class IdentityServer {
     const issuer = this.issuers.get(market);
     try {
       if (!issuer) return void res.writeHead(404).end("no such issuer\n");
+      if (issuer === this.#portal?.issuer && (await this.#portal.serve(req, res, path))) return;
       await issuer.serve(req, res, path);
     } catch (error) {
       // A request without its cookie, and the like: never what it holds.

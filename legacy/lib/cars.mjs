@@ -36,7 +36,7 @@ const ORIGIN_LETTERS = {
   gb: { register: "RGR", inspections: "NSP", data: "DAT" },
   fr: { master: "MAS", energy: "NRG", workshop: "WRK", damage: "DMG", valuation: "VAL" },
 };
-const MARKETS = Object.keys(ORIGIN_LETTERS);
+export const MARKETS = Object.keys(ORIGIN_LETTERS);
 /** True for markets whose VINs have a check digit. */
 const hasCheckDigits = (market) => market === "us";
 

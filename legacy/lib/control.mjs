@@ -5,9 +5,10 @@
 import http from "node:http";
 
 import { handleIdentity } from "../identity/control.mjs";
-import { reserved, rows } from "./cars.mjs";
+import { MARKETS, reserved, rows } from "./cars.mjs";
 import { FAULTS } from "./faults.mjs";
 import { requests } from "./front.mjs";
+import { changeHolder, codes, holderOf, messages, resetOwnership } from "./ownership.mjs";
 
 const LATENCY_LIMIT_MS = 60_000;
 
@@ -47,17 +48,24 @@ async function handle(req, origins, identity) {
       return reserved;
     case "GET /requests":
       return requests;
+    case "GET /messages":
+      return messages;
+    case "GET /codes":
+      return codes;
     case "POST /reset":
       requests.length = 0;
+      resetOwnership();
       for (const issuer of identity.issuers.values()) issuer.reset();
       await Promise.all([...origins.values()].map((origin) => origin.reset()));
       return all();
   }
+  const [, market, vin] = /^\/holders\/([a-z]+)\/([A-Z0-9]{17})$/u.exec(path) ?? [];
+  if (market) return handleHolder(req, market, vin);
   const name = /^\/origins\/([a-z.]+)$/u.exec(path)?.[1];
   if (!name)
     throw new RefusedRequest(
       404,
-      "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved, GET /requests or GET /identity",
+      "GET /origins, PUT /origins/{name}, POST /reset, GET /vins, GET /reserved, GET /requests, GET /messages, GET /codes, GET or PUT /holders/{market}/{vin}, or GET /identity",
     );
   const origin = origins.get(name);
   if (!origin)
@@ -68,6 +76,23 @@ async function handle(req, origins, identity) {
   if (req.method === "PUT") await origin.set(validateChange(await readJson(req)));
   else if (req.method !== "GET") throw new RefusedRequest(405, "GET or PUT");
   return origin.describe();
+}
+
+const HOLDER_MEMBERS = ["registration", "contact", "document", "primary_user"];
+
+async function handleHolder(req, market, vin) {
+  const known = MARKETS.includes(market) ? holderOf(market, vin) : undefined;
+  if (!known) throw new RefusedRequest(404, "no such market or car here");
+  if (req.method === "GET") return known;
+  if (req.method !== "PUT") throw new RefusedRequest(405, "GET or PUT");
+  const change = await readJson(req);
+  const unknown = Object.keys(change).find((key) => !HOLDER_MEMBERS.includes(key));
+  if (unknown)
+    throw new RefusedRequest(
+      422,
+      `unknown key ${unknown}; ${HOLDER_MEMBERS.join(", ")} can be changed`,
+    );
+  return changeHolder(market, vin, change);
 }
 
 function validateChange(change) {

@@ -5,8 +5,9 @@
  */
 import { carOf } from "../lib/cars.mjs";
 import { basic } from "../lib/http-auth.mjs";
+import { currentRegistration } from "../lib/ownership.mjs";
 import { CP273, digits, gateway, fieldWriter } from "../lib/record.mjs";
-import { inspectionsOf, registrationOf } from "../lib/records.mjs";
+import { inspectionsOf } from "../lib/records.mjs";
 
 const STATES = { registered: "Z", deregistered: "A", scrapped: "V", stolen: "D", exported: "X" };
 const USAGES = { private: "P", commercial: "G", taxi: "T", rental: "V" };
@@ -30,7 +31,7 @@ export const system = {
 
 function satz(vin) {
   const car = carOf("de", vin);
-  const registration = car && registrationOf(car, "de");
+  const registration = car && currentRegistration(car, "de");
   if (!registration) return Buffer.concat([text("04", 2), blanks(LENGTH - 2)]);
   const {
     plate,

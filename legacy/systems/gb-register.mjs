@@ -5,8 +5,8 @@
  */
 import { carOf, colourOf } from "../lib/cars.mjs";
 import { header } from "../lib/http-auth.mjs";
+import { currentRegistration } from "../lib/ownership.mjs";
 import { digits, gateway, fieldWriter } from "../lib/record.mjs";
-import { registrationOf } from "../lib/records.mjs";
 
 const FUELS = {
   petrol: "PE",
@@ -56,7 +56,7 @@ function record(vin) {
   const car = carOf("gb", vin);
   if (!car) return Buffer.concat([zoned(12, 4), blanks(LENGTH - 4)]);
   const { identity: i } = car;
-  const r = registrationOf(car, "gb") ?? {};
+  const r = currentRegistration(car, "gb") ?? {};
   return Buffer.concat([
     zoned(0, 4),
     text(car.vin, 17),

@@ -6,7 +6,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 
-import { ORIGINS, SECRETS, ebcdic, envelope, leseFahrzeug, start } from "./support/stand-ins.mjs";
+import {
+  ORIGINS,
+  OWNERSHIP_SYSTEMS,
+  SECRETS,
+  ebcdic,
+  envelope,
+  leseFahrzeug,
+  start,
+} from "./support/stand-ins.mjs";
 
 const data = JSON.parse(
   readFileSync(new URL("../../legacy/data/vehicles.json", import.meta.url), "utf8"),
@@ -514,7 +522,7 @@ test("latency can be set, and a reset brings the start back", async () => {
   await standIns.ask("us.master", KNOWN.us);
   assert.ok(performance.now() - began >= 290);
   const { json } = await standIns.control("POST", "/reset");
-  assert.deepEqual(Object.keys(json).sort(), [...ORIGINS].sort());
+  assert.deepEqual(Object.keys(json).sort(), [...ORIGINS, ...OWNERSHIP_SYSTEMS].sort());
   for (const { latency_ms, fault, requests } of Object.values(json))
     assert.ok(latency_ms >= 50 && fault === null && requests === 0);
   assert.equal(json["us.master"].latency_ms, 120);
@@ -574,9 +582,10 @@ test("GET /vins lists each car once for each of its markets, and the greeting's 
 test("an origin whose secret is missing is not started, with one line on standard error", async () => {
   const { US_MASTER_KEY: _, ...secrets } = SECRETS;
   const some = await start({ secrets: { ...secrets, DE_EQUIPMENT_BASIC: "no-colon" } });
-  // The identity provider has a host beside those of the origins.
-  assert.equal(Object.keys(some.ready.hosts).length, ORIGINS.length - 2 + 1);
   await some.stop();
+  // The identity providers of people and of dealers have hosts beside those of the origins.
+  const origins = ORIGINS.length + OWNERSHIP_SYSTEMS.length - 2;
+  assert.equal(Object.keys(some.ready.hosts).length, origins + 2);
   assert.deepEqual(some.stderr().split("\n"), [
     "de.equipment is not started: set DE_EQUIPMENT_BASIC (user:password) in the environment",
     "us.master is not started: set US_MASTER_KEY (the key) in the environment",

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::progress;
 use crate::region::Region;
-use crate::stack::{Options, Person, Port, Stack, Suggestion};
+use crate::stack::{Arrival, Dealers, Options, Person, Port, Stack, Staff, Suggestion};
 
 const DEFAULT_PORT: u16 = 8787;
 
@@ -15,8 +15,9 @@ const DEFAULT_PORT: u16 = 8787;
 ///
 /// Builds the Worker, starts stand-ins for the legacy systems and the identity provider, applies
 /// the D1 migrations, publishes the markets and starts wrangler dev (real workerd, KV and D1
-/// embedded). Prints `ready http://127.0.0.1:<port>`, a few VINs to try, and people who can sign
-/// in. Ctrl-C or SIGTERM ends everything that it started.
+/// embedded). Prints `ready http://127.0.0.1:<port>`, a few VINs to try, people who can sign in,
+/// and then each message to a person and each code that a car shows. Ctrl-C or SIGTERM ends
+/// everything that it started.
 #[derive(Debug, clap::Args)]
 pub struct DevArgs {
     /// Listen on this port; 0 takes any free one [default: 8787, or any free one if that is taken]
@@ -48,7 +49,7 @@ pub fn run(args: &DevArgs) -> Result<()> {
     let mut stack = Stack::start(&options(args))?;
     print_ready(&stack);
     progress::note(&format!("started in {}; Ctrl-C ends it", progress::format_elapsed(started)));
-    match stack.watch()? {}
+    match stack.watch(|arrival| println!("{}", describe(arrival)))? {}
 }
 
 fn print_ready(stack: &Stack) {
@@ -62,6 +63,12 @@ fn print_ready(stack: &Stack) {
     for Person { market, login, name, password } in &stack.people {
         println!("  {market}  {login}  {password}  {name}");
     }
+    if let Some(Dealers { url, staff }) = &stack.dealers {
+        progress::note(&format!("dealers' staff attest a claim code at {url}; their passwords:"));
+        for Staff { dealer, login, name, password } in staff {
+            println!("  {dealer}  {login}  {password}  {name}");
+        }
+    }
     if let Some(control) = &stack.control {
         progress::note(&format!("the stand-ins are controlled at {control} (legacy/README.md)"));
     }
@@ -73,6 +80,19 @@ fn print_ready(stack: &Stack) {
             stack.url,
             stack.secrets_file().display()
         ));
+    }
+}
+
+/// One line about a message to a person or a code in a car.
+fn describe(arrival: &Arrival) -> String {
+    match arrival {
+        Arrival::Message { market, channel, to, kind, code, link } => {
+            let code = code.as_ref().map(|code| format!("  code {code}"));
+            let link = link.as_ref().map(|link| format!("  {link}"));
+            let rest = [code, link].into_iter().flatten().collect::<String>();
+            format!("message  {market}  {channel}  {to}  {kind}{rest}")
+        }
+        Arrival::Shown { market, vin, code } => format!("in the car  {market}  {vin}  code {code}"),
     }
 }
 
@@ -118,6 +138,23 @@ mod tests {
         assert_eq!(check("--port 0")?.port, Port::Free);
         assert_eq!(check("--port 9000")?.port, Port::Fixed(9000));
         Ok(())
+    }
+
+    #[test]
+    fn ok_arrivals_are_one_line() {
+        let message = Arrival::Message {
+            market: "de".into(),
+            channel: "email".into(),
+            to: "ada@example.com".into(),
+            kind: "contact_code".into(),
+            code: Some("K4TZ9QHM".into()),
+            link: None,
+        };
+        let line = "message  de  email  ada@example.com  contact_code  code K4TZ9QHM";
+        assert_eq!(describe(&message), line);
+        let shown =
+            Arrival::Shown { market: "us".into(), vin: "1HG".into(), code: "K4TZ9QHM".into() };
+        assert_eq!(describe(&shown), "in the car  us  1HG  code K4TZ9QHM");
     }
 
     #[test]

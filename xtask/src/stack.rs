@@ -25,7 +25,7 @@ use crate::progress::{self, Step};
 use crate::region::Region;
 use crate::tools::Node;
 
-pub use legacy::{Person, Suggestion};
+pub use legacy::{Arrival, Dealers, Person, Staff, Suggestion};
 pub use port::Port;
 
 use port::ReservedPort;
@@ -86,6 +86,8 @@ pub struct Stack {
     pub suggestions: Vec<Suggestion>,
     /// People who can sign in.
     pub people: Vec<Person>,
+    /// The dealers' portal, if the stand-ins run.
+    pub dealers: Option<Dealers>,
     /// The token of the operator `dev`; `None` if operators were given.
     pub operator_token: Option<String>,
     /// The Node that everything runs on.
@@ -140,11 +142,13 @@ impl Stack {
         worker.wait_until_ready(START_LIMIT)?;
         step.finish();
         let (url, control) = (worker.url(), legacy.as_ref().map(|legacy| legacy.control.clone()));
+        let dealers = legacy.as_ref().and_then(|legacy| legacy.dealers.clone());
         Ok(Self {
             url,
             control,
             suggestions,
             people,
+            dealers,
             operator_token,
             node,
             worker,
@@ -179,12 +183,12 @@ impl Stack {
         variables
     }
 
-    /// Watches the parts, notes failed builds, and runs the scheduled work every minute, as the
-    /// platform does, until a signal or the end of a part.
+    /// Watches the parts, notes failed builds, hands on what arrives at the stand-ins, and runs the
+    /// scheduled work every minute, as the platform does, until a signal or the end of a part.
     ///
     /// # Errors
     /// Always: [`process::Interrupted`], or the part that ended.
-    pub fn watch(&mut self) -> Result<std::convert::Infallible> {
+    pub fn watch(&mut self, arrived: impl Fn(&Arrival)) -> Result<std::convert::Infallible> {
         let report = self.state.build_report();
         let mut last = String::new();
         let mut scheduled = Instant::now();
@@ -207,6 +211,7 @@ impl Stack {
             self.worker.check()?;
             if let Some(legacy) = &mut self.legacy {
                 legacy.check()?;
+                legacy.arrivals().iter().for_each(&arrived);
             }
         }
     }

@@ -55,9 +55,8 @@ impl Carriers {
         let Ok(notification) = serde_json::from_slice(payload) else {
             return Outcome::Dropped("its payload does not read");
         };
-        let market = match registry::market(ports, &self.markets, &code).await {
-            Ok(market) => market,
-            Err(_) => return Outcome::Deferred("its market is not served"),
+        let Ok(market) = registry::market(ports, &self.markets, &code).await else {
+            return Outcome::Deferred("its market is not served");
         };
         let Some(origin) = carrier(&market) else { return NO_SYSTEM };
         let values = values(code, key, notification);

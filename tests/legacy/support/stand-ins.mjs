@@ -31,6 +31,18 @@ export const SECRETS = {
   FR_WORKSHOP_TOKEN: "kerbside:carnet",
   FR_DAMAGE_BASIC: "kerbside:sinistres",
   FR_VALUATION_KEY: "key-of-the-valuation-fr",
+  DE_CRM_BASIC: "kerbside:crm",
+  DE_MESSAGES_BEARER: "token-of-the-messages",
+  DE_DOCUMENTS_BASIC: "kerbside:documents",
+  US_CRM_KEY: "key-of-the-customers",
+  US_MESSAGES_KEY: "key-of-the-messaging",
+  US_HEADUNIT_BEARER: "token-of-the-headunit",
+  US_USERS_BEARER: "token-of-the-users",
+  GB_CONTACTS_KEY: "key-of-the-contacts",
+  GB_MESSAGES_KEY: "key-of-the-notify",
+  GB_DOCUMENTS_BEARER: "token-of-the-certificates",
+  FR_CLIENTS_TOKEN: "kerbside:clients",
+  FR_HEADUNIT_BASIC: "kerbside:telematique",
   DE_IDP_CLIENT_SECRET: "secret-of-kerbside-de",
   US_IDP_CLIENT_KEY: JSON.stringify(makeClientKey()),
   GB_IDP_CLIENT_SECRET: "secret-of-kerbside-gb",
@@ -278,6 +290,22 @@ const REQUESTS = {
 };
 
 export const ORIGINS = Object.keys(REQUESTS);
+
+/** The systems that prove ownership and reach people; ownership.test.mjs asks them. */
+export const OWNERSHIP_SYSTEMS = [
+  "de.crm",
+  "de.messages",
+  "de.documents",
+  "us.crm",
+  "us.messages",
+  "us.headunit",
+  "us.users",
+  "gb.contacts",
+  "gb.messages",
+  "gb.documents",
+  "fr.clients",
+  "fr.headunit",
+];
 
 /** A SOAP envelope with a UsernameToken. Exported for tests that send one twice. */
 export function envelope(

@@ -43,6 +43,58 @@ pub struct Person {
     pub password: String,
 }
 
+/// The dealers' portal and its staff.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Dealers {
+    /// The portal's address.
+    pub url: String,
+    /// People who can attest there.
+    pub staff: Vec<Staff>,
+}
+
+/// A member of a dealer's staff.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Staff {
+    /// The dealer.
+    pub dealer: String,
+    /// The login name.
+    pub login: String,
+    /// Their name.
+    pub name: String,
+    /// Their password.
+    pub password: String,
+}
+
+/// A line that the stand-ins print after they are ready.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// A message to a person.
+    Message {
+        /// Its market's code.
+        market: String,
+        /// `email` or `sms`.
+        channel: String,
+        /// The address or number.
+        to: String,
+        /// The kind.
+        kind: String,
+        /// The code.
+        code: Option<String>,
+        /// The page that it is about.
+        link: Option<String>,
+    },
+    /// A code that a car shows.
+    Shown {
+        /// Its market's code.
+        market: String,
+        /// The car's VIN.
+        vin: String,
+        /// The code.
+        code: String,
+    },
+}
+
 /// The credentials that the stand-ins expect of their callers.
 #[derive(Debug, Clone, Copy)]
 pub struct Credentials<'a> {
@@ -62,6 +114,7 @@ struct Ready {
     #[serde(rename = "try")]
     suggestions: Vec<Suggestion>,
     people: Vec<Person>,
+    dealers: Option<Dealers>,
 }
 
 /// The stand-ins; end on drop.
@@ -75,6 +128,8 @@ pub struct Legacy {
     pub suggestions: Vec<Suggestion>,
     /// People who can sign in.
     pub people: Vec<Person>,
+    /// The dealers' portal.
+    pub dealers: Option<Dealers>,
     running: Running,
     lines: mpsc::Receiver<String>,
     log: PathBuf,
@@ -103,8 +158,19 @@ impl Legacy {
                 let _ = send.send(line);
             }
         });
-        let (control, hosts, suggestions, people) = Default::default();
-        Ok(Self { control, hosts, suggestions, people, running, lines, log, _stdin: stdin })
+        let (control, hosts, suggestions, people, dealers) = Default::default();
+        let ready = Self {
+            control,
+            hosts,
+            suggestions,
+            people,
+            dealers,
+            running,
+            lines,
+            log,
+            _stdin: stdin,
+        };
+        Ok(ready)
     }
 
     /// Waits until they have printed their addresses.
@@ -130,8 +196,13 @@ impl Legacy {
         // The line holds passwords: what is wrong with it is enough.
         let ready: Ready =
             serde_json::from_str(&line).context("the stand-ins did not print their addresses")?;
-        let Ready { control, hosts, suggestions, people } = ready;
-        Ok(Self { control, hosts, suggestions, people, ..self })
+        let Ready { control, hosts, suggestions, people, dealers } = ready;
+        Ok(Self { control, hosts, suggestions, people, dealers, ..self })
+    }
+
+    /// Returns what arrived since the last call. Lines of other forms are left out.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.lines.try_iter().filter_map(|line| serde_json::from_str(&line).ok()).collect()
     }
 
     /// Checks that they still run.
@@ -163,6 +234,23 @@ mod tests {
         assert_eq!(ready.suggestions, [car]);
         let [person] = ready.people.as_slice() else { panic!("one person") };
         assert_eq!((person.login.as_str(), person.password.as_str()), ("ada", "x"));
+        assert_eq!(ready.dealers, None);
+        Ok(())
+    }
+
+    #[test]
+    fn ok_arrivals() -> Result<()> {
+        let message = r#"{"message":{"market":"de","key":"k","channel":"email",
+            "to":"ada@example.com","kind":"contact_code","code":"K4TZ9QHM","locale":"de-DE"}}"#;
+        let Arrival::Message { to, code, link, .. } = serde_json::from_str(message)? else {
+            panic!("a message");
+        };
+        assert_eq!(
+            (to.as_str(), code.as_deref(), link),
+            ("ada@example.com", Some("K4TZ9QHM"), None)
+        );
+        let shown = r#"{"shown":{"market":"us","vin":"1HG","code":"K4TZ9QHM"}}"#;
+        assert!(matches!(serde_json::from_str(shown)?, Arrival::Shown { .. }));
         Ok(())
     }
 
