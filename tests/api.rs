@@ -9,6 +9,8 @@ mod support;
 mod access;
 #[path = "api/account.rs"]
 mod account;
+#[path = "api/alike.rs"]
+mod alike;
 #[path = "api/canary.rs"]
 mod canary;
 #[path = "api/facets.rs"]

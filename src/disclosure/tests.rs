@@ -12,7 +12,7 @@ use super::plan::{plan, withheld};
 use super::sight::{Reach, Sight, sight};
 use super::table::tier_of;
 use super::*;
-use crate::market::{FacetName, Kind, Market, MarketCode, Tier};
+use crate::market::{FacetName, Kind, Market, MarketCode, Tier, shape};
 use crate::vehicle::{
     Access, Class, Content, Declaration, Field, KeyRing, Role, TypedFacet, fields, full, to_json,
     typed,
@@ -152,6 +152,18 @@ fn what_is_personal_is_the_owners_and_what_is_secret_is_nobodys() {
         let sight = sight(FacetName::Identity, &field, Reach::of(&owner), &market(&[]));
         assert_eq!(sight, Sight::Never);
     }
+}
+
+/// The market of these tests leaves no field out.
+#[test]
+fn the_fixture_maps_every_field() {
+    let market = market(&[]);
+    for (name, described) in &market.facets {
+        let fields = shape(*name).fields(described.each.is_some()).iter().map(|field| field.name);
+        let lacking: Vec<_> = fields.filter(|field| !described.map.contains_key(*field)).collect();
+        assert_eq!(lacking, [""; 0], "{name}");
+    }
+    assert!(market.facets.keys().eq(FacetName::ALL));
 }
 
 /// Elements with personal values have a day, and the keeper record is the registration's.

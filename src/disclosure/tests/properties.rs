@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::market::{Facet, shape};
+use crate::market::Facet;
 use crate::vehicle::{Limits, declarations};
 
 /// The markets of the repository, one that maps every field, and one that raises some.
