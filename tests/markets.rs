@@ -10,6 +10,8 @@
 mod common;
 #[path = "markets/exchange.rs"]
 mod exchange;
+#[path = "markets/proofs.rs"]
+mod proofs;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -73,6 +75,19 @@ fn ok_every_facet_of_every_market_is_mapped_from_recorded_answers() {
             seen.iter().any(|one| one.ends_with(&format!(" {facet}"))),
             "no market shows {facet}"
         );
+    }
+}
+
+#[test]
+fn ok_every_proof_of_every_market_reads_recorded_answers() {
+    for proofs in proofs::PROOFS {
+        let market = read_market(proofs.code);
+        let world = exchange::replay(proofs.code, &market);
+        let outcomes = proofs::outcomes(&world, &market, &proofs);
+        let name = format!("{}-proofs", proofs.code);
+        insta::with_settings!({snapshot_path => folder(), prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_json_snapshot!(name, outcomes);
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The cars and requests that the recording of the markets' answers shares with the test that
 //! replays them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -40,7 +40,7 @@ pub fn read_market(code: &str) -> Market {
     market
 }
 
-/// Asks all origins of a market for a car.
+/// Asks all origins of a market's facets for a car.
 pub fn answers<'m>(
     world: &Rc<World>,
     market: &'m Market,
@@ -56,5 +56,6 @@ pub fn answers<'m>(
             world.run(ask).unwrap_or_else(|failure| panic!("{} {name}: {failure:?}", market.code)),
         )
     };
-    market.origins.keys().map(ask).collect()
+    let names: BTreeSet<&OriginName> = market.facets.values().map(|facet| &facet.origin).collect();
+    names.into_iter().map(ask).collect()
 }

@@ -6,6 +6,7 @@
 mod common;
 #[allow(dead_code, reason = "the other half replays")]
 mod exchange;
+mod proofs;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ fn main() {
         let market = common::read_market(code);
         for vin in *cars {
             common::answers(&world, &market, &Vin::parse(vin).expect("a VIN"));
+        }
+        for one in proofs::PROOFS.iter().filter(|one| one.code == *code) {
+            proofs::outcomes(&world, &market, one);
         }
         let index = serde_json::to_string_pretty(&*exchanges.borrow()).expect("JSON");
         std::fs::write(folder.join("exchanges.json"), index + "\n").expect("written");
