@@ -9,17 +9,22 @@ mod access;
 mod account;
 mod app;
 mod auth;
+mod claim;
 mod config;
 mod context;
 mod cors;
 mod credential;
 mod document;
 mod form;
+mod garage;
 mod json;
 mod log;
+mod objection_page;
 mod operator;
 mod own_data;
 mod owner_part;
+mod ownership_page;
+mod ownership_view;
 mod page;
 pub mod problem;
 mod request;
@@ -93,7 +98,7 @@ async fn dispatch(context: &Context<'_>, route: &'static Route) -> Result<Respon
     let segments = route::segments(route.pattern, &context.request.path)
         .ok_or_else(|| Problem::new(Slug::NotFound))?;
     match route.access {
-        Access::Public => {}
+        Access::Public | Access::Staff => {}
         Access::ByRight | Access::Member { .. } => access::admit(context, route).await?,
         Access::Operator { role } => operator::authenticate(context, role)?,
     }
@@ -109,7 +114,7 @@ fn depends_on(context: &Context<'_>, route: Option<&Route>) -> DependsOn {
         credential: match route.access {
             Access::Public => false,
             Access::ByRight => !matches!(context.credential(), Ok(SentCredential::Nothing)),
-            Access::Member { .. } | Access::Operator { .. } => true,
+            Access::Member { .. } | Access::Staff | Access::Operator { .. } => true,
         },
         origin: cors::is_open(route)
             && context.known_market().is_some_and(|market| has_origins(market)),
@@ -132,8 +137,8 @@ async fn problem_response(
         return problem.to_json(&context.request_id);
     }
     if problem.is_stale_form()
-        && let (Some(route), Some(market)) = (route, market)
-        && let Some(page) = form_again(context, route, market).await
+        && let Some(route) = route
+        && let Some(page) = form_again(context, route).await
     {
         return problem.dress(page);
     }
@@ -142,10 +147,18 @@ async fn problem_response(
 
 /// The form of a page again, with the token of the session that there is now: its own is from
 /// before the last sign-in, in another tab. `None` where the page cannot be made.
-async fn form_again(context: &Context<'_>, route: &Route, market: &str) -> Option<Response> {
+async fn form_again(context: &Context<'_>, route: &Route) -> Option<Response> {
+    let [market, id, step] = route::segments(route.pattern, &context.request.path)?;
     let page = match route.pattern {
         "/{market}/account/erasure" => account::erase_again(context, market).await,
         "/auth/{market}/sign-out" => auth::sign_out_again(context, market).await,
+        "/{market}/vehicles/{id}/ownership/end" => {
+            ownership_page::stale(context, market, id, "end").await
+        }
+        "/{market}/vehicles/{id}/ownership/{method}"
+        | "/{market}/vehicles/{id}/ownership/{claim}/proof" => {
+            ownership_page::stale(context, market, id, step).await
+        }
         _ => return None,
     };
     page.ok()

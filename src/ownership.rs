@@ -76,7 +76,7 @@ pub use outcome::Outcome;
 pub use person::{ClaimId, Person};
 pub use prove::{Proof, prove};
 pub use revoke::{Revoked, revoke};
-pub use right::{authorize, authorize_without_grants, report_unread_right};
+pub use right::{authorize, authorize_keeper_check, authorize_without_grants, report_unread_right};
 pub use start::{ClaimWish, start};
 pub use status::{
     ClaimStatus, ContestStatus, GrantStatus, OwnershipState, OwnershipStatus, status,

@@ -21,6 +21,12 @@ mod lookups;
 mod markets;
 #[path = "api/operator.rs"]
 mod operator;
+#[path = "api/ownership.rs"]
+mod ownership;
+#[path = "api/ownership_pages.rs"]
+mod ownership_pages;
+#[path = "api/ownership_stream.rs"]
+mod ownership_stream;
 #[path = "api/pages.rs"]
 mod pages;
 #[path = "api/sign_in.rs"]

@@ -262,6 +262,7 @@ held-end-text = Gehört das Auto nicht mehr Ihnen, geben Sie es hier ab: Danach 
 acts-title = Was zu diesem Auto geschehen ist
 acts-text = Was andere zu diesem Auto getan haben, seit es Ihres ist: wann, was und warum. Namen anderer werden nicht gezeigt.
 acts-none = Andere haben nichts getan.
+acts-other = Ein anderer Vorgang zu diesem Auto.
 waiting-title = Ihr Nachweis ist vollständig und wartet
 waiting-text = Eine andere Person hält dieses Auto und ist benachrichtigt. Ab { $date } gilt es als Ihres, wenn sie es nicht vorher erneut nachweist.
 contested-title = Eine andere Person hält dieses Auto
@@ -290,6 +291,7 @@ garage-ownership = Eigentumsnachweis
 fault-title = Das hat nicht geklappt
 fault-wrong = Der Nachweis stimmt nicht. Vergleichen Sie Ihre Eingabe und versuchen Sie es noch einmal.
 fault-wrong-start = Die Systeme des Herstellers bestätigen das nicht. Prüfen Sie, ob Sie mit dem richtigen Konto angemeldet sind, oder wählen Sie einen anderen Nachweis.
+fault-failed = Für diesen Nachweis sind keine Versuche übrig. Beginnen Sie neu oder wählen Sie einen anderen Nachweis.
 fault-expired = Die Zeit für diesen Nachweis ist abgelaufen. Beginnen Sie von vorn.
 fault-locked = Nachweise dieser Art werden zurzeit nicht geprüft, weil es zu viele falsche gab. Versuchen Sie es nach dem { $date } noch einmal oder wählen Sie einen anderen Nachweis.
 fault-limited = Sie haben zu viele Nachweise begonnen. Versuchen Sie es nach dem { $date } noch einmal.
@@ -332,6 +334,21 @@ document-first-registration = Datum der Erstzulassung
 document-plate = Kennzeichen
 document-keeper-name = Name des Halters
 document-postcode = Postleitzahl des Halters
+
+## Vorgänge zu einem Auto, nach Namen gesucht
+
+act-claim = Jemand hat begonnen nachzuweisen, dass dieses Auto ihr oder ihm gehört.
+act-proof = Jemand hat einen falschen Nachweis eingegeben.
+act-attest = Eine mitarbeitende Person eines Händlers hat einen Anspruch auf dieses Auto bestätigt.
+act-verify-verified = Jemand hat nachgewiesen, dass dieses Auto ihr oder ihm gehört.
+act-verify-contested = Jemand hat dieses Auto auf eine Art nachgewiesen, die nicht ändert, wer es hält.
+act-grant-end = Der Zugang einer anderen Person zu diesem Auto ist beendet.
+act-claim-end = Ein Anspruch einer anderen Person auf dieses Auto endete ohne Erfolg.
+act-revoke = Der Kundendienst hat alle Zugänge zu diesem Auto beendet.
+act-purge = Der Kundendienst hat gespeicherte Angaben zu diesem Auto neu abrufen lassen.
+act-inspect = Der Kundendienst hat nachgesehen, welche Angaben zu diesem Auto gespeichert sind, nicht ihre Werte.
+act-erase = Der Kundendienst hat gespeicherte Daten zu diesem Auto gelöscht.
+act-erasure-proof = Die Löschung gespeicherter Daten zu diesem Auto wurde geprüft.
 
 ## Zustände eines Teils
 

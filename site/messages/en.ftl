@@ -264,6 +264,7 @@ held-end-text = If the car is no longer yours, give it up here: from then on you
 acts-title = What happened about this car
 acts-text = What others did about this car while it is yours: when, what, and why. No names of others are shown.
 acts-none = Nothing was done by others.
+acts-other = Another act on this car.
 waiting-title = Your proof is complete and waits
 waiting-text = Another person holds this car and has been told. It counts as yours from { $date }, unless that person proves it again before.
 contested-title = Another person holds this car
@@ -292,6 +293,7 @@ garage-ownership = Proof of ownership
 fault-title = This did not work
 fault-wrong = The proof is wrong. Compare your entry and try again.
 fault-wrong-start = The car maker’s records do not confirm this. Check that you are signed in with the right account, or choose another proof.
+fault-failed = This proof has no attempts left. Start again, or choose another proof.
 fault-expired = The time for this proof is over. Start again.
 fault-locked = No proof of this kind is checked at the moment, because there were too many wrong ones. Try again after { $date }, or choose another proof.
 fault-limited = You have started too many proofs. Try again after { $date }.
@@ -334,6 +336,21 @@ document-first-registration = Date of first registration
 document-plate = Registration number
 document-keeper-name = Name of the keeper
 document-postcode = Postcode of the keeper
+
+## Acts on a car, looked up by name
+
+act-claim = Somebody started to prove that this car is theirs.
+act-proof = Somebody entered a wrong proof.
+act-attest = A member of a dealer’s staff confirmed a claim to this car.
+act-verify-verified = Somebody proved that this car is theirs.
+act-verify-contested = Somebody proved this car in a way that does not change who holds it.
+act-grant-end = The access of somebody else to this car ended.
+act-claim-end = Somebody’s claim to this car ended without success.
+act-revoke = Customer service ended all access to this car.
+act-purge = Customer service had stored facts about this car fetched anew.
+act-inspect = Customer service looked up which facts about this car are stored, not their values.
+act-erase = Customer service erased stored data about this car.
+act-erasure-proof = The erasure of stored data about this car was checked.
 
 ## States of a part, looked up by name
 

@@ -262,6 +262,7 @@ held-end-text = Si la voiture n’est plus la vôtre, cédez-la ici : vous verr
 acts-title = Ce qui s’est passé pour cette voiture
 acts-text = Ce que d’autres ont fait au sujet de cette voiture depuis qu’elle est la vôtre : quand, quoi et pourquoi. Aucun nom n’est affiché.
 acts-none = D’autres n’ont rien fait.
+acts-other = Un autre acte concernant cette voiture.
 waiting-title = Votre preuve est complète et en attente
 waiting-text = Une autre personne détient cette voiture et a été prévenue. La voiture sera considérée comme la vôtre à partir du { $date }, sauf si cette personne le prouve à nouveau avant.
 contested-title = Une autre personne détient cette voiture
@@ -290,6 +291,7 @@ garage-ownership = Preuve de propriété
 fault-title = Cela n’a pas fonctionné
 fault-wrong = La preuve est inexacte. Comparez votre saisie et réessayez.
 fault-wrong-start = Les systèmes du constructeur ne le confirment pas. Vérifiez que vous êtes connecté avec le bon compte, ou choisissez une autre preuve.
+fault-failed = Il ne reste aucun essai pour cette preuve. Recommencez ou choisissez une autre preuve.
 fault-expired = Le délai de cette preuve est écoulé. Recommencez.
 fault-locked = Les preuves de ce type ne sont pas vérifiées en ce moment, car il y en a eu trop d’inexactes. Réessayez après le { $date }, ou choisissez une autre preuve.
 fault-limited = Vous avez commencé trop de preuves. Réessayez après le { $date }.
@@ -332,6 +334,21 @@ document-first-registration = Date de première immatriculation
 document-plate = Numéro d’immatriculation
 document-keeper-name = Nom du titulaire
 document-postcode = Code postal du titulaire
+
+## Actes concernant une voiture, cherchés par nom
+
+act-claim = Quelqu’un a commencé à prouver que cette voiture est la sienne.
+act-proof = Quelqu’un a saisi une preuve inexacte.
+act-attest = Un employé d’un concessionnaire a confirmé une revendication de cette voiture.
+act-verify-verified = Quelqu’un a prouvé que cette voiture est la sienne.
+act-verify-contested = Quelqu’un a prouvé cette voiture d’une manière qui ne change rien à qui la détient.
+act-grant-end = L’accès d’une autre personne à cette voiture a pris fin.
+act-claim-end = La revendication de cette voiture par une autre personne a pris fin sans succès.
+act-revoke = Le service client a mis fin à tous les accès à cette voiture.
+act-purge = Le service client a fait relire les données enregistrées de cette voiture.
+act-inspect = Le service client a regardé quelles données de cette voiture sont enregistrées, sans leurs valeurs.
+act-erase = Le service client a effacé des données enregistrées de cette voiture.
+act-erasure-proof = L’effacement de données enregistrées de cette voiture a été vérifié.
 
 ## États d’une partie
 

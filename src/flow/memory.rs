@@ -101,7 +101,7 @@ impl FlowMemory {
     }
 
     /// The access tokens from origins' token endpoints.
-    pub(super) fn tokens(&self) -> &TokenCache {
+    pub fn tokens(&self) -> &TokenCache {
         &self.0.tokens
     }
 

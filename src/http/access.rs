@@ -116,10 +116,17 @@ fn member<'s>(
     }
 }
 
-/// The page to come back to after a sign-in: the one that was asked for, or that of the account.
+/// The page to come back to after a sign-in: the one that was asked for, that of the car's
+/// ownership, or that of the account.
 fn return_to(context: &Context<'_>, market: &Market, route: &Route) -> String {
     if route.surface == Surface::Page && route.method == "GET" {
         return context.request.target();
+    }
+    if route.pattern.contains("/vehicles/{id}/ownership") {
+        let path = context.request.path.trim_start_matches("/api/v1");
+        // OK because the pattern has this part.
+        let (vehicle, _) = path.split_once("/ownership").unwrap_or((path, ""));
+        return format!("{vehicle}/ownership");
     }
     format!("/{}/account", market.code)
 }

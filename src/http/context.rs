@@ -255,7 +255,8 @@ impl<'a> Context<'a> {
         self.right_without_grants().tier()
     }
 
-    fn right_without_grants(&self) -> Right {
+    /// The viewer's right to a car that they do not hold.
+    pub(super) fn right_without_grants(&self) -> Right {
         let is_member = matches!(self.viewer(), Viewer::Member(_));
         ownership::authorize_without_grants(is_member)
     }
@@ -316,20 +317,30 @@ impl<'a> Context<'a> {
         market: &Market,
         id: &'id str,
     ) -> Result<RequestedVehicle<'id>, Problem> {
-        let remembered = self.app.memory.lookup(id);
-        let (lookup, vin) = if let Some(lookup) = remembered {
-            (lookup, None)
-        } else {
-            let vin = self.vin(id)?;
-            let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
-            self.app.memory.remember_lookup(id, Rc::clone(&lookup));
-            (lookup, Some(vin))
-        };
+        let (lookup, vin) = self.lookup(id)?;
         let right = self.right(market, &lookup).await;
         Ok(RequestedVehicle { id, lookup, vin, right })
     }
 
-    fn vin(&self, id: &str) -> Result<Vin, Problem> {
+    /// The keyed hash of a vehicle by its id, and the VIN if the id had to be decrypted.
+    ///
+    /// # Errors
+    /// 404 `unknown-vehicle` for an id that Kerbside did not make.
+    pub(super) fn lookup(&self, id: &str) -> Result<(Rc<str>, Option<Vin>), Problem> {
+        if let Some(lookup) = self.app.memory.lookup(id) {
+            return Ok((lookup, None));
+        }
+        let vin = self.vin(id)?;
+        let lookup: Rc<str> = self.keys()?.lookup(&vin).into();
+        self.app.memory.remember_lookup(id, Rc::clone(&lookup));
+        Ok((lookup, Some(vin)))
+    }
+
+    /// The VIN of a vehicle's id.
+    ///
+    /// # Errors
+    /// 404 `unknown-vehicle` for an id that Kerbside did not make.
+    pub(super) fn vin(&self, id: &str) -> Result<Vin, Problem> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
@@ -427,13 +438,13 @@ impl<'a> Context<'a> {
 
 /// The vehicle of a request.
 pub(super) struct RequestedVehicle<'a> {
-    id: &'a str,
+    pub(super) id: &'a str,
     /// The keyed hash that stands for it in stores.
-    lookup: Rc<str>,
+    pub(super) lookup: Rc<str>,
     /// The VIN, if the id had to be decrypted.
-    vin: Option<Vin>,
+    pub(super) vin: Option<Vin>,
     /// The viewer's right to it.
-    right: Right,
+    pub(super) right: Right,
 }
 
 /// The event log of one request: it adds the request's ids to each event.

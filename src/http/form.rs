@@ -1,6 +1,8 @@
 //! The one reader of forms: operators' JSON objects of texts, read strictly, and the forms of
 //! pages. Every mistake is named by its pointer.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::context::Context;
@@ -73,6 +75,15 @@ impl Form {
                 None
             }
         }
+    }
+
+    /// The texts among some fields that were sent, by name.
+    pub(super) fn texts<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> BTreeMap<String, String> {
+        let text = |name: &str| self.fields.get(name)?.as_str().map(str::to_owned);
+        names.into_iter().filter_map(|name| Some((name.to_owned(), text(name)?))).collect()
     }
 
     /// One of some words. Where it is none of them, the mistake is noted.

@@ -1,5 +1,5 @@
 //! `/operator/v1/…`: what an operator does with the region's stores: purges, erasures, inspections,
-//! keys, audit.
+//! keys, audit, rights.
 //!
 //! Owns the order: who is it (`token`), is the request well formed (`http::form`), then the action, whose
 //! entry in the audit is part of it. No part of the public contract; docs/operator.openapi.json
@@ -12,6 +12,7 @@ pub(super) mod inspections;
 pub(super) mod keys;
 mod object;
 pub(super) mod purges;
+pub(super) mod rights;
 mod token;
 
 use object::Object;

@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::credential::NO_SESSION;
+use super::owner_part::offers_proofs;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::sign_in_state::SignInState;
@@ -86,6 +87,7 @@ pub(super) fn chosen_market_frame(
     let path = format!("/{}/{rest}", market.code);
     let frame = frame_in(context, &path, &market.locales, chosen);
     let frame = frame.with_market(market.code.as_str(), &market.name);
+    let frame = frame.with_garage(offers_proofs(market));
     frame.with_account(account_part(context, market))
 }
 

@@ -185,7 +185,8 @@ pub struct ProblemLinks {
     /// The sign-in that would help, or a fresher one: a path of this site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<String>,
-    /// The page on which the caller proves that the vehicle is theirs: a path of this site.
+    /// The status document of the vehicle's ownership, where the caller proves that it is theirs:
+    /// a path of this site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ownership: Option<String>,
 }
@@ -262,10 +263,10 @@ impl Problem {
         Self::with_detail(Slug::RateLimited, detail).with_retry_after(retry_after_s)
     }
 
-    /// An act that needs a proof of ownership; `page` is where the caller proves it.
-    pub fn ownership_required(page: String) -> Self {
+    /// An act that needs a proof of ownership; `address` is that of the status document.
+    pub fn ownership_required(address: String) -> Self {
         let detail = "This is for the owner of the vehicle. Prove that it is yours first.";
-        let links = ProblemLinks { ownership: Some(page), ..ProblemLinks::default() };
+        let links = ProblemLinks { ownership: Some(address), ..ProblemLinks::default() };
         let problem = Self::with_detail(Slug::OwnershipRequired, detail);
         Self { links: Some(Box::new(links)), ..problem }
     }

@@ -71,6 +71,9 @@ pub enum Access {
         /// one of the market's contexts (`acr_values`).
         fresh: bool,
     },
+    /// Staff of a market's dealers, by a bearer token of the dealers' own identity provider. The
+    /// handler verifies it, because the market's description says how.
+    Staff,
     /// Operators with a token that has the role.
     Operator {
         /// The role that the route needs.

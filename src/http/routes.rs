@@ -8,13 +8,15 @@ mod api;
 mod auth;
 mod class;
 mod operator;
+mod ownership;
 mod pages;
 
 use super::route::Route;
 
 /// The rows of each surface. Those of cached documents come first: a path is looked for in this
 /// order.
-static TABLES: [&[Route]; 4] = [api::API, operator::OPERATOR, auth::SIGN_IN, pages::PAGES];
+static TABLES: [&[Route]; 5] =
+    [api::API, operator::OPERATOR, auth::SIGN_IN, pages::PAGES, ownership::OWNERSHIP];
 
 /// All routes.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
@@ -98,7 +100,15 @@ mod tests {
             let is_operators = matches!(route.access, Access::Operator { .. });
             assert_eq!(path.starts_with("/operator/"), is_operators, "{path}");
             assert_eq!(route.surface == Surface::Operator, is_operators, "{path}");
-            assert!(!path.contains("/vehicles/{id}") || route.access == Access::ByRight, "{path}");
+            let is_vehicles = path.contains("/vehicles/{id}") && !path.contains("/ownership");
+            assert!(!is_vehicles || route.access == Access::ByRight, "{path}");
+            // Claims are of members; the contact on record objects without an account.
+            let is_claims = path.contains("/{id}/ownership") && !path.ends_with("/objection");
+            let is_members = matches!(route.access, Access::Member { .. });
+            assert!(!is_claims || is_members, "{path}");
+            // The API asks for a fresh sign-in by its row, pages by their handler.
+            let is_act = is_claims && route.method != "GET" && route.surface == Surface::Api;
+            assert!(!is_act || route.access == Access::Member { fresh: true }, "{path}");
             // A person is known in a market alone.
             assert!(!route.access.reads_viewer() || path.contains("{market}"), "{path}");
             // The API takes bearer tokens wherever it looks at the caller; pages never do.

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use super::claim::ClaimRequest;
 use super::context::Context;
 use super::document;
 use super::form::Form;
 use super::owner_part;
+use super::ownership_view::OwnershipViews;
 use super::page::{
     PageError, account_part, chosen_market_frame, frame, locale, market_frame, not_rendered, page,
     part,
@@ -18,7 +20,9 @@ use crate::flow::Flow;
 use crate::http::context::RequestedVehicle;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market};
-use crate::pages::{self, Frame, HomeView, Language, MarketView, OwnerPart, ProblemView, VinFault};
+use crate::pages::{
+    self, Frame, HolderNotice, HomeView, Language, MarketView, OwnerPart, ProblemView, VinFault,
+};
 use crate::ports::Format;
 use crate::registry;
 use crate::vehicle::{Vin, VinError};
@@ -107,7 +111,11 @@ pub(super) async fn vehicle(
         None => market.facets.keys().copied().collect(),
     };
     let frame = market_frame(context, &market, &format!("vehicles/{id}"));
-    let owner = owner_part::way_to_proof(&market, id, &frame);
+    let owner = if car.right == context.right_without_grants() {
+        owner_part::way_to_proof(&market, id, &frame)
+    } else {
+        OwnerPart::Held(holder_notice(context, &market, id).await)
+    };
     let parts = PageParts { frame, owner };
     if context.wants_events() {
         return vehicle_events(context, &market, id, car, facets, parts).await;
@@ -128,6 +136,17 @@ pub(super) async fn vehicle(
         Some(_) => part(context, 200, html)?,
     };
     Ok(document::headers(page, &market, &flow).with_vary(VEHICLE_VARY))
+}
+
+/// The holder's grant. A page whose status cannot be read says nothing of it.
+async fn holder_notice(context: &Context<'_>, market: &Market, id: &str) -> HolderNotice {
+    let views = OwnershipViews::new(context, market, id, "");
+    let request = ClaimRequest::read(context, market.code.as_str(), id, None).await;
+    let status = match request {
+        Ok(request) => request.status().await.ok(),
+        Err(_) => None,
+    };
+    views.notice(status.as_ref())
 }
 
 /// Each facet as the section of the page that shows it, `{"name", "html"}`, and the end.
@@ -231,7 +250,10 @@ pub(super) async fn problem(
         None => frame(context, path, &[]),
     };
     let frame = match context.known_market() {
-        Some(market) => frame.with_account(account_part(context, market)),
+        Some(market) => {
+            let frame = frame.with_garage(owner_part::offers_proofs(market));
+            frame.with_account(account_part(context, market))
+        }
         None => frame,
     };
     let mut view =

@@ -15,11 +15,14 @@ use futures::stream;
 
 use super::context::Context;
 use super::document;
+use super::owner_part::ownership_path;
 use super::problem::{Problem, Slug};
 use super::response::Response;
+use crate::disclosure::Right;
 use crate::flow::{Flow, FlowStream, State};
 use crate::http::context::RequestedVehicle;
 use crate::market::{FacetName, Market};
+use crate::ownership::{self, RightsKeys};
 use crate::ports::Ports;
 
 /// Interval of comments without an event. They keep proxies from closing the connection, and show
@@ -45,9 +48,57 @@ struct EventSource {
     flow: FlowStream,
     write: Box<PartWriter>,
     request_id: Arc<str>,
+    /// The grant that the stream rests on, where it shows more than a member sees.
+    held: Option<HeldRight>,
     /// The facets that are not sent yet.
     due: Vec<FacetName>,
     phase: Phase,
+}
+
+/// The right of a holder, which is read again before each event.
+struct HeldRight {
+    keys: Rc<RightsKeys>,
+    person: String,
+    market: Rc<Market>,
+    lookup: Rc<str>,
+    right: Right,
+    /// The status document of the car's ownership.
+    address: String,
+}
+
+impl HeldRight {
+    /// The right of a caller, where it is more than a member's.
+    fn of(
+        context: &Context<'_>,
+        market: &Rc<Market>,
+        car: &RequestedVehicle<'_>,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(person) = context.person()? else { return Ok(None) };
+        if car.right == ownership::authorize_without_grants(true) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            keys: context.rights_keys()?,
+            person,
+            market: Rc::clone(market),
+            lookup: Rc::clone(&car.lookup),
+            right: car.right.clone(),
+            address: format!("/api/v1{}", ownership_path(market, car.id)),
+        }))
+    }
+
+    /// True if the right still reaches as far. Where it cannot be read, it does not.
+    async fn is_held(&self, ports: &Ports) -> bool {
+        let person = Some(self.person.as_str());
+        let read = ownership::authorize(ports, &self.keys, person, &self.market, &self.lookup);
+        read.await.is_ok_and(|now| reaches_as_far(&now, &self.right))
+    }
+}
+
+/// True if a right shows all that another one does.
+fn reaches_as_far(now: &Right, before: &Right) -> bool {
+    let is_same_time = now.since() == before.since() && now.keeper() == before.keeper();
+    now.reaches(before.tier()) && (before.since().is_none() || is_same_time)
 }
 
 enum Phase {
@@ -84,6 +135,7 @@ pub(super) async fn respond(
     write: Box<PartWriter>,
     says_all: bool,
 ) -> Result<Response, Problem> {
+    let held = HeldRight::of(context, market, &car)?;
     let stream = context.start_flow(market, car, facets).await?;
     let flow = stream.result();
     if flow.unknown_vehicle {
@@ -93,7 +145,7 @@ pub(super) async fn respond(
     let due = flow.facets.keys().copied().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
     let source =
-        EventSource { ports, flow: stream, write, request_id, due, phase: Phase::Document };
+        EventSource { ports, flow: stream, write, request_id, held, due, phase: Phase::Document };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
         Some((text, source))
@@ -110,15 +162,21 @@ impl EventSource {
                 Phase::Document => {
                     self.phase = Phase::Facets;
                     let text = self.event(&StreamPart::Document, &self.flow.result());
+                    if let Some(end) = self.end_of_right(&text).await {
+                        return Some(end);
+                    }
                     // The first piece is sent at once, so that the client sees the stream open.
                     return Some(if text.is_empty() { ": begun\n\n".to_owned() } else { text });
                 }
                 Phase::Facets => {
                     let flow = self.flow.result();
                     if flow.unknown_vehicle {
-                        return Some(self.refuse());
+                        return Some(self.refuse(&Problem::new(Slug::UnknownVehicle)));
                     }
                     let text = self.arrived(&flow);
+                    if let Some(end) = self.end_of_right(&text).await {
+                        return Some(end);
+                    }
                     if !text.is_empty() {
                         return Some(text);
                     }
@@ -151,13 +209,20 @@ impl EventSource {
         }
     }
 
-    /// Ends a stream whose vehicle turned out to be unknown.
-    fn refuse(&mut self) -> String {
+    /// Reads the right again before an event is sent; the end of the stream where it has ended.
+    async fn end_of_right(&mut self, text: &str) -> Option<String> {
+        let held = self.held.as_ref().filter(|_| !text.is_empty())?;
+        if held.is_held(&self.ports).await {
+            return None;
+        }
+        let problem = Problem::ownership_required(held.address.clone());
+        Some(self.refuse(&problem))
+    }
+
+    /// Ends a stream with a problem.
+    fn refuse(&mut self, problem: &Problem) -> String {
         self.phase = Phase::Nothing;
-        format!(
-            "event: problem\ndata: {}\n\n",
-            Problem::new(Slug::UnknownVehicle).to_json(&self.request_id).body
-        )
+        format!("event: problem\ndata: {}\n\n", problem.to_json(&self.request_id).body)
     }
 
     fn event(&self, part: &StreamPart, flow: &Flow) -> String {

@@ -1,9 +1,11 @@
 //! The API, version 1: one module a resource.
 
+pub(super) mod attestations;
 pub(super) mod health;
 pub(super) mod lookups;
 pub(super) mod markets;
 pub(super) mod me;
+pub(super) mod ownership;
 pub(super) mod session;
 pub(super) mod vehicles;
 

@@ -40,7 +40,7 @@ pub trait Systems {
 }
 
 /// The keeper of a car's registration, as the flow finds it.
-pub type KeeperSource<'a> = &'a dyn Fn() -> LocalBoxFuture<'a, Option<KeeperHash>>;
+pub type KeeperSource<'a> = Box<dyn Fn() -> LocalBoxFuture<'a, Option<KeeperHash>> + 'a>;
 
 /// The systems that a market names.
 pub struct MarketSystems<'a> {

@@ -33,6 +33,11 @@ pub(super) fn holder_at(grants: &[GrantRow], now: Timestamp) -> Option<&GrantRow
     last.filter(|grant| grant.is_in_effect(now))
 }
 
+/// The right of an owner whose personal values are closed.
+pub(super) const fn without_personal_values() -> Right {
+    Right::derived(Tier::Owner, None, None)
+}
+
 /// Derives a viewer's right to a car from its authentic grants that have not ended.
 pub(super) fn derive(person: Option<&str>, grants: &[GrantRow], now: Timestamp) -> Right {
     let Some(person) = person else {
@@ -43,7 +48,7 @@ pub(super) fn derive(person: Option<&str>, grants: &[GrantRow], now: Timestamp) 
             let keeper = grant.keeper.clone().map(KeeperHash);
             Right::derived(Tier::Owner, Some(grant.since), keeper)
         }
-        Some(_) => Right::derived(Tier::Owner, None, None),
+        Some(_) => without_personal_values(),
         None => Right::derived(Tier::Member, None, None),
     }
 }

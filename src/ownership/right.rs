@@ -13,6 +13,12 @@ pub fn authorize_without_grants(is_member: bool) -> Right {
     holder::derive(is_member.then_some(""), &[], crate::ports::Timestamp(0))
 }
 
+/// The right by which the keeper of a registration is found at a proof: an owner's whose personal
+/// values are closed. Nothing is shown by it.
+pub fn authorize_keeper_check() -> Right {
+    holder::without_personal_values()
+}
+
 /// Reads the right of a person, by their keyed hash, to a car. Nobody (`None`) costs no read.
 /// Rights are never remembered: the request after an end is a member's.
 ///

@@ -36,6 +36,8 @@ pub struct Frame {
     pub offered: Vec<Language>,
     /// The sign-in of the visitor, in a market that has one.
     pub account: Option<AccountPart>,
+    /// True where the market offers proofs of ownership.
+    pub has_garage: bool,
     /// The address that the browser opens next by itself.
     pub refresh: Option<String>,
 }
@@ -50,6 +52,7 @@ impl Frame {
             market: None,
             offered: Language::all(),
             account: None,
+            has_garage: false,
             refresh: None,
         }
     }
@@ -82,6 +85,13 @@ impl Frame {
         self
     }
 
+    /// Links to the visitor's cars, in a market that offers proofs of ownership.
+    #[must_use]
+    pub fn with_garage(mut self, has_garage: bool) -> Self {
+        self.has_garage = has_garage;
+        self
+    }
+
     /// Leads on to another address without the visitor.
     #[must_use]
     pub fn with_refresh(mut self, href: &str) -> Self {
@@ -108,6 +118,11 @@ impl Frame {
     /// The page of the visitor's account.
     pub fn account_page(&self) -> String {
         self.href(&format!("/{}/account", self.market_code()))
+    }
+
+    /// The page of the visitor's cars.
+    pub fn garage_page(&self) -> String {
+        self.href(&format!("/{}/garage", self.market_code()))
     }
 
     /// The market's code; empty without a market, whose pages have no sign-in.

@@ -219,7 +219,7 @@ pub fn home(language: Language) -> HomeView {
 /// A frame of the market's page at `path`, for a visitor who is signed in or not.
 pub fn framed(language: Language, path: &str, account: AccountPart) -> Frame {
     let frame = Frame::new(language, path).with_market("de", "Deutschland");
-    frame.with_chosen_language(true).with_account(Some(account))
+    frame.with_chosen_language(true).with_garage(true).with_account(Some(account))
 }
 
 /// A person with a name that is long, and hostile.

@@ -10,6 +10,7 @@
 
 pub mod marks;
 pub mod members;
+pub mod ownership;
 pub mod provider;
 pub mod sign_in;
 pub mod signatures;

@@ -7,7 +7,7 @@ import addFormats from "ajv-formats";
 import { contract, templateOf, verbsOf } from "./support/contract.mjs";
 import { ALL_MARKETS, ask } from "./support/portal.mjs";
 
-const SAMPLE = { market: "de", id: "A".repeat(46), facet: "identity" };
+const SAMPLE = { market: "de", id: "A".repeat(46), facet: "identity", claim: "A".repeat(22) };
 /** With a value for each placeholder. */
 const addresses = Object.keys(contract.paths).map((template) => [
   template,

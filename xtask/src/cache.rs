@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use kerbside::market::MarketCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::market::parse_market_code;
-use crate::operator::{Portal, PortalArgs, VinArg};
+use crate::operator::{Portal, PortalArgs, VinArg, without_nulls};
 use crate::table;
 use inspection::{
     PURGE_COLUMNS, format_field, format_kind, format_purge, format_scope, list_of,
@@ -260,17 +260,6 @@ fn inspect(args: &InspectArgs) -> Result<()> {
     print!("{}", render_inspection(&found));
     println!("\naudit: {}", format_audit(&found));
     Ok(())
-}
-
-/// Removes members that are null: options that were not given.
-fn without_nulls(body: Value) -> Value {
-    match body {
-        Value::Object(members) => {
-            let given = members.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(given.collect::<Map<_, _>>())
-        }
-        other => other,
-    }
 }
 
 fn format_audit(response: &Value) -> String {

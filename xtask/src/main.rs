@@ -21,6 +21,7 @@ mod process;
 mod progress;
 mod region;
 mod report;
+mod rights;
 mod size;
 mod stack;
 mod table;
@@ -62,6 +63,7 @@ enum Command {
     Report(report::ReportArgs),
     Cache(cache::CacheArgs),
     Keys(keys::KeysArgs),
+    Rights(rights::RightsArgs),
     Audit(audit::AuditArgs),
     Completions(CompletionsArgs),
 }
@@ -120,6 +122,7 @@ fn run(command: Option<Command>) -> anyhow::Result<()> {
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Market(args)) => market::run(&args),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Rights(args)) => rights::run(&args),
         Some(Command::Size(_)) => size::check(),
         Some(Command::Test(args)) => test::run(&args),
     }

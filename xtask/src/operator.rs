@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kerbside::vehicle::Vin;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ureq::Agent;
 
 /// The variable of the token: an argument would be visible to everybody on the machine.
@@ -190,6 +190,17 @@ impl FromStr for VinArg {
 
     fn from_str(text: &str) -> Result<Self> {
         if text == "-" { Ok(Self::Stdin) } else { parse_vin(text).map(Self::Given) }
+    }
+}
+
+/// Removes members that are null: options that were not given.
+pub fn without_nulls(body: Value) -> Value {
+    match body {
+        Value::Object(members) => {
+            let given = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(given.collect::<Map<_, _>>())
+        }
+        other => other,
     }
 }
 

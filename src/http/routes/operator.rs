@@ -4,13 +4,15 @@ use futures::FutureExt as _;
 
 use super::class::{MAX_BODY, OPERATORS};
 use crate::auth::OperatorRole;
-use crate::http::operator::{audit, erasures, inspections, keys, purges};
+use crate::http::operator::{audit, erasures, inspections, keys, purges, rights};
 use crate::http::route::{Access, Csrf, Route, Surface};
 
 /// Operators who act on what is cached.
 const CACHE: Access = Access::Operator { role: OperatorRole::Cache };
 /// Operators who act on personal data, and read of acts on it.
 const PRIVACY: Access = Access::Operator { role: OperatorRole::Privacy };
+/// Operators who end rights and switch methods of proof.
+const RIGHTS: Access = Access::Operator { role: OperatorRole::Rights };
 
 /// The rows.
 pub(super) static OPERATOR: &[Route] = &[
@@ -97,5 +99,41 @@ pub(super) static OPERATOR: &[Route] = &[
         body_limit: 0,
         rate_limit: Some(OPERATORS),
         handler: |context, _| audit::list(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/revocations",
+        name: "/operator/v1/revocations",
+        surface: Surface::Operator,
+        access: RIGHTS,
+        scope: None,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: Some(OPERATORS),
+        handler: |context, _| rights::revoke(context).boxed_local(),
+    },
+    Route {
+        method: "GET",
+        pattern: "/operator/v1/ownership/methods",
+        name: "/operator/v1/ownership/methods",
+        surface: Surface::Operator,
+        access: RIGHTS,
+        scope: None,
+        csrf: Csrf::ReadOnly,
+        body_limit: 0,
+        rate_limit: Some(OPERATORS),
+        handler: |context, _| rights::methods(context).boxed_local(),
+    },
+    Route {
+        method: "POST",
+        pattern: "/operator/v1/ownership/methods",
+        name: "/operator/v1/ownership/methods",
+        surface: Surface::Operator,
+        access: RIGHTS,
+        scope: None,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: Some(OPERATORS),
+        handler: |context, _| rights::switch(context).boxed_local(),
     },
 ];

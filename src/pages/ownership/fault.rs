@@ -9,12 +9,16 @@ pub enum ClaimFault {
     WrongProof,
     /// The systems of the car maker do not confirm what they were asked at the start.
     NotConfirmed,
+    /// The claim has no attempts left.
+    Failed,
     /// The claim's time is over.
     Expired,
     /// No proof of this kind is evaluated until a time, in words.
     Locked(String),
     /// The visitor has started too many claims; until a time, in words.
     Limited(String),
+    /// Another person holds the car, and the proof does not change that.
+    Conflict,
     /// The method is not offered now.
     NotOffered,
     /// A system that is needed cannot be asked now.
@@ -49,7 +53,9 @@ impl ClaimFault {
         match self {
             Self::WrongProof => t.fault_wrong(),
             Self::NotConfirmed => t.fault_wrong_start(),
+            Self::Failed => t.fault_failed(),
             Self::Expired => t.fault_expired(),
+            Self::Conflict => t.contested_text(),
             Self::NotOffered => t.fault_not_offered(),
             Self::Unavailable => t.fault_unavailable(),
             Self::Gone => t.fault_gone(),

@@ -14,6 +14,10 @@ pub struct HeldCar {
     pub car: CarView,
     /// The end of the grant.
     pub until: AsOf,
+    /// The time, in words, from which a complete proof counts.
+    pub waiting_until: Option<String>,
+    /// The time, in words, from which another person's proof counts instead.
+    pub contested_until: Option<String>,
     /// The holder's personal data.
     pub personal: PersonalPart,
     /// The page of its ownership.
@@ -35,7 +39,7 @@ pub struct GarageView {
 /// [`RenderError`].
 pub fn render_garage(view: &GarageView) -> Result<String, RenderError> {
     let t = view.frame.t;
-    let files = Files { styles: &["ownership.css"], modules: &[], noindex: true };
+    let files = Files { styles: &["form-field.css", "ownership.css"], modules: &[], noindex: true };
     let lead = t.garage_lead(view.frame.market_name());
     page(&view.frame, &t.page_title(t.garage_title()), files, &GarageTemplate { t, view, lead })
 }

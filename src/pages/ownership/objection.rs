@@ -17,11 +17,15 @@ pub enum ObjectionState {
     Done,
 }
 
-/// The page of an objection as HTML.
+/// The page of an objection as HTML. `code` is what the link of the message or the person entered.
 ///
 /// # Errors
 /// [`RenderError`].
-pub fn render_objection(frame: &Frame, state: &ObjectionState) -> Result<String, RenderError> {
+pub fn render_objection(
+    frame: &Frame,
+    state: &ObjectionState,
+    code: &str,
+) -> Result<String, RenderError> {
     let t = frame.t;
     let error = match state {
         ObjectionState::Form(fault) => fault.as_ref().map(|fault| fault.text(t)),
@@ -32,8 +36,8 @@ pub fn render_objection(frame: &Frame, state: &ObjectionState) -> Result<String,
     let heading = if is_done { t.objection_done_title() } else { t.objection_title() };
     let title = t.page_title(heading);
     let title = if error.is_some() { t.title_error(&title) } else { title };
-    let files = Files { styles: &["form-field.css"], modules: &["objection.mjs"], noindex: true };
-    page(frame, &title, files, &ObjectionTemplate { t, frame, heading, error, is_done })
+    let files = Files { styles: &["form-field.css"], modules: &[], noindex: true };
+    page(frame, &title, files, &ObjectionTemplate { t, frame, heading, error, is_done, code })
 }
 
 #[derive(Template)]
@@ -44,4 +48,5 @@ struct ObjectionTemplate<'v> {
     heading: &'static str,
     error: Option<String>,
     is_done: bool,
+    code: &'v str,
 }

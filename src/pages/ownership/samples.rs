@@ -180,7 +180,7 @@ fn states(language: Language) -> Vec<Sample> {
 fn others(language: Language) -> Vec<Sample> {
     let objection = |state: ObjectionState| {
         let path = format!("{OVERVIEW}/objection");
-        render_objection(&framed(language, &path, AccountPart::SignedOut), &state)
+        render_objection(&framed(language, &path, AccountPart::SignedOut), &state, "K7WP\"3MXQ")
     };
     let garage = |personal: &[PersonalPart]| {
         let cars = personal.iter().enumerate().map(|(at, personal)| HeldCar {
@@ -189,6 +189,8 @@ fn others(language: Language) -> Vec<Sample> {
                 name: (at > 0).then(|| "Porsche 911 Carrera, 1996".to_owned()),
             },
             until: instant(language, "2027-05-19T12:30:00.000Z"),
+            waiting_until: (at == 0).then(|| "23 November 2026, 12:30".to_owned()),
+            contested_until: (at == 1).then(|| "23 November 2026, 12:30".to_owned()),
             personal: personal.clone(),
             ownership_href: OVERVIEW.to_owned(),
         });

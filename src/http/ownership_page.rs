@@ -1,0 +1,305 @@
+//! The handlers of the pages of ownership: the proof that a car is the visitor's, step by step.
+//!
+//! Rows let members in alone. Whether a sign-in is fresh is judged here, so that a form leads to a
+//! new sign-in and back. A form is answered with 303, but where it is shown again, and where a code
+//! is shown that nothing stores.
+
+use std::collections::BTreeMap;
+
+use super::claim::{self, ClaimRequest};
+use super::context::Context;
+use super::form::Form;
+use super::ownership_view::{OwnershipViews, document_fields, with_query};
+use super::page::page;
+use super::problem::{Problem, Slug};
+use super::response::{Freshness, Response};
+use crate::market::{Market, OwnershipMethod};
+use crate::ownership::{ClaimError, ClaimState, OwnershipState, OwnershipStatus};
+use crate::pages::{
+    self, ClaimFault, DocumentFieldView, EndForm, Handover, OwnershipView, ProofFields,
+};
+
+/// The query of the page right after the car was given up.
+const GIVEN_UP: &str = "done=ended";
+
+/// `GET /{market}/vehicles/{id}/ownership`
+pub(super) async fn overview<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let views = OwnershipViews::new(context, &market, id, "");
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let status = request.status().await?;
+    let mut view = overview_view(&views, &request, &status).await?;
+    let is_given_up = context.request.parameter("done").as_deref() == Some("ended");
+    view.is_given_up = is_given_up && status.state == OwnershipState::None;
+    respond(context, 200, &view)
+}
+
+/// `GET /{market}/vehicles/{id}/ownership/{method}`: the form that starts a claim.
+pub(super) async fn start_form<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+    method: &str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let method = offered(&market, method)?;
+    let views = OwnershipViews::new(context, &market, id, &format!("/{}", method.as_str()));
+    let is_phone = context.request.parameter("by").as_deref() == Some("phone");
+    let start = Some(views.start(method, "", is_phone));
+    let name = claim::car_name(context, &market, id).await;
+    respond(context, 200, &OwnershipView { start, ..views.page(name) })
+}
+
+/// `POST /{market}/vehicles/{id}/ownership/{method}`: starts a claim.
+pub(super) async fn start<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+    method: &str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let method = offered(&market, method)?;
+    let views = OwnershipViews::new(context, &market, id, &format!("/{}", method.as_str()));
+    let mut form = Form::read_urlencoded(context).await?;
+    let is_phone = form.text("/by").as_deref() == Some("phone");
+    // OK because a form without the field is one with an empty field.
+    let contact = form.text("/contact").unwrap_or_default();
+    let start = views.start(method, &contact, is_phone);
+    if let Some(address) = &start.step_up {
+        return step_up(context, views.page(None), address);
+    }
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let typed = (method == OwnershipMethod::ContactCode).then_some(contact.as_str());
+    match request.start(method, typed).await {
+        Ok(status) if has_code(&status) => {
+            let view = overview_view(&views, &request, &status).await?;
+            respond(context, 200, &view)
+        }
+        Ok(_) => Ok(Response::see_other(views.overview_href())),
+        Err(error) => {
+            let fault = match error {
+                ClaimError::WrongProof { .. } => ClaimFault::NotConfirmed,
+                ClaimError::Invalid { .. } if is_phone => ClaimFault::Phone,
+                ClaimError::Invalid { .. } => ClaimFault::Email,
+                error => fault(&views, error).ok_or_else(|| request.problem(error))?,
+            };
+            let name = claim::car_name(context, &market, id).await;
+            let view = OwnershipView { start: Some(start), ..views.page(name) };
+            again(context, &request.problem(error), view, fault)
+        }
+    }
+}
+
+/// `POST /{market}/vehicles/{id}/ownership/{claim}/proof`
+pub(super) async fn prove<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+    claim: &str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let views = OwnershipViews::new(context, &market, id, "");
+    if let Some(address) = views.step_up(&views.overview_href()) {
+        return step_up(context, views.page(None), &address);
+    }
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let typed = read_proof(context, &market).await?;
+    let Err(error) = request.prove(claim, &typed).await else {
+        return Ok(Response::see_other(views.overview_href()));
+    };
+    let fault = match error {
+        ClaimError::Invalid { field: "/code", .. } => ClaimFault::Code,
+        ClaimError::Invalid { field, .. } => {
+            ClaimFault::Document(field.trim_start_matches('/').to_owned())
+        }
+        error => fault(&views, error).ok_or_else(|| request.problem(error))?,
+    };
+    let status = request.status().await?;
+    let mut view = overview_view(&views, &request, &status).await?;
+    refill(&mut view, &typed);
+    again(context, &request.problem(error), view, fault)
+}
+
+/// `GET /{market}/vehicles/{id}/ownership/end`: asks if the car is to be given up.
+pub(super) async fn end_form<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let views = OwnershipViews::new(context, &market, id, "/end");
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    if request.status().await?.grant.is_none() {
+        return Ok(Response::see_other(views.overview_href()));
+    }
+    respond(context, 200, &end_view(&views, claim::car_name(context, &market, id).await))
+}
+
+/// `POST /{market}/vehicles/{id}/ownership/end`: gives the car up.
+pub(super) async fn end<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let views = OwnershipViews::new(context, &market, id, "/end");
+    let view = end_view(&views, None);
+    if let Some(address) = view.end.as_ref().and_then(|end| end.step_up.clone()) {
+        return step_up(context, view, &address);
+    }
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    match request.give_up().await {
+        Ok(()) => Ok(Response::see_other(with_query(&views.overview_href(), GIVEN_UP))),
+        Err(ClaimError::Unknown) => {
+            let view = overview_view(&views, &request, &request.status().await?).await?;
+            let problem = Problem::ownership_required(String::new());
+            again(context, &problem, view, ClaimFault::NothingHeld)
+        }
+        Err(error) => Err(request.problem(error)),
+    }
+}
+
+/// The page of a form again, whose token is from before the visitor's last sign-in.
+pub(super) async fn stale<'c>(
+    context: &'c Context<'c>,
+    market: &str,
+    id: &'c str,
+    step: &str,
+) -> Result<Response, Problem> {
+    let market = context.market(market).await?;
+    let problem = Problem::new(Slug::InvalidRequest);
+    if let Ok(method) = offered(&market, step) {
+        let views = OwnershipViews::new(context, &market, id, &format!("/{step}"));
+        let mut form = Form::read_urlencoded(context).await?;
+        let is_phone = form.text("/by").as_deref() == Some("phone");
+        // OK because a form without the field is one with an empty field.
+        let contact = form.text("/contact").unwrap_or_default();
+        let start = Some(views.start(method, &contact, is_phone));
+        return again(
+            context,
+            &problem,
+            OwnershipView { start, ..views.page(None) },
+            ClaimFault::Stale,
+        );
+    }
+    let views = OwnershipViews::new(context, &market, id, if step == "end" { "/end" } else { "" });
+    if step == "end" {
+        return again(context, &problem, end_view(&views, None), ClaimFault::Stale);
+    }
+    let request =
+        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let mut view = overview_view(&views, &request, &request.status().await?).await?;
+    refill(&mut view, &read_proof(context, &market).await?);
+    again(context, &problem, view, ClaimFault::Stale)
+}
+
+/// The page of a status, with the acts of others for a holder.
+async fn overview_view(
+    views: &OwnershipViews<'_>,
+    request: &ClaimRequest<'_>,
+    status: &OwnershipStatus,
+) -> Result<OwnershipView, Problem> {
+    let mut view = views.overview(request.car_name().await, status);
+    if view.held.is_some() {
+        let acts = request.history().await?;
+        view.acts = acts.map(|acts| views.acts(&acts));
+    }
+    Ok(view)
+}
+
+fn end_view(views: &OwnershipViews<'_>, name: Option<String>) -> OwnershipView {
+    let cancel_href = views.overview_href();
+    let step_up = views.step_up(&views.end_href());
+    OwnershipView { end: Some(EndForm { cancel_href, step_up }), ..views.page(name) }
+}
+
+/// The method of a path, if the market offers it.
+fn offered(market: &Market, word: &str) -> Result<OwnershipMethod, Problem> {
+    let method = OwnershipMethod::parse(word);
+    let offered = market.ownership.as_ref().map(crate::market::Ownership::offered);
+    method
+        .filter(|method| offered.is_some_and(|offered| offered.contains(method)))
+        .ok_or_else(|| Problem::new(Slug::NotFound))
+}
+
+/// True if the response shows a code that nothing stores.
+fn has_code(status: &OwnershipStatus) -> bool {
+    status
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.state == ClaimState::Challenged && claim.code.is_some())
+}
+
+/// The fields of a proof that a form has sent: the code, and those of the document.
+async fn read_proof(
+    context: &Context<'_>,
+    market: &Market,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let form = Form::read_urlencoded(context).await?;
+    let names = document_fields(market).iter().map(|field| field.as_str());
+    Ok(form.texts(names.chain(["code"])))
+}
+
+/// Puts what was entered into the fields of a document again.
+fn refill(view: &mut OwnershipView, typed: &BTreeMap<String, String>) {
+    let Some(ProofFields::Document(fields)) = view.proof.as_mut().map(|form| &mut form.fields)
+    else {
+        return;
+    };
+    for DocumentFieldView { name, entered, .. } in fields {
+        // OK because a field that was not sent is empty.
+        *entered = typed.get(*name).cloned().unwrap_or_default();
+    }
+}
+
+/// The reason that a page gives for an error; `None` for those that a page cannot help with.
+fn fault(views: &OwnershipViews<'_>, error: ClaimError) -> Option<ClaimFault> {
+    Some(match error {
+        ClaimError::WrongProof { attempts_left: 0 } | ClaimError::Locked { retry_after_s: 0 } => {
+            ClaimFault::Failed
+        }
+        ClaimError::WrongProof { .. } => ClaimFault::WrongProof,
+        ClaimError::Expired => ClaimFault::Expired,
+        ClaimError::Locked { retry_after_s } => ClaimFault::Locked(views.in_seconds(retry_after_s)),
+        ClaimError::Limited { retry_after_s } => {
+            ClaimFault::Limited(views.in_seconds(retry_after_s))
+        }
+        ClaimError::Conflict => ClaimFault::Conflict,
+        ClaimError::NotOffered => ClaimFault::NotOffered,
+        ClaimError::Unknown => ClaimFault::Gone,
+        ClaimError::SystemUnavailable => ClaimFault::Unavailable,
+        _ => return None,
+    })
+}
+
+/// A page again, with what is wrong, under the status of its problem.
+fn again(
+    context: &Context<'_>,
+    problem: &Problem,
+    view: OwnershipView,
+    fault: ClaimFault,
+) -> Result<Response, Problem> {
+    let view = OwnershipView { fault: Some(fault), ..view };
+    Ok(problem.dress(respond(context, problem.status, &view)?))
+}
+
+fn respond(context: &Context<'_>, status: u16, view: &OwnershipView) -> Result<Response, Problem> {
+    let page = page(context, status, pages::render_ownership(view))?;
+    Ok(page.with_freshness(Freshness::Private))
+}
+
+/// The way to a fresh sign-in, which comes back to the page.
+fn step_up(context: &Context<'_>, view: OwnershipView, address: &str) -> Result<Response, Problem> {
+    let frame = view.frame.with_languages(Vec::new());
+    let html = pages::render_handover(&frame, Handover::StepUp, address);
+    Ok(page(context, 200, html)?.with_freshness(Freshness::NoStore))
+}

@@ -1,0 +1,228 @@
+//! From the status of a claim or grant to the views of its pages: times in the market's locale,
+//! addresses that keep the language.
+
+use super::context::Context;
+use super::owner_part::ownership_path;
+use super::page::{locale, market_frame};
+use super::sign_in_state::SignInState;
+use super::step_up::is_fresh;
+use crate::audit::VehicleAct;
+use crate::market::{DocumentField, Market, OwnershipMethod};
+use crate::ownership::{ClaimState, ClaimStatus, GrantStatus, OwnershipState, OwnershipStatus};
+use crate::pages::{
+    ActView, AsOf, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, Frame,
+    HeldView, HolderNotice, MethodView, OwnershipView, PersonalPart, ProofFields, ProofForm,
+    StartForm, step_up_address,
+};
+use crate::ports::Timestamp;
+
+/// The views of one car's ownership.
+pub(super) struct OwnershipViews<'c> {
+    context: &'c Context<'c>,
+    market: &'c Market,
+    id: &'c str,
+    frame: Frame,
+    locale: String,
+    /// The path of the car's page of ownership.
+    path: String,
+}
+
+impl<'c> OwnershipViews<'c> {
+    /// The views of the page at `rest` of the car's page of ownership: `/end`.
+    pub(super) fn new(
+        context: &'c Context<'c>,
+        market: &'c Market,
+        id: &'c str,
+        rest: &str,
+    ) -> Self {
+        let frame = market_frame(context, market, &format!("vehicles/{id}/ownership{rest}"));
+        let locale = locale(market, frame.t.language);
+        Self { context, market, id, frame, locale, path: ownership_path(market, id) }
+    }
+
+    /// The locale of messages to the visitor.
+    pub(super) fn locale(&self) -> &str {
+        &self.locale
+    }
+
+    /// The car's page of ownership.
+    pub(super) fn overview_href(&self) -> String {
+        self.frame.href(&self.path)
+    }
+
+    /// The page that gives the car up.
+    pub(super) fn end_href(&self) -> String {
+        self.frame.href(&format!("{}/end", self.path))
+    }
+
+    /// The page without parts.
+    pub(super) fn page(&self, name: Option<String>) -> OwnershipView {
+        let href = self.frame.href(&format!("/{}/vehicles/{}", self.market.code, self.id));
+        OwnershipView::new(self.frame.clone(), CarView { href, name }, self.overview_href())
+    }
+
+    /// The page of a status.
+    pub(super) fn overview(&self, name: Option<String>, status: &OwnershipStatus) -> OwnershipView {
+        let open = status.claim.as_ref().filter(|claim| claim.state == ClaimState::Challenged);
+        let is_dealers = |claim: &&ClaimStatus| claim.method == OwnershipMethod::Dealer;
+        let is_failed =
+            status.claim.as_ref().is_some_and(|claim| claim.state == ClaimState::Failed);
+        let methods = || status.methods.iter().map(|method| self.method(*method)).collect();
+        let waiting = status.grant.filter(|_| status.state == OwnershipState::Waiting);
+        OwnershipView {
+            proof: open.filter(|claim| !is_dealers(claim)).map(|claim| self.proof(claim)),
+            dealer: open.filter(is_dealers).map(|claim| self.dealer(claim)),
+            waiting: waiting.map(|grant| self.instant(grant.effective_from).text),
+            is_contested: status.state == OwnershipState::Contested,
+            held: self.held(status),
+            methods: open.is_none().then(methods),
+            fault: is_failed.then_some(ClaimFault::Failed),
+            ..self.page(name)
+        }
+    }
+
+    /// The form that starts a claim. `entered` is the contact that was sent before.
+    pub(super) fn start(
+        &self,
+        method: OwnershipMethod,
+        entered: &str,
+        is_phone: bool,
+    ) -> StartForm {
+        let view = self.method(method);
+        let contact = (method == OwnershipMethod::ContactCode).then(|| ContactField {
+            is_phone,
+            entered: entered.to_owned(),
+            other_href: if is_phone {
+                view.href.clone()
+            } else {
+                with_query(&view.href, "by=phone")
+            },
+        });
+        let here = if is_phone { with_query(&view.href, "by=phone") } else { view.href.clone() };
+        StartForm { method: view, contact, step_up: self.step_up(&here) }
+    }
+
+    fn proof(&self, claim: &ClaimStatus) -> ProofForm {
+        ProofForm {
+            method: self.method(claim.method),
+            action: self.frame.href(&format!("{}/{}/proof", self.path, claim.id)),
+            until: self.instant(claim.expires_at),
+            attempts_left: claim.attempts_left,
+            fields: match claim.method {
+                OwnershipMethod::KeeperDocument => ProofFields::Document(self.document_fields()),
+                _ => ProofFields::Code,
+            },
+            step_up: self.step_up(&self.overview_href()),
+        }
+    }
+
+    fn document_fields(&self) -> Vec<DocumentFieldView> {
+        let field = |field: &DocumentField| DocumentFieldView {
+            name: field.as_str(),
+            is_date: field.is_date(),
+            entered: String::new(),
+        };
+        document_fields(self.market).iter().map(field).collect()
+    }
+
+    fn dealer(&self, claim: &ClaimStatus) -> DealerView {
+        DealerView {
+            code: claim.code.as_ref().map(crate::ownership::Code::grouped),
+            until: self.instant(claim.expires_at),
+            status_href: format!("/api/v1{}", self.path),
+            restart_href: self.method(claim.method).href,
+        }
+    }
+
+    fn held(&self, status: &OwnershipStatus) -> Option<HeldView> {
+        let grant = status.grant.filter(|_| status.state == OwnershipState::Verified)?;
+        Some(HeldView {
+            method: self.method(grant.method),
+            verified: self.instant(grant.verified_at),
+            until: self.instant(grant.expires_at),
+            personal: self.personal(&grant),
+            contested_until: self.contested_until(status),
+            end_href: self.end_href(),
+        })
+    }
+
+    /// The holder's grant, for the head of the record. Nothing is said of a status that cannot be
+    /// read now.
+    pub(super) fn notice(&self, status: Option<&OwnershipStatus>) -> HolderNotice {
+        let grant = status.and_then(|status| status.grant);
+        HolderNotice {
+            until: grant.map(|grant| self.instant(grant.expires_at)),
+            personal: grant.map_or(PersonalPart::Open, |grant| self.personal(&grant)),
+            contested_until: status.and_then(|status| self.contested_until(status)),
+            href: self.overview_href(),
+        }
+    }
+
+    fn contested_until(&self, status: &OwnershipStatus) -> Option<String> {
+        status.contested_by.map(|contest| self.instant(contest.decides_at).text)
+    }
+
+    /// The holder's personal data under a grant.
+    pub(super) fn personal(&self, grant: &GrantStatus) -> PersonalPart {
+        match grant.personal_from {
+            None => PersonalPart::Never,
+            Some(from) if from <= self.context.ports.clock.now() => PersonalPart::Open,
+            Some(from) => PersonalPart::From(self.instant(from).text),
+        }
+    }
+
+    /// The acts of others.
+    pub(super) fn acts(&self, acts: &[VehicleAct]) -> Vec<ActView> {
+        let t = self.frame.t;
+        let view = |act: &VehicleAct| {
+            let is_operators = act.actor_kind == "operator";
+            let precise = act.to_state.as_ref().map(|state| format!("{}-{state}", act.action));
+            let text = precise.and_then(|name| t.named("act-", &name));
+            let text = text.or_else(|| t.named("act-", &act.action));
+            ActView {
+                at: self.instant(act.at_ms),
+                text: text.unwrap_or_else(|| t.acts_other()).to_owned(),
+                // Others' reasons are words of the code; an operator's are sentences.
+                reason: act.reason.clone().filter(|_| is_operators),
+            }
+        };
+        acts.iter().map(view).collect()
+    }
+
+    fn method(&self, method: OwnershipMethod) -> MethodView {
+        let href = self.frame.href(&format!("{}/{}", self.path, method.as_str()));
+        MethodView { word: method.as_str(), is_strong: method.is_strong(), href }
+    }
+
+    /// The address that signs in once more and comes back, where the sign-in is not fresh.
+    pub(super) fn step_up(&self, return_to: &str) -> Option<String> {
+        let SignInState::Active(session) = self.context.sign_in() else { return None };
+        let is_fresh = is_fresh(self.context, self.market, &session.identity);
+        (!is_fresh).then(|| step_up_address(self.market.code.as_str(), return_to))
+    }
+
+    /// A time for machines and for people.
+    pub(super) fn instant(&self, at: Timestamp) -> AsOf {
+        let iso = at.to_string();
+        AsOf { text: self.context.ports.format.instant(&self.locale, &iso), iso }
+    }
+
+    /// A time that is so many seconds away, in words.
+    pub(super) fn in_seconds(&self, seconds: u32) -> String {
+        let now = self.context.ports.clock.now();
+        self.instant(Timestamp(now.0.saturating_add(i64::from(seconds) * 1_000))).text
+    }
+}
+
+/// The fields of the market's registration document.
+pub(super) fn document_fields(market: &Market) -> &[DocumentField] {
+    let document = market.ownership.as_ref();
+    let document = document.and_then(|ownership| ownership.methods.keeper_document.as_ref());
+    document.map_or(&[], |document| &document.fields)
+}
+
+/// An address with one more parameter.
+pub(super) fn with_query(address: &str, pair: &str) -> String {
+    let separator = if address.contains('?') { '&' } else { '?' };
+    format!("{address}{separator}{pair}")
+}

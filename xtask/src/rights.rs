@@ -1,0 +1,168 @@
+//! `cargo xtask rights`: ends rights to a car and switches methods of proof off and on, through a
+//! portal's operator routes. No command gives a right.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use kerbside::market::{MarketCode, OwnershipMethod};
+use serde_json::{Value, json};
+
+use crate::market::parse_market_code;
+use crate::operator::{Portal, PortalArgs, VinArg, without_nulls};
+use crate::table;
+
+/// Revoke rights to a car, and switch methods of proof
+///
+/// The token of the operator, with the role `rights`, comes from the variable
+/// `KERBSIDE_OPERATOR_TOKEN`. Every act is an entry in the audit.
+#[derive(Debug, Args)]
+pub struct RightsArgs {
+    #[command(subcommand)]
+    action: RightsAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum RightsAction {
+    Revoke(RevokeArgs),
+    Methods(MethodsArgs),
+}
+
+/// End every claim and grant of a car at once: its holder is told, and sees what a member sees
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("car").required(true).args(["vin", "vehicle"])))]
+struct RevokeArgs {
+    #[command(flatten)]
+    portal: PortalArgs,
+    /// The market: de
+    #[arg(long, value_name = "CODE", value_parser = parse_market_code)]
+    market: MarketCode,
+    /// The car; - reads the VIN from standard input, so that it is not in the shell's history
+    #[arg(long, value_name = "VIN")]
+    vin: Option<VinArg>,
+    /// The car by its id in the addresses of the portal
+    #[arg(long, value_name = "ID")]
+    vehicle: Option<String>,
+    /// The reason, for the audit and for the holder
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// List the methods of proof, or switch one off or on in every market of the region
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("switch").args(["off", "on"])))]
+struct MethodsArgs {
+    #[command(flatten)]
+    portal: PortalArgs,
+    /// Switch a method off: no claim of it starts or is proven; grants stay
+    #[arg(long, value_name = "METHOD", value_parser = parse_method)]
+    off: Option<OwnershipMethod>,
+    /// Switch a method on again
+    #[arg(long, value_name = "METHOD", value_parser = parse_method)]
+    on: Option<OwnershipMethod>,
+    /// The reason, for the audit
+    #[arg(long, value_name = "TEXT", requires = "switch")]
+    reason: Option<String>,
+}
+
+/// Runs `cargo xtask rights`.
+///
+/// # Errors
+/// Refusals of the portal.
+pub fn run(args: &RightsArgs) -> Result<()> {
+    match &args.action {
+        RightsAction::Revoke(args) => revoke(args),
+        RightsAction::Methods(args) => methods(args),
+    }
+}
+
+fn revoke(args: &RevokeArgs) -> Result<()> {
+    let vin = args.vin.as_ref().map(VinArg::read).transpose()?;
+    let body = without_nulls(json!({
+        "market": args.market.as_str(),
+        "vin": vin.as_ref().map(kerbside::vehicle::Vin::expose),
+        "vehicle": args.vehicle,
+        "reason": args.reason,
+    }));
+    let (_, done) = Portal::open(&args.portal)?.post("revocations", &body)?;
+    let count = |name: &str| done.get(name).and_then(Value::as_u64).unwrap_or_default();
+    println!("{} grants and {} claims ended", count("grants"), count("claims"));
+    Ok(())
+}
+
+fn methods(args: &MethodsArgs) -> Result<()> {
+    let portal = Portal::open(&args.portal)?;
+    let wish = args.off.map(|method| (method, "off")).or(args.on.map(|method| (method, "on")));
+    let list = match wish {
+        None => portal.get("ownership/methods")?,
+        Some((method, state)) => {
+            let wish = json!({"method": method.as_str(), "state": state, "reason": args.reason});
+            portal.post("ownership/methods", &without_nulls(wish))?.1
+        }
+    };
+    print!("{}", render(&list));
+    Ok(())
+}
+
+/// Renders the list of methods as a table.
+fn render(list: &Value) -> String {
+    let rows = list.get("methods").and_then(Value::as_array).into_iter().flatten();
+    let text =
+        |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let row = |row| ["method", "strength", "state"].map(|name| text(row, name)).to_vec();
+    table::render(&["method", "strength", "state"], rows.map(row))
+}
+
+fn parse_method(word: &str) -> Result<OwnershipMethod> {
+    let known = OwnershipMethod::ALL.map(OwnershipMethod::as_str).join(", ");
+    OwnershipMethod::parse(word).ok_or_else(|| anyhow::anyhow!("the methods are {known}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct TestCli {
+        #[command(flatten)]
+        _args: RightsArgs,
+    }
+
+    fn parse(line: &str) -> Result<TestCli, clap::Error> {
+        TestCli::try_parse_from(std::iter::once("rights").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn ok_and_err_arguments() {
+        for line in [
+            "revoke --market de --vin WP0ZZZ99ZTS390000 --reason x",
+            "revoke --market de --vehicle AZJ3 --reason x",
+            "methods",
+            "methods --off vehicle_code --reason x",
+            "methods --on dealer",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for (line, expect) in [
+            ("revoke --market de --vehicle AZJ3", "--reason"),
+            ("revoke --market de --reason x", "--vin"),
+            ("revoke --market de --vin - --vehicle AZJ3 --reason x", "cannot be used with"),
+            ("methods --off dealer --on dealer", "cannot be used with"),
+            ("methods --reason x", "--off"),
+            ("methods --off sms", "contact_code"),
+        ] {
+            let error = parse(line).expect_err(line).to_string();
+            assert!(error.contains(expect), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn ok_methods_are_a_table() {
+        let list = json!({"methods": [{"method": "dealer", "strength": "weak", "state": "off"}]});
+        let text = render(&list);
+        assert!(
+            text.contains("method") && text.contains("dealer") && text.contains("off"),
+            "{text}"
+        );
+    }
+}
