@@ -1,29 +1,31 @@
-//! Scheduled work: retention, the outbox and the chain of the audit.
+//! Scheduled work: retention, the outbox, the ends of claims and grants, and the chain of the audit.
 //!
 //! Leaves to others: the triggers (`wrangler.toml`) and the event (`platform`).
 
 pub mod audit_chain;
 pub mod outbox;
+pub mod ownership;
 pub mod retention;
 
 use crate::ports::{Ports, StoreError};
 
-/// The trigger of the outbox and of the audit's chain: each minute.
+/// The trigger of the outbox, of ends and of the audit's chain: each minute.
 pub const OUTBOX_CRON: &str = "* * * * *";
 
-/// Runs the jobs of a trigger: the outbox and the audit's chain, and retention unless it is the
-/// outbox's own trigger.
+/// Runs the jobs of a trigger: the outbox, the ends of claims and grants and the audit's chain, and
+/// retention unless it is the outbox's own trigger.
 ///
 /// # Errors
 /// [`StoreError`] of the first job that failed; the others run all the same.
 pub async fn run(ports: &Ports, cron: &str) -> Result<(), StoreError> {
     let delivered = outbox::run(ports).await.map(drop);
+    let ended = ownership::run(ports).await.map(drop);
     let linked = audit_chain::run(ports).await;
     let retained = match cron {
         OUTBOX_CRON => Ok(()),
         _ => retention::run(ports).await.map(drop),
     };
-    delivered.and(linked).and(retained)
+    delivered.and(ended).and(linked).and(retained)
 }
 
 /// One of each statement of this module, for the test that prepares all.

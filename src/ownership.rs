@@ -31,6 +31,8 @@ mod document;
 mod end_reason;
 mod ending;
 mod error;
+mod expire;
+mod export;
 mod facts;
 pub mod fake;
 mod garage;
@@ -64,6 +66,8 @@ pub use contact::{Channel, Contact, ContactOnRecord};
 pub use document::DocumentData;
 pub use end_reason::EndReason;
 pub use error::ClaimError;
+pub use expire::expire;
+pub use export::{end_superseded_by, open_own_row};
 pub use facts::{KeeperSource, MarketSystems, Systems};
 pub use garage::{HeldVehicle, garage};
 pub use give_up::give_up;
@@ -92,6 +96,8 @@ pub(crate) fn samples() -> Vec<crate::ports::Statement> {
         claim_sql::samples(),
         counts::samples(),
         ending::samples(),
+        expire::samples(),
+        export::samples(),
         garage::samples(),
         give_up::samples(),
         keeper::samples(),

@@ -73,7 +73,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "usage",
         ],
     ),
-    ("privacy", &["market", "vehicle", "telemetry", "ports", "audit", "cache"]),
+    ("privacy", &["market", "vehicle", "telemetry", "ports", "audit", "cache", "ownership"]),
     (
         "jobs",
         &[
@@ -85,6 +85,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "registry",
             "cache",
             "outbox",
+            "ownership",
             "privacy",
         ],
     ),

@@ -384,7 +384,7 @@ impl<'a> Context<'a> {
             facets,
             right,
             keys: self.keys()?,
-            keeper_changed: |_, _, _, _| Vec::new(),
+            keeper_changed: ownership::keeper_changed,
             started: self.started,
             trace: self.trace.for_origins(),
         })

@@ -7,6 +7,7 @@ use super::problem::{Problem, Slug};
 use super::sign_in_state::SignInState;
 use crate::audit::{self, Actor, AuditError, Entry, PseudonymKey};
 use crate::auth::{Subject, open_personal_part, person_hash};
+use crate::ownership::open_own_row;
 use crate::ports::{Row, Statement};
 use crate::privacy::person::{self, ExportedTable, PersonErasure};
 use crate::telemetry::{Event, Level, field};
@@ -45,7 +46,11 @@ pub(super) async fn export(
     caller: &Caller<'_>,
 ) -> Result<Vec<ExportedTable>, Problem> {
     let keys = context.session_keys()?;
-    let open = |row: &Row| open_personal_part(&context.ports, &keys, row, caller.subject);
+    let rights = context.rights_keys()?;
+    let open = |table: &str, row: &Row| match table {
+        "session" => open_personal_part(&context.ports, &keys, row, caller.subject),
+        _ => open_own_row(&rights, table, row, &caller.hash),
+    };
     let pseudonym = pseudonym(context, caller, audit::find_salt(&caller.hash)).await?;
     let exported = person::export(&context.ports, &caller.hash, pseudonym.as_deref(), &open).await;
     exported.map_err(|_| not_read())

@@ -68,7 +68,7 @@ fn claim_state(reason: EndReason) -> Option<ClaimState> {
 }
 
 /// Ends a grant behind an entry.
-fn end(entry: &EntryId, grant: &str, reason: EndReason, now: Timestamp) -> Statement {
+pub(super) fn end(entry: &EntryId, grant: &str, reason: EndReason, now: Timestamp) -> Statement {
     let sql = format!(
         "UPDATE ownership_grant SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
          WHERE id = ?4 AND ended_at_ms IS NULL AND {IS_AUDITED}"

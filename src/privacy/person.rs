@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::erasure::ErasedStore;
 use super::register::{PersonEraser, PersonExporter, PersonRows, TABLES};
 use crate::audit::{self, Action, AuditError, Audited, IS_AUDITED};
+use crate::ownership;
 use crate::ports::{Ports, Row, Rows, Statement, StoreError, Timestamp, read_column};
 
 /// The rows of one table that an export shows.
@@ -39,7 +40,20 @@ pub struct Exception {
 }
 
 /// Columns of a row with a sealed part that say nothing to a person: keys, hashes, the sealed part.
-const KEYS: [&str; 6] = ["id", "key_id", "person", "provider_session", "sealed", "mac"];
+const KEYS: [&str; 12] = [
+    "id",
+    "key_id",
+    "person",
+    "provider_session",
+    "sealed",
+    "mac",
+    "vehicle",
+    "pseudonym",
+    "keeper",
+    "code",
+    "objection",
+    "attestation",
+];
 
 /// A table with rows about persons.
 type PersonTable = (&'static str, PersonRows);
@@ -69,7 +83,7 @@ pub fn kept() -> impl Iterator<Item = Exception> {
 }
 
 /// Reads all that is stored about a person, and the acts in the audit under the person's
-/// `pseudonym`; `None` for a person who has none. `open` opens the sealed part of a row; a row whose part
+/// `pseudonym`; `None` for a person who has none. `open` opens the sealed part of a table's row; a row whose part
 /// does not open is left out, because it may be another person's.
 ///
 /// # Errors
@@ -78,17 +92,20 @@ pub async fn export(
     ports: &Ports,
     person: &str,
     pseudonym: Option<&str>,
-    open: &dyn Fn(&Row) -> Option<Row>,
+    open: &dyn Fn(&str, &Row) -> Option<Row>,
 ) -> Result<Vec<ExportedTable>, StoreError> {
-    let selects: Vec<_> = tables().filter_map(|table| select(table, person, pseudonym)).collect();
-    let (fields, statements): (Vec<_>, Vec<_>) = selects.into_iter().unzip();
+    let select = |table: PersonTable| {
+        let (field, statement) = select(table, person, pseudonym)?;
+        Some(((table.0, field), statement))
+    };
+    let (fields, statements): (Vec<_>, Vec<_>) = tables().filter_map(select).unzip();
     let results = ports.db.batch(statements).await?;
     let tables = fields.into_iter().zip(results);
-    let exported = tables.map(|(field, rows)| ExportedTable {
+    let exported = tables.map(|((table, field), rows)| ExportedTable {
         field,
         rows: rows
             .iter()
-            .filter_map(|row| with_opened_part(row, open))
+            .filter_map(|row| with_opened_part(table, row, open))
             .map(|row| with_written_times(&row))
             .collect(),
     });
@@ -121,11 +138,15 @@ fn select(
 
 /// Replaces the sealed part of a row by its members, if the row has one; nothing where it does not
 /// open.
-fn with_opened_part(row: &Row, open: &dyn Fn(&Row) -> Option<Row>) -> Option<Row> {
+fn with_opened_part(
+    table: &str,
+    row: &Row,
+    open: &dyn Fn(&str, &Row) -> Option<Row>,
+) -> Option<Row> {
     let mut shown = row.clone();
     if row.contains_key("sealed") {
         shown.retain(|name, _| !KEYS.contains(&name.as_str()));
-        shown.extend(open(row)?);
+        shown.extend(open(table, row)?);
     }
     Some(shown)
 }
@@ -151,25 +172,28 @@ pub async fn erase(
     entry: &audit::Entry<'_>,
     person: &str,
 ) -> Result<PersonErasure, AuditError> {
-    let audited = audit::act(ports, entry, &actions(person)).await?;
+    let audited = audit::act(ports, entry, &actions(person, ports.clock.now())).await?;
     let left = ports.db.batch(vec![count(person)]).await?;
-    let (Some(found), Some(left)) = (audited.results.first(), left.first()) else {
+    let (Some(found), Some(left)) = (audited.results.get(1), left.first()) else {
         return Err(StoreError::Rejected.into());
     };
     let mut stores = Vec::new();
     for (at, (store, _)) in erasable().enumerate() {
-        let removed = audited.results.get(1 + at).ok_or(StoreError::Rejected)?.len();
+        let removed = audited.results.get(2 + at).ok_or(StoreError::Rejected)?.len();
         let (found, left) = (counted(ports, found, store)?, counted(ports, left, store)?);
         stores.push(ErasedStore { store, found, removed, left });
     }
     Ok(PersonErasure { audited, stores })
 }
 
-/// Counts the rows of each table, and deletes them.
-fn actions(person: &str) -> Vec<Action> {
+/// Ends what must not count again without the person's rows, counts the rows of each table, and
+/// deletes them.
+fn actions(person: &str, now: Timestamp) -> Vec<Action> {
     let count = format!("{} WHERE {IS_AUDITED}", counts(2));
-    let mut actions =
-        vec![Action::new("register.count_person_audited", count, vec![person.into()])];
+    let mut actions = vec![
+        ownership::end_superseded_by(person, now),
+        Action::new("register.count_person_audited", count, vec![person.into()]),
+    ];
     actions.extend(erasable().map(|(name, rows)| {
         let column = rows.column;
         let sql =
@@ -205,6 +229,6 @@ fn counted(ports: &Ports, rows: &Rows, table: &'static str) -> Result<usize, Sto
 pub(super) fn samples() -> Vec<Statement> {
     let selects =
         tables().filter_map(|table| select(table, "ada", Some("a"))).map(|(_, select)| select);
-    let actions = actions("ada").into_iter().map(|action| action.to_statement(""));
+    let actions = actions("ada", Timestamp(0)).into_iter().map(|action| action.to_statement(""));
     selects.chain(actions).chain([count("ada")]).collect()
 }

@@ -20,8 +20,8 @@ use crate::outbox::MessageContext;
 use crate::ownership::systems::{Confirmation, SystemError};
 use crate::ownership::{
     Attested, Car, ClaimError, ClaimId, ClaimWish, Contact, ContactOnRecord, Machine, Outcome,
-    OwnershipStatus, Person, Proof, Revoked, RightsKeys, Systems, attest, authorize, give_up,
-    object, prove, revoke, start, status,
+    OwnershipStatus, Person, Proof, Revoked, RightsKeys, SwitchWish, Systems, attest, authorize,
+    give_up, object, prove, revoke, start, status, switch_method,
 };
 use crate::ports::fake::World;
 use crate::ports::{Ports, StoreError, sqlite};
@@ -270,6 +270,13 @@ impl Town {
     pub fn revoke(&self, car: &str) -> Result<Revoked, ClaimError> {
         let act = self.with(async |machine| revoke(&machine, "ada", car, "stolen").await);
         self.world.run(act)
+    }
+
+    pub fn switch(&self, method: OwnershipMethod, is_off: bool) {
+        let ports = self.ports();
+        let wish =
+            SwitchWish { operator: "ada", method, is_off, reason: "test", request_id: "r-1" };
+        self.world.run(switch_method(&ports, wish)).expect("switched");
     }
 
     pub fn status(&self, person: &str, car: &str) -> OwnershipStatus {
