@@ -1,7 +1,8 @@
 /**
- * The dealers' portal, a small application beside their identity provider: a member of staff enters
- * the claim code that a customer tells, signs in with a second factor, and the portal sends the code
- * to Kerbside with the member's access token. Each attestation has a sign-in and a token of its own.
+ * The dealers' portal, a small application beside their identity provider. A member of staff enters
+ * the claim code that a customer tells and signs in with a second factor; the portal sends the code
+ * to Kerbside with the member's access token. Each attestation has a sign-in and a token of its
+ * own.
  */
 import { createHash, randomBytes } from "node:crypto";
 
@@ -75,7 +76,9 @@ export class DealerPortal {
     const [market, code] = [form.get("market") ?? "", form.get("code") ?? ""];
     if (!MARKET.test(market) || !code.trim())
       return sendPage(res, 422, attestationPage({ market, code, failed: true }));
-    const [state, verifier] = [randomBytes(16), randomBytes(32)].map((b) => b.toString("base64url"));
+    const [state, verifier] = [randomBytes(16), randomBytes(32)].map((b) =>
+      b.toString("base64url"),
+    );
     this.#pending.set(state, { market, code, verifier });
     if (this.#pending.size > MAX_PENDING) this.#pending.delete(this.#pending.keys().next().value);
     const parameters = new URLSearchParams({

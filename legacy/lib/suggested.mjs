@@ -1,7 +1,9 @@
 /** Cars to try, by market: for the output of `cargo xtask dev`, and with contacts to try claims. */
 import { rows } from "./cars.mjs";
 
-/** Labels, in the order of the output. The last ones of `gb` and `fr` have inconsistent odometers. */
+/**
+ * Labels, in the order of the output. The last ones of `gb` and `fr` have inconsistent odometers.
+ */
 const LABELS = {
   de: [
     "Porsche 911 Carrera 1996",

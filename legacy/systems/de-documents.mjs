@@ -1,7 +1,7 @@
 /**
- * The German registration office: a mainframe behind an HTTP gateway that checks the printed data of
- * a registration document. Records in EBCDIC for Germany (cp273). Status 00 confirms and states the
- * day since which the keeper is on record, 01 does not, 04 is an unknown car.
+ * The German registration office: a mainframe behind an HTTP gateway that checks the printed data
+ * of a registration document. Records in EBCDIC for Germany (cp273). Status 00 confirms and states
+ * the day since which the keeper is on record, 01 does not, 04 is an unknown car.
  */
 import { basic } from "../lib/http-auth.mjs";
 import { holderOf } from "../lib/ownership.mjs";

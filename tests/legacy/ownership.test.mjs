@@ -42,7 +42,9 @@ after(async () => {
 beforeEach(async () => {
   await standIns.control("POST", "/reset");
   await Promise.all(
-    OWNERSHIP_SYSTEMS.map((origin) => standIns.control("PUT", `/origins/${origin}`, { latency_ms: 0 })),
+    OWNERSHIP_SYSTEMS.map((origin) =>
+      standIns.control("PUT", `/origins/${origin}`, { latency_ms: 0 }),
+    ),
   );
 });
 

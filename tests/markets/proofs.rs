@@ -8,7 +8,7 @@ use kerbside::auth::{Issuer, Subject, SubjectId};
 use kerbside::market::{Market, MessageField, Variable};
 use kerbside::origin::{self, GivenValues, TokenCache};
 use kerbside::ownership::systems::{
-    check_document, check_primary_user, contact_on_record, show_code_in_car,
+    Confirmation, check_document, check_primary_user, contact_on_record, show_code_in_car,
 };
 use kerbside::ownership::{Contact, DocumentData};
 use kerbside::ports::fake::World;
@@ -89,7 +89,7 @@ pub fn outcomes(world: &Rc<World>, market: &Market, proofs: &Proofs) -> Value {
             let typed = typed.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
             let data = DocumentData::parse(method, &typed).expect("all fields");
             let checked = world.run(check_document(&ports, &tokens, market, &known, &data));
-            confirmation(&checked.expect("an answer"))
+            confirmation(checked.expect("an answer"))
         };
         let [number, ..] = proofs.document;
         json!({"right": check(number), "wrong": check("SY00000000")})
@@ -99,7 +99,7 @@ pub fn outcomes(world: &Rc<World>, market: &Market, proofs: &Proofs) -> Value {
             let issuer = Issuer(format!("https://login.example.com/{}", market.code));
             let person = Subject { issuer, id: SubjectId(subject.to_owned()) };
             let checked = world.run(check_primary_user(&ports, &tokens, market, &known, &person));
-            confirmation(&checked.expect("an answer"))
+            confirmation(checked.expect("an answer"))
         };
         json!({"first person": check("1001"), "second person": check("1002")})
     });
@@ -113,7 +113,7 @@ pub fn outcomes(world: &Rc<World>, market: &Market, proofs: &Proofs) -> Value {
     })
 }
 
-fn confirmation(confirmation: &kerbside::ownership::systems::Confirmation) -> Value {
+fn confirmation(confirmation: Confirmation) -> Value {
     json!({
         "is_confirmed": confirmation.is_confirmed,
         "held_since": confirmation.held_since.map(|date| date.to_string()),
