@@ -15,6 +15,8 @@ mod alike;
 mod canary;
 #[path = "api/facets.rs"]
 mod facets;
+#[path = "api/keepers.rs"]
+mod keepers;
 #[path = "api/lookups.rs"]
 mod lookups;
 #[path = "api/markets.rs"]

@@ -10,8 +10,9 @@ use crate::market::MarketCode;
 use crate::ports::{DbValue, Random, Statement, Timestamp};
 
 /// The statements that end the live grants of a car with another keeper than the one that its
-/// registration names now, for the transaction that stores the registration. Grants that have lost
-/// their place end with them, so that none of them counts again.
+/// registration names now, for the transaction that stores the registration, behind its row: a
+/// registration that the record refuses, because it is older than the stored one, ends nothing.
+/// Grants that have lost their place end with them, so that none of them counts again.
 pub fn keeper_changed(
     market: &MarketCode,
     vehicle: &str,
@@ -29,7 +30,9 @@ pub fn keeper_changed(
         ..Entry::new(Actor::System("registration"), "grant_end", "registration")
     };
     let is_held = "EXISTS (SELECT 1 FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 \
-        AND ended_at_ms IS NULL AND keeper <> ?3)";
+        AND ended_at_ms IS NULL AND keeper <> ?3) \
+        AND EXISTS (SELECT 1 FROM stored_facet WHERE market = ?1 AND vehicle = ?2 \
+        AND facet = 'registration' AND keeper = ?3)";
     let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into()];
     vec![
         audit::insert(&entry, &entry_id, &Condition::new(is_held, params)),
