@@ -13,6 +13,7 @@ use super::counts::{Counted, Counter, has_row};
 use super::error::ClaimError;
 use super::facts::Systems;
 use super::grant_row::read_grants;
+use super::holder::holder_at;
 use super::limits::MAX_ATTEMPTS;
 use super::machine::{About, Car, Machine};
 use super::outcome::Outcome;
@@ -32,7 +33,7 @@ pub(super) struct Attempt {
     pub(super) part: PersonalPart,
     /// The failure that was counted in advance; `None` while the limit is reached.
     failure: Option<(Counter, String)>,
-    /// True if the person has a live grant of the car: no lock reaches them.
+    /// True if the person holds the car or waits for it: no lock reaches them.
     has_grant: bool,
     /// Seconds until failures are below their limit.
     retry_after_s: u32,
@@ -98,7 +99,9 @@ pub(super) async fn count(
     };
     let part = counted.open(keys).ok_or(ClaimError::Unknown)?;
     let live = read_grants(ports, keys, results.get(2).ok_or(StoreError::Rejected)?);
-    let has_grant = live.iter().any(|grant| grant.person == person.hash && now < grant.ends_at_ms);
+    let held = holder_at(&live, now).into_iter();
+    let mut counting = held.chain(live.iter().filter(|grant| grant.is_waiting(now)));
+    let has_grant = counting.any(|grant| grant.person == person.hash);
     let full = Counted::read(ports, results.get(3).ok_or(StoreError::Rejected)?)?;
     let failure = has_row(results.first()).then_some((failures, item));
     let retry_after_s = full.retry_after_s(now).unwrap_or(1);

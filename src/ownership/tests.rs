@@ -5,5 +5,7 @@
 
 mod acts;
 mod limits;
+mod model;
+mod simulation;
 mod tampering;
 mod town;

@@ -16,6 +16,8 @@ use crate::{bench, files, fuzz, test};
 const WORLDS: &str = "20000";
 /// Number of times that workerd is killed; `cargo xtask test` takes 200.
 const KILLS: &str = "2000";
+/// Number of simulated sequences of claims; `cargo xtask test` takes 24.
+const CLAIM_WORLDS: &str = "20000";
 /// Run time of each fuzz target; `cargo xtask test` takes 8 seconds.
 const FUZZ_SECONDS: u32 = 1_800;
 
@@ -31,6 +33,8 @@ pub struct CampaignArgs {
 enum Campaign {
     /// 80 000 simulated worlds of origins, stores and requests (tests/api/simulation.rs)
     Simulation,
+    /// 20 000 sequences of claims, proofs and ends (src/ownership/tests/simulation.rs)
+    Ownership,
     /// workerd is killed 2000 times while it writes (tests/worker/crash.test.mjs)
     Kills,
     /// Each fuzz target for half an hour
@@ -68,6 +72,12 @@ fn run_campaign(campaign: Campaign) -> Result<()> {
             cargo.args(["test", "--release", "--test", "api", "simulation"]);
             cargo.env("KERBSIDE_WORLDS", WORLDS);
             process::run("the simulation", &mut cargo, Output::Tee(&files::log("simulation")))
+        }
+        Campaign::Ownership => {
+            let mut cargo = process::command("cargo");
+            cargo.args(["test", "--release", "--lib", "ownership::tests::simulation"]);
+            cargo.env("KERBSIDE_CLAIM_WORLDS", CLAIM_WORLDS);
+            process::run("the claims", &mut cargo, Output::Tee(&files::log("claims")))
         }
         Campaign::Kills => {
             let node = Node::ensure()?;

@@ -1,0 +1,157 @@
+//! The reference model: who holds which car, by events in the order in which they happen.
+//!
+//! It ends what a later grant replaces at the moment at which that happens, where the machine
+//! derives the holder from rows and time. So the two are written differently and must agree.
+
+use crate::market::OwnershipMethod;
+
+pub const DAY: i64 = 86_400_000;
+const NOTICE: i64 = 3 * DAY;
+
+/// A grant that has not ended.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub car: usize,
+    pub person: usize,
+    pub is_strong: bool,
+    pub from: i64,
+    pub personal: Option<i64>,
+    pub ends: i64,
+    pub keeper: Option<String>,
+}
+
+/// A claim that waits for its proof, or was settled.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub id: String,
+    pub car: usize,
+    pub person: usize,
+    pub method: OwnershipMethod,
+    pub expires: i64,
+    pub attempts: u32,
+    pub is_open: bool,
+    pub is_failed: bool,
+    /// The code, if it was delivered.
+    pub code: Option<String>,
+}
+
+/// What a right proof comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    Granted,
+    Kept,
+    Contested,
+}
+
+/// Everything that the model remembers.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    pub grants: Vec<Grant>,
+    pub claims: Vec<Claim>,
+    pub starts: Vec<(usize, usize, i64)>,
+    pub codes: Vec<(usize, i64)>,
+    pub shown: Vec<(usize, i64)>,
+    pub failures: Vec<(usize, OwnershipMethod, i64)>,
+    /// Codes of objection: car, person, code.
+    pub objections: Vec<(usize, usize, String)>,
+    pub off: Vec<OwnershipMethod>,
+}
+
+impl Model {
+    /// Lets time pass: a waiting grant whose time has come ends those before it.
+    pub fn advance(&mut self, now: i64) {
+        let mut come: Vec<(i64, usize)> =
+            self.grants.iter().filter(|grant| grant.from <= now).map(|g| (g.from, g.car)).collect();
+        come.sort_unstable();
+        for (from, car) in come {
+            self.grants.retain(|grant| grant.car != car || grant.from >= from);
+        }
+        self.grants.retain(|grant| now < grant.ends);
+    }
+
+    /// Tier and openness of personal values of a person's right to a car.
+    pub fn right(&self, person: usize, car: usize, now: i64) -> Option<bool> {
+        let held = self.held(car, now).filter(|grant| grant.person == person)?;
+        Some(held.personal.is_some_and(|from| from <= now))
+    }
+
+    fn held(&self, car: usize, now: i64) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.car == car && grant.from <= now)
+    }
+
+    pub fn has_grant(&self, person: usize, car: usize) -> bool {
+        self.grants.iter().any(|grant| grant.person == person && grant.car == car)
+    }
+
+    pub fn starts_today(&self, person: usize, car: usize, now: i64) -> usize {
+        let is_it = |(p, c, at): &&(usize, usize, i64)| (*p, *c) == (person, car) && now < at + DAY;
+        self.starts.iter().filter(is_it).count()
+    }
+
+    pub fn codes_today(&self, car: usize, now: i64) -> usize {
+        self.codes.iter().filter(|(c, at)| *c == car && now < at + DAY).count()
+    }
+
+    pub fn shown_today(&self, car: usize, now: i64) -> usize {
+        self.shown.iter().filter(|(c, at)| *c == car && now < at + DAY).count()
+    }
+
+    pub fn failures_today(&self, car: usize, method: OwnershipMethod, now: i64) -> usize {
+        let is_it = |(c, m, at): &&(usize, OwnershipMethod, i64)| {
+            (*c, *m) == (car, method) && now < at + DAY
+        };
+        self.failures.iter().filter(is_it).count()
+    }
+
+    /// Settles a right proof.
+    pub fn settle(
+        &mut self,
+        claim: &Claim,
+        keeper: Option<String>,
+        tells_contact: bool,
+        now: i64,
+    ) -> Settled {
+        let (car, person) = (claim.car, claim.person);
+        let is_strong = claim.method.is_strong();
+        let held = self.held(car, now).cloned();
+        let mine = held.clone().filter(|grant| grant.person == person);
+        let waits = self
+            .grants
+            .iter()
+            .find(|g| g.car == car && g.person == person && g.from > now)
+            .cloned();
+        let others: Vec<Grant> =
+            self.grants.iter().filter(|g| g.car == car && g.person != person).cloned().collect();
+        if !is_strong && mine.is_none() && !others.is_empty() {
+            return Settled::Contested;
+        }
+        if mine.as_ref().is_some_and(|grant| grant.is_strong) && !is_strong {
+            return Settled::Kept;
+        }
+        if let (None, Some(own), true, false) = (&mine, &waits, is_strong, others.is_empty()) {
+            let from = own.from;
+            self.grants.retain(|g| g.car != car || g.person == person || g.from <= from);
+            return Settled::Kept;
+        }
+        let must_wait = mine.is_none() && others.iter().any(|grant| grant.is_strong);
+        let from = if must_wait { now + NOTICE } else { now };
+        self.grants.retain(|grant| {
+            let is_mine = grant.person == person;
+            let is_waiting = grant.from > now;
+            let ends = grant.car == car
+                && match (is_mine, is_waiting) {
+                    (true, false) => true,
+                    (true, true) => is_strong,
+                    (false, true) => is_strong && mine.is_some() || !must_wait && mine.is_none(),
+                    (false, false) => !must_wait,
+                };
+            !ends
+        });
+        let own = if is_strong { Some(from) } else { tells_contact.then_some(now + NOTICE) };
+        let before = mine.and_then(|grant| grant.personal);
+        let personal = own.into_iter().chain(before).min();
+        let ends = now + 180 * DAY;
+        self.grants.push(Grant { car, person, is_strong, from, personal, ends, keeper });
+        Settled::Granted
+    }
+}
