@@ -9,7 +9,7 @@ import { fieldWriter } from "../lib/record.mjs";
 
 const { decode, text } = fieldWriter(1140);
 /** `AFF1`, the VIN, the code. */
-const REQUEST = /^AFF1([A-Z0-9]{17})([A-Z0-9]{8})\*$/u;
+const REQUEST = /^AFF1([A-Z0-9]{17})([A-Z0-9]{4} [A-Z0-9]{4})\*$/u;
 
 export const system = {
   name: "fr.headunit",

@@ -12,7 +12,7 @@ const FIELDS = [
   ["kind", 24],
   ["channel", 8],
   ["to", 200],
-  ["code", 8],
+  ["code", 9],
   ["link", 300],
   ["locale", 8],
 ];

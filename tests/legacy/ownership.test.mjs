@@ -184,7 +184,7 @@ test("the maker knows the primary user by subject and issuer", async () => {
 });
 
 test("codes that cars show are printed and can be read", async () => {
-  const order = { vin: carAt("us", 0), display: { code: "K4TZ9QHM" } };
+  const order = { vin: carAt("us", 0), display: { code: "K4TZ 9QHM" } };
   const shown = await ask(
     "https://connected.us.example.com/v1/displays",
     post(bearer(SECRETS.US_HEADUNIT_BEARER), order),
@@ -193,18 +193,18 @@ test("codes that cars show are printed and can be read", async () => {
   const french = await ask("https://telematique.fr.example.com/cics/AFF1", {
     method: "POST",
     headers: basic(SECRETS.FR_HEADUNIT_BASIC),
-    body: ebcdic(`AFF1${carAt("fr", 1)}ABCDEFGH*`),
+    body: ebcdic(`AFF1${carAt("fr", 1)}ABCD EFGH*`),
   });
   assert.deepEqual(french.bytes.subarray(0, 2), ebcdic("00"));
   const { json: codes } = await standIns.control("GET", "/codes");
   assert.deepEqual(
     codes.map(({ market, code }) => [market, code]),
     [
-      ["us", "K4TZ9QHM"],
-      ["fr", "ABCDEFGH"],
+      ["us", "K4TZ 9QHM"],
+      ["fr", "ABCD EFGH"],
     ],
   );
-  assert.ok(lines.some(({ shown }) => shown?.code === "K4TZ9QHM" && shown.vin === order.vin));
+  assert.ok(lines.some(({ shown }) => shown?.code === "K4TZ 9QHM" && shown.vin === order.vin));
   const unknown = { ...order, vin: "1HGFC2F60LG000000" };
   const none = await ask(
     "https://connected.us.example.com/v1/displays",
@@ -213,7 +213,7 @@ test("codes that cars show are printed and can be read", async () => {
   assert.equal(none.status, 404);
 });
 
-const MESSAGE = { kind: "contact_code", to: "ada@example.com", channel: "email", code: "K4TZ9QHM" };
+const MESSAGE = { kind: "contact_code", to: "ada@example.com", channel: "email", code: "K4TZ 9QHM" };
 
 const sendMessage = {
   de: (key) =>
@@ -267,7 +267,7 @@ function gbMessage() {
     [MESSAGE.kind, 24],
     [MESSAGE.channel, 8],
     [MESSAGE.to, 200],
-    [MESSAGE.code, 8],
+    [MESSAGE.code, 9],
     ["", 300],
     ["en-GB", 8],
   ];

@@ -75,7 +75,7 @@ pub fn outcomes(world: &Rc<World>, market: &Market, proofs: &Proofs) -> Value {
     };
     let tables = &market.ownership.as_ref().expect("described").methods;
     let shown = tables.vehicle_code.is_some().then(|| {
-        let shown = world.run(show_code_in_car(&ports, &tokens, market, &known, "K4TZ9QHM"));
+        let shown = world.run(show_code_in_car(&ports, &tokens, market, &known, "K4TZ 9QHM"));
         format!("{:?}", shown.expect("an answer"))
     });
     let document = tables.keeper_document.as_ref().map(|method| {
@@ -129,7 +129,7 @@ fn send_message(world: &Rc<World>, market: &Market) -> origin::Receipt {
         (MessageField::Kind, "contact_code"),
         (MessageField::Channel, "email"),
         (MessageField::To, "ada@example.com"),
-        (MessageField::Code, "K4TZ9QHM"),
+        (MessageField::Code, "K4TZ 9QHM"),
         (MessageField::Link, ""),
         (MessageField::Locale, "en-GB"),
         (MessageField::Key, "recorded"),
