@@ -167,6 +167,21 @@ fn ok_a_session_ends_after_30_idle_minutes_and_after_12_hours() {
 }
 
 #[test]
+fn err_a_session_from_before_rights_not_before_is_none() {
+    let here = Here::new();
+    let id = here.start(&here.proven()).expect("a session");
+    for (seconds, counts) in [(-1, true), (0, true), (1, false)] {
+        let not_before = Timestamp(here.now().0 + seconds * 1_000).to_string();
+        here.world.secrets.borrow_mut().insert("RIGHTS_NOT_BEFORE".into(), not_before);
+        let keys = SessionKeys::parse(here.ports.secrets.as_ref()).expect("keys");
+        let cookie = id.to_cookie_value();
+        let state = read_session(&here.ports, &keys, &cookie);
+        let state = here.world.run(state).expect("a state");
+        assert_eq!(matches!(state, SessionState::Active(_)), counts, "{seconds}");
+    }
+}
+
+#[test]
 fn ok_a_session_that_is_read_often_is_written_once_a_minute() {
     let here = Here::new();
     let id = here.start(&here.proven()).expect("a session");

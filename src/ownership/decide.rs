@@ -193,3 +193,142 @@ fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestam
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::super::fake;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_161_600_000); // 2026-11-20T08:00:00Z
+    const STRONG: OwnershipMethod = OwnershipMethod::ContactCode;
+    const WEAK: OwnershipMethod = OwnershipMethod::VehicleCode;
+
+    /// A grant of a person by a method that counts since so many hours; a negative number waits.
+    fn grant(person: &str, method: OwnershipMethod, hours: i64) -> GrantRow {
+        let from = Timestamp(NOW.0 - hours * 3_600_000);
+        GrantRow {
+            id: format!("{person} {hours}"),
+            person: person.into(),
+            method,
+            verified_at_ms: from,
+            effective_from_ms: from,
+            personal_from_ms: method.is_strong().then_some(from),
+            ends_at_ms: Timestamp(NOW.0 + 100 * DAY_MS),
+            ..fake::grant()
+        }
+    }
+
+    fn ada(method: OwnershipMethod) -> Proven<'static> {
+        Proven {
+            person: "ada",
+            method,
+            held_since: Some(date(2026, 5, 1)),
+            keeper: Some("new"),
+            tells_contact: true,
+            grant_days: 180,
+        }
+    }
+
+    /// The decision in words: what begins after how many hours, and what ends for which reason.
+    fn words(decision: &Decision<'_>) -> String {
+        let (begins, endings) = match decision {
+            Decision::Contested => return "contested".into(),
+            Decision::Keep(endings) => ("keep".to_owned(), endings),
+            Decision::Grant(terms, endings) => {
+                let hours = |time: Timestamp| (time.0 - NOW.0) / 3_600_000;
+                let personal = terms.personal_from.map_or(-1, hours);
+                (format!("grant {} {personal}", hours(terms.effective_from)), endings)
+            }
+        };
+        let ends = endings.iter().map(|(grant, why)| format!("; {} {}", grant.id, why.as_str()));
+        begins + &ends.collect::<String>()
+    }
+
+    fn check(method: OwnershipMethod, grants: &[GrantRow], expect: &str) {
+        let decision = decide(&ada(method), grants, None, NOW);
+        assert_eq!(words(&decision), expect, "{method:?} against {grants:?}");
+    }
+
+    #[test]
+    fn ok_the_whole_table() {
+        check(STRONG, &[], "grant 0 0");
+        check(WEAK, &[], "grant 0 72");
+        for other in [STRONG, WEAK] {
+            check(WEAK, &[grant("eve", other, 1)], "contested");
+        }
+        check(WEAK, &[grant("eve", STRONG, -1)], "contested");
+        check(STRONG, &[grant("eve", WEAK, 1)], "grant 0 0; eve 1 superseded");
+        check(STRONG, &[grant("eve", STRONG, 1)], "grant 72 72");
+        check(STRONG, &[grant("eve", STRONG, -1)], "grant 72 72");
+        check(STRONG, &[grant("ada", STRONG, 1)], "grant 0 -1; ada 1 renewed");
+        check(STRONG, &[grant("ada", WEAK, 1)], "grant 0 0; ada 1 renewed");
+        check(WEAK, &[grant("ada", WEAK, 1)], "grant 0 72; ada 1 renewed");
+        check(WEAK, &[grant("ada", STRONG, 1)], "keep");
+        let contested = [grant("ada", STRONG, 9), grant("eve", STRONG, -1)];
+        check(STRONG, &contested, "grant 0 -9; ada 9 renewed; eve -1 contested");
+        check(WEAK, &contested, "keep");
+        let both = [grant("bob", STRONG, 9), grant("ada", STRONG, -1), grant("eve", STRONG, -2)];
+        check(STRONG, &both, "keep; eve -2 contested");
+        check(WEAK, &both, "contested");
+        let alone = [grant("ada", STRONG, -1)];
+        check(STRONG, &alone, "grant 0 0; ada -1 renewed");
+        check(WEAK, &alone, "grant 0 72");
+        let old = [grant("eve", STRONG, 9), grant("ada", STRONG, 1)];
+        check(STRONG, &old, "grant 0 -1; eve 9 superseded; ada 1 renewed");
+        let over = GrantRow { ends_at_ms: NOW, ..grant("eve", STRONG, 9) };
+        check(WEAK, &[over], "grant 0 72; eve 9 expired");
+    }
+
+    fn terms(proven: &Proven<'_>, grants: &[GrantRow], earlier: Option<&EarlierGrant>) -> Terms {
+        match decide(proven, grants, earlier, NOW) {
+            Decision::Grant(terms, _) => terms,
+            decision => panic!("{decision:?}"),
+        }
+    }
+
+    #[test]
+    fn ok_the_first_day_is_the_stated_one_and_never_within_another_person_s_time() {
+        let since = |stated, earlier: Option<i64>| {
+            let earlier = earlier.map(|hours| EarlierGrant {
+                ended_at: Timestamp(NOW.0 - hours * 3_600_000),
+                keeper: None,
+            });
+            let proven = Proven { held_since: stated, ..ada(STRONG) };
+            terms(&proven, &[], earlier.as_ref()).since
+        };
+        let today = date(2026, 11, 20);
+        assert_eq!(since(Some(date(2026, 5, 1)), None), date(2026, 5, 1));
+        assert_eq!(since(Some(date(2026, 11, 21)), None), today, "never in the future");
+        assert_eq!(since(None, None), today);
+        assert_eq!(since(Some(date(2026, 5, 1)), Some(48)), date(2026, 11, 19));
+        assert_eq!(since(Some(date(2026, 11, 20)), Some(48)), today);
+        assert_eq!(since(None, Some(1)), date(2026, 11, 21), "the day is another person's");
+        let stranger = [grant("eve", WEAK, 1)];
+        assert_eq!(terms(&ada(STRONG), &stranger, None).since, date(2026, 5, 1), "took nothing");
+        let holder = [grant("eve", STRONG, 1)];
+        let waits = terms(&ada(STRONG), &holder, None);
+        assert_eq!(waits.since, date(2026, 11, 24), "the day after the holder's last one");
+        let own = [GrantRow { since: date(2020, 1, 1), ..grant("ada", STRONG, 1) }];
+        assert_eq!(terms(&ada(STRONG), &own, None).since, date(2020, 1, 1), "a renewal");
+    }
+
+    #[test]
+    fn ok_the_keeper_of_another_person_is_not_the_holder_s() {
+        let earlier =
+            |keeper: &str| EarlierGrant { ended_at: Timestamp(0), keeper: Some(keeper.into()) };
+        let keeper = |grants: &[GrantRow], earlier: Option<&EarlierGrant>| {
+            terms(&ada(STRONG), grants, earlier).keeper
+        };
+        assert_eq!(keeper(&[], None).as_deref(), Some("new"));
+        assert_eq!(keeper(&[], Some(&earlier("old"))).as_deref(), Some("new"));
+        assert_eq!(keeper(&[], Some(&earlier("new"))), None, "not yet recorded");
+        let with = |method| GrantRow { keeper: Some("new".into()), ..grant("eve", method, 1) };
+        assert_eq!(keeper(&[with(STRONG)], None), None);
+        assert_eq!(keeper(&[with(WEAK)], None).as_deref(), Some("new"), "a stranger's claim");
+        let own = [GrantRow { keeper: Some("old".into()), ..grant("ada", STRONG, 1) }];
+        let unknown = Proven { keeper: None, ..ada(STRONG) };
+        assert_eq!(terms(&unknown, &own, None).keeper.as_deref(), Some("old"), "a renewal");
+    }
+}

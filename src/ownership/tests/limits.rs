@@ -189,3 +189,46 @@ fn err_too_many_grants_an_hour_call_an_operator() {
         assert_eq!(called, number == 100, "{number}");
     }
 }
+
+#[test]
+fn ok_an_erasure_resets_no_limit() {
+    let town = town();
+    for _ in 0..3 {
+        town.start("ada", "car", OwnershipMethod::ContactCode, Some(CONTACT)).expect("a claim");
+    }
+    town.erase("ada");
+    assert!(town.list("SELECT id FROM ownership_claim").is_empty());
+    assert!(limited(town.start("ada", "car", OwnershipMethod::ContactCode, Some(CONTACT))));
+    town.start("eve", "car", OwnershipMethod::ContactCode, Some(CONTACT)).expect("a claim");
+    assert!(town.messages().is_empty(), "the contact has had its codes");
+}
+
+#[test]
+fn ok_acts_between_the_batches_of_others_leave_one_holder() {
+    for takes_ms in [1, 3, 7, 20] {
+        let town = town();
+        town.hold("ada", "car");
+        let strong = |person| {
+            let started = town.start(person, "car", OwnershipMethod::ContactCode, Some(CONTACT));
+            (claim_of(&started.expect("a claim")).to_owned(), town.code("contact_code"))
+        };
+        let (bob, eve) = (strong("bob"), strong("eve"));
+        town.world.stores_take_ms.set(takes_ms);
+        let proofs = join_all([
+            town.prove_later("bob", "car", &bob.0, Proof::Code(&bob.1)),
+            town.prove_later("eve", "car", &eve.0, Proof::Code(&eve.1)),
+        ]);
+        let (proofs, given_up) =
+            town.world.run(futures::future::join(proofs, town.give_up_later("ada", "car")));
+        given_up.expect("given up");
+        assert!(proofs.iter().all(Result::is_ok), "{takes_ms} ms");
+        town.world.stores_take_ms.set(0);
+        for hours in [0, 72, 73, 200] {
+            town.world.advance_s(hours * 3_600);
+            let is_owner = |person: &&str| town.right(person, "car").tier() == Tier::Owner;
+            let owners = ["ada", "bob", "eve"].iter().filter(|person| is_owner(person)).count();
+            assert!(owners <= 1, "{takes_ms} ms, {hours} h");
+            assert_eq!(town.right("ada", "car").tier(), Tier::Member, "given up");
+        }
+    }
+}

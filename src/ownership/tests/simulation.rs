@@ -180,7 +180,7 @@ impl Simulation {
         let result = self.town.prove(PEOPLE[person], CARS[car], &claim.id, proof);
         let now = self.now();
         if !claim.is_open || claim.expires <= now || claim.attempts >= 5 {
-            let error = result.err().expect("refused");
+            let error = result.expect_err("refused");
             assert!(
                 matches!(
                     error,
@@ -236,7 +236,7 @@ impl Simulation {
         }
         self.model.claims[at].is_open = !is_last;
         self.model.claims[at].is_failed = is_last;
-        match result.err().expect("refused") {
+        match result.expect_err("refused") {
             ClaimError::Locked { .. } => {
                 assert!(is_locked);
                 self.seen.insert("locked".to_owned());
@@ -360,6 +360,14 @@ impl Simulation {
     fn change_keeper(&mut self, car: usize) {
         let keeper = KEEPERS[self.below(KEEPERS.len())];
         self.town.facts.borrow_mut().get_mut(CARS[car]).expect("facts").keeper = Some(keeper);
+        let stored = format!(
+            "INSERT INTO stored_facet (market, vehicle, facet, generation, stored_at_ms, \
+             expires_at_ms, source, policy, ttl_s, stale_s, error_s, took_ms, public, withheld, \
+             keeper) VALUES ('de', '{}', 'registration', 1, 1, 1, 'x', 1, 1, 1, 1, 1, '', '', \
+             '{keeper}') ON CONFLICT DO UPDATE SET keeper = excluded.keeper",
+            CARS[car]
+        );
+        self.town.database.execute(&stored, []).expect("a registration");
         let hash = KeeperHash(keeper.into());
         let ports = self.town.ports();
         let now = Timestamp(self.now());
@@ -435,17 +443,15 @@ impl Simulation {
 
     fn check(&self, before: &(Vec<String>, usize)) {
         let now = self.now();
-        for car in 0..CARS.len() {
+        for (car, lookup) in CARS.into_iter().enumerate() {
             let mut owners = 0;
-            for person in 0..PEOPLE.len() {
-                let right = self.town.right(PEOPLE[person], CARS[car]);
+            for (person, name) in PEOPLE.into_iter().enumerate() {
+                let right = self.town.right(name, lookup);
                 let found = (right.tier() == Tier::Owner).then(|| right.since().is_some());
                 assert_eq!(
                     found,
                     self.model.right(person, car, now),
-                    "{} and {}: {:#?}",
-                    PEOPLE[person],
-                    CARS[car],
+                    "{name} and {lookup}: {:#?}",
                     self.model.grants
                 );
                 owners += usize::from(found.is_some());

@@ -12,6 +12,7 @@ use futures::future::{LocalBoxFuture, ready};
 use jiff::civil::Date;
 use serde_json::Value;
 
+use crate::audit::{Actor, Entry};
 use crate::auth::{DealerStaff, Issuer, Subject, SubjectId};
 use crate::cache::SealingRing;
 use crate::disclosure::{KeeperHash, Right};
@@ -262,9 +263,20 @@ impl Town {
         self.world.run(act)
     }
 
+    pub async fn give_up_later(&self, person: &str, car: &str) -> Result<Vec<String>, ClaimError> {
+        self.with(async |machine| give_up(&machine, who(person), which(car)).await).await
+    }
+
     pub fn give_up(&self, person: &str, car: &str) -> Result<Vec<String>, ClaimError> {
-        let act = self.with(async |machine| give_up(&machine, who(person), which(car)).await);
-        self.world.run(act)
+        self.world.run(self.give_up_later(person, car))
+    }
+
+    /// Erases a person, as they ask for it.
+    pub fn erase(&self, person: &str) {
+        let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
+        let ports = self.ports();
+        let erased = crate::privacy::person::erase(&ports, &entry, person);
+        drop(self.world.run(erased).expect("erased"));
     }
 
     pub fn revoke(&self, car: &str) -> Result<Revoked, ClaimError> {
