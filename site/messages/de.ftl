@@ -247,6 +247,7 @@ dealer-step-done = Diese Seite zeigt, wenn beide das getan haben.
 dealer-lost = Der Code wird nur einmal gezeigt. Haben Sie ihn verloren, beginnen Sie neu.
 dealer-check = Jetzt prüfen
 held-title = Dieses Auto ist als Ihres nachgewiesen
+held-lead = Sein Auszug zeigt Ihnen auch, was nur für Sie bestimmt ist.
 held-proof = Ihr Nachweis
 held-method = Nachgewiesen durch
 held-verified = Nachgewiesen am

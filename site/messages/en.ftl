@@ -249,6 +249,7 @@ dealer-step-done = This page shows when both have done so.
 dealer-lost = The code is shown once only. If you have lost it, start again.
 dealer-check = Check now
 held-title = This car is proven to be yours
+held-lead = Its record shows you what is for the owner alone.
 held-proof = Your proof
 held-method = Proven by
 held-verified = Proven on

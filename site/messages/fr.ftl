@@ -247,6 +247,7 @@ dealer-step-done = Cette page l’indique quand les deux l’ont fait.
 dealer-lost = Le code n’est affiché qu’une fois. Si vous l’avez perdu, recommencez.
 dealer-check = Vérifier maintenant
 held-title = Il est prouvé que cette voiture est la vôtre
+held-lead = Sa fiche vous montre aussi ce qui est réservé au propriétaire.
 held-proof = Votre preuve
 held-method = Prouvé par
 held-verified = Prouvé le

@@ -67,7 +67,7 @@ impl<'c> OwnershipViews<'c> {
         let is_dealers = |claim: &&ClaimStatus| claim.method == OwnershipMethod::Dealer;
         let is_failed =
             status.claim.as_ref().is_some_and(|claim| claim.state == ClaimState::Failed);
-        let methods = || status.methods.iter().map(|method| self.method(*method)).collect();
+        let methods = status.methods.iter().map(|method| self.method(*method)).collect();
         let waiting = status.grant.filter(|_| status.state == OwnershipState::Waiting);
         OwnershipView {
             proof: open.filter(|claim| !is_dealers(claim)).map(|claim| self.proof(claim)),
@@ -75,7 +75,7 @@ impl<'c> OwnershipViews<'c> {
             waiting: waiting.map(|grant| self.instant(grant.effective_from).text),
             is_contested: status.state == OwnershipState::Contested,
             held: self.held(status),
-            methods: open.is_none().then(methods),
+            methods: Some(methods),
             fault: is_failed.then_some(ClaimFault::Failed),
             ..self.page(name)
         }

@@ -18,9 +18,9 @@ const part = document.querySelector("[data-status]");
 if (part) {
   const ask = async () => {
     const state = await stateOf(part.dataset.status);
-    return state === "challenged" ? { done: false } : { done: true, value: state };
+    return state === "challenged" ? { done: false } : { done: true, value: true };
   };
-  const state = await poll({
+  const isOver = await poll({
     retryAfterS: 3,
     ask,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -28,5 +28,5 @@ if (part) {
     giveUpMs: CLAIM_MS,
   });
   // The page's own address without its form: a reload would send that again.
-  if (state) location.assign(part.querySelector("a.button").href);
+  if (isOver) location.assign(part.querySelector("a.button").href);
 }

@@ -55,7 +55,7 @@ impl ClaimFault {
             Self::NotConfirmed => t.fault_wrong_start(),
             Self::Failed => t.fault_failed(),
             Self::Expired => t.fault_expired(),
-            Self::Conflict => t.contested_text(),
+            Self::Conflict => t.contested_title(),
             Self::NotOffered => t.fault_not_offered(),
             Self::Unavailable => t.fault_unavailable(),
             Self::Gone => t.fault_gone(),

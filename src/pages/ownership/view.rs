@@ -226,6 +226,24 @@ impl OwnershipView {
         }
     }
 
+    fn lead(&self) -> &'static str {
+        let t = self.frame.t;
+        match (&self.held, &self.end) {
+            (_, Some(_)) => t.end_text(),
+            (Some(_), None) => t.held_lead(),
+            (None, None) => t.ownership_lead(),
+        }
+    }
+
+    fn methods_heading(&self) -> &'static str {
+        let t = self.frame.t;
+        match (&self.held, self.proof.is_some() || self.dealer.is_some()) {
+            (_, true) => t.ownership_other(),
+            (Some(_), false) => t.ownership_again(),
+            (None, false) => t.ownership_choose(),
+        }
+    }
+
     /// The heading, and the method of a form.
     fn title(&self) -> String {
         let t = self.frame.t;
