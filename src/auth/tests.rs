@@ -4,6 +4,9 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::market::MarketCode;
 use crate::ports::fake::World;
@@ -170,6 +173,9 @@ fn ok_a_session_ends_after_30_idle_minutes_and_after_12_hours() {
 fn err_a_session_from_before_rights_not_before_is_none() {
     let here = Here::new();
     let id = here.start(&here.proven()).expect("a session");
+    for (name, byte) in [("SESSION_KEY_1", 1), ("LOOKUP_KEY", 9)] {
+        here.world.secrets.borrow_mut().insert(name.into(), STANDARD.encode([byte; 32]));
+    }
     for (seconds, counts) in [(-1, true), (0, true), (1, false)] {
         let not_before = Timestamp(here.now().0 + seconds * 1_000).to_string();
         here.world.secrets.borrow_mut().insert("RIGHTS_NOT_BEFORE".into(), not_before);
