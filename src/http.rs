@@ -18,6 +18,7 @@ mod document;
 mod form;
 mod garage;
 mod json;
+mod keeper_check;
 mod log;
 mod objection_page;
 mod operator;

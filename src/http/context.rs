@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::app::App;
 use super::credential::{CredentialError, SentCredential};
+use super::keeper_check::KeeperCheck;
 use super::problem::{Problem, Slug};
 use super::request::{BodyError, Request};
 use super::sign_in_state::SignInState;
@@ -344,16 +345,36 @@ impl<'a> Context<'a> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
-    /// Runs the flow for facets of a vehicle.
+    /// Runs the flow for facets of a vehicle. A holder whose registration names another keeper by
+    /// now gets what a member sees.
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
         car: RequestedVehicle<'_>,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        let (id, vin) = (car.id, car.vin);
-        let request = self.flow_request(market, car.lookup, car.right, facets)?;
-        let open_vin = || vin.map_or_else(|| self.vin(id), Ok);
+        let mut asked = facets.clone();
+        let Some(check) = KeeperCheck::add(market, &car.right, &mut asked) else {
+            return self.run_flow(market, &car, facets).await;
+        };
+        let mut flow = self.run_flow(market, &car, asked).await?;
+        if check.fails(&flow) {
+            let right = ownership::authorize_without_grants(true);
+            return self.run_flow(market, &RequestedVehicle { right, ..car }, facets).await;
+        }
+        check.trim(&mut flow);
+        Ok(flow)
+    }
+
+    async fn run_flow(
+        &self,
+        market: &Rc<Market>,
+        car: &RequestedVehicle<'_>,
+        facets: Vec<FacetName>,
+    ) -> Result<flow::Flow, Problem> {
+        let lookup = Rc::clone(&car.lookup);
+        let request = self.flow_request(market, lookup, car.right.clone(), facets)?;
+        let open_vin = || car.vin.clone().map_or_else(|| self.vin(car.id), Ok);
         flow::run(&self.ports, &self.app.flow, request, open_vin).await
     }
 

@@ -15,6 +15,7 @@ use futures::stream;
 
 use super::context::Context;
 use super::document;
+use super::keeper_check::KeeperCheck;
 use super::owner_part::ownership_path;
 use super::problem::{Problem, Slug};
 use super::response::Response;
@@ -50,6 +51,8 @@ struct EventSource {
     request_id: Arc<str>,
     /// The grant that the stream rests on, where it shows more than a member sees.
     held: Option<HeldRight>,
+    /// The check of the holder's keeper: nothing is sent before the registration is known.
+    check: Option<KeeperCheck>,
     /// The facets that are not sent yet.
     due: Vec<FacetName>,
     phase: Phase,
@@ -131,21 +134,23 @@ pub(super) async fn respond(
     context: &Context<'_>,
     market: &Rc<Market>,
     car: RequestedVehicle<'_>,
-    facets: Vec<FacetName>,
+    mut facets: Vec<FacetName>,
     write: Box<PartWriter>,
     says_all: bool,
 ) -> Result<Response, Problem> {
     let held = HeldRight::of(context, market, &car)?;
+    let wanted = facets.clone();
+    let check = KeeperCheck::add(market, &car.right, &mut facets);
     let stream = context.start_flow(market, car, facets).await?;
     let flow = stream.result();
     if flow.unknown_vehicle {
         return Err(Problem::new(Slug::UnknownVehicle));
     }
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
-    let due = flow.facets.keys().copied().filter(is_due).collect();
+    let due = wanted.into_iter().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let source =
-        EventSource { ports, flow: stream, write, request_id, held, due, phase: Phase::Document };
+    let phase = Phase::Document;
+    let source = EventSource { ports, flow: stream, write, request_id, held, check, due, phase };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
         Some((text, source))
@@ -160,8 +165,15 @@ impl EventSource {
             match self.phase {
                 Phase::Nothing => return None,
                 Phase::Document => {
+                    if self.is_keeper_pending() {
+                        match self.wait().await {
+                            None => return Some(": waiting\n\n".to_owned()),
+                            Some(true) => continue,
+                            Some(false) => {}
+                        }
+                    }
                     self.phase = Phase::Facets;
-                    let text = self.event(&StreamPart::Document, &self.flow.result());
+                    let text = self.event(&StreamPart::Document, &self.result());
                     if let Some(end) = self.end_of_right(&text).await {
                         return Some(end);
                     }
@@ -169,7 +181,7 @@ impl EventSource {
                     return Some(if text.is_empty() { ": begun\n\n".to_owned() } else { text });
                 }
                 Phase::Facets => {
-                    let flow = self.flow.result();
+                    let flow = self.result();
                     if flow.unknown_vehicle {
                         return Some(self.refuse(&Problem::new(Slug::UnknownVehicle)));
                     }
@@ -192,6 +204,15 @@ impl EventSource {
         }
     }
 
+    /// The result so far, with the facets that the caller asked for.
+    fn result(&self) -> Flow {
+        let mut flow = self.flow.result();
+        if let Some(check) = &self.check {
+            check.trim(&mut flow);
+        }
+        flow
+    }
+
     /// Events of the facets that have arrived since.
     fn arrived(&mut self, flow: &Flow) -> String {
         let (due, arrived): (Vec<_>, Vec<_>) =
@@ -209,10 +230,17 @@ impl EventSource {
         }
     }
 
+    /// True while the registration that tells the holder's keeper may still come.
+    fn is_keeper_pending(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| check.is_pending(&self.flow.result()))
+    }
+
     /// Reads the right again before an event is sent; the end of the stream where it has ended.
     async fn end_of_right(&mut self, text: &str) -> Option<String> {
         let held = self.held.as_ref().filter(|_| !text.is_empty())?;
-        if held.is_held(&self.ports).await {
+        let is_of_another =
+            self.check.as_ref().is_some_and(|check| check.fails(&self.result()));
+        if !is_of_another && held.is_held(&self.ports).await {
             return None;
         }
         let problem = Problem::ownership_required(held.address.clone());
