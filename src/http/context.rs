@@ -345,8 +345,7 @@ impl<'a> Context<'a> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
-    /// Runs the flow for facets of a vehicle. A holder whose registration names another keeper by
-    /// now gets what a member sees.
+    /// Runs the flow for facets of a vehicle; that of a member where another keeper is named by now.
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,
@@ -359,8 +358,8 @@ impl<'a> Context<'a> {
         };
         let mut flow = self.run_flow(market, &car, asked).await?;
         if check.fails(&flow) {
-            let right = ownership::authorize_without_grants(true);
-            return self.run_flow(market, &RequestedVehicle { right, ..car }, facets).await;
+            let car = RequestedVehicle { right: ownership::authorize_without_grants(true), ..car };
+            return self.run_flow(market, &car, facets).await;
         }
         check.trim(&mut flow);
         Ok(flow)
@@ -372,9 +371,9 @@ impl<'a> Context<'a> {
         car: &RequestedVehicle<'_>,
         facets: Vec<FacetName>,
     ) -> Result<flow::Flow, Problem> {
-        let lookup = Rc::clone(&car.lookup);
-        let request = self.flow_request(market, lookup, car.right.clone(), facets)?;
-        let open_vin = || car.vin.clone().map_or_else(|| self.vin(car.id), Ok);
+        let RequestedVehicle { id, lookup, vin, right } = car;
+        let request = self.flow_request(market, Rc::clone(lookup), right.clone(), facets)?;
+        let open_vin = || vin.clone().map_or_else(|| self.vin(id), Ok);
         flow::run(&self.ports, &self.app.flow, request, open_vin).await
     }
 

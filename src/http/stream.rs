@@ -238,8 +238,7 @@ impl EventSource {
     /// Reads the right again before an event is sent; the end of the stream where it has ended.
     async fn end_of_right(&mut self, text: &str) -> Option<String> {
         let held = self.held.as_ref().filter(|_| !text.is_empty())?;
-        let is_of_another =
-            self.check.as_ref().is_some_and(|check| check.fails(&self.result()));
+        let is_of_another = self.check.as_ref().is_some_and(|check| check.fails(&self.result()));
         if !is_of_another && held.is_held(&self.ports).await {
             return None;
         }

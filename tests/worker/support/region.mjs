@@ -198,6 +198,12 @@ export async function region({
       ).results;
     },
 
+    /** Has one isolate do the scheduled work of a minute. */
+    async scheduled(isolate = 0) {
+      const worker = await running.getWorker(`isolate-${isolate}`);
+      return worker.scheduled({ cron: "* * * * *" });
+    },
+
     kv: () => running.getKVNamespace("CACHE", "isolate-0"),
 
     /** Every byte that is stored, file by file. */

@@ -25,6 +25,7 @@ export default {
     ahead = Number(request.headers.get("x-ahead-ms") ?? ahead);
     return worker.fetch(request, env, context);
   },
+  scheduled: (event, env, context) => worker.scheduled(event, env, context),
 };
 `;
 
@@ -60,10 +61,17 @@ const body = (vin) => ({
 
 /**
  * Starts provider and region. `markets` names them: `{ code: { issuer, client?, method?,
- * algorithms?, cors_origins?, sign_in? } }`, nothing in place of a description for a market without sign-in.
+ * algorithms?, cors_origins?, sign_in? } }`, nothing in place of a description for a market without
+ * sign-in. `described(base, code)` gives the rest of a market, and `bindings` are further variables.
  * Gives `{ provider, here, issuers, browser, ask, bearer, end, checkQuiet }`.
  */
-export async function signingIn({ markets, isolates = 1, ratelimits }) {
+export async function signingIn({
+  markets,
+  isolates = 1,
+  ratelimits,
+  described = facets,
+  bindings = {},
+}) {
   const provider = await identityProvider();
   const issuers = {};
   const more = {};
@@ -77,13 +85,13 @@ export async function signingIn({ markets, isolates = 1, ratelimits }) {
     isolates,
     entry: ENTRY,
     ratelimits,
-    bindings: more,
+    bindings: { ...more, ...bindings },
     markets: (base) =>
       Object.fromEntries(
         Object.entries(signIn).map(([code, sign_in]) => [
           code,
           {
-            ...facets(base),
+            ...described(base, code),
             cors_origins: markets[code]?.cors_origins,
             ...(sign_in && { sign_in }),
           },
