@@ -92,7 +92,7 @@ impl Messages {
             receiver: RECEIVER,
             market: Some(&machine.market.code),
             vehicle: Some(notice.vehicle),
-            subject: Some(notice.person),
+            subject: notice.subject(),
             lifetime_ms,
             payload: Payload::Personal(&notice.payload(machine)),
         };
@@ -131,7 +131,13 @@ impl Messages {
     }
 }
 
-impl Notice<'_> {
+impl<'a> Notice<'a> {
+    /// The person in whose export and erasure the message is. A code's is in nobody's: it is there
+    /// where a typed contact is on record alone, and ends after ten minutes.
+    fn subject(&self) -> Option<&'a str> {
+        (self.kind != MessageKind::ContactCode).then_some(self.person)
+    }
+
     fn payload(&self, machine: &Machine<'_>) -> String {
         let Machine { origin, market, .. } = machine;
         let page = format!("{origin}/{}/vehicles/{}/ownership", market.code, self.vehicle_id);

@@ -40,7 +40,7 @@ pub struct Exception {
 }
 
 /// Columns of a row with a sealed part that say nothing to a person: keys, hashes, the sealed part.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "id",
     "key_id",
     "person",
@@ -53,6 +53,8 @@ const KEYS: [&str; 12] = [
     "code",
     "objection",
     "attestation",
+    // Whether a typed contact is on record is nobody's to know before the proof.
+    "is_delivered",
 ];
 
 /// A table with rows about persons.

@@ -3,8 +3,11 @@
 use jiff::civil::date;
 
 use super::town::{Facts, Town, claim_of};
+use crate::audit::{Actor, Entry};
 use crate::market::{OwnershipMethod, Tier};
-use crate::ownership::{Attested, ClaimError, OwnershipState, Proof};
+use crate::ownership::{Attested, ClaimError, OwnershipState, Proof, open_own_row};
+use crate::ports::Row;
+use crate::privacy::person;
 
 const CONTACT: &str = "ada@example.com";
 
@@ -223,4 +226,23 @@ fn err_an_outage_costs_no_attempt() {
     town.state("car", Facts { confirms: true, ..Facts::default() });
     let proven = town.prove("ada", "car", claim_of(&started), Proof::Document);
     assert_eq!(proven.expect("proven").status.state, OwnershipState::Verified);
+}
+
+#[test]
+fn ok_neither_export_nor_erasure_tells_whether_a_typed_contact_is_on_record() {
+    let town = town();
+    let told = |person: &str, contact: &str| {
+        town.start(person, "car", OwnershipMethod::ContactCode, Some(contact)).expect("a claim");
+        let (ports, keys) = (town.ports(), town.keys());
+        let open = |table: &str, row: &Row| open_own_row(&keys, table, row, person);
+        let exported = person::export(&ports, person, None, &open);
+        let exported = format!("{:?}", town.world.run(exported).expect("an export"));
+        let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
+        let erased = town.world.run(person::erase(&ports, &entry, person)).expect("erased");
+        (exported.replace(contact, "contact"), erased.stores)
+    };
+    let known = told("eve", CONTACT);
+    assert_eq!(known, told("joe", "eve@example.com"));
+    assert!(known.0.contains("contact_code"), "the claim is shown");
+    assert_eq!(town.kinds(), ["contact_code ada@example.com"], "it ends by itself");
 }
