@@ -67,7 +67,7 @@ pub use document::DocumentData;
 pub use end_reason::EndReason;
 pub use error::ClaimError;
 pub use expire::expire;
-pub use export::{end_superseded_by, open_own_row};
+pub use export::{ERASED_GRANT, end_superseded_by, open_own_row};
 pub use facts::{KeeperSource, MarketSystems, Systems};
 pub use garage::{HeldVehicle, garage};
 pub use give_up::give_up;

@@ -27,13 +27,22 @@ pub(super) struct Proven<'a> {
     pub(super) grant_days: u32,
 }
 
-/// The last grant of another person that opened personal values and has ended.
+/// A grant of another person that opened personal values and counts no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EarlierGrant {
     /// The time at which it stopped to count.
     pub(super) ended_at: Timestamp,
     /// Its keeper.
     pub(super) keeper: Option<String>,
+}
+
+impl EarlierGrant {
+    /// A grant that counts no more from a time on; nothing where it never opened personal values.
+    pub(super) fn of(grant: &GrantRow, time: Timestamp) -> Option<Self> {
+        let ended_at = grant.ends_at_ms.min(time);
+        grant.personal_from_ms.filter(|from| *from <= ended_at)?;
+        Some(Self { ended_at, keeper: grant.keeper.clone() })
+    }
 }
 
 /// The terms of a new grant.
@@ -73,7 +82,7 @@ pub(super) enum Decision<'g> {
 pub(super) fn decide<'g>(
     proven: &Proven<'_>,
     grants: &'g [GrantRow],
-    earlier: Option<&EarlierGrant>,
+    earlier: &[EarlierGrant],
     now: Timestamp,
 ) -> Decision<'g> {
     let holder = holder_at(grants, now);
@@ -134,23 +143,23 @@ fn terms(
     mine: Option<&GrantRow>,
     others: &[&GrantRow],
     endings: &[Ending<'_>],
-    earlier: Option<&EarlierGrant>,
+    earlier: &[EarlierGrant],
     (effective_from, now): (Timestamp, Timestamp),
 ) -> Terms {
     // A grant that never opened personal values was no time of its person with the car: a stranger's
     // weak claim takes nothing from the holder's history.
-    let until = |grant: &&GrantRow| {
-        let replaced = if others.contains(grant) { effective_from } else { now };
-        let end = grant.ends_at_ms.min(replaced);
-        grant.personal_from_ms.filter(|from| *from <= end).map(|_| end)
+    let before = |grant: &GrantRow| {
+        let until = if others.contains(&grant) { effective_from } else { now };
+        EarlierGrant::of(grant, until)
     };
     let ended = endings.iter().map(|(grant, _)| *grant);
     let foreign = ended.chain(others.iter().copied()).filter(|grant| grant.person != proven.person);
-    let held = foreign.filter_map(|grant| Some((until(&grant)?, grant.keeper.as_deref())));
-    let held: Vec<(Timestamp, Option<&str>)> =
-        held.chain(earlier.map(|earlier| (earlier.ended_at, earlier.keeper.as_deref()))).collect();
-    let last_end = held.iter().map(|(end, _)| *end).max();
-    let is_of_another = |keeper: &str| held.iter().any(|(_, other)| *other == Some(keeper));
+    let held: Vec<EarlierGrant> =
+        foreign.filter_map(before).chain(earlier.iter().cloned()).collect();
+    let last_end = held.iter().map(|grant| grant.ended_at).max();
+    // Whoever had the car before, not the last one alone: a register is slow.
+    let is_of_another =
+        |keeper: &str| held.iter().any(|grant| grant.keeper.as_deref() == Some(keeper));
     let keeper = proven.keeper.filter(|keeper| !is_of_another(keeper));
     let since = since(proven.held_since, last_end, now);
     let own = if proven.method.is_strong() {
@@ -247,7 +256,7 @@ mod tests {
     }
 
     fn check(method: OwnershipMethod, grants: &[GrantRow], expect: &str) {
-        let decision = decide(&ada(method), grants, None, NOW);
+        let decision = decide(&ada(method), grants, &[], NOW);
         assert_eq!(words(&decision), expect, "{method:?} against {grants:?}");
     }
 
@@ -281,7 +290,7 @@ mod tests {
         check(WEAK, &[over], "grant 0 72; eve 9 expired");
     }
 
-    fn terms(proven: &Proven<'_>, grants: &[GrantRow], earlier: Option<&EarlierGrant>) -> Terms {
+    fn terms(proven: &Proven<'_>, grants: &[GrantRow], earlier: &[EarlierGrant]) -> Terms {
         match decide(proven, grants, earlier, NOW) {
             Decision::Grant(terms, _) => terms,
             decision => panic!("{decision:?}"),
@@ -296,7 +305,7 @@ mod tests {
                 keeper: None,
             });
             let proven = Proven { held_since: stated, ..ada(STRONG) };
-            terms(&proven, &[], earlier.as_ref()).since
+            terms(&proven, &[], earlier.as_slice()).since
         };
         let today = date(2026, 11, 20);
         assert_eq!(since(Some(date(2026, 5, 1)), None), date(2026, 5, 1));
@@ -306,29 +315,31 @@ mod tests {
         assert_eq!(since(Some(date(2026, 11, 20)), Some(48)), today);
         assert_eq!(since(None, Some(1)), date(2026, 11, 21), "the day is another person's");
         let stranger = [grant("eve", WEAK, 1)];
-        assert_eq!(terms(&ada(STRONG), &stranger, None).since, date(2026, 5, 1), "took nothing");
+        assert_eq!(terms(&ada(STRONG), &stranger, &[]).since, date(2026, 5, 1), "took nothing");
         let holder = [grant("eve", STRONG, 1)];
-        let waits = terms(&ada(STRONG), &holder, None);
+        let waits = terms(&ada(STRONG), &holder, &[]);
         assert_eq!(waits.since, date(2026, 11, 24), "the day after the holder's last one");
         let own = [GrantRow { since: date(2020, 1, 1), ..grant("ada", STRONG, 1) }];
-        assert_eq!(terms(&ada(STRONG), &own, None).since, date(2020, 1, 1), "a renewal");
+        assert_eq!(terms(&ada(STRONG), &own, &[]).since, date(2020, 1, 1), "a renewal");
     }
 
     #[test]
     fn ok_the_keeper_of_another_person_is_not_the_holder_s() {
         let earlier =
             |keeper: &str| EarlierGrant { ended_at: Timestamp(0), keeper: Some(keeper.into()) };
-        let keeper = |grants: &[GrantRow], earlier: Option<&EarlierGrant>| {
+        let keeper = |grants: &[GrantRow], earlier: &[EarlierGrant]| {
             terms(&ada(STRONG), grants, earlier).keeper
         };
-        assert_eq!(keeper(&[], None).as_deref(), Some("new"));
-        assert_eq!(keeper(&[], Some(&earlier("old"))).as_deref(), Some("new"));
-        assert_eq!(keeper(&[], Some(&earlier("new"))), None, "not yet recorded");
+        assert_eq!(keeper(&[], &[]).as_deref(), Some("new"));
+        assert_eq!(keeper(&[], &[earlier("old")]).as_deref(), Some("new"));
+        for earlier in [&[earlier("new")][..], &[earlier("old"), earlier("new"), earlier("old")]] {
+            assert_eq!(keeper(&[], earlier), None, "not yet recorded");
+        }
         let with = |method| GrantRow { keeper: Some("new".into()), ..grant("eve", method, 1) };
-        assert_eq!(keeper(&[with(STRONG)], None), None);
-        assert_eq!(keeper(&[with(WEAK)], None).as_deref(), Some("new"), "a stranger's claim");
+        assert_eq!(keeper(&[with(STRONG)], &[]), None);
+        assert_eq!(keeper(&[with(WEAK)], &[]).as_deref(), Some("new"), "a stranger's claim");
         let own = [GrantRow { keeper: Some("old".into()), ..grant("ada", STRONG, 1) }];
         let unknown = Proven { keeper: None, ..ada(STRONG) };
-        assert_eq!(terms(&unknown, &own, None).keeper.as_deref(), Some("old"), "a renewal");
+        assert_eq!(terms(&unknown, &own, &[]).keeper.as_deref(), Some("old"), "a renewal");
     }
 }

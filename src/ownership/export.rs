@@ -31,6 +31,13 @@ pub fn open_own_row(keys: &RightsKeys, table: &str, row: &Row, person: &str) -> 
     }
 }
 
+/// The assignments, as SQL, that take an erased person out of a grant, which ends at the time `?3`.
+/// Its end and its keeper's hash stay: they keep the next holder from the erased one's keeper and
+/// days.
+pub const ERASED_GRANT: &str = "id = lower(hex(randomblob(16))), person = '', pseudonym = '', \
+    since = '', objection = NULL, sealed = '', mac = '', \
+    ended_at_ms = coalesce(ended_at_ms, ?3), end_reason = 'erased'";
+
 /// Ends the grants that have lost their place to one of a person's, before the person's are erased:
 /// they must not count again.
 pub fn end_superseded_by(person: &str, now: Timestamp) -> Action {

@@ -90,6 +90,17 @@ impl GrantRow {
     }
 }
 
+/// Reads the rows that have not ended and are no rights all the same: those that Kerbside wrote
+/// before `RIGHTS_NOT_BEFORE`, and those under a key that is gone. They are the earlier time of
+/// somebody with the car.
+pub(super) fn read_void(keys: &RightsKeys, rows: &[Row]) -> Vec<GrantRow> {
+    let is_void = |grant: &GrantRow| {
+        !keys.holds(grant.key_id)
+            || grant.verified_at_ms < keys.not_before() && grant.is_authentic(keys)
+    };
+    rows.iter().filter_map(|row| GrantRow::from_row(row).ok()).filter(is_void).collect()
+}
+
 /// Reads the grants among rows that have not ended: those that Kerbside wrote, and not before
 /// `RIGHTS_NOT_BEFORE`. Each other row of somebody else is no right, and an event reports it.
 pub(super) fn read_grants(ports: &Ports, keys: &RightsKeys, rows: &[Row]) -> Vec<GrantRow> {

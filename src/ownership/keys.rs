@@ -97,6 +97,11 @@ impl RightsKeys {
         self.not_before
     }
 
+    /// True if the key of a number is held.
+    pub(super) fn holds(&self, number: u8) -> bool {
+        self.derived(number).is_some()
+    }
+
     /// The authentication code of a row of a table; nothing where its key is not held.
     pub(super) fn row_mac(&self, number: u8, table: &str, columns: &[DbValue]) -> Option<String> {
         let mac = authenticate(&self.derived(number)?.row, &row_bytes(table, columns))?;

@@ -11,7 +11,7 @@ use super::counts::{Counted, Counter, has_row};
 use super::decide::{Decision, EarlierGrant, Ending, Proven, Terms, decide};
 use super::ending;
 use super::error::ClaimError;
-use super::grant_row::{self, GrantRow, read_grants};
+use super::grant_row::{self, GrantRow, read_grants, read_void};
 use super::machine::{About, Machine};
 use super::messages::{MessageKind, Messages, Notice};
 use super::personal_part::{PartPlace, PersonalPart};
@@ -46,14 +46,15 @@ impl Facts {
 }
 
 row_type! {
-    /// The last grant of another person that opened personal values and has ended.
+    /// The last end of the grants of others with one keeper.
     struct EarlierRow { ended_at_ms: Timestamp, keeper: Option<String> }
 }
 
 /// The live grants of a car as they were read.
 struct Found {
     grants: Vec<GrantRow>,
-    earlier: Option<EarlierGrant>,
+    /// Grants of others that opened personal values and count no more.
+    earlier: Vec<EarlierGrant>,
     /// The ids and codes of all live rows, authentic or not.
     version: String,
     is_open: bool,
@@ -86,7 +87,7 @@ pub(super) async fn settle(
             tells_contact,
             grant_days: machine.grant_days(),
         };
-        let decision = decide(&proven, &found.grants, found.earlier.as_ref(), now);
+        let decision = decide(&proven, &found.grants, &found.earlier, now);
         let act = Act { machine, actor, claim, part, facts, found: &found, now };
         let mut messages = Messages::default();
         let mut statements = act.statements(&decision, &mut messages)?;
@@ -111,15 +112,19 @@ async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimErr
         .db
         .batch(vec![
             select_live(claim.market.as_str(), &claim.vehicle),
-            select_earlier(claim),
+            select_earlier(claim, now),
             select_open(&claim.id, now),
         ])
         .await?;
     let [live, earlier, open] = <[Rows; 3]>::try_from(results).map_err(|_| StoreError::Rejected)?;
-    let earlier = ports.read_rows::<EarlierRow>("ownership_grant", &earlier)?.pop();
+    let ended = ports.read_rows::<EarlierRow>("ownership_grant", &earlier)?.into_iter();
+    let ended = ended.map(|row| EarlierGrant { ended_at: row.ended_at_ms, keeper: row.keeper });
+    let others = read_void(machine.keys, &live);
+    let others = others.iter().filter(|grant| grant.person != claim.person);
+    let earlier = ended.chain(others.filter_map(|grant| EarlierGrant::of(grant, now))).collect();
     Ok(Found {
         grants: read_grants(ports, machine.keys, &live),
-        earlier: earlier.map(|row| EarlierGrant { ended_at: row.ended_at_ms, keeper: row.keeper }),
+        earlier,
         version: version(&live),
         is_open: !open.is_empty(),
     })
@@ -131,13 +136,21 @@ fn select_open(claim: &str, now: Timestamp) -> Statement {
     Statement::new("ownership_claim.select_open", sql, vec![claim.into(), now.into()])
 }
 
-/// Selects the last grant of another person that opened personal values and has ended.
-fn select_earlier(claim: &ClaimRow) -> Statement {
-    let sql = "SELECT min(ended_at_ms, ends_at_ms) AS ended_at_ms, keeper FROM ownership_grant \
-        WHERE market = ?1 AND vehicle = ?2 AND person <> ?3 AND ended_at_ms IS NOT NULL \
-        AND personal_from_ms <= min(ended_at_ms, ends_at_ms) ORDER BY 1 DESC LIMIT 1";
-    let params =
-        vec![(&claim.market).into(), claim.vehicle.as_str().into(), claim.person.as_str().into()];
+/// Selects the last ends of the grants of others that opened personal values and have ended, one
+/// for each keeper. An ended row has no authentication code: an end that cannot be counts as now.
+fn select_earlier(claim: &ClaimRow, now: Timestamp) -> Statement {
+    let sql = "SELECT max(CASE WHEN is_possible THEN last_ms ELSE ?4 END) AS ended_at_ms, keeper \
+        FROM (SELECT keeper, personal_from_ms, min(ended_at_ms, ends_at_ms) AS last_ms, \
+        min(ended_at_ms, ends_at_ms) BETWEEN verified_at_ms AND ?4 AS is_possible \
+        FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 AND person <> ?3 \
+        AND ended_at_ms IS NOT NULL) \
+        WHERE personal_from_ms <= last_ms OR NOT is_possible GROUP BY keeper";
+    let params = vec![
+        (&claim.market).into(),
+        claim.vehicle.as_str().into(),
+        claim.person.as_str().into(),
+        now.into(),
+    ];
     Statement::new("ownership_grant.select_earlier", sql, params)
 }
 
@@ -362,5 +375,5 @@ fn watch_rate(
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![select_open("id", Timestamp(0)), select_earlier(&super::fake::claim())]
+    vec![select_open("id", Timestamp(0)), select_earlier(&super::fake::claim(), Timestamp(0))]
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
 mod acts;
+mod former;
 mod limits;
 mod model;
 mod simulation;

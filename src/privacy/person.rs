@@ -26,7 +26,7 @@ pub struct ExportedTable {
 pub struct PersonErasure {
     /// The audit entry.
     pub audited: Audited,
-    /// The stores whose rows were deleted.
+    /// The stores whose rows were deleted, or have the person no more.
     pub stores: Vec<ErasedStore>,
 }
 
@@ -65,7 +65,7 @@ fn tables() -> impl Iterator<Item = PersonTable> {
 }
 
 fn erasable() -> impl Iterator<Item = PersonTable> {
-    tables().filter(|(_, rows)| rows.eraser == PersonEraser::Rows)
+    tables().filter(|(_, rows)| !matches!(rows.eraser, PersonEraser::Kept(_)))
 }
 
 /// The stores that an export leaves out.
@@ -76,10 +76,12 @@ pub fn left_out() -> impl Iterator<Item = Exception> {
     })
 }
 
-/// The stores that an erasure leaves alone.
+/// The stores that an erasure leaves alone, and those of which it leaves rows without the person.
 pub fn kept() -> impl Iterator<Item = Exception> {
     tables().filter_map(|(store, rows)| match rows.eraser {
-        PersonEraser::Kept(reason) => Some(Exception { store, reason }),
+        PersonEraser::Kept(reason) | PersonEraser::Blanked(_, reason) => {
+            Some(Exception { store, reason })
+        }
         PersonEraser::Rows => None,
     })
 }
@@ -189,7 +191,7 @@ pub async fn erase(
 }
 
 /// Ends what must not count again without the person's rows, counts the rows of each table, and
-/// deletes them.
+/// deletes them or takes the person out of them.
 fn actions(person: &str, now: Timestamp) -> Vec<Action> {
     let count = format!("{} WHERE {IS_AUDITED}", counts(2));
     let mut actions = vec![
@@ -197,10 +199,19 @@ fn actions(person: &str, now: Timestamp) -> Vec<Action> {
         Action::new("register.count_person_audited", count, vec![person.into()]),
     ];
     actions.extend(erasable().map(|(name, rows)| {
-        let column = rows.column;
-        let sql =
-            format!("DELETE FROM {name} WHERE {column} = ?2 AND {IS_AUDITED} RETURNING {column}");
-        Action::new("register.erase_person", sql, vec![person.into()])
+        let is_theirs = format!("{} = ?2 AND {IS_AUDITED} RETURNING {0}", rows.column);
+        match rows.eraser {
+            PersonEraser::Blanked(assignments, _) => Action::new(
+                "register.blank_person",
+                format!("UPDATE {name} SET {assignments} WHERE {is_theirs}"),
+                vec![person.into(), now.into()],
+            ),
+            PersonEraser::Rows | PersonEraser::Kept(_) => Action::new(
+                "register.erase_person",
+                format!("DELETE FROM {name} WHERE {is_theirs}"),
+                vec![person.into()],
+            ),
+        }
     }));
     actions
 }

@@ -12,6 +12,7 @@ pub use super::stored_data::{
 use crate::audit;
 use crate::cache::{self, purge};
 use crate::market::{FacetName, MarketCode};
+use crate::ownership;
 use crate::ports::db_clock::NOW_MS;
 
 /// All tables, in the order in which retention visits them.
@@ -227,7 +228,10 @@ pub const TABLES: &[Table] = &[
                     verified_at_ms, effective_from_ms, personal_from_ms, ends_at_ms, objection, \
                     sealed, mac, ended_at_ms, end_reason",
             },
-            eraser: PersonEraser::Rows,
+            eraser: PersonEraser::Blanked(
+                ownership::ERASED_GRANT,
+                "a car's end of a right and its keeper's hash, without the person",
+            ),
         }),
     },
     Table {

@@ -85,6 +85,9 @@ pub enum PersonExporter {
 pub enum PersonEraser {
     /// Deletes the person's rows.
     Rows,
+    /// Takes the person out of their rows by these assignments, as SQL (`?3` is the time), and keeps
+    /// what is left of them, for this reason.
+    Blanked(&'static str, &'static str),
     /// Keeps them, for this reason.
     Kept(&'static str),
 }

@@ -459,7 +459,7 @@ impl Simulation {
             assert!(owners <= 1, "one holder");
         }
         let over = "SELECT id FROM ownership_claim WHERE attempts > 5 UNION ALL \
-            SELECT id FROM ownership_grant AS g WHERE NOT EXISTS (SELECT 1 FROM ownership_claim \
+            SELECT id FROM ownership_grant AS g WHERE person <> '' AND NOT EXISTS (SELECT 1 FROM ownership_claim \
             AS c WHERE c.id = g.id AND c.state <> 'challenged')";
         assert_eq!(self.town.list(over), Vec::<String>::new(), "no grant without its proof");
         let after = self.snapshot();
