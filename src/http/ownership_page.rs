@@ -119,6 +119,10 @@ pub(super) async fn prove<'c>(
         ClaimError::Invalid { field, .. } => {
             ClaimFault::Document(field.trim_start_matches('/').to_owned())
         }
+        ClaimError::WrongProof { attempts_left: left @ 1.. } if typed.contains_key("code") => {
+            ClaimFault::WrongCode(left)
+        }
+        ClaimError::WrongProof { attempts_left: left @ 1.. } => ClaimFault::WrongDocument(left),
         error => fault(&views, error).ok_or_else(|| request.problem(error))?,
     };
     let status = request.status().await?;
@@ -264,10 +268,9 @@ fn refill(view: &mut OwnershipView, typed: &BTreeMap<String, String>) {
 /// The reason that a page gives for an error; `None` for those that a page cannot help with.
 fn fault(views: &OwnershipViews<'_>, error: ClaimError) -> Option<ClaimFault> {
     Some(match error {
-        ClaimError::WrongProof { attempts_left: 0 } | ClaimError::Locked { retry_after_s: 0 } => {
+        ClaimError::WrongProof { .. } | ClaimError::Locked { retry_after_s: 0 } => {
             ClaimFault::Failed
         }
-        ClaimError::WrongProof { .. } => ClaimFault::WrongProof,
         ClaimError::Expired => ClaimFault::Expired,
         ClaimError::Locked { retry_after_s } => ClaimFault::Locked(views.in_seconds(retry_after_s)),
         ClaimError::Limited { retry_after_s } => {

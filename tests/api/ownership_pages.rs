@@ -82,7 +82,9 @@ fn err_what_was_entered_is_shown_again() {
     let malformed = case.form(&eve, &proof, "code=123");
     check(&malformed, 422, &["A code has 8 letters", "Attempts left</dt><dd>5"], &[]);
     let mut last = case.form(&eve, &proof, "code=2222+2222");
-    check(&last, 422, &["The proof is wrong", "Attempts left</dt><dd>4", "href=\"#main\""], &[]);
+    let expected =
+        ["not the right code. Attempts left: 4", "Attempts left</dt><dd>4", "href=\"#code\""];
+    check(&last, 422, &expected, &[]);
     for _ in 0..4 {
         last = case.form(&eve, &proof, "code=2222+2222");
     }

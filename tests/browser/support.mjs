@@ -52,22 +52,22 @@ export async function openPage(browser, options = {}) {
 }
 
 /** Asks the stand-ins' control server. */
-async function tell(method, path, body) {
+export async function askControl(method, path, body) {
   const answer = await fetch(control + path, { method, body: body && JSON.stringify(body) });
   assert.equal(answer.status, 200, `${method} ${path}: ${answer.status}`);
   return answer.json().catch(() => null);
 }
 
-export const setOrigin = (name, change) => tell("PUT", `/origins/${name}`, change);
-export const resetOrigins = () => tell("POST", "/reset");
+export const setOrigin = (name, change) => askControl("PUT", `/origins/${name}`, change);
+export const resetOrigins = () => askControl("POST", "/reset");
 
 /** The identity provider of a market, as the control server describes it: people, faults, keys. */
-export const identityOf = (market) => tell("GET", `/identity/${market}`);
+export const identityOf = (market) => askControl("GET", `/identity/${market}`);
 /** Switches a fault of a market's identity provider on. */
-export const setIdentity = (market, change) => tell("PUT", `/identity/${market}`, change);
+export const setIdentity = (market, change) => askControl("PUT", `/identity/${market}`, change);
 /** Ends a person's sessions at the identity provider, which tells the portal (back channel). */
 export const signOutAtProvider = (market, login) =>
-  tell("POST", `/identity/${market}/sign-out`, { login });
+  askControl("POST", `/identity/${market}/sign-out`, { login });
 
 /** Fills the identity provider's sign-in page in, which is shown already. */
 export async function signInAtProvider(page, market, login) {
@@ -85,7 +85,7 @@ const used = new Set();
 
 /** A VIN of `market` that no test of this run has used, so that nothing about it is cached. */
 export async function freshVin(market) {
-  const rows = await tell("GET", "/vins");
+  const rows = await askControl("GET", "/vins");
   const row =
     rows.find((row) => row.market === market && !used.has(row.vin)) ??
     assert.fail(`no VIN is left for ${market}`);
@@ -108,9 +108,12 @@ const LOOKS = [
   { name: "dark, narrowest", colorScheme: "dark", width: 320 },
 ];
 
+/** The widest by day and the narrowest by night, for journeys of many pages. */
+export const EXTREMES = [LOOKS[0], LOOKS[3]];
+
 /** axe by day and by night, wide and narrow, and no scrolling sideways. */
-export async function checkAccessible(page, where) {
-  for (const look of LOOKS) {
+export async function checkAccessible(page, where, looks = LOOKS) {
+  for (const look of looks) {
     await page.emulateMedia({ colorScheme: look.colorScheme });
     await page.setViewportSize({ width: look.width, height: 900 });
     const { violations } = await new AxeBuilder({ page }).analyze();

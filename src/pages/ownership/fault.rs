@@ -5,8 +5,10 @@ use crate::pages::message::Messages;
 /// The reason for which a page of ownership is shown again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimFault {
-    /// The proof is wrong.
-    WrongProof,
+    /// The code is not the right one; the attempts left.
+    WrongCode(u32),
+    /// The data of the document are not confirmed; the attempts left.
+    WrongDocument(u32),
     /// The systems of the car maker do not confirm what they were asked at the start.
     NotConfirmed,
     /// The claim has no attempts left.
@@ -43,6 +45,8 @@ impl ClaimFault {
     /// The cause and the remedy.
     pub fn text(&self, t: Messages) -> String {
         match self {
+            Self::WrongCode(left) => t.fault_wrong_code(&left.to_string()),
+            Self::WrongDocument(left) => t.fault_wrong_document(&left.to_string()),
             Self::Locked(until) => t.fault_locked(until),
             Self::Limited(until) => t.fault_limited(until),
             other => other.plain_text(t).to_owned(),
@@ -51,7 +55,6 @@ impl ClaimFault {
 
     fn plain_text(&self, t: Messages) -> &'static str {
         match self {
-            Self::WrongProof => t.fault_wrong(),
             Self::NotConfirmed => t.fault_wrong_start(),
             Self::Failed => t.fault_failed(),
             Self::Expired => t.fault_expired(),
@@ -66,14 +69,15 @@ impl ClaimFault {
             Self::Phone => t.contact_phone_invalid(),
             Self::Document(_) => t.proof_document_missing(),
             // OK because `text` has taken these.
-            Self::Locked(_) | Self::Limited(_) => "",
+            Self::WrongCode(_) | Self::WrongDocument(_) | Self::Locked(_) | Self::Limited(_) => "",
         }
     }
 
-    /// The id of the field that is wrong, or that of the page's main part.
+    /// The id of the field that is wrong, or that of a part of the page.
     pub fn target(&self) -> &str {
         match self {
-            Self::Code => "code",
+            Self::Code | Self::WrongCode(_) => "code",
+            Self::WrongDocument(_) => "proof",
             Self::Email | Self::Phone => "contact",
             Self::Document(name) => name,
             _ => "main",

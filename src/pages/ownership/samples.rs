@@ -122,7 +122,7 @@ fn forms(language: Language) -> Vec<Sample> {
             render_ownership(&start(language, OwnershipMethod::Dealer, false)),
         ),
         ("ownership-code", render_ownership(&proof(language, contact))),
-        ("ownership-code-wrong", proof_wrong(contact, ClaimFault::WrongProof)),
+        ("ownership-code-wrong", proof_wrong(contact, ClaimFault::WrongCode(4))),
         ("ownership-code-malformed", proof_wrong(contact, ClaimFault::Code)),
         ("ownership-car-code", render_ownership(&proof(language, OwnershipMethod::VehicleCode))),
         ("ownership-document", proof_wrong(OwnershipMethod::KeeperDocument, document)),

@@ -244,6 +244,13 @@ impl OwnershipView {
         }
     }
 
+    /// The names of the methods that open everything at once, where the market offers some.
+    fn strong_methods(&self) -> Option<String> {
+        let methods = self.methods.iter().flatten().filter(|method| method.is_strong);
+        let names: Vec<&str> = methods.map(|method| method.text(self.frame.t, "")).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// The heading, and the method of a form.
     fn title(&self) -> String {
         let t = self.frame.t;
