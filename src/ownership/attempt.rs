@@ -31,7 +31,8 @@ use crate::ports::{FromRow as _, Statement, StoreError, Timestamp};
 pub(super) struct Attempt {
     pub(super) claim: ClaimRow,
     pub(super) part: PersonalPart,
-    /// The failure that was counted in advance; `None` while the limit is reached.
+    /// The failure that was counted in advance; `None` while the limit is reached, and where
+    /// nothing can be guessed.
     failure: Option<(Counter, String)>,
     /// True if the person holds the car or waits for it: no lock reaches them.
     has_grant: bool,
@@ -53,7 +54,8 @@ pub(super) enum Evaluation {
 impl Attempt {
     /// True if the method is locked for this car and person.
     fn is_locked(&self) -> bool {
-        self.failure.is_none() && !self.has_grant
+        let can_guess = self.claim.method != OwnershipMethod::OemMapping;
+        can_guess && self.failure.is_none() && !self.has_grant
     }
 
     /// True if the proof must not be evaluated: the method is locked, and nothing was delivered that

@@ -53,10 +53,12 @@ impl Counter {
         Self::new(keys, "shown codes", &parts, MAX_SHOWN_CODES, DAY_MS)
     }
 
-    /// Failed proofs by a method for a car.
+    /// Failed proofs by a method for a car. By the maker's record none is counted: a claimant can
+    /// guess nothing there, and others must not lock its user out.
     pub(super) fn failures(keys: &RightsKeys, place: Place<'_>, method: OwnershipMethod) -> Self {
         let parts = [place.market.as_str(), place.vehicle, method.as_str()];
-        Self::new(keys, "failures", &parts, MAX_FAILURES, DAY_MS)
+        let max = if method == OwnershipMethod::OemMapping { 0 } else { MAX_FAILURES };
+        Self::new(keys, "failures", &parts, max, DAY_MS)
     }
 
     /// Codes that a dealer's staff enter.

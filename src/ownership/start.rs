@@ -347,14 +347,10 @@ async fn prove_primary_user(
     // The record tells whom to notify later; the maker's word counts without it.
     let contact = systems.contact_on_record().await.ok().flatten();
     let attempt = attempt::count(machine, person, car, id).await?;
-    let evaluation = if attempt.is_shut() {
-        Evaluation::Wrong
-    } else {
-        match systems.check_primary_user().await {
-            Ok(answer) if answer.is_confirmed => Evaluation::Right(answer.held_since),
-            Ok(_) => Evaluation::Wrong,
-            Err(_) => Evaluation::Unknown,
-        }
+    let evaluation = match systems.check_primary_user().await {
+        Ok(answer) if answer.is_confirmed => Evaluation::Right(answer.held_since),
+        Ok(_) => Evaluation::Wrong,
+        Err(_) => Evaluation::Unknown,
     };
     let facts = Facts::new(machine, contact.as_ref());
     attempt::finish(machine, systems, person, car, attempt, (evaluation, facts)).await

@@ -232,3 +232,17 @@ fn ok_acts_between_the_batches_of_others_leave_one_holder() {
         }
     }
 }
+
+#[test]
+fn ok_strangers_do_not_lock_the_maker_s_primary_user_out() {
+    let town = town();
+    for person in ["e1", "e2", "e3", "e4", "e5"] {
+        for _ in 0..3 {
+            let refused = town.start(person, "car", OwnershipMethod::OemMapping, None);
+            assert_eq!(refused.err(), Some(ClaimError::WrongProof { attempts_left: 0 }));
+        }
+    }
+    town.state("car", Facts { contact: Some(CONTACT), confirms: true, ..Facts::default() });
+    town.start("ada", "car", OwnershipMethod::OemMapping, None).expect("proven");
+    assert_eq!(town.right("ada", "car").tier(), Tier::Owner);
+}

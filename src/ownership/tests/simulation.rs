@@ -217,7 +217,8 @@ impl Simulation {
         let now = self.now();
         let claim = self.model.claims[at].clone();
         let (car, method) = (claim.car, claim.method);
-        let is_full = self.model.failures_today(car, method, now) >= 10;
+        let can_guess = method != OwnershipMethod::OemMapping;
+        let is_full = can_guess && self.model.failures_today(car, method, now) >= 10;
         let is_locked = is_full && !self.model.has_grant(claim.person, car);
         let is_shut = is_locked && claim.code.is_none();
         if !is_shut && is_down {
@@ -231,7 +232,7 @@ impl Simulation {
             return;
         }
         let is_last = method == OwnershipMethod::OemMapping || claim.attempts + 1 >= 5;
-        if !is_full {
+        if can_guess && !is_full {
             self.model.failures.push((car, method, now));
         }
         self.model.claims[at].is_open = !is_last;
