@@ -341,3 +341,25 @@ fn ok_an_operator_switches_a_method_off_and_on() {
     case.start(&ada, &json!({"method": "vehicle_code"}));
     check(&operator(&case, "POST", path, &json!({"method": "x"})), 422, "invalid-request");
 }
+
+#[test]
+fn err_another_keeper_ends_the_right_in_the_response_that_finds_out() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    case.hold(&ada);
+    case.app.world.run_background();
+    // The registration is not among the requested facets.
+    let target = format!("{}?facets=recalls", case.app.href(CAR));
+    let tier = || {
+        let answer = case.api(&ada, "GET", &target, &Value::Null);
+        case.app.world.run_background();
+        (answer.status, body(&answer)["tier"].clone())
+    };
+    case.app.world.advance_s(200);
+    assert_eq!(tier(), (200, json!("owner")));
+    "Eve".clone_into(&mut case.keeper.borrow_mut());
+    case.app.world.advance_s(200);
+    assert_eq!(tier(), (200, json!("member")));
+    let status = case.api(&ada, "GET", &case.href(), &Value::Null);
+    assert_eq!(body(&status)["state"], "none");
+}
