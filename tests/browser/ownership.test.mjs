@@ -71,7 +71,8 @@ const METHODS = {
     await label("document_number").waitFor();
     await check("fields of the document");
     await submit(page, t("proof-submit"));
-    await page.getByRole("alert").waitFor();
+    const invalid = `${t("document-document-number")}: ${t("proof-document-invalid")}`;
+    await page.getByRole("alert").getByText(invalid).waitFor();
     await check("empty fields of the document");
     await label("document_number").fill("XX00000000");
     await label(date).fill(car.document[date]);

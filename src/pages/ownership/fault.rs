@@ -37,7 +37,7 @@ pub enum ClaimFault {
     Email,
     /// What was entered is not a phone number.
     Phone,
-    /// A field of the document is empty; its name.
+    /// A field of the document is empty or malformed; its name.
     Document(String),
 }
 
@@ -47,6 +47,11 @@ impl ClaimFault {
         match self {
             Self::WrongCode(left) => t.fault_wrong_code(&left.to_string()),
             Self::WrongDocument(left) => t.fault_wrong_document(&left.to_string()),
+            Self::Document(name) => {
+                // OK because a test holds a label for each field in each language.
+                let label = t.named("document-", name).unwrap_or_default();
+                format!("{label}: {}", t.proof_document_invalid())
+            }
             Self::Locked(until) => t.fault_locked(until),
             Self::Limited(until) => t.fault_limited(until),
             other => other.plain_text(t).to_owned(),
@@ -67,9 +72,12 @@ impl ClaimFault {
             Self::Code => t.proof_code_invalid(),
             Self::Email => t.contact_email_invalid(),
             Self::Phone => t.contact_phone_invalid(),
-            Self::Document(_) => t.proof_document_missing(),
             // OK because `text` has taken these.
-            Self::WrongCode(_) | Self::WrongDocument(_) | Self::Locked(_) | Self::Limited(_) => "",
+            Self::WrongCode(_)
+            | Self::WrongDocument(_)
+            | Self::Locked(_)
+            | Self::Limited(_)
+            | Self::Document(_) => "",
         }
     }
 
