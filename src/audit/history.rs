@@ -27,7 +27,8 @@ row_type! {
 }
 
 /// Selects the acts of others on a car since a time, newest first, for its holder in a market: those
-/// in that market and those in all markets. The holder's own, of the pseudonym `own`, are left out.
+/// in that market and those in all markets. The holder's own, of the pseudonym `own`, are left out,
+/// and what staff of a dealer did for the holder's own claim.
 /// The rows are [`VehicleAct`]s.
 pub fn of_vehicle(
     market: &str,
@@ -39,7 +40,9 @@ pub fn of_vehicle(
     use crate::ports::FromRow as _;
     let sql = format!(
         "SELECT {} FROM audit_entry WHERE vehicle = ?2 AND at_ms >= ?3 \
-         AND (market = ?1 OR market IS NULL) AND actor <> ?4 ORDER BY at_ms DESC, position DESC LIMIT ?5",
+         AND (market = ?1 OR market IS NULL) AND actor <> ?4 \
+         AND NOT (actor_kind = 'dealer' AND subject IS ?4) \
+         ORDER BY at_ms DESC, position DESC LIMIT ?5",
         VehicleAct::COLUMNS
     );
     let params = vec![market.into(), vehicle.into(), from.into(), own.into(), limit.into()];

@@ -40,7 +40,7 @@ pub struct OwnershipStatus {
     pub grant: Option<GrantStatus>,
     /// A waiting grant of somebody else, for the holder.
     pub contested_by: Option<ContestStatus>,
-    /// The methods that are open to the person.
+    /// The methods that are open to the person: strong ones for the holder by a strong one.
     pub methods: Vec<OwnershipMethod>,
 }
 
@@ -166,6 +166,9 @@ pub(super) fn describe(
         let others = grants.iter().filter(|grant| grant.person != person && grant.is_waiting(now));
         others.min_by_key(|grant| grant.effective_from_ms).map(describe_contest)
     });
+    // A weaker proof would not change what they hold.
+    let needs_strong = held.is_some_and(|grant| grant.method.is_strong());
+    let methods = methods.into_iter().filter(|one| one.is_strong() || !needs_strong).collect();
     let grant = held.or(waiting).map(describe_grant);
     OwnershipStatus { state, claim, grant, contested_by, methods }
 }

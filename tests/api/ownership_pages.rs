@@ -178,7 +178,17 @@ fn ok_the_dealers_code_is_shown_once() {
     for (staff, jti) in [("s1", "1"), ("s2", "2")] {
         assert!(case.attest(&case.staff(staff, "D-1", jti), &code).status < 300);
     }
-    check(&page(&case, &ada, ""), 200, &["This car is proven to be yours"], &[]);
+    let held = ["This car is proven to be yours", "Nobody else has done anything."];
+    check(&page(&case, &ada, ""), 200, &held, &["staff confirmed"]);
+}
+
+#[test]
+fn ok_a_strong_holder_is_offered_strong_proofs() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    case.hold(&ada);
+    let strong = ["id=\"method-contact_code\"", "id=\"method-oem_mapping\""];
+    check(&page(&case, &ada, ""), 200, &strong, &["id=\"method-vehicle_code\""]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ struct RevokeArgs {
     /// The car by its id in the addresses of the portal
     #[arg(long, value_name = "ID")]
     vehicle: Option<String>,
-    /// The reason, for the audit and for the holder
+    /// The reason, for the audit; the holder's message does not have it
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -83,9 +83,17 @@ fn revoke(args: &RevokeArgs) -> Result<()> {
         "reason": args.reason,
     }));
     let (_, done) = Portal::open(&args.portal)?.post("revocations", &body)?;
-    let count = |name: &str| done.get(name).and_then(Value::as_u64).unwrap_or_default();
-    println!("{} grants and {} claims ended", count("grants"), count("claims"));
+    println!("{}", ended(&done));
     Ok(())
+}
+
+/// Says what a revocation has ended.
+fn ended(done: &Value) -> String {
+    let count = |name: &str| {
+        let count = done.get(name).and_then(Value::as_u64).unwrap_or_default();
+        format!("{count} {}", if count == 1 { name.trim_end_matches('s') } else { name })
+    };
+    format!("{} and {} ended", count("grants"), count("claims"))
 }
 
 fn methods(args: &MethodsArgs) -> Result<()> {
@@ -154,6 +162,12 @@ mod tests {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(expect), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn ok_what_has_ended_is_counted() {
+        assert_eq!(ended(&json!({"grants": 1, "claims": 2})), "1 grant and 2 claims ended");
+        assert_eq!(ended(&json!({"grants": 0, "claims": 1})), "0 grants and 1 claim ended");
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) fn check_origin(
     if !is_of_ownership && !market.facets.values().any(|facet| facet.origin == *name) {
         findings.add(
             &["origins", name.as_str()],
-            "is used by no facet; remove it, or name it as a facet's `origin`",
+            "is used by nobody: neither a facet nor [ownership] names it; remove it, or name it there",
         );
     }
 }

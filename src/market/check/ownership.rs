@@ -317,9 +317,14 @@ fn check_needed(
     for variable in needed {
         if !variables.iter().any(|(_, used)| *used == variable) {
             let shown = shown(&variable);
+            let cause = match used {
+                OriginUse::Notify => "no message has its purpose",
+                _ => "its answer proves nothing",
+            };
+            let cause = if shown == "message.code" { "no code reaches anybody" } else { cause };
             findings.add(
                 &["origins", name.as_str()],
-                format!("sends no {{{shown}}}, without which its answer proves nothing; add it"),
+                format!("sends no {{{shown}}}, without which {cause}; add it"),
             );
         }
     }
