@@ -105,6 +105,8 @@ fn reaches_as_far(now: &Right, before: &Right) -> bool {
 }
 
 enum Phase {
+    /// The client sees the stream open while the document waits for the holder's keeper.
+    Opening,
     Document,
     Facets,
     Nothing,
@@ -149,7 +151,8 @@ pub(super) async fn respond(
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
     let due = wanted.into_iter().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let phase = Phase::Document;
+    let waits = check.as_ref().is_some_and(|check| check.is_pending(&flow));
+    let phase = if waits { Phase::Opening } else { Phase::Document };
     let source = EventSource { ports, flow: stream, write, request_id, held, check, due, phase };
     let events = stream::unfold(source, |mut source| async move {
         let text = source.next().await?;
@@ -164,6 +167,10 @@ impl EventSource {
         loop {
             match self.phase {
                 Phase::Nothing => return None,
+                Phase::Opening => {
+                    self.phase = Phase::Document;
+                    return Some(": begun\n\n".to_owned());
+                }
                 Phase::Document => {
                     if self.is_keeper_pending() {
                         match self.wait().await {
