@@ -35,7 +35,7 @@ impl KeeperCheck {
     }
 
     /// True while the registration may still come.
-    pub(super) fn is_pending(&self, flow: &Flow) -> bool {
+    pub(super) fn is_pending(flow: &Flow) -> bool {
         let registration = flow.facets.get(&REGISTRATION);
         registration.is_some_and(|result| matches!(result.state, State::Pending))
     }

@@ -151,7 +151,7 @@ pub(super) async fn respond(
     let is_due = |name: &FacetName| says_all || is_pending(&flow, *name);
     let due = wanted.into_iter().filter(is_due).collect();
     let (ports, request_id) = (context.ports.clone(), context.request_id.clone());
-    let waits = check.as_ref().is_some_and(|check| check.is_pending(&flow));
+    let waits = check.is_some() && KeeperCheck::is_pending(&flow);
     let phase = if waits { Phase::Opening } else { Phase::Document };
     let source = EventSource { ports, flow: stream, write, request_id, held, check, due, phase };
     let events = stream::unfold(source, |mut source| async move {
@@ -239,7 +239,7 @@ impl EventSource {
 
     /// True while the registration that tells the holder's keeper may still come.
     fn is_keeper_pending(&self) -> bool {
-        self.check.as_ref().is_some_and(|check| check.is_pending(&self.flow.result()))
+        self.check.is_some() && KeeperCheck::is_pending(&self.flow.result())
     }
 
     /// Reads the right again before an event is sent; the end of the stream where it has ended.

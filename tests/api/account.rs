@@ -180,7 +180,7 @@ fn ok_a_person_erases_what_is_stored_about_them() {
     }
     let done = app.get("/de/account/erased?lang=en");
     let kept =
-        ["In all markets of this region", "The record of acts keeps an entry", "ten minutes"];
+        ["In all markets of this region", "The record of acts keeps its entries", "ten minutes"];
     check(&done, 200, &["<h1>Your data have been erased</h1>"], &["nothing about you"]);
     check(&done, 200, &kept, &[]);
     let again = Member::sign_in(&app);
