@@ -345,7 +345,7 @@ impl<'a> Context<'a> {
         self.keys()?.open(id).ok_or_else(|| Problem::new(Slug::UnknownVehicle))
     }
 
-    /// Runs the flow for facets of a vehicle; that of a member where another keeper is named by now.
+    /// Runs the flow for facets of a vehicle: a member's where another keeper is named by now.
     pub(super) async fn flow(
         &self,
         market: &Rc<Market>,

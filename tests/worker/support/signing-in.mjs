@@ -152,7 +152,7 @@ export async function signingIn({
       assert.ok(log.length > 0, "nothing was logged, so the search shows nothing");
       const stored = here.files();
       assert.ok(
-        stored.some((text) => text.includes("kerbside-web")),
+        stored.some((text) => text.includes("kerbside-")),
         "the search finds what is there",
       );
       for (const secret of secrets) {
