@@ -104,7 +104,7 @@ const bearer = (token) => ({ authorization: `Bearer ${token}` });
 
 /** Makes sessions for each Worker, so that neither moves the end of the other's. */
 async function makeSessions(world) {
-  const keys = await deriveKeys(world.sessionKey);
+  const keys = await deriveKeys(world.secrets.SESSION_KEY_1);
   const sessions = { kerbside: [], plain: [] };
   const marks = COLUMNS.map((_, at) => `?${at + 1}`);
   const sql = `INSERT INTO session (${COLUMNS.join()}) VALUES (${marks.join()})`;

@@ -59,14 +59,14 @@ async function cipher({ root }, { id, key_id }, iv, usage) {
 }
 
 /** Makes a session; returns the value of its cookie and its row. */
-export async function makeSession(keys, { market, issuer, client, sub }) {
+export async function makeSession(keys, { market, issuer, client, sub, person = "p".repeat(22) }) {
   const random = crypto.getRandomValues(new Uint8Array(32));
   const now = Date.now();
   const row = {
     id: toBase64Url(await sign(keys.id, random)),
     key_id: 1,
     market,
-    person: "p".repeat(22),
+    person,
     provider_session: null,
     issuer,
     client,
@@ -98,12 +98,7 @@ export async function readSession(keys, db, cookie) {
     "FROM session WHERE id = ?1";
   const { read_at_ms: now, ...row } = (await db.prepare(sql).bind(id).first()) ?? {};
   if (row.id !== id) return undefined;
-  const isOurs = await crypto.subtle.verify(
-    "HMAC",
-    keys.row,
-    fromBase64Url(row.mac),
-    bytesOf(row),
-  );
+  const isOurs = await crypto.subtle.verify("HMAC", keys.row, fromBase64Url(row.mac), bytesOf(row));
   if (!isOurs || row.ends_at_ms <= now) return undefined;
   const sealed = fromBase64(row.sealed);
   const [algorithm, key] = await cipher(keys, row, sealed.subarray(0, 12), "decrypt");

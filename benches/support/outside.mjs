@@ -56,6 +56,8 @@ let slowest = {};
 let documents = {};
 /** Number of operations by store; of D1 the statements, by their table. */
 let operations = {};
+/** Number of calls of D1, each with one statement or several. */
+let batches = 0;
 const count = (name, times = 1) => {
   operations[name] = (operations[name] ?? 0) + times;
 };
@@ -115,7 +117,7 @@ async function store(name, req, res) {
 }
 
 function result({ sql, params }) {
-  count(`d1 ${/\b(?:FROM|INTO|UPDATE)\s+(\w+)/.exec(sql)?.[1]}`);
+  count(`d1 ${/\b(?:FROM|INTO|UPDATE)\s+(?!json_each)(\w+)/.exec(sql)?.[1]}`);
   if (!prepared.has(sql)) prepared.set(sql, sqlite.prepare(sql));
   const rows = prepared.get(sql).all(...(params ?? []));
   const columns = Object.keys(rows[0] ?? {});
@@ -128,6 +130,7 @@ function result({ sql, params }) {
 
 async function database(req, res) {
   const sent = JSON.parse(await bodyOf(req));
+  batches += 1;
   sqlite.exec("BEGIN");
   let answers;
   try {
@@ -156,9 +159,10 @@ async function control(req, res) {
     requests,
     slowest,
     operations,
+    batches,
     ...(change.keys && { keys: [...kv[change.keys].keys()] }),
   });
-  if (change.reset) [requests, slowest, operations] = [{}, {}, {}];
+  if (change.reset) [requests, slowest, operations, batches] = [{}, {}, {}, 0];
   res.writeHead(200, { "content-type": "application/json" }).end(said);
 }
 

@@ -28,7 +28,7 @@ const freePort = () =>
   });
 
 /** Writes the configuration of workerd (src/workerd/server/workerd.capnp in its repository). */
-function configuration({ wasm, outside, ports, sessionKey }) {
+function configuration({ wasm, outside, ports, secrets }) {
   const external = (name) =>
     `(name = "${name}", external = (address = "127.0.0.1:${outside}",
       http = (injectRequestHeaders = [(name = "x-bench", value = "${name}")])))`;
@@ -58,23 +58,24 @@ const kerbside :Workerd.Worker = (
     ${kv("CACHE", "kv-cache")}, ${kv("MARKETS", "kv-markets")},
     ${database}, (name = "ASSETS", service = "assets"),
     ${text("REGIONS", "eu")}, ${text("REGION_HOSTS", "{}")},
-    ${text("VEHICLE_ID_KEYS", `1:${randomBytes(64).toString("base64")}`)},
-    ${text("LOOKUP_KEY", randomBytes(32).toString("base64"))},
-    ${text("SEALING_KEY_1", randomBytes(32).toString("base64"))},
-    ${text("SESSION_KEY_1", sessionKey)}
+    ${Object.entries(secrets)
+      .map(([name, value]) => text(name, value))
+      .join(",\n    ")}
   ]
 );
 const plain :Workerd.Worker = (
   modules = [(name = "plain.mjs", esModule = embed "plain.mjs")],
   compatibilityDate = "2026-11-01", globalOutbound = "origins",
-  bindings = [${kv("CACHE", "kv-cache")}, ${database}, ${text("SESSION_KEY_1", sessionKey)}]
+  bindings = [
+    ${kv("CACHE", "kv-cache")}, ${database}, ${text("SESSION_KEY_1", secrets.SESSION_KEY_1)}
+  ]
 );
 `;
 }
 
 /**
  * Starts both processes: `plain` is the address of the plain Worker's module, `latencyMs` the
- * latency of origins. `world.sessionKey` is the secret `SESSION_KEY_1` of both Workers.
+ * latency of origins. `world.secrets` are Kerbside's; the plain Worker has `SESSION_KEY_1` of them.
  */
 export async function start({ plain, latencyMs }) {
   const folder = mkdtempSync(join(tmpdir(), "kerbside-bench-"));
@@ -85,14 +86,21 @@ export async function start({ plain, latencyMs }) {
   });
   const [port] = await once(createInterface(outside.stdout), "line");
   const ports = { kerbside: await freePort(), plain: await freePort() };
-  const sessionKey = randomBytes(32).toString("base64");
+  const key = (bytes) => randomBytes(bytes).toString("base64");
+  const secrets = {
+    VEHICLE_ID_KEYS: `1:${key(64)}`,
+    LOOKUP_KEY: key(32),
+    SEALING_KEY_1: key(32),
+    SESSION_KEY_1: key(32),
+    RIGHTS_KEY_1: key(32),
+  };
   const config = join(folder, "config.capnp");
   const worker = process.env.KERBSIDE_WORKER;
   const wasm = readdirSync(worker).find((name) => name.endsWith(".wasm"));
   // workerd reads only what lies beside its configuration.
   for (const name of ["index.js", wasm]) copyFileSync(join(worker, name), join(folder, name));
   copyFileSync(plain, join(folder, "plain.mjs"));
-  writeFileSync(config, configuration({ wasm, outside: port, ports, sessionKey }));
+  writeFileSync(config, configuration({ wasm, outside: port, ports, secrets }));
   const require = createRequire(import.meta.url);
   const workerd = spawn(require("workerd").default, ["serve", "--experimental", config], {
     stdio: ["ignore", "ignore", process.env.KERBSIDE_BENCH_LOUD ? "inherit" : "ignore"],
@@ -133,7 +141,7 @@ export async function start({ plain, latencyMs }) {
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const world = {
     ask,
-    sessionKey,
+    secrets,
     tell: async (change) =>
       JSON.parse(
         (await ask(Number(port), "/", { method: "PUT", body: JSON.stringify(change) })).text,
