@@ -59,9 +59,11 @@ test("modules import files that exist", () => {
 });
 
 test("every message is used", () => {
-  const rust = readdirSync(new URL("../src/pages/", root), { recursive: true })
-    .filter((name) => name.endsWith(".rs") && !/(samples|tests|message)\.rs$/.test(name))
-    .map((name) => read(`../src/pages/${name}`));
+  const rust = ["pages", "http"].flatMap((folder) =>
+    readdirSync(new URL(`../src/${folder}/`, root), { recursive: true })
+      .filter((name) => name.endsWith(".rs") && !/(samples|tests|message)\.rs$/.test(name))
+      .map((name) => read(`../src/${folder}/${name}`)),
+  );
   const used = [...rust, ...templates.map(([, text]) => text), read("messages/en.ftl")].join("\n");
   const named = /^(act|code|document|error|facet|field|method|problem|source|state|unit)-/;
   for (const [, key] of read("messages/en.ftl").matchAll(/^([a-z][a-z0-9-]*) =/gm)) {
