@@ -1,11 +1,11 @@
 //! Disclosure: the floor tier and class of every field of every facet, and the projection by a
 //! right.
 //!
-//! A field that is not in the table is dropped, and a test fails. A market may raise a field's tier,
-//! never lower it. Personal values are the holder's own alone: those of list elements from the first
-//! day of their right, those of the keeper record while the stored keeper is theirs. The names of
-//! withheld fields follow from declaration, mapping and right, never from values. Leaves to others:
-//! how a viewer's right is proven (`ownership`).
+//! A field that is not in the table is dropped, and a test fails. A market may raise a field's
+//! tier, never lower it. Personal values are the holder's own alone: those of list elements from
+//! the first day of their right, those of the keeper record while the stored keeper is theirs. The
+//! names of withheld fields follow from declaration, mapping and right, never from values. Leaves
+//! to others: how a viewer's right is proven (`ownership`).
 
 pub mod fake;
 mod keeper;

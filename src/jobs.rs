@@ -1,4 +1,5 @@
-//! Scheduled work: retention, the outbox, the ends of claims and grants, and the chain of the audit.
+//! Scheduled work: retention, the outbox, the ends of claims and grants, and the chain of the
+//! audit.
 //!
 //! Leaves to others: the triggers (`wrangler.toml`) and the event (`platform`).
 

@@ -137,7 +137,7 @@ pub struct SignedHead {
     pub head: Head,
     /// The thumbprint of the key.
     pub kid: String,
-    /// What is signed.
+    /// The signed content.
     pub message: String,
     /// The signature, `r || s`, 64 bytes.
     pub signature: Vec<u8>,

@@ -26,10 +26,10 @@ row_type! {
     }
 }
 
-/// Selects the acts of others on a car since a time, newest first, for its holder in a market: those
-/// in that market and those in all markets. The holder's own, of the pseudonym `own`, are left out,
-/// and what staff of a dealer did for the holder's own claim.
-/// The rows are [`VehicleAct`]s.
+/// Selects the acts of others on a car since a time, newest first, for its holder in a market:
+/// those in that market and those in all markets. The holder's own, of the pseudonym `own`, are
+/// left out, and what staff of a dealer did for the holder's own claim. The rows are
+/// [`VehicleAct`]s.
 pub fn of_vehicle(
     market: &str,
     vehicle: &str,

@@ -10,7 +10,7 @@ use crate::vehicle::{Content, Declaration, Field, declarations, fields};
 pub(super) enum FieldPlan {
     /// A value.
     Value {
-        /// How far its values are shown.
+        /// The extent to which its values are shown.
         sight: Sight,
         /// True if the market's mapping can state it.
         is_mapped: bool,
@@ -68,8 +68,8 @@ fn plan_record(
     declarations.iter().map(of_field).collect()
 }
 
-/// True if any fact of an element is shown. An empty list would otherwise tell what its elements may
-/// not.
+/// True if any fact of an element is shown. An empty list would otherwise tell what its elements
+/// may not.
 fn shows_elements(element: &[FieldPlan]) -> bool {
     element.iter().any(|field| match field {
         FieldPlan::Value { sight, .. } => *sight == Sight::Shown,

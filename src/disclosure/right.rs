@@ -54,8 +54,8 @@ impl Right {
         self.tier
     }
 
-    /// The first day of which the viewer sees personal values; `None` if none are open: below owner,
-    /// and for a weak grant before its time.
+    /// The first day of which the viewer sees personal values; `None` if none are open: below
+    /// owner, and for a weak grant before its time.
     pub const fn since(&self) -> Option<Date> {
         self.since
     }

@@ -30,7 +30,7 @@ impl<'r> Reach<'r> {
     }
 }
 
-/// How far a right shows the values of a field.
+/// The extent to which a right shows the values of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sight {
     /// All of them.

@@ -11,8 +11,8 @@ use crate::market::Market;
 use crate::ownership::ClaimError;
 use crate::pages::{self, ClaimFault, ObjectionState};
 
-/// `GET /{market}/vehicles/{id}/ownership/objection?code=`: the form, with the code of the message's
-/// link. Opening the link ends nothing.
+/// `GET /{market}/vehicles/{id}/ownership/objection?code=`: the form, with the code of the
+/// message's link. Opening the link ends nothing.
 pub(super) async fn show(
     context: &Context<'_>,
     market: &str,

@@ -63,8 +63,8 @@ pub fn compile(file: &str, text: &str) -> Result<Compiled, Vec<MarketError>> {
 }
 
 /// Compiles a market file after replacing the beginnings of the addresses of origins and of
-/// issuers: local development puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the file
-/// names real hosts (`https://erp.example.com`).
+/// issuers: local development puts the stand-ins' addresses (`http://127.0.0.1:4711`) where the
+/// file names real hosts (`https://erp.example.com`).
 ///
 /// # Errors
 /// Everything that is wrong with the file; never an empty list.

@@ -58,8 +58,8 @@ impl Attempt {
         can_guess && self.failure.is_none() && !self.has_grant
     }
 
-    /// True if the proof must not be evaluated: the method is locked, and nothing was delivered that
-    /// could prove.
+    /// True if the proof must not be evaluated: the method is locked, and nothing was delivered
+    /// that could prove.
     pub(super) fn is_shut(&self) -> bool {
         self.is_locked() && !self.claim.is_delivered
     }

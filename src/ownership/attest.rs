@@ -1,5 +1,5 @@
-//! Attestation by a dealer: two members of its staff enter the claimant's code, each with a token of
-//! their own.
+//! Attestation by a dealer: two members of its staff enter the claimant's code, each with a token
+//! of their own.
 //!
 //! The first one is noted in the claim, with a code over it. The second one, another person of the
 //! same dealer within five minutes, is the proof. Neither learns anything about the owner.

@@ -1,12 +1,12 @@
-//! The first attestation of a dealer's staff, as a column of the claim: time and keyed hashes of the
-//! person and the dealer, with a code over them.
+//! The first attestation of a dealer's staff, as a column of the claim: time and keyed hashes of
+//! the person and the dealer, with a code over them.
 
 use super::claim_row::ClaimRow;
 use super::keys::RightsKeys;
 use super::limits::ATTESTATION_MS;
 use crate::ports::{DbValue, Timestamp};
 
-/// What the authentication code is made for.
+/// The purpose of the authentication code.
 const TABLE: &str = "ownership_claim.attestation";
 
 /// An attestation.

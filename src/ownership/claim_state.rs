@@ -11,7 +11,8 @@ pub enum ClaimState {
     Challenged,
     /// Was proven.
     Verified,
-    /// Was proven by a method too weak against the holder, or against a holder who has proven again.
+    /// Was proven by a method too weak against the holder, or against a holder who has proven
+    /// again.
     Contested,
     /// Was not proven in its attempts.
     Failed,

@@ -146,8 +146,8 @@ fn terms(
     earlier: &[EarlierGrant],
     (effective_from, now): (Timestamp, Timestamp),
 ) -> Terms {
-    // A grant that never opened personal values was no time of its person with the car: a stranger's
-    // weak claim takes nothing from the holder's history.
+    // A grant that never opened personal values was no time of its person with the car: a
+    // stranger's weak claim takes nothing from the holder's history.
     let before = |grant: &GrantRow| {
         let until = if others.contains(&grant) { effective_from } else { now };
         EarlierGrant::of(grant, until)

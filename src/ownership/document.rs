@@ -1,4 +1,4 @@
-//! What a claimant types from a registration document, in one spelling.
+//! The data that a claimant types from a registration document, in one spelling.
 
 use std::collections::BTreeMap;
 use std::fmt;

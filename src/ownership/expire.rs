@@ -1,8 +1,8 @@
-//! What time has done, written down: claims past their time, and grants that no longer count.
+//! The effects of time, written down: claims past their time, and grants that no longer count.
 //!
-//! No right waits for it: rights are functions of rows and time. It gives the audit its entries, and
-//! ends grants that have lost their place, so that they stay ended whatever becomes of the later
-//! one.
+//! No right waits for it: rights are functions of rows and time. It gives the audit its entries,
+//! and ends grants that have lost their place, so that they stay ended whatever becomes of the
+//! later one.
 
 use super::claim_row::ClaimRow;
 use super::end_reason::EndReason;
@@ -17,7 +17,7 @@ use crate::ports::{FromRow, Ports, Row, Rows, Statement, StoreError, Timestamp, 
 const BATCH: u32 = 50;
 
 row_type! {
-    /// What an entry says of a claim or a grant.
+    /// The subject of an entry: a claim or a grant.
     struct DueRow {
         id: String,
         market: MarketCode,

@@ -11,9 +11,9 @@ use crate::market::OwnershipMethod;
 use crate::ports::{Row, Timestamp, read_column};
 
 /// Opens the sealed part of a claim or a grant for its person's own export. The contact is left out
-/// unless the person has typed it: that on record may be another person's. The holder's first day is
-/// left out: it is there where a typed contact is on record alone. Nothing where the row is not one
-/// that Kerbside wrote for this person.
+/// unless the person has typed it: that on record may be another person's. The holder's first day
+/// is left out: it is there where a typed contact is on record alone. Nothing where the row is not
+/// one that Kerbside wrote for this person.
 pub fn open_own_row(keys: &RightsKeys, table: &str, row: &Row, person: &str) -> Option<Row> {
     let table = [claim_row::TABLE, grant_row::TABLE].into_iter().find(|name| *name == table)?;
     let text = |column: &'static str| read_column::<String>(row, column).ok();

@@ -1,4 +1,4 @@
-//! What others did about a car, for its holder.
+//! The acts of others on a car, for its holder.
 
 use super::grant_row::read_grants;
 use super::holder::holder_at;

@@ -24,8 +24,8 @@ row_type! {
 /// of messages. A second objection changes nothing.
 ///
 /// # Errors
-/// [`ClaimError::Invalid`] for an entry that is no code, [`ClaimError::Unknown`] for a code that was
-/// sent to nobody about this car.
+/// [`ClaimError::Invalid`] for an entry that is no code, [`ClaimError::Unknown`] for a code that
+/// was sent to nobody about this car.
 pub async fn object(
     machine: &Machine<'_>,
     car: Car<'_>,

@@ -15,7 +15,7 @@ use crate::market::OwnershipMethod;
 /// The proof that a claimant sends.
 #[derive(Clone, Copy)]
 pub enum Proof<'a> {
-    /// What they typed of a code.
+    /// The code as they typed it.
     Code(&'a str),
     /// A document, which [`Systems`] holds.
     Document,

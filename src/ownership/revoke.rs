@@ -1,4 +1,5 @@
-//! Revocation of all rights to a car by an operator: one transaction, however many claims there are.
+//! Revocation of all rights to a car by an operator: one transaction, however many claims there
+//! are.
 
 use super::end_reason::EndReason;
 use super::error::ClaimError;

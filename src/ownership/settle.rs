@@ -1,4 +1,4 @@
-//! What follows from a right proof: the decision, written by compare-and-set on the live grants.
+//! The consequence of a right proof: the decision, written by compare-and-set on the live grants.
 
 use jiff::civil::Date;
 
@@ -24,14 +24,15 @@ use crate::telemetry::{Event, Level, field};
 /// Times that a decision is made anew because the grants have changed meanwhile.
 const MAX_TRIES: u32 = 8;
 
-/// What the systems state about a claim that was proven.
+/// The statements of the systems about a claim that was proven.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     /// The first day of the holder.
     pub(super) held_since: Option<Date>,
     /// The keeper of the registration now.
     pub(super) keeper: Option<String>,
-    /// The contact that is told: for a weak method that on record, for `contact_code` the typed one.
+    /// The contact that is told: for a weak method that on record, for `contact_code` the typed
+    /// one.
     pub(super) contact: Option<Contact>,
 }
 

@@ -266,8 +266,8 @@ fn claim(
     row.authenticated(keys).ok_or(ClaimError::Sealing(crate::cache::SealingError))
 }
 
-/// The place of a claim's code: the claim; for `dealer` the market, because the staff enter the code
-/// alone.
+/// The place of a claim's code: the claim; for `dealer` the market, because the staff enter the
+/// code alone.
 pub(super) fn code_place(method: OwnershipMethod, market: &str, claim: &str) -> String {
     match method {
         OwnershipMethod::Dealer => format!("attestation {market}"),

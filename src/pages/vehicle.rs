@@ -64,8 +64,8 @@ pub struct VehicleView {
 }
 
 impl VehicleView {
-    /// The page of `context` about the car of the projected facet `identity`, which stood so at `as_of`
-    /// (RFC 3339).
+    /// The page of `context` about the car of the projected facet `identity`, which stood so at
+    /// `as_of` (RFC 3339).
     pub fn new(
         context: &ViewContext<'_>,
         identity: &Value,

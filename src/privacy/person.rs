@@ -87,8 +87,8 @@ pub fn kept() -> impl Iterator<Item = Exception> {
 }
 
 /// Reads all that is stored about a person, and the acts in the audit under the person's
-/// `pseudonym`; `None` for a person who has none. `open` opens the sealed part of a table's row; a row whose part
-/// does not open is left out, because it may be another person's.
+/// `pseudonym`; `None` for a person who has none. `open` opens the sealed part of a table's row; a
+/// row whose part does not open is left out, because it may be another person's.
 ///
 /// # Errors
 /// [`StoreError`] where D1 fails.

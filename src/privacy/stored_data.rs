@@ -68,8 +68,8 @@ pub enum PersonExporter {
         /// The columns, as SQL.
         columns: &'static str,
     },
-    /// Selects `columns` of the entries by or about the person, who is in the table by the pseudonym
-    /// (`audit::pseudonym`); the rows are the field `field` of the export.
+    /// Selects `columns` of the entries by or about the person, who is in the table by the
+    /// pseudonym (`audit::pseudonym`); the rows are the field `field` of the export.
     Acts {
         /// The field of the export.
         field: &'static str,
@@ -85,8 +85,8 @@ pub enum PersonExporter {
 pub enum PersonEraser {
     /// Deletes the person's rows.
     Rows,
-    /// Takes the person out of their rows by these assignments, as SQL (`?3` is the time), and keeps
-    /// what is left of them, for this reason.
+    /// Takes the person out of their rows by these assignments, as SQL (`?3` is the time), and
+    /// keeps what is left of them, for this reason.
     Blanked(&'static str, &'static str),
     /// Keeps them, for this reason.
     Kept(&'static str),

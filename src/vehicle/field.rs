@@ -3,8 +3,8 @@
 //! One declaration per field, in the facet's file. The check of mapped values (`facets/record`),
 //! the vocabulary of market files ([`shape`](super::shape)), the disclosure table and the schemas
 //! of the public contract are derived from it. A record shows its values field by field
-//! ([`RecordView`]), personal ones closed: it does not compile while the type of a personal field is
-//! not [`Pii`], or that of another one is.
+//! ([`RecordView`]), personal ones closed: it does not compile while the type of a personal field
+//! is not [`Pii`], or that of another one is.
 
 use super::fact::Fact;
 use super::pii::{Personal, Pii};

@@ -153,9 +153,9 @@ impl KeyRing {
         URL_SAFE_NO_PAD.encode(&digest[..16]) // OK because a digest has 32 bytes.
     }
 
-    /// The keyed hash of a car's keeper in a market: 64 hexadecimal digits (HMAC-SHA-256). `vehicle`
-    /// is [`Self::lookup`]. One keeper of two cars has two hashes, so that stores do not tell whose
-    /// cars belong together.
+    /// The keyed hash of a car's keeper in a market: 64 hexadecimal digits (HMAC-SHA-256).
+    /// `vehicle` is [`Self::lookup`]. One keeper of two cars has two hashes, so that stores do not
+    /// tell whose cars belong together.
     pub fn keeper(&self, market: &str, vehicle: &str, record: &str) -> String {
         let mut mac = self.keeper.clone();
         // Neither a code nor a look-up holds the separator.

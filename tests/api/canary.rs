@@ -34,7 +34,7 @@ fn json_of(answer: &Value) -> ScriptedResponse {
     ScriptedResponse::ok("application/json", &answer.to_string())
 }
 
-/// How the car's system answers in ways that fail.
+/// Failing answers of the car's system.
 fn failures(marks: &Marks) -> Vec<(&'static str, ScriptedResponse)> {
     let good = &marks.answer;
     let text = good.to_string();

@@ -1,5 +1,5 @@
-//! A registration that names another keeper ends the rights that were proven against the former one,
-//! in the transaction that records it.
+//! A registration that names another keeper ends the rights that were proven against the former
+//! one, in the transaction that records it.
 
 use kerbside::ports::fake::ScriptedResponse;
 use serde_json::json;

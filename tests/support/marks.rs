@@ -21,7 +21,7 @@ use super::CAR;
 /// A market that maps every field of every facet, all of them from one system.
 pub const EVERY_FIELD: &str = include_str!("../fixtures/every-field.toml");
 
-/// What the system of that market states of a car, and the marks in it.
+/// The statements of the system of that market about a car, and the marks in it.
 pub struct Marks {
     /// The system's document.
     pub answer: Value,
@@ -104,7 +104,7 @@ impl Marks {
     }
 }
 
-/// What the system states in a field. A personal one has a mark.
+/// The statement of the system in a field. A personal one has a mark.
 fn state(marks: &mut Vec<(String, String)>, place: &str, field: &Declaration, kind: Kind) -> Value {
     let is_personal = field.access.is_some_and(Access::is_personal);
     let number = marks.len() + 10;

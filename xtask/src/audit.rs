@@ -209,7 +209,7 @@ enum AuditSource {
     Database(Database),
 }
 
-/// What lies beside the chains.
+/// The parts of the page beside the chains.
 #[derive(Debug, Default)]
 struct Beside {
     /// The public keys that the portal states.

@@ -272,7 +272,7 @@ proptest! {
         }
     }
 
-    /// What is sealed is the whole facet.
+    /// The whole facet is sealed.
     #[test]
     fn the_plaintext_is_the_facet((facet, _) in pair()) {
         let again = typed(facet.name(), to_json(&facet)).expect("of the type");

@@ -99,7 +99,7 @@ fn unavailable() -> Problem {
 }
 
 /// The page after sign-out. Its language is `lang`, or `state` where the provider brings it back.
-/// Who is signed in (again) is led to the market's start page.
+/// Leads a person who is signed in (again) to the market's start page.
 pub(in crate::http) async fn signed_out(
     context: &Context<'_>,
     segment: &str,

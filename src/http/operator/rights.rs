@@ -1,5 +1,5 @@
-//! `/operator/v1/revocations` and `/operator/v1/ownership/methods`: ends rights to a car, and switches
-//! methods of proof. No route gives a right.
+//! `/operator/v1/revocations` and `/operator/v1/ownership/methods`: ends rights to a car, and
+//! switches methods of proof. No route gives a right.
 
 use serde::Serialize;
 

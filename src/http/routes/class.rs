@@ -1,4 +1,4 @@
-//! What rows share: classes of rate limits, scopes of bearer tokens, limits of bodies.
+//! Values that rows share: classes of rate limits, scopes of bearer tokens, limits of bodies.
 
 use crate::ports::RateLimitClass;
 

@@ -1,5 +1,5 @@
-//! `POST /api/v1/{market}/ownership/attestations`: a dealer's staff confirm a claim by its code. The
-//! response has no data of the owner.
+//! `POST /api/v1/{market}/ownership/attestations`: a dealer's staff confirm a claim by its code.
+//! The response has no data of the owner.
 
 use serde::Serialize;
 

@@ -32,7 +32,7 @@ struct Notification {
     locale: String,
 }
 
-/// What the messages of one run share.
+/// The values that the messages of one run share.
 #[derive(Default)]
 pub(super) struct Carriers {
     markets: registry::Memory,

@@ -1,4 +1,4 @@
-//! What the next holder of a car may not see: the keepers and the days of those before.
+//! Facts that the next holder of a car may not see: the keepers and the days of those before.
 
 use jiff::civil::{Date, date};
 

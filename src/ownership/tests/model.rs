@@ -35,7 +35,7 @@ pub struct Claim {
     pub code: Option<String>,
 }
 
-/// What a right proof comes to.
+/// The outcome of a right proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     Granted,

@@ -30,7 +30,7 @@ struct Simulation {
     model: Model,
     seed: u64,
     tokens: u64,
-    /// What has happened, so that the test tells if something never does.
+    /// The outcomes so far, so that the test tells if something never does.
     seen: BTreeSet<String>,
 }
 

@@ -27,7 +27,7 @@ use crate::ownership::{
 use crate::ports::fake::World;
 use crate::ports::{Ports, StoreError, sqlite};
 
-/// What the systems say of one car.
+/// The statements of the systems about one car.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The contact on record, e-mail.

@@ -31,11 +31,11 @@ pub enum ClaimFault {
     NothingHeld,
     /// The form is from before the visitor's last sign-in.
     Stale,
-    /// What was entered is not a code.
+    /// The entry is not a code.
     Code,
-    /// What was entered is not an e-mail address.
+    /// The entry is not an e-mail address.
     Email,
-    /// What was entered is not a phone number.
+    /// The entry is not a phone number.
     Phone,
     /// A field of the document is empty or malformed; its name.
     Document(String),

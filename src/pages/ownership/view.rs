@@ -52,7 +52,7 @@ pub struct StartForm {
 pub struct ContactField {
     /// True for a phone number, false for an e-mail address.
     pub is_phone: bool,
-    /// What was entered before.
+    /// The entry before.
     pub entered: String,
     /// The page with the other kind of contact.
     pub other_href: String,
@@ -91,7 +91,7 @@ pub struct DocumentFieldView {
     pub name: &'static str,
     /// True for a day.
     pub is_date: bool,
-    /// What was entered before.
+    /// The entry before.
     pub entered: String,
 }
 

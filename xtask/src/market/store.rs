@@ -1,4 +1,5 @@
-//! A KV namespace, that of the markets or of the cache, through wrangler: the real one, or a local folder.
+//! A KV namespace, that of the markets or of the cache, through wrangler: the real one, or a local
+//! folder.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
