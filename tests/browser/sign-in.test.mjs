@@ -30,6 +30,7 @@ const WORDS = {
     more: "Nach der Anmeldung zu sehen",
     owner: /Weisen Sie nach, dass dies Ihr Auto ist, um zu sehen: /,
     signedOut: "Sie sind abgemeldet",
+    signedInAs: /^Angemeldet als /,
     account: "Ihr Konto",
   },
   en: {
@@ -39,6 +40,7 @@ const WORDS = {
     more: "Sign in to see",
     owner: /Prove that this is your car to see: /,
     signedOut: "You are signed out",
+    signedInAs: /^Signed in as /,
     account: "Your account",
   },
 };
@@ -48,7 +50,7 @@ const isHere = (url) => url.origin === portal;
 
 /** Signs in by the link in the head, and waits for the page that it comes back to. */
 async function signIn(page, market, login) {
-  await head(page).getByRole("link").click();
+  await head(page).getByRole("link", { name: words.signedInAs }).click();
   await signInAtProvider(page, market, login);
   await page.waitForURL(isHere);
   await head(page).locator("form").waitFor();
