@@ -76,7 +76,7 @@ pub use keeper::keeper_changed;
 pub use keys::{RightsKeys, RightsKeysError, RightsMemory};
 pub use machine::{Car, Machine};
 pub use object::object;
-pub use outcome::Outcome;
+pub use outcome::{Outcome, Settlement};
 pub use person::{ClaimId, Person};
 pub use prove::{Proof, prove};
 pub use revoke::{Revoked, revoke};
@@ -84,6 +84,7 @@ pub use right::{authorize, authorize_keeper_check, authorize_without_grants, rep
 pub use start::{ClaimWish, start};
 pub use status::{
     ClaimStatus, ContestStatus, GrantStatus, OwnershipState, OwnershipStatus, status,
+    status_with_code,
 };
 pub use switch::{SwitchWish, SwitchedOff, switch_method, switched_off};
 

@@ -15,8 +15,8 @@ use crate::flow::State;
 use crate::jobs::outbox;
 use crate::market::{DocumentField, FacetName, Market, OwnershipMethod};
 use crate::ownership::{
-    self, Car, ClaimError, ClaimId, ClaimWish, DocumentData, HeldVehicle, Machine, MarketSystems,
-    Outcome, OwnershipStatus, Person, Proof, RightsKeys,
+    self, Car, ClaimError, ClaimId, ClaimWish, Code, DocumentData, HeldVehicle, Machine,
+    MarketSystems, Outcome, OwnershipStatus, Person, Proof, RightsKeys, Settlement,
 };
 use crate::ports::StoreError;
 
@@ -64,10 +64,21 @@ impl<'c> ClaimRequest<'c> {
     /// # Errors
     /// 503 where D1 fails.
     pub(super) async fn status(&self) -> Result<OwnershipStatus, Problem> {
-        let ports = &self.context.ports;
-        let status =
-            ownership::status(ports, &self.keys, self.person(), &self.market, &self.lookup).await;
-        status.map_err(|error| self.problem(error.into()))
+        self.status_with_code(None).await
+    }
+
+    /// The caller's claim or grant, with the code of a dealer's claim that they send again.
+    ///
+    /// # Errors
+    /// 503 where D1 fails.
+    pub(super) async fn status_with_code(
+        &self,
+        sent: Option<&Code>,
+    ) -> Result<OwnershipStatus, Problem> {
+        let (ports, keys) = (&self.context.ports, &self.keys);
+        let (person, market) = (self.person(), &self.market);
+        let read = ownership::status_with_code(ports, keys, person, market, &self.lookup, sent);
+        read.await.map_err(|error| self.problem(error.into()))
     }
 
     /// Starts a claim.
@@ -83,18 +94,18 @@ impl<'c> ClaimRequest<'c> {
         let wish = ClaimWish { method, contact };
         let outcome =
             ownership::start(&self.machine(), &systems, self.person(), self.car(), wish).await?;
-        Ok(self.deliver(outcome))
+        self.deliver(outcome).into_status()
     }
 
     /// Proves a claim by what was typed: the code, or the fields of the document.
     ///
     /// # Errors
-    /// Those of [`ownership::prove`].
+    /// Those of [`ownership::prove`], and [`ClaimError::Conflict`].
     pub(super) async fn prove(
         &self,
         claim: &str,
         typed: &BTreeMap<String, String>,
-    ) -> Result<OwnershipStatus, ClaimError> {
+    ) -> Result<ProofResult, ClaimError> {
         let claim = ClaimId::parse(claim).ok_or(ClaimError::Unknown)?;
         let code = typed.get("code").map(String::as_str);
         let (proof, document) = match code {
@@ -105,7 +116,9 @@ impl<'c> ClaimRequest<'c> {
         let (machine, person) = (self.machine(), self.person());
         let outcome =
             ownership::prove(&machine, &systems, person, self.car(), &claim, proof).await?;
-        Ok(self.deliver(outcome))
+        let outcome = self.deliver(outcome);
+        let is_kept = outcome.settlement == Some(Settlement::Kept);
+        Ok(ProofResult { status: outcome.into_status()?, is_kept })
     }
 
     /// Gives the car up.
@@ -156,10 +169,19 @@ impl<'c> ClaimRequest<'c> {
         Ok(MarketSystems { person, document, ..systems })
     }
 
-    fn deliver(&self, outcome: Outcome) -> OwnershipStatus {
-        deliver(self.context, outcome.messages);
-        outcome.status
+    /// Has the messages of an act delivered after the response, those of a contested proof too.
+    fn deliver(&self, mut outcome: Outcome) -> Outcome {
+        deliver(self.context, std::mem::take(&mut outcome.messages));
+        outcome
     }
+}
+
+/// The result of a right proof.
+pub(super) struct ProofResult {
+    /// The status after it.
+    pub(super) status: OwnershipStatus,
+    /// True if it added nothing to the grant that the caller has.
+    pub(super) is_kept: bool,
 }
 
 /// The cars that the caller holds in a market.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claim::{self, ClaimRequest};
+use super::claim::{self, ClaimRequest, ProofResult};
 use super::context::Context;
 use super::form::Form;
 use super::ownership_view::{OwnershipViews, document_fields, with_query};
@@ -14,13 +14,17 @@ use super::page::page;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use crate::market::{Market, OwnershipMethod};
-use crate::ownership::{ClaimError, ClaimState, OwnershipState, OwnershipStatus};
+use crate::ownership::{
+    ClaimError, ClaimState, ClaimStatus, Code, OwnershipState, OwnershipStatus,
+};
 use crate::pages::{
-    self, ClaimFault, DocumentFieldView, EndForm, Handover, OwnershipView, ProofFields,
+    self, ClaimFault, DocumentFieldView, DoneNotice, EndForm, Handover, OwnershipView, ProofFields,
 };
 
 /// The query of the page right after the car was given up.
 const GIVEN_UP: &str = "done=ended";
+/// The query of the page right after a proof that added nothing.
+const KEPT: &str = "done=kept";
 
 /// `GET /{market}/vehicles/{id}/ownership`
 pub(super) async fn overview<'c>(
@@ -30,12 +34,15 @@ pub(super) async fn overview<'c>(
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let views = OwnershipViews::new(context, &market, id, "");
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     let status = request.status().await?;
     let mut view = overview_view(&views, &request, &status).await?;
-    let is_given_up = context.request.parameter("done").as_deref() == Some("ended");
-    view.is_given_up = is_given_up && status.state == OwnershipState::None;
+    let done = context.request.parameter("done");
+    view.notice = match done.as_deref() {
+        Some("ended") if status.state == OwnershipState::None => Some(DoneNotice::GivenUp),
+        Some("kept") if status.grant.is_some() => Some(DoneNotice::Kept),
+        _ => None,
+    };
     respond(context, 200, &view)
 }
 
@@ -66,6 +73,9 @@ pub(super) async fn start<'c>(
     let method = offered(&market, method)?;
     let views = OwnershipViews::new(context, &market, id, &format!("/{}", method.as_str()));
     let mut form = Form::read_urlencoded(context).await?;
+    if let Some(sent) = SentCode::read(method, &mut form) {
+        return check_dealer(context, &views, sent).await;
+    }
     let is_phone = form.text("/by").as_deref() == Some("phone");
     // OK because a form without the field is one with an empty field.
     let contact = form.text("/contact").unwrap_or_default();
@@ -73,8 +83,7 @@ pub(super) async fn start<'c>(
     if let Some(address) = &start.step_up {
         return step_up(context, views.page(None), address);
     }
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     let typed = (method == OwnershipMethod::ContactCode).then_some(contact.as_str());
     match request.start(method, typed).await {
         Ok(status) if has_code(&status) => {
@@ -96,6 +105,40 @@ pub(super) async fn start<'c>(
     }
 }
 
+/// The code of a dealer's claim that its page sends again: nothing stores it.
+struct SentCode {
+    claim: String,
+    code: Option<Code>,
+}
+
+impl SentCode {
+    /// Reads the fields of the form that asks for the confirmations; nothing of another form.
+    fn read(method: OwnershipMethod, form: &mut Form) -> Option<Self> {
+        let claim = form.text("/claim").filter(|_| method == OwnershipMethod::Dealer)?;
+        let code = form.text("/code").and_then(|code| Code::parse(&code));
+        Some(Self { claim, code })
+    }
+}
+
+/// The page of a dealer's claim again: the confirmations so far, and the code if it is the claim's.
+async fn check_dealer(
+    context: &Context<'_>,
+    views: &OwnershipViews<'_>,
+    sent: SentCode,
+) -> Result<Response, Problem> {
+    let request = views.request().await?;
+    let status = request.status_with_code(sent.code.as_ref()).await?;
+    let is_it = |claim: &ClaimStatus| claim.id == sent.claim;
+    if status.claim.as_ref().is_some_and(|claim| is_it(claim) && claim.code.is_some()) {
+        return respond(context, 200, &overview_view(views, &request, &status).await?);
+    }
+    if status.state != OwnershipState::None {
+        return Ok(Response::see_other(views.overview_href()));
+    }
+    let view = overview_view(views, &request, &status).await?;
+    again(context, &request.problem(ClaimError::Expired), view, ClaimFault::Expired)
+}
+
 /// `POST /{market}/vehicles/{id}/ownership/{claim}/proof`
 pub(super) async fn prove<'c>(
     context: &'c Context<'c>,
@@ -108,11 +151,14 @@ pub(super) async fn prove<'c>(
     if let Some(address) = views.step_up(&views.overview_href()) {
         return step_up(context, views.page(None), &address);
     }
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     let typed = read_proof(context, &market).await?;
-    let Err(error) = request.prove(claim, &typed).await else {
-        return Ok(Response::see_other(views.overview_href()));
+    let error = match request.prove(claim, &typed).await {
+        Ok(ProofResult { is_kept: true, .. }) => {
+            return Ok(Response::see_other(with_query(&views.overview_href(), KEPT)));
+        }
+        Ok(_) => return Ok(Response::see_other(views.overview_href())),
+        Err(error) => error,
     };
     let fault = match error {
         ClaimError::Invalid { field: "/code", .. } => ClaimFault::Code,
@@ -139,8 +185,7 @@ pub(super) async fn end_form<'c>(
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
     let views = OwnershipViews::new(context, &market, id, "/end");
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     if request.status().await?.grant.is_none() {
         return Ok(Response::see_other(views.overview_href()));
     }
@@ -159,8 +204,7 @@ pub(super) async fn end<'c>(
     if let Some(address) = view.end.as_ref().and_then(|end| end.step_up.clone()) {
         return step_up(context, view, &address);
     }
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     match request.give_up().await {
         Ok(()) => Ok(Response::see_other(with_query(&views.overview_href(), GIVEN_UP))),
         Err(ClaimError::Unknown) => {
@@ -184,6 +228,9 @@ pub(super) async fn stale<'c>(
     if let Ok(method) = offered(&market, step) {
         let views = OwnershipViews::new(context, &market, id, &format!("/{step}"));
         let mut form = Form::read_urlencoded(context).await?;
+        if let Some(sent) = SentCode::read(method, &mut form) {
+            return check_dealer(context, &views, sent).await;
+        }
         let is_phone = form.text("/by").as_deref() == Some("phone");
         // OK because a form without the field is one with an empty field.
         let contact = form.text("/contact").unwrap_or_default();
@@ -199,8 +246,7 @@ pub(super) async fn stale<'c>(
     if step == "end" {
         return again(context, &problem, end_view(&views, None), ClaimFault::Stale);
     }
-    let request =
-        ClaimRequest::read(context, market.code.as_str(), id, Some(views.locale())).await?;
+    let request = views.request().await?;
     let mut view = overview_view(&views, &request, &request.status().await?).await?;
     refill(&mut view, &read_proof(context, &market).await?);
     again(context, &problem, view, ClaimFault::Stale)

@@ -1,9 +1,11 @@
 //! From the status of a claim or grant to the views of its pages: times in the market's locale,
 //! addresses that keep the language.
 
+use super::claim::ClaimRequest;
 use super::context::Context;
 use super::owner_part::ownership_path;
 use super::page::{locale, market_frame};
+use super::problem::Problem;
 use super::sign_in_state::SignInState;
 use super::step_up::is_fresh;
 use crate::audit::VehicleAct;
@@ -40,9 +42,13 @@ impl<'c> OwnershipViews<'c> {
         Self { context, market, id, frame, locale, path: ownership_path(market, id) }
     }
 
-    /// The locale of messages to the visitor.
-    pub(super) fn locale(&self) -> &str {
-        &self.locale
+    /// The visitor's request, for which messages are in the language of the page.
+    ///
+    /// # Errors
+    /// Those of [`ClaimRequest::read`].
+    pub(super) async fn request(&self) -> Result<ClaimRequest<'c>, Problem> {
+        let market = self.market.code.as_str();
+        ClaimRequest::read(self.context, market, self.id, Some(&self.locale)).await
     }
 
     /// The car's page of ownership.
@@ -126,11 +132,16 @@ impl<'c> OwnershipViews<'c> {
     }
 
     fn dealer(&self, claim: &ClaimStatus) -> DealerView {
+        let method = self.method(claim.method);
         DealerView {
             code: claim.code.as_ref().map(crate::ownership::Code::grouped),
+            claim: claim.id.clone(),
+            // OK because a claim of this method states them.
+            confirmations: claim.confirmations.unwrap_or_default(),
+            check: method.href.clone(),
             until: self.instant(claim.expires_at),
             status_href: format!("/api/v1{}", self.path),
-            restart_href: self.method(claim.method).href,
+            restart_href: method.href,
         }
     }
 

@@ -181,8 +181,7 @@ fn count_attempt(id: &ClaimId, now: Timestamp) -> Statement {
 /// Settles an attempt by its evaluation.
 ///
 /// # Errors
-/// [`ClaimError::WrongProof`], [`ClaimError::Locked`], [`ClaimError::Conflict`],
-/// [`ClaimError::SystemUnavailable`].
+/// [`ClaimError::WrongProof`], [`ClaimError::Locked`], [`ClaimError::SystemUnavailable`].
 pub(super) async fn finish(
     machine: &Machine<'_>,
     systems: &dyn Systems,
@@ -201,9 +200,10 @@ pub(super) async fn finish(
     let release: Vec<Statement> =
         attempt.failure.iter().map(|(counter, item)| counter.release(item)).collect();
     let actor = Actor::Member(&attempt.claim.pseudonym);
-    let messages = settle(machine, actor, (&attempt.claim, &attempt.part), &facts, release).await?;
+    let claim = (&attempt.claim, &attempt.part);
+    let (settlement, messages) = settle(machine, actor, claim, &facts, release).await?;
     let status = status(machine.ports, machine.keys, person, machine.market, car.lookup).await?;
-    Ok(Outcome { status, messages })
+    Ok(Outcome { status, messages, settlement: Some(settlement) })
 }
 
 /// Writes a failed attempt down; the last one ends the claim.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::market::OwnershipMethod;
 use crate::ports::Random;
 
 /// The 32 characters. `0`, `1`, `I` and `O` are not among them.
@@ -57,6 +58,15 @@ impl Code {
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Code([redacted])")
+    }
+}
+
+/// The place of a claim's code: the claim; for `dealer` the market, because the staff enter the
+/// code alone.
+pub(super) fn code_place(method: OwnershipMethod, market: &str, claim: &str) -> String {
+    match method {
+        OwnershipMethod::Dealer => format!("attestation {market}"),
+        _ => format!("claim {claim}"),
     }
 }
 

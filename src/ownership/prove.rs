@@ -1,14 +1,13 @@
 //! The proof of a claim by its claimant: a code, or the data of a document.
 
 use super::attempt::{self, Attempt, Evaluation};
-use super::code::Code;
+use super::code::{Code, code_place};
 use super::error::ClaimError;
 use super::facts::Systems;
 use super::machine::{Car, Machine};
 use super::outcome::Outcome;
 use super::person::{ClaimId, Person};
 use super::settle::Facts;
-use super::start::code_place;
 use super::systems::SystemError;
 use crate::market::OwnershipMethod;
 
@@ -26,8 +25,8 @@ pub enum Proof<'a> {
 /// # Errors
 /// [`ClaimError::Invalid`] for an entry that is no code (no attempt is used),
 /// [`ClaimError::WrongProof`], [`ClaimError::Expired`], [`ClaimError::Locked`],
-/// [`ClaimError::Conflict`], [`ClaimError::Unknown`], [`ClaimError::NotOffered`],
-/// [`ClaimError::SystemUnavailable`].
+/// [`ClaimError::Unknown`], [`ClaimError::NotOffered`], [`ClaimError::SystemUnavailable`]. A
+/// contested proof is no error here: its messages are delivered.
 pub async fn prove(
     machine: &Machine<'_>,
     systems: &dyn Systems,

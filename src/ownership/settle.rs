@@ -14,6 +14,7 @@ use super::error::ClaimError;
 use super::grant_row::{self, GrantRow, read_grants, read_void};
 use super::machine::{About, Machine};
 use super::messages::{MessageKind, Messages, Notice};
+use super::outcome::Settlement;
 use super::personal_part::{PartPlace, PersonalPart};
 use super::right::select_live;
 use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
@@ -61,18 +62,17 @@ struct Found {
     is_open: bool,
 }
 
-/// Decides on a right proof and writes the decision; returns the keys of messages.
+/// Decides on a right proof and writes the decision; returns it with the keys of messages.
 ///
 /// # Errors
-/// [`ClaimError::Conflict`] where somebody else holds the car, [`ClaimError::Unknown`] where the
-/// claim has been settled meanwhile.
+/// [`ClaimError::Unknown`] where the claim has been settled meanwhile.
 pub(super) async fn settle(
     machine: &Machine<'_>,
     actor: Actor<'_>,
     (claim, part): (&ClaimRow, &PersonalPart),
     facts: &Facts,
     release: Vec<Statement>,
-) -> Result<Vec<String>, ClaimError> {
+) -> Result<(Settlement, Vec<String>), ClaimError> {
     for _ in 0..MAX_TRIES {
         let found = find(machine, claim).await?;
         if !found.is_open {
@@ -99,8 +99,12 @@ pub(super) async fn settle(
         let results = machine.ports.db.batch(statements).await?;
         if has_row(results.first()) {
             watch_rate(machine, claim.method, results.last())?;
-            let is_contested = decision == Decision::Contested;
-            return if is_contested { Err(ClaimError::Conflict) } else { Ok(messages.keys) };
+            let settlement = match decision {
+                Decision::Grant(..) => Settlement::Granted,
+                Decision::Keep(_) => Settlement::Kept,
+                Decision::Contested => Settlement::Contested,
+            };
+            return Ok((settlement, messages.keys));
         }
     }
     Err(ClaimError::Store(StoreError::Conflict))

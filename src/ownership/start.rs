@@ -7,7 +7,7 @@
 use super::attempt::{self, Evaluation};
 use super::claim_row::{self, ClaimRow};
 use super::claim_state::ClaimState;
-use super::code::Code;
+use super::code::{Code, code_place};
 use super::contact::Contact;
 use super::counts::{Counted, Counter, has_row};
 use super::error::ClaimError;
@@ -85,7 +85,7 @@ pub async fn start(
     if let Some(claim) = status.claim.as_mut().filter(|_| wish.method == OwnershipMethod::Dealer) {
         claim.code.clone_from(&challenge.code);
     }
-    Ok(Outcome { status, messages: messages.keys })
+    Ok(Outcome { status, messages: messages.keys, settlement: None })
 }
 
 /// Makes the challenge: asks the system that its method needs, before anything is written.
@@ -264,15 +264,6 @@ fn claim(
         attestation: None,
     };
     row.authenticated(keys).ok_or(ClaimError::Sealing(crate::cache::SealingError))
-}
-
-/// The place of a claim's code: the claim; for `dealer` the market, because the staff enter the
-/// code alone.
-pub(super) fn code_place(method: OwnershipMethod, market: &str, claim: &str) -> String {
-    match method {
-        OwnershipMethod::Dealer => format!("attestation {market}"),
-        _ => format!("claim {claim}"),
-    }
 }
 
 /// Inserts a claim with its code, if the code is meant for somebody and its limit is not reached.

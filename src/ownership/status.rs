@@ -1,8 +1,9 @@
 //! The status of one person's claim or grant to one car.
 
+use super::attestation::Attestation;
 use super::claim_row::ClaimRow;
 use super::claim_state::ClaimState;
-use super::code::Code;
+use super::code::{Code, code_place};
 use super::grant_row::{GrantRow, read_grants, report_forged};
 use super::holder::holder_at;
 use super::keys::RightsKeys;
@@ -57,8 +58,10 @@ pub struct ClaimStatus {
     pub expires_at: Timestamp,
     /// Proofs that are still evaluated.
     pub attempts_left: u32,
-    /// The code that the claimant tells the dealer's staff: at the start alone.
+    /// The code that the claimant tells the dealer's staff: at the start, and to whoever sends it.
     pub code: Option<Code>,
+    /// Members of a dealer's staff who have confirmed a claim of `dealer`; two are needed.
+    pub confirmations: Option<u32>,
 }
 
 /// The status of a grant.
@@ -111,6 +114,22 @@ pub async fn status(
     market: &Market,
     vehicle: &str,
 ) -> Result<OwnershipStatus, StoreError> {
+    status_with_code(ports, keys, person, market, vehicle, None).await
+}
+
+/// Reads the same for somebody who sends the code of their claim of `dealer` again: the status has
+/// it, if it is the code of the claim that waits.
+///
+/// # Errors
+/// Those of [`status`].
+pub async fn status_with_code(
+    ports: &Ports,
+    keys: &RightsKeys,
+    person: Person<'_>,
+    market: &Market,
+    vehicle: &str,
+    sent: Option<&Code>,
+) -> Result<OwnershipStatus, StoreError> {
     let code = market.code.as_str();
     let results = ports.db.batch(statements(code, vehicle, person.hash)).await?;
     let [grants, claims, switched_off] =
@@ -125,7 +144,34 @@ pub async fn status(
         is_ours
     });
     let methods = offered(ports, market, &switch::read(ports, &switched_off)?);
-    Ok(describe(person.hash, &grants, claim.as_ref(), methods, ports.clock.now()))
+    let now = ports.clock.now();
+    let mut status = describe(person.hash, &grants, claim.as_ref(), methods, now);
+    if let (Some(described), Some(row)) = (status.claim.as_mut(), &claim) {
+        describe_dealer(described, row, keys, sent, now);
+    }
+    Ok(status)
+}
+
+/// Adds what only a claim of `dealer` has: the confirmations, and the code that was sent, if it is
+/// the claim's.
+fn describe_dealer(
+    described: &mut ClaimStatus,
+    row: &ClaimRow,
+    keys: &RightsKeys,
+    sent: Option<&Code>,
+    now: Timestamp,
+) {
+    let is_open = described.state == ClaimState::Challenged;
+    if row.method != OwnershipMethod::Dealer || !is_open {
+        return;
+    }
+    let first = Attestation::read(keys, row).filter(|first| first.counts(now));
+    described.confirmations = Some(first.map_or(0, |_| 1));
+    let place = code_place(row.method, row.market.as_str(), &row.id);
+    let is_its = |code: &&Code| {
+        row.code.as_deref().is_some_and(|hash| keys.is_code(row.key_id, &place, code, hash))
+    };
+    described.code = sent.filter(is_its).cloned();
 }
 
 /// The statements whose results [`describe`] needs.
@@ -188,6 +234,7 @@ fn describe_claim(claim: &ClaimRow, now: Timestamp) -> Option<ClaimStatus> {
         expires_at: claim.expires_at_ms,
         attempts_left: MAX_ATTEMPTS.saturating_sub(claim.attempts),
         code: None,
+        confirmations: None,
     })
 }
 

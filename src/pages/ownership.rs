@@ -16,6 +16,6 @@ pub use fault::ClaimFault;
 pub use garage::{GarageView, HeldCar, render_garage};
 pub use objection::{ObjectionState, render_objection};
 pub use view::{
-    ActView, CarView, ContactField, DealerView, DocumentFieldView, EndForm, HeldView, MethodView,
-    OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm, render_ownership,
+    ActView, CarView, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm, HeldView,
+    MethodView, OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm, render_ownership,
 };

@@ -130,10 +130,9 @@ fn err_a_weak_proof_does_not_take_a_car_from_its_holder() {
     check(&conflict, 409, "claim-conflict");
     assert_eq!(status(&case, &eve)["state"], "contested");
     assert_eq!(vehicle(&case, &eve)["tier"], "member");
-    let ports = case.app.world.ports();
-    case.app.world.run(kerbside::jobs::outbox::run(&ports)).expect("the job of the outbox");
+    case.app.world.run_background();
     let told = case.messages.borrow().iter().any(|message| message["kind"] == "claim_contested");
-    assert!(told, "the holder is told");
+    assert!(told, "the holder is told right after the response");
     let history = ada.get(&case.app, &format!("{}/history", case.href()));
     let acts = body(&history);
     let words: Vec<_> = acts["acts"].as_array().expect("acts").iter().collect();

@@ -131,6 +131,9 @@ fn ok_the_document_has_its_fields_and_the_claimant_reads_of_a_conflict() {
     let sent = "document_number=AB+123456&first_registration=2019-05-04";
     let conflict = case.form(&eve, &proof, sent);
     check(&conflict, 409, &["Another person holds this car", "ask the seller"], &["id=\"held\""]);
+    case.app.world.run_background();
+    let kind = case.messages.borrow().last().expect("a message")["kind"].clone();
+    assert_eq!(kind, "claim_contested", "the holder is told right after the response");
 }
 
 #[test]
@@ -167,19 +170,61 @@ fn ok_a_weak_proof_says_what_opens_when() {
 }
 
 #[test]
-fn ok_the_dealers_code_is_shown_once() {
+fn ok_the_dealers_code_stays_with_whoever_sends_it() {
     let case = Case::new();
     let ada = case.member("ada");
     let shown = send(&case, &ada, "/dealer", "");
-    check(&shown, 200, &["id=\"dealer-code\"", "Check now", "dealer-code.mjs"], &[]);
-    let code = shown.body.split("id=\"dealer-code\" translate=\"no\">").nth(1).expect("a code");
-    let code = code.split('<').next().expect("a code").to_owned();
-    check(&page(&case, &ada, ""), 200, &["The code is shown once only"], &[&code]);
-    for (staff, jti) in [("s1", "1"), ("s2", "2")] {
-        assert!(case.attest(&case.staff(staff, "D-1", jti), &code).status < 300);
+    check(&shown, 200, &["id=\"dealer-code\"", "Check now", "dealer-code.mjs", ">0 of 2<"], &[]);
+    let value = |name: &str| {
+        let field = format!("name=\"{name}\" value=\"");
+        let rest = shown.body.split(&field).nth(1).expect("a field");
+        rest.split('"').next().expect("a value").to_owned()
+    };
+    let (claim, code) = (value("claim"), value("code"));
+    let again = |form: &str| send(&case, &ada, "/dealer", form);
+    let fields = format!("claim={claim}&code={}", code.replace(' ', "+"));
+    assert!(case.attest(&case.staff("s1", "D-1", "1"), &code).status < 300);
+    let first = again(&fields);
+    check(&first, 200, &["id=\"dealer-code\"", &code, ">1 of 2<", "name=\"claim\""], &[]);
+    // Nothing stores the code: no other request shows it, and a wrong one shows nothing.
+    let lost = ["stays on the page that showed it first", ">1 of 2<"];
+    check(&page(&case, &ada, ""), 200, &lost, &[&code]);
+    for wrong in [format!("claim={claim}&code=2222+2222"), format!("claim=x&code={code}")] {
+        assert_eq!(again(&wrong).status, 303, "{wrong}");
     }
+    let eve = case.member("eve");
+    let foreign = send(&case, &eve, "/dealer", &fields);
+    check(&foreign, 410, &["The time for this proof is over"], &[&code]);
+    assert!(case.attest(&case.staff("s2", "D-1", "2"), &code).status < 300);
     let held = ["This car is proven to be yours", "Nobody else has done anything."];
-    check(&page(&case, &ada, ""), 200, &held, &["staff confirmed"]);
+    check(&follow(&case, &ada, &again(&fields)), 200, &held, &["staff confirmed"]);
+}
+
+#[test]
+fn err_a_dealers_code_that_is_late() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    let shown = send(&case, &ada, "/dealer", "");
+    let claim = shown.body.split("name=\"claim\" value=\"").nth(1).expect("a claim");
+    let claim = claim.split('"').next().expect("a claim").to_owned();
+    case.app.world.advance_s(601);
+    let late = send(&case, &case.member("ada"), "/dealer", &format!("claim={claim}&code=x"));
+    check(&late, 410, &["The time for this proof is over", "Choose a proof"], &[]);
+}
+
+#[test]
+fn ok_a_weaker_proof_of_the_holder_says_that_it_changes_nothing() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    let started = send(&case, &ada, "/keeper_document", "");
+    let proof = action(&follow(&case, &ada, &started), "/proof");
+    assert_eq!(
+        case.start(&case.member("ada"), &json!({"method": "oem_mapping"}))["state"],
+        "verified"
+    );
+    let sent = "document_number=AB+123456&first_registration=2019-05-04";
+    let kept = follow(&case, &ada, &case.form(&ada, &proof, sent));
+    check(&kept, 200, &["it changes nothing", "id=\"held\"", "account with the car maker"], &[]);
 }
 
 #[test]

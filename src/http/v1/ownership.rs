@@ -37,6 +37,8 @@ struct ClaimDocument {
     expires_at: String,
     attempts_left: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    confirmations: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
 
@@ -166,6 +168,7 @@ impl From<&ClaimStatus> for ClaimDocument {
             state: claim.state.as_str(),
             expires_at: claim.expires_at.to_string(),
             attempts_left: claim.attempts_left,
+            confirmations: claim.confirmations,
             code: claim.code.as_ref().map(Code::grouped),
         }
     }
@@ -225,7 +228,7 @@ pub(in crate::http) async fn prove<'c>(
     let form = Form::read_json(context, &known, r#"{"code": "…"}"#).await?;
     form.check()?;
     match request.prove(claim, &form.texts(known)).await {
-        Ok(status) => respond(context, 200, &request, &status),
+        Ok(proven) => respond(context, 200, &request, &proven.status),
         Err(error) => Err(request.problem(error)),
     }
 }

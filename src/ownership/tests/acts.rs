@@ -136,7 +136,9 @@ fn ok_a_weak_claim_never_displaces_a_holder_and_a_strong_one_waits() {
     let started = town.start("eve", "car", OwnershipMethod::VehicleCode, None).expect("a claim");
     let code = town.shown.borrow()["car"].clone();
     let refused = town.prove("eve", "car", claim_of(&started), Proof::Code(&code));
-    assert_eq!(refused.expect_err("contested"), ClaimError::Conflict);
+    let refused = refused.expect("a decision");
+    assert_eq!(refused.messages.len(), 1, "the holder is told");
+    assert_eq!(refused.into_status(), Err(ClaimError::Conflict));
     assert_eq!(town.status("eve", "car").state, OwnershipState::Contested);
     town.world.advance_s(80 * 3_600);
     assert_eq!(town.right("ada", "car").tier(), Tier::Owner, "nothing follows from silence");

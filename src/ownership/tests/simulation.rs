@@ -228,7 +228,7 @@ impl Simulation {
         }
         self.model.claims[at].attempts += 1;
         if holds && !is_shut {
-            self.settle(at, result.map(drop));
+            self.settle(at, result.and_then(Outcome::into_status).map(drop));
             return;
         }
         let is_last = method == OwnershipMethod::OemMapping || claim.attempts + 1 >= 5;

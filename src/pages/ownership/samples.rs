@@ -1,9 +1,9 @@
 //! The pages of ownership in each of their states, for tests and for the preview.
 
 use super::{
-    ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, EndForm, GarageView,
-    HeldCar, HeldView, MethodView, ObjectionState, OwnershipView, PersonalPart, ProofFields,
-    ProofForm, StartForm, render_garage, render_objection, render_ownership,
+    ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm,
+    GarageView, HeldCar, HeldView, MethodView, ObjectionState, OwnershipView, PersonalPart,
+    ProofFields, ProofForm, StartForm, render_garage, render_objection, render_ownership,
 };
 use crate::market::{DocumentField, OwnershipMethod};
 use crate::pages::layout::RenderError;
@@ -140,6 +140,9 @@ fn states(language: Language) -> Vec<Sample> {
     let dealer = |code: Option<&str>| OwnershipView {
         dealer: Some(DealerView {
             code: code.map(str::to_owned),
+            claim: "AAECAwQFBgcICQoLDA0ODw".to_owned(),
+            confirmations: u32::from(code.is_some()),
+            check: method(OwnershipMethod::Dealer).href,
             until: instant(language, "2026-11-20T12:30:00.000Z"),
             status_href: format!("/api/v1{OVERVIEW}"),
             restart_href: method(OwnershipMethod::Dealer).href,
@@ -159,7 +162,17 @@ fn states(language: Language) -> Vec<Sample> {
         ),
         (
             "ownership-given-up",
-            render_ownership(&OwnershipView { is_given_up: true, ..choice.clone() }),
+            render_ownership(&OwnershipView {
+                notice: Some(DoneNotice::GivenUp),
+                ..choice.clone()
+            }),
+        ),
+        (
+            "ownership-kept",
+            render_ownership(&OwnershipView {
+                notice: Some(DoneNotice::Kept),
+                ..held(language, PersonalPart::Open)
+            }),
         ),
         (
             "ownership-contested",

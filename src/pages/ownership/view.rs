@@ -107,12 +107,43 @@ impl DocumentFieldView {
 pub struct DealerView {
     /// The code in groups, where it can be shown.
     pub code: Option<String>,
+    /// The id of the claim.
+    pub claim: String,
+    /// Members of staff who have confirmed it; two are needed.
+    pub confirmations: u32,
+    /// The address of the form that asks for the confirmations.
+    pub check: String,
     /// The end of the claim.
     pub until: AsOf,
     /// The status document, which a script polls.
     pub status_href: String,
     /// The page that starts another claim.
     pub restart_href: String,
+}
+
+impl DealerView {
+    /// The confirmations so far in words.
+    fn confirmed(&self, t: Messages) -> String {
+        t.dealer_confirmed(&self.confirmations.to_string())
+    }
+}
+
+/// An act whose result the page states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoneNotice {
+    /// The car was given up.
+    GivenUp,
+    /// The proof is right and adds nothing to the one that counts.
+    Kept,
+}
+
+impl DoneNotice {
+    fn text(self, t: Messages) -> &'static str {
+        match self {
+            Self::GivenUp => t.end_done(),
+            Self::Kept => t.kept_text(),
+        }
+    }
 }
 
 /// The grant that is held.
@@ -172,8 +203,8 @@ pub struct OwnershipView {
     pub car: CarView,
     /// The page of the car's ownership.
     pub overview_href: String,
-    /// True right after the car was given up.
-    pub is_given_up: bool,
+    /// The act right before.
+    pub notice: Option<DoneNotice>,
     /// The reason for which the page is shown again.
     pub fault: Option<ClaimFault>,
     /// The form that starts a claim.
@@ -203,7 +234,7 @@ impl OwnershipView {
             frame,
             car,
             overview_href,
-            is_given_up: false,
+            notice: None,
             fault: None,
             start: None,
             proof: None,
