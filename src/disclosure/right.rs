@@ -32,6 +32,7 @@ pub struct Right {
     tier: Tier,
     since: Option<Date>,
     keeper: Option<KeeperHash>,
+    known_keeper: Option<KeeperHash>,
 }
 
 /// The keyed hash of a keeper record, 64 hexadecimal digits.
@@ -46,7 +47,12 @@ impl Right {
         since: Option<Date>,
         keeper: Option<KeeperHash>,
     ) -> Self {
-        Self { tier, since, keeper }
+        Self { tier, since, keeper, known_keeper: None }
+    }
+
+    /// Adds the keeper with whom the right stands. It opens nothing.
+    pub(crate) fn with_known_keeper(self, known_keeper: Option<KeeperHash>) -> Self {
+        Self { known_keeper, ..self }
     }
 
     /// The tier, for documents.
@@ -63,6 +69,12 @@ impl Right {
     /// The keeper record that the right was proven against, if there was one.
     pub const fn keeper(&self) -> Option<&KeeperHash> {
         self.keeper.as_ref()
+    }
+
+    /// The keeper record with which the right stands: the one that it was proven against, else the
+    /// first one that the registration named after the proof.
+    pub const fn known_keeper(&self) -> Option<&KeeperHash> {
+        self.known_keeper.as_ref()
     }
 
     /// True if the right is anybody's: the stored public projection is all that it shows.

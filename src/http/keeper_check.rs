@@ -1,6 +1,6 @@
 //! The check of a holder's keeper against the registration as it is now.
 //!
-//! A right that names a keeper ends in the transaction that records a registration of another one.
+//! A right that stands with a keeper ends in the transaction that records a registration of another one.
 //! The request that learns of the other keeper comes before that: it asks for the registration too,
 //! and shows nothing by the right. Known gap: while the registry does not respond, and for as long
 //! as the stored registration is fresh, nobody knows of another keeper.
@@ -20,10 +20,10 @@ pub(super) struct KeeperCheck {
 }
 
 impl KeeperCheck {
-    /// The check of a right, and the facets that it needs; nothing where the right names no keeper,
-    /// or the market has no registration.
+    /// The check of a right, and the facets that it needs; nothing where the right stands with no
+    /// keeper, or the market has no registration.
     pub(super) fn add(market: &Market, right: &Right, facets: &mut Vec<FacetName>) -> Option<Self> {
-        let keeper = right.keeper().cloned()?;
+        let keeper = right.known_keeper().cloned()?;
         if !market.facets.contains_key(&REGISTRATION) {
             return None;
         }

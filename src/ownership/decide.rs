@@ -41,7 +41,7 @@ impl EarlierGrant {
     pub(super) fn of(grant: &GrantRow, time: Timestamp) -> Option<Self> {
         let ended_at = grant.ends_at_ms.min(time);
         grant.personal_from_ms.filter(|from| *from <= ended_at)?;
-        Some(Self { ended_at, keeper: grant.keeper.clone() })
+        Some(Self { ended_at, keeper: grant.known_keeper().map(str::to_owned) })
     }
 }
 
@@ -50,6 +50,8 @@ impl EarlierGrant {
 pub(super) struct Terms {
     pub(super) since: Date,
     pub(super) keeper: Option<String>,
+    /// The keeper that the registration named first after an earlier proof, where none is known.
+    pub(super) first_keeper: Option<String>,
     pub(super) effective_from: Timestamp,
     pub(super) personal_from: Option<Timestamp>,
     pub(super) ends_at: Timestamp,
@@ -167,9 +169,12 @@ fn terms(
     } else {
         proven.tells_contact.then(|| now.plus_ms(NOTICE_MS))
     };
+    let keeper = keeper.map(str::to_owned).or_else(|| mine.and_then(|held| held.keeper.clone()));
+    let first_keeper = mine.filter(|_| keeper.is_none()).and_then(|held| held.first_keeper.clone());
     Terms {
         since: mine.map_or(since, |held| held.since.min(since)),
-        keeper: keeper.map(str::to_owned).or_else(|| mine.and_then(|held| held.keeper.clone())),
+        keeper,
+        first_keeper,
         effective_from,
         personal_from: earliest(mine.and_then(|held| held.personal_from_ms), own),
         ends_at: Timestamp(now.0.saturating_add(i64::from(proven.grant_days) * DAY_MS)),

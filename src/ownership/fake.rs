@@ -39,6 +39,7 @@ pub(super) fn grant() -> GrantRow {
         objection: None,
         sealed: String::new(),
         mac: String::new(),
+        first_keeper: None,
     }
 }
 

@@ -35,6 +35,9 @@ row_type! {
         pub(super) objection: Option<String>,
         pub(super) sealed: String,
         pub(super) mac: String,
+        /// The keeper that the registration named first after the proof, where none was known at
+        /// it. It shows nothing and only ends the right, so that the code leaves it out.
+        pub(super) first_keeper: Option<String>,
     }
 }
 
@@ -61,10 +64,15 @@ impl GrantRow {
         PersonalPart::open(keys, self.part_place(), self.key_id, &self.sealed)
     }
 
+    /// The keeper at the proof, else the one that the registration named first after it.
+    pub(super) fn known_keeper(&self) -> Option<&str> {
+        self.keeper.as_deref().or(self.first_keeper.as_deref())
+    }
+
     /// The parameters in the order of the columns.
     pub(super) fn to_params(&self) -> Vec<DbValue> {
         let mut params = self.authenticated_columns();
-        params.push(self.mac.as_str().into());
+        params.extend([self.mac.as_str().into(), self.first_keeper.as_deref().into()]);
         params
     }
 

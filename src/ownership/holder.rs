@@ -46,7 +46,8 @@ pub(super) fn derive(person: Option<&str>, grants: &[GrantRow], now: Timestamp) 
     match holder_at(grants, now).filter(|grant| grant.person == person) {
         Some(grant) if grant.opens_personal(now) => {
             let keeper = grant.keeper.clone().map(KeeperHash);
-            Right::derived(Tier::Owner, Some(grant.since), keeper)
+            let known = grant.known_keeper().map(|keeper| KeeperHash(keeper.to_owned()));
+            Right::derived(Tier::Owner, Some(grant.since), keeper).with_known_keeper(known)
         }
         Some(_) => without_personal_values(),
         None => Right::derived(Tier::Member, None, None),

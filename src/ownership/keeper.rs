@@ -9,10 +9,18 @@ use crate::disclosure::KeeperHash;
 use crate::market::MarketCode;
 use crate::ports::{DbValue, Random, Statement, Timestamp};
 
+/// SQL of the keeper with whom a grant stands: that at the proof, else the first one after it.
+const KNOWN: &str = "coalesce(keeper, first_keeper)";
+/// SQL that holds where the record has taken the registration: its parameters are `?1` to `?3`.
+const IS_RECORDED: &str = "EXISTS (SELECT 1 FROM stored_facet WHERE market = ?1 AND vehicle = ?2 \
+    AND facet = 'registration' AND keeper = ?3)";
+
 /// The statements that end the live grants of a car with another keeper than the one that its
 /// registration names now, for the transaction that stores the registration, behind its row: a
 /// registration that the record refuses, because it is older than the stored one, ends nothing.
-/// Grants that have lost their place end with them, so that none of them counts again.
+/// Grants that have lost their place end with them, so that none of them counts again. A grant in
+/// effect without a known keeper takes this one as its first, unless it was somebody else's before:
+/// then the authority has not recorded the holder yet.
 pub fn keeper_changed(
     market: &MarketCode,
     vehicle: &str,
@@ -29,15 +37,16 @@ pub fn keeper_changed(
         reason: Some(EndReason::KeeperChanged.as_str()),
         ..Entry::new(Actor::System("registration"), "grant_end", "registration")
     };
-    let is_held = "EXISTS (SELECT 1 FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 \
-        AND ended_at_ms IS NULL AND keeper <> ?3) \
-        AND EXISTS (SELECT 1 FROM stored_facet WHERE market = ?1 AND vehicle = ?2 \
-        AND facet = 'registration' AND keeper = ?3)";
+    let is_held = format!(
+        "EXISTS (SELECT 1 FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 \
+         AND ended_at_ms IS NULL AND {KNOWN} <> ?3) AND {IS_RECORDED}"
+    );
     let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into()];
     vec![
         audit::insert(&entry, &entry_id, &Condition::new(is_held, params)),
         end_superseded(&entry_id, market, vehicle, now),
         end_others(&entry_id, market, vehicle, keeper, now),
+        take_first(market, vehicle, keeper, now),
     ]
 }
 
@@ -69,7 +78,7 @@ fn end_others(
 ) -> Statement {
     let sql = format!(
         "UPDATE ownership_grant SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND keeper <> ?6 \
+         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND {KNOWN} <> ?6 \
          AND {IS_AUDITED}"
     );
     let reason = EndReason::KeeperChanged.as_str();
@@ -82,6 +91,24 @@ fn end_others(
         keeper.0.as_str().into(),
     ];
     Statement::new("ownership_grant.end_other_keepers", sql, params)
+}
+
+/// Notes the keeper as the first one of the grants in effect for which none is known.
+fn take_first(
+    market: &MarketCode,
+    vehicle: &str,
+    keeper: &KeeperHash,
+    now: Timestamp,
+) -> Statement {
+    let sql = format!(
+        "UPDATE ownership_grant AS g SET first_keeper = ?3 WHERE market = ?1 AND vehicle = ?2 \
+         AND ended_at_ms IS NULL AND {KNOWN} IS NULL AND effective_from_ms <= ?4 AND {IS_RECORDED} \
+         AND NOT EXISTS (SELECT 1 FROM ownership_grant AS o WHERE o.market = ?1 AND o.vehicle = ?2 \
+         AND o.person <> g.person AND coalesce(o.keeper, o.first_keeper) = ?3 \
+         AND o.personal_from_ms <= min(coalesce(o.ended_at_ms, ?4), o.ends_at_ms))"
+    );
+    let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into(), now.into()];
+    Statement::new("ownership_grant.take_first_keeper", sql, params)
 }
 
 /// The bytes of an entry's id, from what the entry is about: of two statements for the same change

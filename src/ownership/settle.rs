@@ -145,7 +145,8 @@ fn select_open(claim: &str, now: Timestamp) -> Statement {
 /// for each keeper. An ended row has no authentication code: an end that cannot be counts as now.
 fn select_earlier(claim: &ClaimRow, now: Timestamp) -> Statement {
     let sql = "SELECT max(CASE WHEN is_possible THEN last_ms ELSE ?4 END) AS ended_at_ms, keeper \
-        FROM (SELECT keeper, personal_from_ms, min(ended_at_ms, ends_at_ms) AS last_ms, \
+        FROM (SELECT coalesce(keeper, first_keeper) AS keeper, personal_from_ms, \
+        min(ended_at_ms, ends_at_ms) AS last_ms, \
         min(ended_at_ms, ends_at_ms) BETWEEN verified_at_ms AND ?4 AS is_possible \
         FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 AND person <> ?3 \
         AND ended_at_ms IS NOT NULL) \
@@ -351,6 +352,7 @@ impl Act<'_> {
                 .and_then(|code| keys.code_hash(sealed.key_id, &objection_place, code)),
             sealed: sealed.text,
             mac: String::new(),
+            first_keeper: terms.first_keeper.clone(),
         };
         row.authenticated(keys).ok_or(ClaimError::Sealing(crate::cache::SealingError))
     }

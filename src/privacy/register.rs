@@ -226,7 +226,7 @@ pub const TABLES: &[Table] = &[
                 field: "grants",
                 columns: "id, key_id, market, vehicle, person, pseudonym, method, since, keeper, \
                     verified_at_ms, effective_from_ms, personal_from_ms, ends_at_ms, objection, \
-                    sealed, mac, ended_at_ms, end_reason",
+                    sealed, mac, ended_at_ms, end_reason, first_keeper",
             },
             eraser: PersonEraser::Blanked(
                 ownership::ERASED_GRANT,

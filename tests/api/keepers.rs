@@ -60,7 +60,7 @@ impl Case {
     fn grant(&self, keepers: &[Option<&str>]) {
         for (number, keeper) in keepers.iter().enumerate() {
             let sql = "INSERT INTO ownership_grant SELECT 'grant' || ?1, 1, market, vehicle, 'p', 'p', \
-                       'contact_code', '2020-01-01', ?2, 1, ?1 + 1, 1, 9e12, NULL, 'x', 'm', NULL, NULL \
+                       'contact_code', '2020-01-01', ?2, 1, ?1 + 1, 1, 9e12, NULL, 'x', 'm', NULL, NULL, NULL \
                        FROM stored_facet WHERE facet = 'registration'";
             let number = i64::try_from(number).expect("few");
             self.app.database.execute(sql, rusqlite::params![number, keeper]).expect("SQL");
@@ -97,13 +97,45 @@ fn ok_another_keeper_ends_what_was_proven_against_the_former_one() {
 }
 
 #[test]
-fn ok_who_proved_without_a_known_keeper_stays() {
+fn ok_who_proved_without_a_known_keeper_stays_with_the_first_one_alone() {
     let case = Case::new();
     case.grant(&[None]);
-    case.registered_to("Max Mustermann");
+    for _ in 0..2 {
+        case.registered_to("Max Mustermann");
+        case.app.world.advance_s(4_000);
+        case.visit();
+        assert_eq!((case.grants(), case.entries().len()), (vec!["live".to_owned()], 0));
+    }
+    case.registered_to("max  MUSTERMANN ");
     case.app.world.advance_s(4_000);
     case.visit();
-    assert_eq!((case.grants(), case.entries().len()), (vec!["live".to_owned()], 0));
+    assert_eq!(case.grants(), ["live"], "another spelling");
+    // The stored registration goes, and with it the only other record of its keeper.
+    case.app.database.execute_batch("DELETE FROM stored_facet").expect("SQL");
+    case.registered_to("Moritz Mustermann");
+    case.app.world.advance_s(4_000);
+    case.visit();
+    assert_eq!(case.grants(), ["keeper_changed"]);
+    assert_eq!(case.entries(), ["grant_end keeper_changed"]);
+}
+
+#[test]
+fn ok_a_former_holder_s_keeper_is_not_the_first_one_of_the_next() {
+    let case = Case::new();
+    let erika = case.keeper();
+    case.grant(&[Some(&erika), None]);
+    let sql = "UPDATE ownership_grant SET person = 'former', ended_at_ms = 1, mac = '', \
+               end_reason = 'given_up' WHERE id = 'grant0'";
+    case.app.database.execute(sql, []).expect("SQL");
+    // The authority still has the former holder, then the next one, then somebody else.
+    for (keeper, reason) in
+        [("Erika Mustermann", "live"), ("Max", "live"), ("Moritz", "keeper_changed")]
+    {
+        case.registered_to(keeper);
+        case.app.world.advance_s(4_000);
+        case.visit();
+        assert_eq!(case.grants(), ["given_up", reason], "{keeper}");
+    }
 }
 
 #[test]

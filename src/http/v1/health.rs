@@ -82,7 +82,7 @@ fn migration_checks() -> Vec<Statement> {
         ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
         ("session.check", "SELECT id FROM session LIMIT 1"),
         ("audit_entry.check", "SELECT position FROM audit_entry LIMIT 1"),
-        ("ownership_grant.check", "SELECT id FROM ownership_grant LIMIT 1"),
+        ("ownership_grant.check", "SELECT first_keeper FROM ownership_grant LIMIT 1"),
     ];
     checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
 }

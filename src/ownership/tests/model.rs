@@ -11,6 +11,7 @@ const NOTICE: i64 = 3 * DAY;
 /// A grant that has not ended.
 #[derive(Debug, Clone)]
 pub struct Grant {
+    pub id: String,
     pub car: usize,
     pub person: usize,
     pub is_strong: bool,
@@ -151,7 +152,8 @@ impl Model {
         let before = mine.and_then(|grant| grant.personal);
         let personal = own.into_iter().chain(before).min();
         let ends = now + 180 * DAY;
-        self.grants.push(Grant { car, person, is_strong, from, personal, ends, keeper });
+        let id = claim.id.clone();
+        self.grants.push(Grant { id, car, person, is_strong, from, personal, ends, keeper });
         Settled::Granted
     }
 }

@@ -252,11 +252,7 @@ impl Simulation {
         let claim = self.model.claims[at].clone();
         let facts = self.facts(claim.car);
         let tells = facts.contact.is_some() && !facts.is_down;
-        let keeper = self.town.list(&format!(
-            "SELECT coalesce(keeper, '') FROM ownership_grant WHERE id = '{}'",
-            claim.id
-        ));
-        let keeper = keeper.into_iter().next().filter(|keeper| !keeper.is_empty());
+        let keeper = self.known_keeper(&claim.id);
         let settled = self.model.settle(&claim, keeper, tells, now);
         self.model.claims[at].is_open = false;
         let waits = self.model.grants.last().is_some_and(|grant| grant.from > now);
@@ -272,6 +268,13 @@ impl Simulation {
             let code = self.town.code("claim_verified");
             self.model.objections.push((claim.car, claim.person, code));
         }
+    }
+
+    /// The keeper with whom a grant stands.
+    fn known_keeper(&self, grant: &str) -> Option<String> {
+        let known = "SELECT coalesce(keeper, first_keeper, '') FROM ownership_grant WHERE id = ";
+        let keeper = self.town.list(&format!("{known}'{grant}'")).pop();
+        keeper.filter(|keeper| !keeper.is_empty())
     }
 
     fn attest(&mut self, car: usize) {
@@ -378,6 +381,9 @@ impl Simulation {
             let keeps = grant.keeper.as_deref().is_none_or(|known| known == keeper);
             grant.car != car || keeps
         });
+        for at in 0..self.model.grants.len() {
+            self.model.grants[at].keeper = self.known_keeper(&self.model.grants[at].id);
+        }
     }
 
     fn erase(&mut self, person: usize, car: usize) {
