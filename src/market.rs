@@ -11,6 +11,7 @@ mod condition;
 mod csv;
 mod encoding;
 mod file;
+mod floors;
 mod mapping;
 mod names;
 mod ownership;
@@ -22,6 +23,7 @@ mod sign_in;
 mod template;
 mod unique_keys;
 mod unit;
+mod variables;
 
 /// The words of facets that market files use.
 pub use crate::vehicle::{FacetName, FacetSet, Field, Kind, Shape, Tier, codes, shape};
@@ -37,9 +39,9 @@ pub use file::{
 pub use mapping::{Conversion, Leaf};
 pub use names::{BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
 pub use ownership::{
-    ContactMap, ContactSource, DealerMethod, DocumentField, DocumentMethod, ForbiddenMethod,
-    MAX_GRANT_DAYS, MIN_DOCUMENT_BITS, MethodTables, OemMethod, OriginUse, Ownership,
-    OwnershipMethod, VehicleCodeMethod,
+    ContactMap, ContactSource, DealerMethod, DocumentField, DocumentMethod, Floors,
+    ForbiddenMethod, MAX_GRANT_DAYS, MIN_DOCUMENT_BITS, MethodTables, OemMethod, OriginUse,
+    Ownership, OwnershipMethod, VehicleCodeMethod,
 };
 pub use pointer::{Pointer, PointerError};
 pub use record::{

@@ -10,8 +10,7 @@ pub(super) fn ownership_path(market: &Market, id: &str) -> String {
 
 /// True if people can prove in a market that a car is theirs.
 pub(super) fn offers_proofs(market: &Market) -> bool {
-    let offers = market.ownership.as_ref().is_some_and(|ownership| !ownership.offered().is_empty());
-    offers && market.sign_in.is_some()
+    market.sign_in.is_some() && !market.offered_methods().is_empty()
 }
 
 /// The way to the proof for a visitor who does not hold the car.

@@ -275,9 +275,8 @@ fn end_view(views: &OwnershipViews<'_>, name: Option<String>) -> OwnershipView {
 /// The method of a path, if the market offers it.
 fn offered(market: &Market, word: &str) -> Result<OwnershipMethod, Problem> {
     let method = OwnershipMethod::parse(word);
-    let offered = market.ownership.as_ref().map(crate::market::Ownership::offered);
     method
-        .filter(|method| offered.is_some_and(|offered| offered.contains(method)))
+        .filter(|method| market.offered_methods().contains(method))
         .ok_or_else(|| Problem::new(Slug::NotFound))
 }
 

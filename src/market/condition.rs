@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::pointer::{Pointer, PointerError};
 
+/// The text that stands for the car's VIN.
+const VIN: &str = "{vin}";
+
 /// A condition on an answer or on an element of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Table")]
@@ -20,6 +23,14 @@ pub struct Match {
     /// `true`: nothing must stand there. `false`: something must.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<bool>,
+}
+
+impl Match {
+    /// True if it names a text of the answer's own: an error has none of these, and every answer
+    /// about the car has its VIN.
+    pub fn names_text(&self) -> bool {
+        !self.is.is_empty() && self.is.iter().all(|text| text != VIN)
+    }
 }
 
 /// As the file writes it.

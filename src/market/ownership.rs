@@ -1,9 +1,10 @@
 //! `[ownership]` of a market file: the proofs of ownership that a market offers, and the systems
 //! that they ask.
 //!
-//! Strength and floors are code: a published market that asks for less has the method switched off
-//! here ([`Ownership::offered`]), whatever `market check` said. Leaves to others: the claims
-//! themselves and the calls (`ownership`).
+//! Strength is code. Leaves to others: what each method needs (`floors`), the claims themselves and
+//! the calls (`ownership`).
+
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,15 @@ pub struct Ownership {
     pub contact: Option<ContactSource>,
     /// The methods.
     pub methods: MethodTables,
+    /// The methods that are off, derived from the market once.
+    #[serde(skip)]
+    pub floors: Floors,
 }
+
+/// The described methods that a floor of the code forbids, each with the first cause: pages ask for
+/// them on every request, and a published market does not change.
+#[derive(Debug, Default)]
+pub struct Floors(pub OnceLock<Vec<(OwnershipMethod, ForbiddenMethod)>>);
 
 /// The tables below `[ownership.methods]`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -192,26 +201,68 @@ pub enum DocumentField {
 }
 
 /// The reason for which a method that a published market describes is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForbiddenMethod {
     /// No message can reach anybody.
     #[error("the market has no origin that carries messages")]
     NoNotify,
-    /// No place of an e-mail address or phone number is known.
-    #[error("no contact is mapped")]
+    /// Nobody can be told of a weak proof.
+    #[error("no contact on record is described")]
     NoContact,
+    /// The contact's table has no place of an e-mail address or phone number.
+    #[error("no contact is mapped")]
+    NoPlace {
+        /// The contact's table: `contact` or `contact_code`.
+        table: &'static str,
+    },
     /// The fields are too easy to guess.
-    #[error("the document's fields have less than {MIN_DOCUMENT_BITS} bits")]
-    DocumentBits,
+    #[error("the document's fields have {bits} bits of at least {MIN_DOCUMENT_BITS}")]
+    DocumentBits {
+        /// The bits of all fields together.
+        bits: u32,
+    },
     /// No condition names a text that confirms.
     #[error("no condition says what confirms")]
     NoCondition,
     /// One person alone would attest.
     #[error("two_person is false")]
     OnePerson,
-    /// No authentication context counts as multi-factor, or the audience is not set.
-    #[error("the dealers' tokens are not restricted")]
-    OpenTokens,
+    /// No authentication context, dealer or audience restricts the dealers' tokens.
+    #[error("the dealers' tokens are not restricted by {key}")]
+    OpenTokens {
+        /// The key of the dealers' table.
+        key: &'static str,
+    },
+    /// An origin that the method asks is not described.
+    #[error("the origin {origin} is not described")]
+    NoOrigin {
+        /// The origin.
+        origin: OriginName,
+    },
+    /// Requests do not say what they are about, so that the answer proves nothing.
+    #[error("requests to {origin} have no {{{variable}}}")]
+    Lacks {
+        /// The origin.
+        origin: OriginName,
+        /// Its use.
+        used: OriginUse,
+        /// The name of the missing placeholder.
+        variable: String,
+    },
+}
+
+impl Clone for Floors {
+    /// Starts empty, because the copy may be changed.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Floors {
+    /// Always true: the floors follow from the rest of the market.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl OwnershipMethod {
@@ -343,38 +394,6 @@ impl Ownership {
             OwnershipMethod::OemMapping => tables.oem_mapping.is_some(),
         }
     }
-
-    /// The methods that the market describes and that no floor forbids.
-    pub fn offered(&self) -> Vec<OwnershipMethod> {
-        let is_offered =
-            |method: &OwnershipMethod| self.describes(*method) && self.forbidden(*method).is_none();
-        OwnershipMethod::ALL.into_iter().filter(is_offered).collect()
-    }
-
-    /// Returns why a described method is off, however the market was published.
-    pub fn forbidden(&self, method: OwnershipMethod) -> Option<ForbiddenMethod> {
-        let tables = &self.methods;
-        match method {
-            OwnershipMethod::ContactCode => self.forbidden_contact(tables.contact_code.as_ref()),
-            OwnershipMethod::VehicleCode => None,
-            OwnershipMethod::KeeperDocument => {
-                tables.keeper_document.as_ref().and_then(forbidden_document)
-            }
-            OwnershipMethod::Dealer => tables.dealer.as_ref().and_then(forbidden_dealer),
-            OwnershipMethod::OemMapping => {
-                tables.oem_mapping.as_ref().and_then(|method| forbidden_conditions(&method.proven))
-            }
-        }
-    }
-
-    /// A code needs a place of the contact and a way to it.
-    fn forbidden_contact(&self, source: Option<&ContactSource>) -> Option<ForbiddenMethod> {
-        match source {
-            Some(source) if !source.map.states_contact() => Some(ForbiddenMethod::NoContact),
-            Some(_) if self.notify.is_none() => Some(ForbiddenMethod::NoNotify),
-            _ => None,
-        }
-    }
 }
 
 /// The use of an origin in `[ownership]`: it decides which placeholders its request may have.
@@ -390,27 +409,6 @@ pub enum OriginUse {
     Document,
     /// Primary users: `{subject}` and `{issuer}`.
     PrimaryUser,
-}
-
-fn forbidden_document(method: &DocumentMethod) -> Option<ForbiddenMethod> {
-    if method.bits() < MIN_DOCUMENT_BITS {
-        return Some(ForbiddenMethod::DocumentBits);
-    }
-    forbidden_conditions(&method.proven)
-}
-
-fn forbidden_dealer(method: &DealerMethod) -> Option<ForbiddenMethod> {
-    if !method.two_person {
-        return Some(ForbiddenMethod::OnePerson);
-    }
-    let is_open = method.audience.is_empty() || method.acr_values.is_empty();
-    is_open.then_some(ForbiddenMethod::OpenTokens)
-}
-
-/// Conditions of which none names a text would hold of any answer.
-fn forbidden_conditions(conditions: &[Match]) -> Option<ForbiddenMethod> {
-    let is_vague = conditions.iter().all(|condition| condition.is.is_empty());
-    is_vague.then_some(ForbiddenMethod::NoCondition)
 }
 
 fn default_algorithms() -> Vec<String> {
@@ -453,68 +451,6 @@ mod tests {
         });
         change(&mut described);
         serde_json::from_value(described).expect("described")
-    }
-
-    fn forbidden(change: impl FnOnce(&mut Value)) -> Vec<(OwnershipMethod, ForbiddenMethod)> {
-        let ownership = ownership(change);
-        let reason = |method| Some((method, ownership.forbidden(method)?));
-        OwnershipMethod::ALL.into_iter().filter_map(reason).collect()
-    }
-
-    #[test]
-    fn ok_a_described_market_offers_all() {
-        assert_eq!(forbidden(|_| ()), []);
-        let all = ownership(|_| ());
-        assert_eq!(all.offered(), OwnershipMethod::ALL);
-        assert_eq!(all.contact().map(|source| source.origin.as_str()), Some("crm"));
-        assert_eq!(all.origins().len(), 5);
-    }
-
-    #[test]
-    fn err_a_published_market_cannot_lower_a_floor() {
-        use OwnershipMethod::{ContactCode, Dealer, KeeperDocument, OemMapping};
-        let document = "/methods/keeper_document";
-        for (place, value, method, reason) in [
-            ("/notify", json!(null), ContactCode, ForbiddenMethod::NoNotify),
-            ("/methods/contact_code/map", json!({}), ContactCode, ForbiddenMethod::NoContact),
-            ("/methods/dealer/acr_values", json!([]), Dealer, ForbiddenMethod::OpenTokens),
-            ("/methods/dealer/audience", json!(""), Dealer, ForbiddenMethod::OpenTokens),
-            ("/methods/oem_mapping/proven", json!([]), OemMapping, ForbiddenMethod::NoCondition),
-            (
-                "/methods/oem_mapping/proven",
-                json!({"at": "/error", "missing": true}),
-                OemMapping,
-                ForbiddenMethod::NoCondition,
-            ),
-            (
-                &*format!("{document}/fields"),
-                json!(["first_registration", "plate", "keeper_name", "postcode", "issued_on"]),
-                KeeperDocument,
-                ForbiddenMethod::DocumentBits,
-            ),
-            (
-                &*format!("{document}/fields"),
-                json!(["document_number", "document_number"]),
-                KeeperDocument,
-                ForbiddenMethod::DocumentBits,
-            ),
-            (
-                &*format!("{document}/proven"),
-                json!({"at": "/status", "not": "04"}),
-                KeeperDocument,
-                ForbiddenMethod::NoCondition,
-            ),
-        ] {
-            let found = forbidden(|all| *all.pointer_mut(place).expect(place) = value);
-            assert_eq!(found, [(method, reason)], "{place}");
-        }
-        let alone = forbidden(|all| all["methods"]["dealer"]["two_person"] = json!(false));
-        assert_eq!(alone, [(Dealer, ForbiddenMethod::OnePerson)]);
-        let bare = ownership(|all| {
-            all.as_object_mut().expect("a table").remove("notify");
-            all["methods"] = json!({"contact_code": {"origin": "crm"}});
-        });
-        assert_eq!(bare.offered(), []);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Request templates: literal text with `{placeholders}`. Escaping belongs to the protocol that
 //! renders them (`origin`).
 
+use std::fmt;
+
 use super::ownership::DocumentField;
 use crate::vehicle::FacetName;
 use serde::{Deserialize, Serialize};
@@ -101,6 +103,22 @@ pub enum TemplateError {
         /// The name before the colon.
         name: String,
     },
+}
+
+impl fmt::Display for Variable {
+    /// The name between the braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vin => f.write_str("vin"),
+            Self::Market => f.write_str("market"),
+            Self::Code => f.write_str("code"),
+            Self::Subject => f.write_str("subject"),
+            Self::Issuer => f.write_str("issuer"),
+            Self::Field { facet, field } => write!(f, "{facet}.{field}"),
+            Self::Document(field) => write!(f, "document.{}", field.as_str()),
+            Self::Message(field) => write!(f, "message.{}", field.as_str()),
+        }
+    }
 }
 
 impl MessageField {

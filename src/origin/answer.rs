@@ -26,10 +26,10 @@ pub fn read_answer(
     }
 }
 
-/// True if an answer satisfies all conditions, of which at least one names a text: what holds of
-/// any answer confirms nothing.
+/// True if an answer satisfies all conditions, of which at least one names a text of its own: what
+/// holds of any answer about the car confirms nothing.
 pub fn confirms(conditions: &[Match], tree: &Value, vin: &Vin) -> bool {
-    let names_text = conditions.iter().any(|condition| !condition.is.is_empty());
+    let names_text = conditions.iter().any(Match::names_text);
     names_text && matches(&with_vin(conditions, vin), tree)
 }
 

@@ -23,6 +23,13 @@ pub trait Systems {
     /// [`SystemError`].
     fn contact_on_record(&self)
     -> LocalBoxFuture<'_, Result<Option<ContactOnRecord>, SystemError>>;
+    /// The contact that a code may go to, where the market has a system of its own for it.
+    ///
+    /// # Errors
+    /// [`SystemError`].
+    fn contact_for_code(&self) -> LocalBoxFuture<'_, Result<Option<ContactOnRecord>, SystemError>> {
+        self.contact_on_record()
+    }
     /// Has a code shown in the car. Nothing tells the claimant of the outcome.
     fn show_code(&self, code: String) -> LocalBoxFuture<'_, ()>;
     /// The authority's word on the document that the claimant typed.
@@ -65,6 +72,10 @@ impl Systems for MarketSystems<'_> {
         &self,
     ) -> LocalBoxFuture<'_, Result<Option<ContactOnRecord>, SystemError>> {
         systems::contact_on_record(self.ports, self.tokens, self.market, &self.vin).boxed_local()
+    }
+
+    fn contact_for_code(&self) -> LocalBoxFuture<'_, Result<Option<ContactOnRecord>, SystemError>> {
+        systems::contact_for_code(self.ports, self.tokens, self.market, &self.vin).boxed_local()
     }
 
     fn show_code(&self, code: String) -> LocalBoxFuture<'_, ()> {

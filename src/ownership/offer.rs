@@ -13,12 +13,12 @@ pub(super) fn offered(
 ) -> Vec<OwnershipMethod> {
     let Some(ownership) = &market.ownership else { return Vec::new() };
     for method in OwnershipMethod::ALL.into_iter().filter(|method| ownership.describes(*method)) {
-        if let Some(reason) = ownership.forbidden(method) {
+        if let Some(reason) = market.forbidden_method(method) {
             let message = "a method of ownership is off: the published market is below a floor";
             let cause = Field::Word(format!("{}: {reason}", method.as_str()).into());
             let event = Event::new(Level::Error, message).with(field::MARKET, &market.code);
             ports.events.emit(event.with(field::CAUSE, cause));
         }
     }
-    ownership.offered().into_iter().filter(|method| !switched_off.contains(method)).collect()
+    market.offered_methods().into_iter().filter(|method| !switched_off.contains(method)).collect()
 }

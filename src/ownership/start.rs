@@ -132,7 +132,7 @@ async fn contact_challenge(
     let typed = typed.and_then(|typed| Contact::parse(typed, calling_code));
     let cause = "Type the e-mail address or phone number that the maker has on record.";
     let typed = typed.ok_or(ClaimError::Invalid { field: "/contact", cause })?;
-    let record = systems.contact_on_record().await.map_err(|_| ClaimError::SystemUnavailable)?;
+    let record = systems.contact_for_code().await.map_err(|_| ClaimError::SystemUnavailable)?;
     let now = machine.now();
     let known = record.filter(|record| record.has(&typed) && record.is_settled(now));
     let part = PersonalPart {

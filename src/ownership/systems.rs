@@ -66,11 +66,31 @@ pub async fn contact_on_record(
     market: &Market,
     vin: &Vin,
 ) -> Result<Option<ContactOnRecord>, SystemError> {
-    let ownership = described(market)?;
-    let source = ownership.contact().ok_or(SystemError::NotDescribed)?;
-    let call = Call { ports, tokens, market, vin, name: &source.origin };
+    let source = described(market)?.contact().ok_or(SystemError::NotDescribed)?;
+    ask_contact(source, Call { ports, tokens, market, vin, name: &source.origin }).await
+}
+
+/// Asks for the contact that a code may go to: `contact_code` names its own system.
+///
+/// # Errors
+/// [`SystemError`].
+pub async fn contact_for_code(
+    ports: &Ports,
+    tokens: &TokenCache,
+    market: &Market,
+    vin: &Vin,
+) -> Result<Option<ContactOnRecord>, SystemError> {
+    let method = described(market)?.methods.contact_code.as_ref();
+    let source = method.ok_or(SystemError::NotDescribed)?;
+    ask_contact(source, Call { ports, tokens, market, vin, name: &source.origin }).await
+}
+
+async fn ask_contact(
+    source: &ContactSource,
+    call: Call<'_>,
+) -> Result<Option<ContactOnRecord>, SystemError> {
     let Some(tree) = call.ask(BTreeMap::new()).await? else { return Ok(None) };
-    read_contact(&call, ownership, source, &tree)
+    read_contact(&call, described(call.market)?, source, &tree)
 }
 
 /// Has a code shown in a car.

@@ -59,7 +59,7 @@ pub(in crate::http) async fn create(
 /// The dealers of a market, unless a floor of the code forbids the method.
 fn dealers(market: &Market) -> Option<&DealerMethod> {
     let ownership = market.ownership.as_ref()?;
-    let is_offered = ownership.forbidden(OwnershipMethod::Dealer).is_none();
+    let is_offered = market.forbidden_method(OwnershipMethod::Dealer).is_none();
     ownership.methods.dealer.as_ref().filter(|_| is_offered)
 }
 

@@ -99,9 +99,7 @@ fn describe(market: &Market) -> MarketDocument<'_> {
         units: Units { distance: market.distance },
         features: Features { facets: market.facets.keys().copied().collect() },
         sign_in: market.sign_in.as_ref().map(|sign_in| SignInDocument { issuer: &sign_in.issuer }),
-        ownership: OwnershipDocument {
-            methods: market.ownership.iter().flat_map(crate::market::Ownership::offered).collect(),
-        },
+        ownership: OwnershipDocument { methods: market.offered_methods() },
         links: links(&market.code),
     }
 }

@@ -10,6 +10,7 @@ use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::request::RequestTemplate;
 use crate::market::template::{LITERALS, Template, TemplatePart, Variable};
+use crate::market::variables::{templates, texts_of};
 
 pub(super) fn check_origin(
     name: &OriginName,
@@ -277,31 +278,6 @@ pub(super) fn placeholders(origin: &Origin) -> BTreeSet<String> {
     names
 }
 
-/// The variables of an origin's request, each with the key that it stands in.
-pub(super) fn variables(origin: &Origin) -> Vec<(&'static str, Variable)> {
-    let mut found = Vec::new();
-    for (key, template) in templates(origin) {
-        found.extend(template.variables().map(|variable| (key, variable.clone())));
-    }
-    let of_request = origin.request.iter().flat_map(RequestTemplate::variables);
-    found.extend(of_request.map(|variable| ("request", variable.clone())));
-    found
-}
-
-/// The templates of an origin's request, each with the key that it stands in.
-fn templates(origin: &Origin) -> Vec<(&'static str, Template)> {
-    let mut found = vec![("url", origin.url.clone())];
-    found.extend(origin.query.values().map(|template| ("query", template.clone())));
-    found.extend(origin.headers.values().map(|template| ("headers", template.clone())));
-    found.extend(origin.soap.as_ref().map(|soap| ("soap", soap.body.clone())));
-    found.extend(origin.soap.as_ref().and_then(|soap| Some(("soap", soap.header.clone()?))));
-    // OK because a request without a body has no texts.
-    let of_json =
-        origin.rest.as_ref().and_then(|rest| rest.body.as_ref()).map(texts_of).unwrap_or_default();
-    found.extend(of_json.into_iter().filter_map(|text| Some(("rest", Template::new(text).ok()?))));
-    found
-}
-
 fn check_specs(name: &OriginName, origin: &Origin, findings: &mut Findings) {
     for (key, template) in templates(origin) {
         let path = ["origins", name.as_str(), key];
@@ -374,14 +350,5 @@ fn well_formed(xml: &str) -> Result<(), String> {
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
         }
-    }
-}
-
-fn texts_of(value: &serde_json::Value) -> Vec<&str> {
-    match value {
-        serde_json::Value::String(text) => vec![text],
-        serde_json::Value::Array(items) => items.iter().flat_map(texts_of).collect(),
-        serde_json::Value::Object(fields) => fields.values().flat_map(texts_of).collect(),
-        _ => Vec::new(),
     }
 }

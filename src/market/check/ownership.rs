@@ -1,22 +1,22 @@
-//! Rules of `[ownership]`. The floors are those of the code (`market::ownership`): a file that
-//! passes here has no method that the Worker would switch off.
+//! Rules of `[ownership]`. The floors are those of the code (`market::floors`): a file that passes
+//! here has no method that the Worker would switch off.
 
 use url::Url;
 
 use super::address::check_address;
 use super::finding::{Findings, nearest};
 use super::leaf::{check_conditions, check_leaf};
-use super::origin::variables;
 use super::sign_in::check_algorithms;
-use crate::market::condition::Match;
 use crate::market::file::Market;
+use crate::market::floors::floor_violations;
 use crate::market::mapping::Leaf;
 use crate::market::names::OriginName;
 use crate::market::ownership::{
-    ContactSource, DealerMethod, DocumentField, DocumentMethod, MAX_GRANT_DAYS, MIN_DOCUMENT_BITS,
-    OriginUse, Ownership, OwnershipMethod,
+    ContactSource, DealerMethod, DocumentField, DocumentMethod, ForbiddenMethod, MAX_GRANT_DAYS,
+    MIN_DOCUMENT_BITS, OriginUse, Ownership, OwnershipMethod,
 };
-use crate::market::template::{MessageField, Variable};
+use crate::market::template::Variable;
+use crate::market::variables::variables;
 use crate::vehicle::Kind;
 
 const METHODS: [&str; 2] = ["ownership", "methods"];
@@ -33,7 +33,7 @@ pub(super) fn check_ownership(market: &Market, findings: &mut Findings) {
         );
     }
     check_calling_code(ownership, findings);
-    check_messages(ownership, findings);
+    check_floors(market, ownership, findings);
     check_origins(market, ownership, findings);
     check_methods(ownership, findings);
 }
@@ -57,7 +57,8 @@ fn check_methods(ownership: &Ownership, findings: &mut Findings) {
         check_dealer(method, findings);
     }
     if let Some(method) = &tables.oem_mapping {
-        check_proven("oem_mapping", &method.proven, findings);
+        let path = ["ownership", "methods", "oem_mapping", "proven"];
+        check_conditions(&path, &method.proven, findings);
         check_date("oem_mapping", method.held_since.as_ref(), findings);
     }
 }
@@ -77,37 +78,100 @@ fn check_calling_code(ownership: &Ownership, findings: &mut Findings) {
     }
 }
 
-/// Each method tells people of claims, and weak ones wait for the contact on record.
-fn check_messages(ownership: &Ownership, findings: &mut Findings) {
-    let describes = |method: &OwnershipMethod| ownership.describes(*method);
-    if ownership.notify.is_none() && OwnershipMethod::ALL.iter().any(describes) {
-        findings.add(
+/// Reports each floor that a method is below, once.
+fn check_floors(market: &Market, ownership: &Ownership, findings: &mut Findings) {
+    let mut seen = Vec::new();
+    for method in OwnershipMethod::ALL {
+        for cause in floor_violations(market, ownership, method) {
+            if !seen.contains(&cause) {
+                add_floor(method, &cause, findings);
+                seen.push(cause);
+            }
+        }
+    }
+}
+
+fn add_floor(method: OwnershipMethod, cause: &ForbiddenMethod, findings: &mut Findings) {
+    let method = method.as_str();
+    let at = |key: &'static str| ["ownership", "methods", method, key];
+    match cause {
+        ForbiddenMethod::NoNotify => findings.add(
             &["ownership", "notify"],
             "is missing; name the origin that carries messages: holders are told of claims",
-        );
-    }
-    let weak = OwnershipMethod::ALL.into_iter().find(|one| !one.is_strong() && describes(one));
-    if let (Some(weak), None) = (weak, ownership.contact()) {
-        let weak = weak.as_str();
-        findings.add(
+        ),
+        ForbiddenMethod::NoContact => findings.add(
             &["ownership", "contact"],
             format!(
-                "is missing; `{weak}` opens personal data only after the contact on record was \
+                "is missing; `{method}` opens personal data only after the contact on record was \
                  told: add [ownership.contact] with `origin` and `map`"
             ),
-        );
+        ),
+        ForbiddenMethod::NoPlace { table } => {
+            let path: &[&str] = match *table {
+                "contact" => &["ownership", "contact", "map"],
+                table => &["ownership", "methods", table, "map"],
+            };
+            findings.add(
+                path,
+                "has neither `email` nor `phone`; add the place of at least one in the answer",
+            );
+        }
+        ForbiddenMethod::DocumentBits { bits } => findings.add(
+            &at("fields"),
+            format!(
+                "are guessed too easily: {bits} bits of at least {MIN_DOCUMENT_BITS}; add fields \
+                 of the document that stand nowhere else, like \"document_number\" and \
+                 \"issued_on\""
+            ),
+        ),
+        ForbiddenMethod::NoCondition => findings.add(
+            &at("proven"),
+            "says not what confirms; write a condition with `is`, like \
+             { at = \"/status\", is = \"00\" }",
+        ),
+        ForbiddenMethod::OnePerson => findings.add(
+            &at("two_person"),
+            "is false, which nobody may set: two members of staff attest; remove it",
+        ),
+        ForbiddenMethod::OpenTokens { key } => findings.add(&at(key), open_tokens(key)),
+        // With the name that was meant: `check_origins`.
+        ForbiddenMethod::NoOrigin { .. } => {}
+        ForbiddenMethod::Lacks { origin, used, variable } => {
+            add_lack(origin, *used, variable, findings);
+        }
     }
+}
+
+/// Cause and fix of a key that lets tokens of anybody attest.
+fn open_tokens(key: &str) -> &'static str {
+    match key {
+        "audience" => "is missing; name the audience of the dealers' access tokens for Kerbside",
+        "acr_values" => {
+            "is empty or holds an empty text; list the contexts that count as multi-factor"
+        }
+        "dealers" => {
+            "is empty or holds an empty text; list the dealers that may attest, as their tokens \
+             name them"
+        }
+        _ => "is empty; name the claim that states the dealer",
+    }
+}
+
+/// A request that does not say what its use is about.
+fn add_lack(origin: &OriginName, used: OriginUse, variable: &str, findings: &mut Findings) {
+    let cause = match (used, variable) {
+        (_, "message.code") => "no code reaches anybody",
+        (OriginUse::Notify, _) => "no message has its purpose",
+        _ => "its answer proves nothing",
+    };
+    findings.add(
+        &["origins", origin.as_str()],
+        format!("sends no {{{variable}}}, without which {cause}; add it"),
+    );
 }
 
 fn check_contact(path: &[&str], source: &ContactSource, findings: &mut Findings) {
     let map = &source.map;
-    let at = |key: &'static str| [path, &[key]].concat();
-    if !map.states_contact() {
-        findings.add(
-            &at("map"),
-            "has neither `email` nor `phone`; add the place of at least one in the answer",
-        );
-    }
     for (key, kind, leaf) in [
         ("email", Kind::Text, &map.email),
         ("phone", Kind::Text, &map.phone),
@@ -134,36 +198,13 @@ fn has_constant(leaf: &Leaf) -> bool {
 
 fn check_document(method: &DocumentMethod, findings: &mut Findings) {
     let path = ["ownership", "methods", "keeper_document", "fields"];
-    let (bits, least) = (method.bits(), MIN_DOCUMENT_BITS);
-    if bits < least {
-        findings.add(
-            &path,
-            format!(
-                "are guessed too easily: {bits} bits of at least {least}; add fields of the \
-                 document that stand nowhere else, like \"document_number\" and \"issued_on\""
-            ),
-        );
-    }
     let is_twice =
         |field: &&DocumentField| method.fields.iter().filter(|other| *other == *field).count() > 1;
     if let Some(field) = method.fields.iter().find(|field| is_twice(field)) {
         findings.add(&path, format!("holds {:?} twice; remove one", field.as_str()));
     }
-    check_proven("keeper_document", &method.proven, findings);
+    check_conditions(&[&path[..3], &["proven"]].concat(), &method.proven, findings);
     check_date("keeper_document", method.held_since.as_ref(), findings);
-}
-
-/// Conditions of which none names a text would hold of an error as well.
-fn check_proven(method: &str, conditions: &[Match], findings: &mut Findings) {
-    let path = ["ownership", "methods", method, "proven"];
-    if conditions.iter().all(|condition| condition.is.is_empty()) {
-        findings.add(
-            &path,
-            "says not what confirms; write a condition with `is`, like \
-             { at = \"/status\", is = \"00\" }",
-        );
-    }
-    check_conditions(&path, conditions, findings);
 }
 
 fn check_date(method: &str, leaf: Option<&Leaf>, findings: &mut Findings) {
@@ -180,29 +221,6 @@ fn check_dealer(method: &DealerMethod, findings: &mut Findings) {
         findings.add(&at("issuer"), "has a ?query, which no issuer has; remove it");
     }
     check_algorithms(&at("algorithms"), &method.algorithms, findings);
-    if method.audience.trim().is_empty() {
-        findings.add(
-            &at("audience"),
-            "is missing; name the audience of the dealers' access tokens for Kerbside",
-        );
-    }
-    for (key, texts, fix) in [
-        ("acr_values", &method.acr_values, "the contexts that count as multi-factor"),
-        ("dealers", &method.dealers, "the dealers that may attest, as their tokens name them"),
-    ] {
-        if texts.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
-            findings.add(&at(key), format!("is empty or holds an empty text; list {fix}"));
-        }
-    }
-    if method.dealer_claim.is_empty() {
-        findings.add(&at("dealer_claim"), "is empty; name the claim that states the dealer");
-    }
-    if !method.two_person {
-        findings.add(
-            &at("two_person"),
-            "is false, which nobody may set: two members of staff attest; remove it",
-        );
-    }
 }
 
 /// Checks that each origin that is named exists.
@@ -241,12 +259,11 @@ fn check_placeholders(market: &Market, findings: &mut Findings) {
             uses.filter(|(origin, _)| *origin == name).map(|(_, used)| used).collect();
         for (key, variable) in &used {
             let path = ["origins", name.as_str(), key];
-            let shown = shown(variable);
             if is_of_facet && !is_of_facets(variable) {
                 findings.add(
                     &path,
                     format!(
-                        "has {{{shown}}}, which no facet's request has; describe an origin of its \
+                        "has {{{variable}}}, which no facet's request has; describe an origin of its \
                          own for [ownership]"
                     ),
                 );
@@ -255,14 +272,11 @@ fn check_placeholders(market: &Market, findings: &mut Findings) {
                 findings.add(
                     &path,
                     format!(
-                        "has {{{shown}}}, which this origin's use in [ownership] does not give; \
+                        "has {{{variable}}}, which this origin's use in [ownership] does not give; \
                          remove it"
                     ),
                 );
             }
-        }
-        for one in uses {
-            check_needed(name, one, &used, market, findings);
         }
     }
 }
@@ -286,61 +300,6 @@ fn is_allowed(used: OriginUse, variable: &Variable, market: &Market) -> bool {
             method.is_some_and(|method| method.fields.contains(field))
         }
         _ => false,
-    }
-}
-
-/// Checks that a request says what its use is about: a system that is not sent the code, the
-/// subject or the document's number cannot confirm them.
-fn check_needed(
-    name: &OriginName,
-    used: OriginUse,
-    variables: &[(&'static str, Variable)],
-    market: &Market,
-    findings: &mut Findings,
-) {
-    let ownership = market.ownership.as_ref();
-    let document = ownership.and_then(|one| one.methods.keeper_document.as_ref());
-    let needed = match used {
-        OriginUse::Notify => {
-            [MessageField::Kind, MessageField::To, MessageField::Code].map(Variable::Message).into()
-        }
-        OriginUse::Contact => vec![Variable::Vin],
-        OriginUse::VehicleCode => vec![Variable::Vin, Variable::Code],
-        OriginUse::Document => {
-            // OK because a document's use comes from the method that has the fields.
-            let fields = document.map(|method| method.fields.as_slice()).unwrap_or_default();
-            let fields = fields.iter().copied().map(Variable::Document);
-            std::iter::once(Variable::Vin).chain(fields).collect()
-        }
-        OriginUse::PrimaryUser => vec![Variable::Vin, Variable::Subject],
-    };
-    for variable in needed {
-        if !variables.iter().any(|(_, used)| *used == variable) {
-            let shown = shown(&variable);
-            let cause = match used {
-                OriginUse::Notify => "no message has its purpose",
-                _ => "its answer proves nothing",
-            };
-            let cause = if shown == "message.code" { "no code reaches anybody" } else { cause };
-            findings.add(
-                &["origins", name.as_str()],
-                format!("sends no {{{shown}}}, without which {cause}; add it"),
-            );
-        }
-    }
-}
-
-/// The name of a variable between its braces.
-fn shown(variable: &Variable) -> String {
-    match variable {
-        Variable::Vin => "vin".into(),
-        Variable::Market => "market".into(),
-        Variable::Code => "code".into(),
-        Variable::Subject => "subject".into(),
-        Variable::Issuer => "issuer".into(),
-        Variable::Field { facet, field } => format!("{facet}.{field}"),
-        Variable::Document(field) => format!("document.{}", field.as_str()),
-        Variable::Message(field) => format!("message.{}", field.as_str()),
     }
 }
 

@@ -89,6 +89,17 @@ impl Case {
 }
 
 #[test]
+fn ok_a_code_asks_the_system_of_its_method() {
+    let case = Case::new(|request| {
+        let is_own = request.url.starts_with("https://crm2.");
+        answer(200, if is_own { r#"{"mobile": "+49 171 1"}"# } else { r#"{"contact": {}}"# })
+    });
+    let asked = contact_for_code(&case.ports, &case.tokens, &case.market, &case.vin);
+    assert!(case.world.run(asked).expect("an answer").expect("a contact").phone.is_some());
+    assert_eq!(case.contact(), Ok(None));
+}
+
+#[test]
 fn ok_the_contact_of_its_own_table_comes_first() {
     let case = Case::new(|request| {
         assert_eq!(request.url, format!("https://crm.example.com/c/{VIN}"));

@@ -20,6 +20,23 @@ fn town() -> Town {
 }
 
 #[test]
+fn err_a_published_market_below_a_floor_has_the_method_off() {
+    let mut town = town();
+    let mute = crate::market::Template::new("https://users.example.com/{vin}").expect("valid");
+    let users = town.market.origins.iter_mut().find(|(name, _)| name.as_str() == "users");
+    users.expect("an origin").1.url = mute;
+    let facts = Facts { contact: Some(CONTACT), confirms: true, ..Facts::default() };
+    town.state("car", facts);
+    let refused = town.start("ada", "car", OwnershipMethod::OemMapping, None);
+    assert_eq!(refused.err(), Some(ClaimError::NotOffered));
+    assert_eq!(town.right("ada", "car").tier(), Tier::Member);
+    let events = town.world.events.borrow();
+    let cause = "oem_mapping: requests to users have no {subject}";
+    let is_alarm = |event: &crate::telemetry::Event| event.to_json().contains(cause);
+    assert!(events.iter().any(is_alarm));
+}
+
+#[test]
 fn ok_a_code_to_the_contact_on_record_makes_its_claimant_the_holder() {
     let town = town();
     let started = town.start("ada", "car", OwnershipMethod::ContactCode, Some("Ada@Example.com"));

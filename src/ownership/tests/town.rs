@@ -107,29 +107,8 @@ impl Systems for CarSystems<'_> {
 }
 
 fn market() -> Market {
-    let text = include_str!("../../../tests/fixtures/market.toml");
-    let mut market = crate::market::compile("market.toml", text).expect("a market").market;
-    let methods = serde_json::json!({
-        "contact_code": {"origin": "equipment", "map": {"email": "/mail"}},
-        "vehicle_code": {"origin": "equipment"},
-        "keeper_document": {
-            "origin": "equipment",
-            "fields": ["document_number", "first_registration"],
-            "proven": {"at": "/status", "is": "00"},
-        },
-        "dealer": {
-            "issuer": "https://dealers.example.com",
-            "audience": "kerbside",
-            "acr_values": ["mfa"],
-            "dealers": ["D-1", "D-2"],
-        },
-        "oem_mapping": {"origin": "equipment", "proven": {"at": "/primary", "is": "true"}},
-    });
-    let ownership = serde_json::json!({
-        "grant_days": 180, "notify": "equipment", "calling_code": "+49", "methods": methods,
-    });
-    market.ownership = Some(serde_json::from_value(ownership).expect("a description"));
-    market
+    let text = include_str!("../../../tests/fixtures/ownership.toml");
+    crate::market::compile("ownership.toml", text).expect("a market").market
 }
 
 impl Town {

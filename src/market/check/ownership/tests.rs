@@ -19,8 +19,8 @@ fn check_err(from: &str, to: &str, start: &str) {
 #[test]
 fn ok_every_method() {
     assert_eq!(errors(MARKET), Vec::<String>::new());
-    let ownership = compile("m.toml", MARKET).expect("valid").market.ownership.expect("described");
-    assert_eq!(ownership.offered(), OwnershipMethod::ALL);
+    let market = compile("m.toml", MARKET).expect("valid").market;
+    assert_eq!(market.offered_methods(), OwnershipMethod::ALL);
 }
 
 #[test]
