@@ -118,9 +118,14 @@ impl State {
     /// The RFC 9209 token of the origin's failure, where it failed: nothing is there, or a stale
     /// value.
     pub fn error(&self) -> Option<ErrorToken> {
+        self.failure().map(|failure| failure.token)
+    }
+
+    /// The origin's failure, where it failed: nothing is there, or a stale value.
+    pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Unavailable(failure) | Self::Present { failure: Some(failure), .. } => {
-                Some(failure.token)
+                Some(failure)
             }
             _ => None,
         }

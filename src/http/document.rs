@@ -6,8 +6,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::owner_part::offers_proofs;
 use super::problem::{Problem, Slug};
 use super::response::{Freshness, HEAD_BYTES, Response};
-use crate::flow::{FacetResult, Flow, Provenance, RETRY_AFTER_S, State, Via};
+use crate::flow::{FacetResult, Flow, Missing, Provenance, RETRY_AFTER_S, State, Via};
 use crate::market::{FacetName, Market};
+use crate::origin::{ErrorToken, Failure};
 use crate::text::{push_hex, push_json, push_number};
 
 /// Upper bound of a document's bytes per facet beside the facet's value.
@@ -23,11 +24,11 @@ pub(super) fn required(market: &Market, flow: &Flow) -> Result<(), Problem> {
     }
     let Some((facet, missing)) = flow.missing.first() else { return Ok(()) };
     let mut problem = Problem::missing(missing);
-    let token = match missing {
-        crate::flow::Missing::Pending => "http_response_timeout",
-        crate::flow::Missing::Failed(failure) => failure.token.as_str(),
+    let failure = match missing {
+        Missing::Pending => None,
+        Missing::Failed(failure) => Some(failure),
     };
-    problem.headers.push(("proxy-status", proxy_status(market, *facet, token).into()));
+    problem.headers.push(("proxy-status", proxy_status(market, *facet, failure).into()));
     Err(problem)
 }
 
@@ -143,6 +144,10 @@ fn push_meta(out: &mut String, state: &State) {
     if let Some(token) = state.error() {
         push(out, &[",\"error\":\"", token.as_str(), "\""]);
     }
+    if let Some(status) = state.failure().and_then(Failure::error_status) {
+        out.push_str(",\"received_status\":");
+        push_number(out, status.into());
+    }
     if let State::Present { withheld, .. } = state
         && !withheld.is_empty()
     {
@@ -182,18 +187,16 @@ pub(super) fn headers(mut response: Response, market: &Market, flow: &Flow) -> R
         push_number(&mut age, age_s);
         response.set("age", age);
     }
-    let failures = flow
-        .facets
-        .iter()
-        .filter_map(|(name, result)| Some((*name, result.state.error()?.as_str())));
+    let failures =
+        flow.facets.iter().filter_map(|(name, result)| Some((*name, Some(result.state.failure()?))));
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
-    let late = late.map(|(name, _)| (*name, "http_response_timeout"));
+    let late = late.map(|(name, _)| (*name, None));
     // One member an origin, however many facets it feeds.
     let members: BTreeMap<String, String> = failures
         .chain(late)
-        .filter_map(|(name, token)| {
+        .filter_map(|(name, failure)| {
             let origin = market.facets.get(&name)?.origin.to_string();
-            Some((origin, proxy_status(market, name, token)))
+            Some((origin, proxy_status(market, name, failure)))
         })
         .collect();
     if !members.is_empty() {
@@ -312,8 +315,19 @@ fn server_timing(flow: &Flow) -> String {
     out
 }
 
-/// One RFC 9209 member: who failed, and how. `next-hop` is the origin's name, never its address.
-fn proxy_status(market: &Market, facet: FacetName, token: &str) -> String {
+/// One RFC 9209 member: who failed, and how; without a failure, who is late. `next-hop` is the
+/// origin's name, never its address.
+fn proxy_status(market: &Market, facet: FacetName, failure: Option<&Failure>) -> String {
     let origin = market.facets.get(&facet).map_or("none", |facet| facet.origin.as_str());
-    format!("kerbside; error={token}; next-hop=\"{origin}\"")
+    let token = failure.map_or(ErrorToken::HttpResponseTimeout, |failure| failure.token);
+    let status = failure.and_then(Failure::error_status);
+    // OK because a failure that is no status has none to name.
+    let status = status.map(|status| format!("; received-status={status}")).unwrap_or_default();
+    format!("kerbside; error={}; next-hop=\"{origin}\"{status}", token.as_str())
+}
+
+/// True if nothing but time is missing: every required facet that is not there is being fetched.
+pub(super) fn is_waiting(flow: &Flow) -> bool {
+    let is_pending = |(_, missing): &(FacetName, Missing)| matches!(missing, Missing::Pending);
+    !flow.unknown_vehicle && !flow.missing.is_empty() && flow.missing.iter().all(is_pending)
 }

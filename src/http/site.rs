@@ -16,7 +16,7 @@ use super::problem::{Problem, Slug};
 use super::response::{Freshness, Response};
 use super::stream::{self, StreamPart};
 use crate::disclosure;
-use crate::flow::Flow;
+use crate::flow::{Flow, RETRY_AFTER_S};
 use crate::http::context::RequestedVehicle;
 use crate::market::published::DirectoryEntry;
 use crate::market::{FacetName, Market};
@@ -92,7 +92,7 @@ pub(super) async fn look_up(context: &Context<'_>, market: &str) -> Result<Respo
 
 /// `GET /{market}/vehicles/{id}`; with `?fragment=<facet>` that facet alone, for the script that
 /// fills pending ones in. As a stream of events, `?fragment=a,b` is each of these as soon as it is
-/// there.
+/// there. While a required facet is still being fetched, the page comes without it.
 pub(super) async fn vehicle(
     context: &Context<'_>,
     market: &str,
@@ -116,12 +116,18 @@ pub(super) async fn vehicle(
     } else {
         OwnerPart::Held(holder_notice(context, &market, id).await)
     };
-    let parts = PageParts { frame, owner };
+    let mut parts = PageParts { frame, owner };
     if context.wants_events() {
         return vehicle_events(context, &market, id, car, facets, parts).await;
     }
     let flow = context.flow(&market, car, facets).await?;
-    document::required(&market, &flow)?;
+    // What is late is no error: the page comes now and fills itself.
+    let waits = document::is_waiting(&flow);
+    if waits {
+        parts.frame = parts.frame.with_reload(RETRY_AFTER_S);
+    } else {
+        document::required(&market, &flow)?;
+    }
     let view = vehicle_view(context.ports.format.as_ref(), &market, id, &parts, &flow);
     let html = match (view, &fragment) {
         (Err(error), _) => Err(error),
@@ -135,7 +141,11 @@ pub(super) async fn vehicle(
         None => page(context, 200, html)?,
         Some(_) => part(context, 200, html)?,
     };
-    Ok(document::headers(page, &market, &flow).with_vary(VEHICLE_VARY))
+    let mut page = document::headers(page, &market, &flow).with_vary(VEHICLE_VARY);
+    if waits {
+        page.set("retry-after", RETRY_AFTER_S.to_string());
+    }
+    Ok(page)
 }
 
 /// The holder's grant. A page whose status cannot be read says nothing of it.
@@ -196,14 +206,14 @@ fn vehicle_view(
     let wire = document::document_value(market, id, flow)?;
     let PageParts { frame, owner } = parts;
     let locale = locale(market, frame.t.language);
-    let today = flow.answered.to_string();
     let context = pages::ViewContext {
         frame,
         locale: &locale,
         distance: market.distance.as_str(),
-        today: today.split_once('T').map_or(&*today, |(day, _)| day),
+        now: &flow.answered.to_string(),
         format,
         floor: &|facet, field| disclosure::field_tier(facet, field, market),
+        origin: &|facet| market.facets.get(&facet).map(|facet| facet.origin.to_string()),
         owner,
     };
     Ok(pages::vehicle_view(&context, &wire))

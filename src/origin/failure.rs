@@ -74,6 +74,11 @@ impl Failure {
         self.token == ErrorToken::ConnectionRefused || self.cause == BROKE_OFF
     }
 
+    /// The HTTP status of the response, where that is the failure.
+    pub fn error_status(&self) -> Option<u16> {
+        self.status.filter(|status| *status >= 300)
+    }
+
     /// Adds the delay of a `Retry-After` that is a date.
     pub(super) fn with_retry_date(mut self, retry_after: Option<&str>, now: Timestamp) -> Self {
         if matches!(self.status, Some(429 | 503)) && self.retry_after_s.is_none() {

@@ -14,12 +14,21 @@ pub struct ViewContext<'c> {
     pub locale: &'c str,
     /// The market's unit of distance, `km` or `mi`.
     pub distance: &'c str,
-    /// Today, `2026-11-20`: what ended before it has ended.
-    pub today: &'c str,
+    /// The time of the answer, RFC 3339: when a source was asked, and what ended before has ended.
+    pub now: &'c str,
     /// Formats numbers and dates.
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
     pub floor: &'c dyn Fn(FacetName, &str) -> Tier,
+    /// The name of the origin of a facet, for the words about one that has not answered.
+    pub origin: &'c dyn Fn(FacetName) -> Option<String>,
     /// The owner's part, for the words about it.
     pub owner: &'c OwnerPart,
+}
+
+impl ViewContext<'_> {
+    /// Today, `2026-11-20`.
+    pub fn today(&self) -> &str {
+        self.now.split_once('T').map_or(self.now, |(day, _)| day)
+    }
 }

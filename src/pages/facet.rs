@@ -175,6 +175,15 @@ pub struct Pending {
     pub gave_up: String,
 }
 
+/// The way to ask for a failed facet again, in place by a script or by loading the page again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The facet alone.
+    pub fragment_href: String,
+    /// The whole page, at the facet.
+    pub href: String,
+}
+
 /// A sentence about the fields that a higher tier would show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithheldLine {
@@ -228,8 +237,14 @@ pub struct FacetView {
     pub withheld: Vec<WithheldLine>,
     /// Set while it is pending.
     pub pending: Option<Pending>,
+    /// True if its source was asked and gave no usable answer, also where a stored one is shown.
+    pub has_failed: bool,
+    /// Set where nothing can be shown for it.
+    pub retry: Option<Retry>,
     /// Said when the facet has come in after the page.
     pub arrived: String,
+    /// The heading of the page that the facet gives it: the make and model of `identity`.
+    pub title: Option<String>,
 }
 
 impl FacetView {
@@ -254,6 +269,9 @@ impl FacetView {
             needs: Tier::Owner,
             withheld: Vec::new(),
             pending: None,
+            has_failed: false,
+            retry: None,
+            title: None,
         }
     }
 }

@@ -8,11 +8,15 @@
 use serde_json::{Map, Value};
 
 use super::context::ViewContext;
-use super::facet::{AsOf, FacetState, FacetView, Item, Pending, Row, Tone, Verdict, WithheldLine};
+use super::facet::{
+    AsOf, FacetState, FacetView, Item, Pending, Retry, Row, Tone, Verdict, WithheldLine,
+};
 use super::label;
+use super::layout::Frame;
+use super::message::Messages;
 use super::timeline;
 use super::value_text::format_value;
-use super::vehicle::VehicleView;
+use super::vehicle::{VehicleView, make_and_model};
 use super::verdict::{has_ended, verdict};
 use super::withheld::{Subject, withheld_line};
 use crate::market::{FacetName, Field, Kind, Shape, Tier, shape};
@@ -50,12 +54,24 @@ pub fn facet_view(
     view.needs = needed_tier(meta);
     view.status_message = status_message(context, state, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
+    if state == FacetState::Unavailable {
+        view.source = (context.origin)(facet).map(|origin| label::source_name(t, &origin));
+        view.retry = Some(retry(context, &view));
+    }
+    view.has_failed = text_of(meta, "error").is_some() || state == FacetState::Unavailable;
+    let has_no_value = view.has_failed || state == FacetState::Absent;
+    if let Some(status) = view.status_message.as_ref().filter(|_| has_no_value) {
+        view.arrived = t.arrived_otherwise(&view.heading, status);
+    }
     view.withheld = match state {
         FacetState::Withheld => vec![withheld_line(context, facet, view.needs, Subject::Facet)],
         _ => withheld_fields(context, facet, meta),
     };
     if let (FacetState::Fresh | FacetState::Stale, Some(Value::Object(fields))) = (state, value) {
         fill(context, &mut view, facet, fields, meta);
+    }
+    if facet == FacetName::Identity {
+        view.title = value.and_then(|identity| make_and_model(t, identity));
     }
     view
 }
@@ -74,13 +90,23 @@ fn status_message(context: &ViewContext<'_>, state: FacetState, meta: &Value) ->
         FacetState::Pending => Some(t.status_pending().to_owned()),
         FacetState::Absent => Some(t.status_absent().to_owned()),
         FacetState::Unavailable => {
-            // OK because a test holds the words of "other" in each language.
-            let token = text_of(meta, "error").unwrap_or("other");
-            Some(t.status_unavailable(
-                t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default(),
-            ))
+            let asked = context.format.instant(context.locale, context.now);
+            Some(t.status_unavailable(&asked, reason(t, meta)))
         }
     }
+}
+
+/// The failure in a sentence: the origin's status says more than the error's token.
+fn reason(t: Messages, meta: &Value) -> &'static str {
+    let token = match meta.get("received_status").and_then(Value::as_u64) {
+        Some(429) => "received-429",
+        Some(503) => "received-503",
+        Some(500..) => "received-5xx",
+        Some(400..) => "received-4xx",
+        _ => text_of(meta, "error").unwrap_or("other"),
+    };
+    // OK because a test holds the words of "other" in each language.
+    t.named("error-", token).or_else(|| t.named("error-", "other")).unwrap_or_default()
 }
 
 fn stale_message(context: &ViewContext<'_>, meta: &Value) -> String {
@@ -97,16 +123,21 @@ fn stale_message(context: &ViewContext<'_>, meta: &Value) -> String {
 fn pending(context: &ViewContext<'_>, view: &FacetView, meta: &Value) -> Pending {
     let frame = context.frame;
     Pending {
-        fragment_href: format!(
-            "{}?fragment={}&lang={}",
-            frame.path,
-            view.name,
-            frame.t.language.code()
-        ),
+        fragment_href: fragment_href(frame, view),
         reload_href: frame.here(),
         retry_after_s: meta.get("retry_after_s").and_then(Value::as_u64).unwrap_or(2).clamp(1, 30),
         gave_up: frame.t.gave_up(&view.heading),
     }
+}
+
+fn retry(context: &ViewContext<'_>, view: &FacetView) -> Retry {
+    let frame = context.frame;
+    let href = format!("{}#{}", frame.here(), view.name);
+    Retry { fragment_href: fragment_href(frame, view), href }
+}
+
+fn fragment_href(frame: &Frame, view: &FacetView) -> String {
+    format!("{}?fragment={}&lang={}", frame.path, view.name, frame.t.language.code())
 }
 
 /// The names of what the viewer's tier does not see of a facet.
@@ -499,6 +530,48 @@ mod tests {
                 "<a href=\"/de/vehicles/AZJ3bm9wZXE?lang=en\">Reload page</a>",
             ],
         );
+    }
+
+    #[test]
+    fn ok_a_failed_facet_names_its_failure_source_time_and_way_to_try_again() {
+        for (error, status, reason) in [
+            ("http_protocol_error", Some(500), "The source reported an error of its own."),
+            ("http_protocol_error", Some(404), "The source refused the question."),
+            ("http_protocol_error", None, "answer could not be used."),
+            ("destination_unavailable", Some(429), "says that it is asked too often."),
+            ("destination_unavailable", Some(503), "says that it is not available"),
+            ("destination_unavailable", None, "because calls to it have failed."),
+            ("http_response_timeout", None, "did not answer in time."),
+            ("connection_limit_reached", None, "as often as we may."),
+        ] {
+            let mut meta = json!({"state": "unavailable", "error": error});
+            if let (Some(status), Some(meta)) = (status, meta.as_object_mut()) {
+                meta.insert("received_status".into(), json!(status));
+            }
+            let view = facet(Language::En, FacetName::Recalls, None, &meta);
+            let html = facet_fragment(&view).expect("a section");
+            let retry = "<a class=\"facet__retry\" href=\"/de/vehicles/AZJ3bm9wZXE?lang=en#recalls\">";
+            let fragment =
+                "data-fragment=\"/de/vehicles/AZJ3bm9wZXE?fragment=recalls&#38;lang=en\"";
+            let source = "<dt>Source</dt> <dd>";
+            let asked = "Asked on 20 November 2026, 09:30\u{a0}UTC.";
+            check(&html, &[reason, retry, fragment, source, asked, " data-failed"]);
+            assert!(view.arrived.starts_with("Recalls: ") && view.arrived.contains(reason));
+            assert!(!view.arrived.contains("has arrived"), "{}", view.arrived);
+        }
+    }
+
+    #[test]
+    fn ok_the_head_says_that_parts_are_missing_where_a_system_has_failed() {
+        let missing = "Not every system has answered";
+        let pending = "Some systems are still being asked.</p>";
+        check(&page(Language::En, &states()), &[pending, missing]);
+        let mut document = complete();
+        assert!(!page(Language::En, &document).contains(missing));
+        if let Some(meta) = document.pointer_mut("/meta/facets/recalls") {
+            *meta = json!({"state": "unavailable", "error": "http_response_timeout"});
+        }
+        check(&page(Language::En, &document), &[&format!("{missing}: parts")]);
     }
 
     #[test]

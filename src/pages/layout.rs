@@ -40,6 +40,8 @@ pub struct Frame {
     pub has_garage: bool,
     /// The address that the browser opens next by itself.
     pub refresh: Option<String>,
+    /// Seconds after which a browser without script loads the page again.
+    pub reload_s: Option<u32>,
 }
 
 impl Frame {
@@ -54,6 +56,7 @@ impl Frame {
             account: None,
             has_garage: false,
             refresh: None,
+            reload_s: None,
         }
     }
 
@@ -96,6 +99,13 @@ impl Frame {
     #[must_use]
     pub fn with_refresh(mut self, href: &str) -> Self {
         self.refresh = Some(href.to_owned());
+        self
+    }
+
+    /// Lets a browser without script load the page again after so many seconds.
+    #[must_use]
+    pub fn with_reload(mut self, after_s: u32) -> Self {
+        self.reload_s = Some(after_s);
         self
     }
 

@@ -192,8 +192,11 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>)
     };
     let format = &PlainFormat;
     let owner = &OwnerPart::Prove(sign_in_address("de", "/de/vehicles/AZJ3bm9wZXE/ownership"));
-    let (distance, today) = (if language == Language::En { "mi" } else { "km" }, "2026-11-20");
-    use_it(&ViewContext { frame: &frame, locale, distance, today, format, floor: &floor, owner })
+    let (distance, now) =
+        (if language == Language::En { "mi" } else { "km" }, "2026-11-20T09:30:00Z");
+    let frame = &frame;
+    let origin = &|_| Some("master".to_owned());
+    use_it(&ViewContext { frame, locale, distance, now, format, floor: &floor, origin, owner })
 }
 
 /// The vehicle page of `document`.

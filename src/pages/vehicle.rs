@@ -59,7 +59,8 @@ pub struct VehicleView {
     facets: Vec<FacetView>,
     withheld: Vec<Withheld>,
     owner: OwnerPart,
-    pending: bool,
+    /// The sentence at the head about what is awaited or missing.
+    progress: Option<&'static str>,
     zone: [String; 2],
 }
 
@@ -73,14 +74,8 @@ impl VehicleView {
         facets: Vec<FacetView>,
     ) -> Self {
         let (frame, t) = (context.frame.clone(), context.frame.t);
-        let text = |key: &str| {
-            identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
-        };
-        let make_model = match (text("make"), text("model")) {
-            (Some(make), Some(model)) => t.vehicle_title(make, model),
-            (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) => t.vehicle_heading().to_owned(),
-        };
+        let text = |key: &str| stated_text(identity, key);
+        let make_model = make_and_model(t, identity).unwrap_or(t.vehicle_heading().to_owned());
         let year = identity.get("model_year").and_then(Value::as_i64).map(|year| year.to_string());
         let model_year = year.as_deref().map(|year| t.vehicle_model_year(year));
         let subtitle = text("trim").map(str::to_owned).into_iter().chain(model_year).collect();
@@ -110,14 +105,39 @@ impl VehicleView {
         };
         let mut withheld = vec![needing(Tier::Member), needing(Tier::Owner)];
         withheld.retain(|group| !group.facets.is_empty());
-        let pending = facets.iter().any(|facet| facet.state == FacetState::Pending);
+        let progress = progress(context, &facets);
         let owner = context.owner.clone();
-        Self { frame, make_model, subtitle, facets, withheld, owner, pending, zone }
+        Self { frame, make_model, subtitle, facets, withheld, owner, progress, zone }
     }
 
     /// The facet called `name`, for [`super::facet_fragment`].
     pub fn facet(&self, name: &str) -> Option<&FacetView> {
         self.facets.iter().find(|facet| facet.name == name)
+    }
+}
+
+/// The make and the model of a projected facet `identity`, as far as they are stated.
+pub(super) fn make_and_model(t: Messages, identity: &Value) -> Option<String> {
+    match (stated_text(identity, "make"), stated_text(identity, "model")) {
+        (Some(make), Some(model)) => Some(t.vehicle_title(make, model)),
+        (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
+        (None, None) => None,
+    }
+}
+
+fn stated_text<'v>(identity: &'v Value, key: &str) -> Option<&'v str> {
+    identity.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn progress(context: &ViewContext<'_>, facets: &[FacetView]) -> Option<&'static str> {
+    let t = context.frame.t;
+    let has = |state: FacetState| facets.iter().any(|facet| facet.state == state);
+    if context.frame.reload_s.is_some() {
+        Some(t.vehicle_waiting())
+    } else if has(FacetState::Pending) {
+        Some(t.vehicle_pending())
+    } else {
+        facets.iter().any(|facet| facet.has_failed).then(|| t.vehicle_incomplete())
     }
 }
 

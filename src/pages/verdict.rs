@@ -81,7 +81,7 @@ fn warranty(context: &ViewContext<'_>, fields: &Map<String, Value>) -> Verdict {
 
 /// True if a last day lies before today. Days as texts sort like days.
 fn is_over(context: &ViewContext<'_>, day: &str) -> bool {
-    !day.is_empty() && day < context.today
+    !day.is_empty() && day < context.today()
 }
 
 fn word<'f>(fields: &'f Map<String, Value>, name: &str) -> &'f str {

@@ -112,9 +112,10 @@ fn page(document: &Value, language: pages::Language) -> String {
         frame: &frame,
         locale: language.code(),
         distance: "mi",
-        today: "2026-11-20",
+        now: "2026-11-20T09:30:00Z",
         format: &pages::PlainFormat,
         floor: &floor,
+        origin: &|_| None,
         owner: &pages::OwnerPart::NotOffered,
     };
     pages::render_vehicle(&pages::vehicle_view(&context, document)).expect("a page")

@@ -82,6 +82,33 @@ fn ok_one_facet_alone_for_the_script() {
 }
 
 #[test]
+fn ok_a_page_whose_required_system_is_slow_comes_at_the_deadline_and_fills_itself() {
+    let app = TestApp::new();
+    app.answers(
+        fake::ScriptedResponse::ok("text/xml", MASTER).after(1500),
+        fake::ScriptedResponse::ok("application/json", EQUIPMENT),
+        fake::ScriptedResponse::status(500, "text/plain", ""),
+    );
+    let car = app.href(CAR).replace("/api/v1", "");
+    let page = app.get(&format!("{car}?lang=en"));
+    assert_eq!((page.status, header(&page, "retry-after")), (200, "2"));
+    assert_eq!(header(&page, "cache-control"), "private, no-store");
+    for text in [
+        "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>",
+        "has not answered yet. This page fills itself",
+        "id=\"identity\" aria-labelledby=\"identity-title\" data-state=\"pending\"",
+        "The source reported an error of its own.",
+    ] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    let fragment = app.get(&format!("{car}?fragment=identity&lang=en"));
+    assert!(fragment.status == 200 && fragment.body.contains("data-title=\""), "{}", fragment.body);
+    let page = app.get(&format!("{car}?lang=en"));
+    assert!(!page.body.contains("http-equiv"), "{}", page.body);
+    assert!(page.body.contains("Not every system has answered"), "{}", page.body);
+}
+
+#[test]
 fn err_problems_are_pages_for_people_and_documents_for_programs() {
     let app = TestApp::new();
     app.answers(

@@ -138,6 +138,48 @@ test("a part that fails says so in words, and the page stands", async () => {
   await context.close();
 });
 
+test("a part that fails late is announced as failed, and asked for again in place", async () => {
+  const { page, context, faults } = await openPage(browser);
+  await setOrigin("de.equipment", { latency_ms: 1800, fault: "500" });
+  await lookUp(page, "de", await freshVin("de"), "en");
+  const equipment = page.locator("#equipment");
+  await page.locator("#equipment[data-state=unavailable]").waitFor({ timeout: 20_000 });
+  const announced = page.locator("#announcements");
+  await announced.getByText(/^Equipment: The source reported an error of its own\./).waitFor();
+  await page.getByText(/^Not every system has answered/).waitFor();
+  assert.equal(await page.getByText("All systems have answered.").count(), 0);
+  await equipment.getByText("Source", { exact: true }).waitFor();
+  await checkAccessible(page, "record with a part that failed late");
+  await resetOrigins();
+  await page.evaluate(() => {
+    window.loadedOnce = true;
+  });
+  await equipment.getByRole("link", { name: "Try again (Equipment)" }).click();
+  await page.locator("#equipment:not([data-failed])").waitFor({ timeout: 20_000 });
+  await announced.getByText("Equipment: the answer has arrived.").waitFor();
+  await page.getByText("All systems have answered.").waitFor();
+  assert.equal(await page.evaluate(() => window.loadedOnce), true, "the page was loaded again");
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  const script = javaScriptEnabled ? "with script" : "without script";
+  test(`a slow required system: the page comes first and fills itself, ${script}`, async () => {
+    const { page, context, faults } = await openPage(browser, { javaScriptEnabled });
+    await setOrigin("de.master", { latency_ms: 1800 });
+    await lookUp(page, "de", await freshVin("de"), "en");
+    await page.getByRole("heading", { level: 1, name: "Vehicle record" }).waitFor();
+    await page.getByText("The system that knows this car has not answered yet.").waitFor();
+    if (javaScriptEnabled) await checkAccessible(page, "record that waits");
+    await page.getByRole("heading", { level: 1, name: /Porsche/ }).waitFor({ timeout: 20_000 });
+    await page.locator("#identity[data-state=fresh]").waitFor();
+    assert.match(await page.title(), /Porsche/);
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+}
+
 test("a required origin that fails gets a problem page, without anything of the origin", async () => {
   const { page, context } = await openPage(browser);
   await setOrigin("de.master", { fault: "malformed" });

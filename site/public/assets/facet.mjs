@@ -1,11 +1,12 @@
 // .facet[data-state=pending]: filled in place as soon as it is there, by one stream for all of
 // them; what the stream does not bring is asked for again by itself. Says in words that it has
-// come, or has not.
+// come, has failed, or is still awaited. .facet__retry: asks for a failed one again in place.
 import { QUIET_LIMIT_MS, follow, streamAddress } from "./events.mjs";
 import { poll } from "./poll.mjs";
 
 const announcements = document.getElementById("announcements");
 const REQUEST_LIMIT_MS = 10_000;
+const AT_ONCE_S = 0.25;
 
 const pending = () => [...document.querySelectorAll(".facet[data-state=pending][data-fragment]")];
 const awaited = pending().length;
@@ -28,7 +29,28 @@ function put(section, arrived) {
   section.replaceWith(arrived);
   if (hadFocus) arrived.querySelector(".facet__title")?.focus();
   announce(arrived.dataset.arrived);
+  if (arrived.dataset.title) showTitle(arrived.dataset.title);
+  offerRetry(arrived);
   showProgress();
+}
+
+/** The heading of a page that came before the car's make and model. */
+function showTitle(title) {
+  const heading = document.querySelector(".record[data-waiting] h1");
+  if (!heading) return;
+  document.title = document.title.replace(heading.textContent.trim(), title);
+  heading.textContent = title;
+}
+
+/** The link of a failed facet asks for it again in place. */
+function offerRetry(section) {
+  section.querySelector(".facet__retry")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    section.setAttribute("aria-busy", "true");
+    event.currentTarget.closest(".facet__reload").hidden = true;
+    announce(section.dataset.asked);
+    fill(section);
+  });
 }
 
 async function request(address) {
@@ -47,7 +69,7 @@ async function request(address) {
 /** Asks for one facet again and again, more and more slowly. */
 async function fill(section) {
   const arrived = await poll({
-    retryAfterS: Number(section.dataset.retryAfter),
+    retryAfterS: Number(section.dataset.retryAfter ?? AT_ONCE_S),
     ask: () => request(section.dataset.fragment),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     now: () => performance.now(),
@@ -74,12 +96,13 @@ function showProgress() {
       bar.setAttribute("aria-label", line.textContent.trim());
       line.append(" ", bar);
     }
-    bar.max = awaited;
-    bar.value = awaited - waiting;
+    bar.max = Math.max(awaited, waiting);
+    bar.value = bar.max - waiting;
     return;
   }
   bar?.remove();
-  if (pending().length === 0) line.textContent = line.dataset.complete;
+  const isIncomplete = pending().length > 0 || document.querySelector(".facet[data-failed]");
+  line.textContent = isIncomplete ? line.dataset.incomplete : line.dataset.complete;
 }
 
 async function begin() {
@@ -95,7 +118,14 @@ async function begin() {
     location.href,
   );
   await follow({
-    open: () => new EventSource(address),
+    open: () => {
+      const stream = new EventSource(address);
+      // The car is unknown, or its owner's right has ended: a page that waits for it says so.
+      stream.addEventListener("problem", () => {
+        if (document.querySelector(".record[data-waiting]")) location.reload();
+      });
+      return stream;
+    },
     take: ({ name, html }) => {
       const section = sections.find(({ id }) => id === name);
       const arrived = sectionOf(html);
@@ -107,4 +137,5 @@ async function begin() {
   for (const section of pending()) fill(section);
 }
 
+for (const section of document.querySelectorAll(".facet[data-failed]")) offerRetry(section);
 if (awaited > 0) begin();
