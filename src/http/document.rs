@@ -187,8 +187,10 @@ pub(super) fn headers(mut response: Response, market: &Market, flow: &Flow) -> R
         push_number(&mut age, age_s);
         response.set("age", age);
     }
-    let failures =
-        flow.facets.iter().filter_map(|(name, result)| Some((*name, Some(result.state.failure()?))));
+    let failures = flow
+        .facets
+        .iter()
+        .filter_map(|(name, result)| Some((*name, Some(result.state.failure()?))));
     let late = flow.facets.iter().filter(|(_, result)| matches!(result.state, State::Pending));
     let late = late.map(|(name, _)| (*name, None));
     // One member an origin, however many facets it feeds.

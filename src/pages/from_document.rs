@@ -550,7 +550,8 @@ mod tests {
             }
             let view = facet(Language::En, FacetName::Recalls, None, &meta);
             let html = facet_fragment(&view).expect("a section");
-            let retry = "<a class=\"facet__retry\" href=\"/de/vehicles/AZJ3bm9wZXE?lang=en#recalls\">";
+            let retry =
+                "<a class=\"facet__retry\" href=\"/de/vehicles/AZJ3bm9wZXE?lang=en#recalls\">";
             let fragment =
                 "data-fragment=\"/de/vehicles/AZJ3bm9wZXE?fragment=recalls&#38;lang=en\"";
             let source = "<dt>Source</dt> <dd>";
