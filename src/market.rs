@@ -4,6 +4,7 @@
 //! shape, its checks and its compiled form. Leaves to others: reading files and writing KV
 //! (`xtask`), and what a facet's values mean (`vehicle`). Uses nothing else of the crate.
 
+mod about;
 mod auth;
 mod check;
 mod compile;
@@ -27,6 +28,7 @@ mod variables;
 
 /// The words of facets that market files use.
 pub use crate::vehicle::{FacetName, FacetSet, Field, Kind, Shape, Tier, codes, shape};
+pub use about::About;
 pub use auth::{Auth, ClientStyle, HeaderAuth, OAuth2};
 pub use compile::{Compiled, MarketError, compile, compile_with};
 pub use condition::Match;

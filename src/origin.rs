@@ -5,6 +5,8 @@
 //! becomes of its facets (`cache`, `disclosure`). No code here depends on one market: differences
 //! between markets are data in the market file.
 
+mod about;
+mod anchor;
 mod answer;
 mod charset;
 mod condition;

@@ -13,6 +13,8 @@ mod account;
 mod alike;
 #[path = "api/canary.rs"]
 mod canary;
+#[path = "api/evidence.rs"]
+mod evidence;
 #[path = "api/facets.rs"]
 mod facets;
 #[path = "api/keepers.rs"]

@@ -11,6 +11,7 @@ mod origin;
 mod ownership;
 mod record;
 mod sign_in;
+mod verdict;
 
 use super::file::Market;
 use crate::vehicle::FacetName;

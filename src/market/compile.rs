@@ -124,14 +124,19 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
                 origin;
             let Origin { encoding, request, length, short, layout, groups, records, csv, .. } =
                 origin;
+            let Origin { failed, about, .. } = origin;
             let flat =
                 serde_json::json!([encoding, request, length, short, layout, groups, records, csv]);
-            serde_json::json!([protocol, url, query, headers, version, rest, soap, not_found, flat])
+            let verdicts = serde_json::json!([not_found, failed, about]);
+            serde_json::json!([protocol, url, query, headers, version, rest, soap, verdicts, flat])
         });
         // Sums without a currency of their own are in the market's.
-        let Facet { each, when, map, .. } = facet;
+        let Facet { each, anchor, when, map, .. } = facet;
         let currency = &market.currency;
-        let described = serde_json::json!({"each": each, "when": when, "map": map, "asked": asked, "currency": currency});
+        let described = serde_json::json!({
+            "each": each, "anchor": anchor, "when": when, "map": map, "asked": asked,
+            "currency": currency,
+        });
         let digest = Sha256::digest(described.to_string());
         let first: Vec<u8> = digest.iter().take(4).copied().collect();
         revisions

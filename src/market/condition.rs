@@ -42,7 +42,7 @@ struct Table {
     field: Option<String>,
     #[serde(default, deserialize_with = "one_or_many")]
     is: Vec<String>,
-    #[serde(default, deserialize_with = "one_or_many")]
+    #[serde(default, alias = "is_not", deserialize_with = "one_or_many")]
     not: Vec<String>,
     missing: Option<bool>,
 }
@@ -64,14 +64,18 @@ impl TryFrom<Table> for Match {
     type Error = MatchError;
     fn try_from(table: Table) -> Result<Self, MatchError> {
         let Table { at, field, is, not, missing } = table;
-        let at = match (at, field) {
-            (Some(at), None) => at,
-            (None, Some(name)) => {
-                Pointer::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")))?
-            }
-            _ => return Err(MatchError::Place),
-        };
-        Ok(Self { at, is, not, missing })
+        Ok(Self { at: place(at, field)?, is, not, missing })
+    }
+}
+
+/// The place that is written as a pointer or as a name.
+pub(super) fn place(at: Option<Pointer>, field: Option<String>) -> Result<Pointer, MatchError> {
+    match (at, field) {
+        (Some(at), None) => Ok(at),
+        (None, Some(name)) => {
+            Ok(Pointer::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")))?)
+        }
+        _ => Err(MatchError::Place),
     }
 }
 
@@ -142,6 +146,7 @@ mod tests {
             json!({"field": "a/b~", "not": ["x", "y"]}),
             Ok(json!({"at": "/a~1b~0", "not": ["x", "y"]})),
         );
+        check(json!({"at": "/a", "is_not": "x"}), Ok(json!({"at": "/a", "not": ["x"]})));
         check(json!({"field": "a", "missing": false}), Ok(json!({"at": "/a", "missing": false})));
     }
 

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::about::About;
 use super::auth::Auth;
 use super::condition::{Match, one_or_many_matches};
 use super::csv::Csv;
@@ -175,6 +176,17 @@ pub struct Origin {
     /// vehicle: in REST, and in `OData` with a key in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_found: Option<Match>,
+    /// Answers that state an error, whatever their HTTP status: an answer that satisfies one of the
+    /// conditions is a failure.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many_matches",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub failed: Vec<Match>,
+    /// The place where an answer names its car. Another car's answer is a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
 }
 
 /// The protocol of an origin.
@@ -344,6 +356,10 @@ pub struct Facet {
     /// which the first element that satisfies `when` is the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Pointer>,
+    /// The place that every answer about a known car has. Where it is there, a facet of which the
+    /// answer states nothing is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Pointer>,
     /// Conditions on the elements of `each`; an element counts if it matches all.
     #[serde(
         default,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::failure::{ErrorToken, Failure};
 use super::paging;
 use super::request::{VariableValues, build_request, set_header};
-use super::response::{ParsedResponse, parse_response};
+use super::response::{ParsedResponse, parse_response_about};
 use super::token::TokenCache;
 use crate::market::{Market, Origin, OriginName, Protocol};
 use crate::ports::{OriginHttpError, OriginRequest, OriginResponse, Ports, Timestamp};
@@ -36,9 +36,9 @@ pub async fn fetch(
     request.headers.extend(trace.iter().cloned());
     let exchange = Exchange { ports, tokens, origin, deadline };
     let response = exchange.send(&request).await?;
-    let mut parsed = exchange.parse(&response)?;
+    let mut parsed = exchange.parse(&response, values)?;
     if let (Protocol::Odata, ParsedResponse::Tree(tree)) = (origin.protocol, &mut parsed) {
-        exchange.append_pages(request, response.body.len(), tree).await?;
+        exchange.append_pages(request, response.body.len(), tree, values).await?;
     }
     Ok(parsed)
 }
@@ -110,9 +110,13 @@ impl Exchange<'_> {
         self.ports.origins.send(request).await.map_err(Failure::from_http)
     }
 
-    fn parse(&self, response: &OriginResponse) -> Result<ParsedResponse, Failure> {
+    fn parse(
+        &self,
+        response: &OriginResponse,
+        values: &dyn VariableValues,
+    ) -> Result<ParsedResponse, Failure> {
         let now = self.ports.clock.now();
-        parse_response(self.origin, response)
+        parse_response_about(self.origin, response, values)
             .map_err(|failure| failure.with_retry_date(response.retry_after.as_deref(), now))
     }
 
@@ -122,6 +126,7 @@ impl Exchange<'_> {
         mut request: OriginRequest,
         first_bytes: usize,
         tree: &mut Value,
+        values: &dyn VariableValues,
     ) -> Result<(), Failure> {
         let max_pages = self.origin.max_pages.unwrap_or(paging::MAX_PAGES);
         request.max_bytes = request.max_bytes.saturating_sub(first_bytes);
@@ -141,7 +146,7 @@ impl Exchange<'_> {
             let response = self.send(&request).await?;
             request.max_bytes = request.max_bytes.saturating_sub(response.body.len());
             let no_page = Failure::protocol("a next page without the list", response.status);
-            let ParsedResponse::Tree(mut page) = self.parse(&response)? else {
+            let ParsedResponse::Tree(mut page) = self.parse(&response, values)? else {
                 return Err(no_page);
             };
             next = paging::take_next_link(&mut page);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::anchor;
 use super::condition::{matches, with_vin};
 use super::leaf::{
     LeafValue, MappingContext, TypeMismatch, join_pointers, list_elements, read_leaf,
@@ -36,12 +37,13 @@ pub struct MappingError {
 
 const GOES_ON: &str = "the list continues on another page";
 const LACKS_REQUIRED: &str = "a required field is missing";
+const STATES_NOTHING: &str = "the answer states nothing of the facet";
 
 /// Maps the tree of an origin's response to one facet.
 ///
 /// # Errors
-/// [`MappingError`] for a value of a wrong type, a missing required one, and a response about
-/// another car.
+/// [`MappingError`] for a value of a wrong type, a missing required one, a response about another
+/// car, and one that states nothing: absence needs a place that is there.
 pub fn map_facet(
     market: &Market,
     facet: FacetName,
@@ -57,6 +59,7 @@ pub fn map_facet(
     let shape = shape(facet);
     let mapper = Mapper {
         each,
+        anchor: description.anchor.as_ref(),
         when: with_vin(&description.when, vin),
         leaves: mapped_leaves(&description.map, shape.fields(each.is_some())),
         context: MappingContext { currency: &market.currency, is_xml },
@@ -77,6 +80,7 @@ pub fn map_facet(
 /// One facet's mapping.
 struct Mapper<'m> {
     each: Option<&'m Pointer>,
+    anchor: Option<&'m Pointer>,
     when: Vec<Match>,
     /// The fields that the market maps, each with its leaf.
     leaves: Vec<(&'static Field, &'m Leaf)>,
@@ -97,9 +101,13 @@ impl Mapper<'_> {
                 continue;
             }
             let record = self.read_record(index, element)?;
+            let fail =
+                |cause| Err(TypeMismatch { place: join_pointers(self.each, index, None), cause });
             if record.lacks_required {
-                let place = join_pointers(self.each, index, None);
-                return Err(TypeMismatch { place, cause: LACKS_REQUIRED });
+                return fail(LACKS_REQUIRED);
+            }
+            if !record.is_stated && !self.is_anchored(element) {
+                return fail(STATES_NOTHING);
             }
             records.push(Value::Object(record.fields));
         }
@@ -124,10 +132,17 @@ impl Mapper<'_> {
         };
         let mut record = self.read_record(index, element)?;
         if !record.is_stated && !is_required {
-            return Ok(None);
+            let is_absent = match self.anchor {
+                Some(anchor) => anchor::is_there(anchor, tree),
+                None => self.is_anchored(element),
+            };
+            return if is_absent { Ok(None) } else { Err(fail("", STATES_NOTHING)) };
         }
         if record.lacks_required {
             return Err(fail("", LACKS_REQUIRED));
+        }
+        if !record.is_stated {
+            return Err(fail("", STATES_NOTHING));
         }
         if let Some(vin) = vin {
             set_vin(&mut record.fields, vin).map_err(|cause| fail("", cause))?;
@@ -140,8 +155,21 @@ impl Mapper<'_> {
         let Some(each) = self.each else {
             return Ok(Elements { items: std::slice::from_ref(tree), is_list: false });
         };
-        find_list(each, tree, self.context.is_xml)
-            .ok_or_else(|| TypeMismatch { place: each.as_str().to_owned(), cause: "no list" })
+        let found = find_list(each, tree, self.context.is_xml);
+        let is_left_out = || self.anchor.is_some_and(|anchor| anchor::is_there(anchor, tree));
+        match found {
+            Some(elements) => Ok(elements),
+            None if each.walk(tree).is_none() && is_left_out() => {
+                Ok(Elements { items: &[], is_list: false })
+            }
+            None => Err(TypeMismatch { place: each.as_str().to_owned(), cause: "no list" }),
+        }
+    }
+
+    /// True if an element states of one field at least that there is nothing.
+    fn is_anchored(&self, element: &Value) -> bool {
+        let is_xml = self.context.is_xml;
+        self.leaves.iter().any(|(_, leaf)| anchor::is_anchored(leaf, element, is_xml))
     }
 
     fn read_record(

@@ -20,6 +20,7 @@ pub(super) use escape::escape_url;
 pub(super) use header::set_header;
 #[cfg(test)]
 pub(super) use record::fill_record;
+pub(super) use template::fill_template;
 
 use crate::market::{Method, OData, Origin, Protocol, Rest, Template, TemplatePart, Variable};
 use crate::ports::{OriginRequest, Ports};
@@ -53,7 +54,7 @@ pub fn build_request(
         }
     }
     for (name, template) in &origin.headers {
-        let value = template::fill_template(template, values, escape::escape_header)?;
+        let value = fill_template(template, values, escape::escape_header)?;
         let value = escape::escape_header(&value)?;
         set_header(&mut request, &name.to_ascii_lowercase(), value);
     }
@@ -172,8 +173,7 @@ fn push_json(
             {
                 out.push_str(&template::plain_value(variable, spec, values)?);
             } else {
-                let text =
-                    template::fill_template(&template, values, |value| Ok(value.to_owned()))?;
+                let text = fill_template(&template, values, |value| Ok(value.to_owned()))?;
                 out.push_str(&Value::String(text).to_string());
             }
         }

@@ -110,6 +110,11 @@ impl fmt::Debug for Vin {
     }
 }
 
+/// An identifier without blanks and hyphens, in capitals: the form in which two are compared.
+pub fn normalize_id(text: &str) -> String {
+    text.chars().filter(|c| !is_separator(*c)).map(|c| c.to_ascii_uppercase()).collect()
+}
+
 const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
 
 fn transliterate(byte: u8) -> u32 {

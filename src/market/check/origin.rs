@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::address::check_address;
 use super::finding::{Findings, nearest};
 use crate::market::auth::{Auth, OAuth2};
-use crate::market::condition::Match;
 use crate::market::file::{Market, Method, Origin, Protocol};
 use crate::market::names::OriginName;
 use crate::market::request::RequestTemplate;
@@ -45,9 +44,7 @@ pub(super) fn check_origin(
     if let Some(auth) = &origin.auth {
         check_auth(name, auth, findings);
     }
-    if let Some(not_found) = &origin.not_found {
-        check_match(&at("not_found"), not_found, findings);
-    }
+    super::verdict::check_verdicts(name, origin, findings);
     let is_of_ownership = market
         .ownership
         .as_ref()
@@ -252,28 +249,16 @@ fn check_oauth2(name: &OriginName, oauth2: &OAuth2, findings: &mut Findings) {
     }
 }
 
-pub(super) fn check_match(path: &[&str], condition: &Match, findings: &mut Findings) {
-    if condition.is.is_empty() != (condition.missing == Some(true)) {
-        findings.add(
-            path,
-            "needs either `is` (the texts that mean it) or `missing = true`, and not both",
-        );
-    }
-    if !condition.not.is_empty() {
-        findings.add(
-            path,
-            "has `not`, so that every error would mean \"no such car\"; list the texts that mean it in `is`",
-        );
-    }
-}
-
-/// `facet.field` of every placeholder in an origin's request.
+/// `facet.field` of every placeholder in an origin's request, and in the name of the car that its
+/// answers state.
 pub(super) fn placeholders(origin: &Origin) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (_, template) in templates(origin) {
         names.extend(template.fields().map(|(facet, field)| format!("{facet}.{field}")));
     }
     let of_request = origin.request.iter().flat_map(RequestTemplate::fields);
+    let of_about = origin.about.iter().flat_map(|about| about.is.iter()).flat_map(Template::fields);
+    let of_request = of_request.chain(of_about);
     names.extend(of_request.map(|(facet, field)| format!("{facet}.{field}")));
     names
 }

@@ -3,6 +3,7 @@
 
 use super::finding::{Findings, nearest};
 use super::layout::{LayoutContext, check_layout};
+use crate::market::condition::Match;
 use crate::market::encoding::Encoding;
 use crate::market::file::{Market, Origin, Protocol};
 use crate::market::names::OriginName;
@@ -172,19 +173,25 @@ fn check_kinds(name: &OriginName, encoding: Encoding, records: &Records, finding
     }
 }
 
-/// Texts of `not_found` that a number of the layout, which it looks at, is never written as.
-fn numbers_never_read_as(origin: &Origin) -> impl Iterator<Item = (&str, &str)> {
-    let condition = origin.not_found.iter();
-    condition.flat_map(|condition| {
+/// The conditions on the whole answer, each with its key.
+fn verdicts(origin: &Origin) -> impl Iterator<Item = (&'static str, &Match)> {
+    let not_found = origin.not_found.iter().map(|condition| ("not_found", condition));
+    not_found.chain(origin.failed.iter().map(|condition| ("failed", condition)))
+}
+
+/// Texts of `not_found` and `failed` that a number of the layout, which they look at, is never
+/// written as.
+fn numbers_never_read_as(origin: &Origin) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    verdicts(origin).flat_map(|(key, condition)| {
         let name = condition.at.as_str().trim_start_matches('/');
         let field = origin
             .layout
             .iter()
             .find(|field| field.name == name && field.kind.is_number() && field.scale == 0);
-        let texts = condition.is.iter().filter(move |text| {
+        let texts = condition.is.iter().chain(&condition.not).filter(move |text| {
             field.is_some() && text.parse::<i64>().is_ok_and(|number| number.to_string() != **text)
         });
-        texts.filter_map(move |text| Some((field?.name.as_str(), text.as_str())))
+        texts.filter_map(move |text| Some((key, field?.name.as_str(), text.as_str())))
     })
 }
 
@@ -209,12 +216,17 @@ fn check_places(name: &OriginName, origin: &Origin, market: &Market, findings: &
             )
         })
     };
-    if let Some(message) = origin.not_found.as_ref().and_then(|condition| wrong(&condition.at)) {
-        findings.add(&at("not_found"), message);
+    let about = origin.about.iter();
+    let about = about.map(|about| ("about", about.each.as_ref().unwrap_or(&about.at)));
+    let places = verdicts(origin).map(|(key, condition)| (key, &condition.at)).chain(about);
+    for (key, place) in places {
+        if let Some(message) = wrong(place) {
+            findings.add(&at(key), message);
+        }
     }
-    for (name, text) in numbers_never_read_as(origin) {
+    for (key, name, text) in numbers_never_read_as(origin) {
         findings.add(
-            &at("not_found"),
+            &at(key),
             format!("{text:?} is never what the number \"{name}\" reads as: numbers have no leading zeros; correct one of them, or read the field as text"),
         );
     }

@@ -231,10 +231,47 @@ fn ok_conditions_and_lists_in_leaves() {
 #[test]
 fn ok_constants_alone_make_no_record() {
     assert_eq!(map(FacetName::Energy, &json!({"energy": {}})), Ok(None));
-    assert_eq!(map(FacetName::Energy, &json!({})), Ok(None));
     let expect = json!({"cycle": "wltp", "consumption": {"value": 5.6, "unit": "l/100km"}, "electric_range": {"value": 402, "unit": "km"}});
     let tree = json!({"energy": {"mpg": "50", "range": 250}});
     assert_eq!(map(FacetName::Energy, &tree), Ok(Some(expect)));
+}
+
+#[test]
+fn err_an_answer_that_states_nothing_is_not_an_absence() {
+    let nothing = || Err((String::new(), "the answer states nothing of the facet"));
+    for tree in [
+        json!({}),
+        json!([]),
+        json!({"status": "ERROR", "energy": null}),
+        json!({"error": {"code": 7}}),
+    ] {
+        assert_eq!(map(FacetName::Energy, &tree), nothing(), "{tree}");
+        assert_eq!(map(FacetName::Valuation, &tree), nothing(), "{tree}");
+    }
+    assert_eq!(map(FacetName::Energy, &json!({"energy": {"mpg": null}})), Ok(None));
+    assert_eq!(map(FacetName::Valuation, &json!({"value": {}})), Ok(None));
+    // An element of a list that states none of its fields is no entry.
+    let place = || ("/damages/0".to_owned(), "the answer states nothing of the facet");
+    let error = json!({"damages": [{"error": "timeout"}]});
+    assert_eq!(items(FacetName::Damage, &error), Err(place()));
+}
+
+#[test]
+fn ok_the_anchor_of_the_market_is_the_evidence() {
+    let text = include_str!("../../../tests/fixtures/market.toml");
+    let anchored = "each = \"/d/results\"\nanchor = \"/d/checkedAt\"";
+    let text = text.replace("each = \"/d/results\"", anchored);
+    let market = crate::market::compile("market.toml", &text).expect("valid").market;
+    let open = |tree: &Value| {
+        map_facet(&market, FacetName::Recalls, tree, &vin())
+            .map(stated)
+            .map_err(|error| error.cause)
+    };
+    let none = Ok(Some(json!({"open": false, "items": []})));
+    assert_eq!(open(&json!({"d": {"checkedAt": "2026-11-20"}})), none);
+    assert_eq!(open(&json!({"d": {"checkedAt": null}})), Err("no list"));
+    assert_eq!(open(&json!({})), Err("no list"));
+    assert_eq!(open(&json!({"d": {"checkedAt": "2026-11-20", "results": 7}})), Err("no list"));
 }
 
 /// The items of a list.

@@ -45,7 +45,7 @@ pub struct GivenValues {
 }
 
 /// Fills a template; `escape` escapes each value.
-pub(super) fn fill_template(
+pub(in crate::origin) fn fill_template(
     template: &Template,
     values: &dyn VariableValues,
     escape: impl Fn(&str) -> Result<String, EscapeError>,
