@@ -27,31 +27,35 @@ pub(super) fn is_anchored(leaf: &Leaf, element: &Value, is_xml: bool) -> bool {
 fn is_place_anchored(place: &str, element: &Value, is_xml: bool) -> bool {
     let mut around = element;
     let mut names = place.split('/').skip(1).peekable();
-    let mut is_outermost = true;
+    let mut is_inside = false;
     while let Some(name) = names.next() {
         let name = name.replace("~1", "/").replace("~0", "~");
-        let inner = match around {
-            Value::Object(fields) => fields.get(&name),
-            Value::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => None,
+        let Some(inner) = inner_value(around, &name) else {
+            let is_last = names.peek().is_none();
+            return is_inside && (around.is_array() || is_last && is_object(around, is_xml));
         };
-        match inner {
-            Some(inner) => around = inner,
-            None => {
-                let is_container = match around {
-                    Value::Array(_) => true,
-                    Value::Object(_) => element_value(around).is_some(),
-                    Value::String(text) => is_xml && text.trim().is_empty(),
-                    _ => false,
-                };
-                let is_list = around.is_array();
-                return is_container && !is_outermost && (is_list || names.peek().is_none());
-            }
-        }
-        is_outermost = false;
+        around = inner;
+        is_inside = true;
     }
     // The pointer to the whole is no place in it.
-    !is_outermost
+    is_inside
+}
+
+fn inner_value<'t>(around: &'t Value, name: &str) -> Option<&'t Value> {
+    match around {
+        Value::Object(fields) => fields.get(name),
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+/// True for an object that is not `xsi:nil`, and for an empty element.
+fn is_object(value: &Value, is_xml: bool) -> bool {
+    match value {
+        Value::Object(fields) => fields.is_empty() || element_value(value).is_some(),
+        Value::String(text) => is_xml && text.trim().is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
