@@ -141,7 +141,7 @@ mod tests {
         );
         check(
             "about = { field = \"plate\", is = \"{registration.plate}\" }",
-            "m.toml:72: facets.identity.needs: lacks \"registration.plate\", which the request of origin \"registry\" uses; add it",
+            "m.toml:60: facets.identity.needs: lacks \"registration.plate\", which the request of origin \"registry\" uses; add it",
         );
     }
 }
