@@ -13,6 +13,7 @@
 //! | an attempt is counted before it is evaluated | `attempt`, `prove` |
 //! | a decision is a pure function of rows and time | `decide` |
 //! | a decision is written by compare-and-set, its entry in the audit first | `settle`, `ending` |
+//! | times begin when the person they are for was told | `notice_time` |
 //! | two members of a dealer's staff | `attest`, `attestation` |
 //! | ends by the holder, the contact, an operator, the registration | `give_up`, `object`, `revoke`, `keeper` |
 
@@ -45,6 +46,7 @@ mod keys;
 pub mod limits;
 mod machine;
 mod messages;
+mod notice_time;
 mod object;
 mod offer;
 mod outcome;
@@ -67,7 +69,7 @@ pub use document::DocumentData;
 pub use end_reason::EndReason;
 pub use error::ClaimError;
 pub use expire::expire;
-pub use export::{ERASED_GRANT, end_superseded_by, open_own_row};
+pub use export::{ERASED_GRANT, ends_before_erasure, open_own_row};
 pub use facts::{KeeperSource, MarketSystems, Systems};
 pub use garage::{HeldVehicle, garage};
 pub use give_up::give_up;
@@ -75,6 +77,7 @@ pub use history::history;
 pub use keeper::keeper_changed;
 pub use keys::{RightsKeys, RightsKeysError, RightsMemory};
 pub use machine::{Car, Machine};
+pub use notice_time::{DeliveredNotice, begin_notice_times};
 pub use object::object;
 pub use outcome::{Outcome, Settlement};
 pub use person::{ClaimId, Person};
@@ -101,7 +104,9 @@ pub(crate) fn samples() -> Vec<crate::ports::Statement> {
         export::samples(),
         garage::samples(),
         give_up::samples(),
+        history::samples(),
         keeper::samples(),
+        notice_time::samples(),
         object::samples(),
         revoke::samples(),
         right::samples(),

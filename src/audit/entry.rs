@@ -94,7 +94,7 @@ pub enum Actor<'a> {
     Operator(&'a str),
     /// A member, by the pseudonym ([`pseudonym`](super::pseudonym)). Never a name or an address.
     Member(&'a str),
-    /// A member of a dealer's staff, by a keyed hash.
+    /// A member of a dealer's staff, by a keyed hash for one day and dealer.
     Dealer(&'a str),
     /// The person who reads the contact on record, who is not signed in.
     Contact,

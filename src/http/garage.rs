@@ -42,9 +42,9 @@ fn car(
     HeldCar {
         car: CarView { name, ..views.page(None).car },
         until: views.instant(held.grant.expires_at),
-        waiting_until: (held.state == OwnershipState::Waiting)
-            .then(|| views.instant(held.grant.effective_from).text),
-        contested_until: held.contested_by.map(|contest| views.instant(contest.decides_at).text),
+        waiting_until: (held.state != OwnershipState::Verified)
+            .then(|| views.waiting_time(&held.grant)),
+        contested_until: held.contested_by.map(|contest| views.contest_time(contest)),
         personal: views.personal(&held.grant),
         ownership_href: views.overview_href(),
     }

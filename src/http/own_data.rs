@@ -80,7 +80,8 @@ pub(super) async fn erase(
         method: Some("person".into()),
         ..Entry::new(Actor::Member(&pseudonym), "erase", &context.request_id)
     };
-    let erasure = person::erase(&context.ports, &entry, &caller.hash).await;
+    let keys = context.rights_keys()?;
+    let erasure = person::erase(&context.ports, &keys, &entry, &caller.hash).await;
     let erasure = erasure.map_err(|error| match error {
         AuditError::Refused => Problem::new(Slug::Internal),
         AuditError::Unknown => {

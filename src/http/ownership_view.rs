@@ -10,11 +10,13 @@ use super::sign_in_state::SignInState;
 use super::step_up::is_fresh;
 use crate::audit::VehicleAct;
 use crate::market::{DocumentField, Market, OwnershipMethod};
-use crate::ownership::{ClaimState, ClaimStatus, GrantStatus, OwnershipState, OwnershipStatus};
+use crate::ownership::{
+    ClaimState, ClaimStatus, ContestStatus, GrantStatus, OwnershipState, OwnershipStatus,
+};
 use crate::pages::{
     ActView, AsOf, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, Frame,
-    HeldView, HolderNotice, MethodView, OwnershipView, PersonalPart, ProofFields, ProofForm,
-    StartForm, step_up_address,
+    HeldView, HolderNotice, MethodView, NoticeTime, OwnershipView, PersonalPart, ProofFields,
+    ProofForm, StartForm, step_up_address,
 };
 use crate::ports::Timestamp;
 
@@ -74,12 +76,12 @@ impl<'c> OwnershipViews<'c> {
         let is_failed =
             status.claim.as_ref().is_some_and(|claim| claim.state == ClaimState::Failed);
         let methods = status.methods.iter().map(|method| self.method(*method)).collect();
-        let waiting = status.grant.filter(|_| status.state == OwnershipState::Waiting);
+        let waiting = status.grant.filter(|_| status.state != OwnershipState::Verified);
         OwnershipView {
             proof: open.filter(|claim| !is_dealers(claim)).map(|claim| self.proof(claim)),
             dealer: open.filter(is_dealers).map(|claim| self.dealer(claim)),
-            waiting: waiting.map(|grant| self.instant(grant.effective_from).text),
-            is_contested: status.state == OwnershipState::Contested,
+            waiting: waiting.map(|grant| self.waiting_time(&grant)),
+            is_contested: status.state == OwnershipState::Contested && waiting.is_none(),
             held: self.held(status),
             methods: Some(methods),
             fault: is_failed.then_some(ClaimFault::Failed),
@@ -169,13 +171,31 @@ impl<'c> OwnershipViews<'c> {
         }
     }
 
-    fn contested_until(&self, status: &OwnershipStatus) -> Option<String> {
-        status.contested_by.map(|contest| self.instant(contest.decides_at).text)
+    fn contested_until(&self, status: &OwnershipStatus) -> Option<NoticeTime> {
+        status.contested_by.map(|contest| self.contest_time(contest))
+    }
+
+    /// The time from which another person's proof counts that waits.
+    pub(super) fn contest_time(&self, contest: ContestStatus) -> NoticeTime {
+        self.notice_time(contest.decides_at)
+    }
+
+    /// The time from which the visitor's own proof counts that waits.
+    pub(super) fn waiting_time(&self, grant: &GrantStatus) -> NoticeTime {
+        match grant.effective_from {
+            None if !grant.awaits_notice => NoticeTime::Never,
+            time => self.notice_time(time),
+        }
+    }
+
+    fn notice_time(&self, time: Option<Timestamp>) -> NoticeTime {
+        time.map_or(NoticeTime::AfterNotice, |time| NoticeTime::At(self.instant(time).text))
     }
 
     /// The holder's personal data under a grant.
     pub(super) fn personal(&self, grant: &GrantStatus) -> PersonalPart {
         match grant.personal_from {
+            None if grant.awaits_notice => PersonalPart::AfterNotice,
             None => PersonalPart::Never,
             Some(from) if from <= self.context.ports.clock.now() => PersonalPart::Open,
             Some(from) => PersonalPart::From(self.instant(from).text),

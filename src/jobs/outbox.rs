@@ -9,8 +9,9 @@
 //!
 //! A receiver is the secret `OUTBOX_<receiver>`, JSON: `{"url": "https://…", "headers": {"…":
 //! "…"}}`; `NOTIFY` is the system that the message's market names for messages to people
-//! (`notification`). Leaves to others: the writing of messages (`outbox`), and the schedule
-//! (`platform`).
+//! (`notification`). The delivery of a notice about a claim begins the time that its receiver has
+//! to answer (`ownership::begin_notice_times`), in the transaction that deletes the message. Leaves
+//! to others: the writing of messages (`outbox`), and the schedule (`platform`).
 
 mod notification;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use crate::cache::{OpenError, Sealed, SealingRing};
 use crate::outbox::MessageContext;
+use crate::ownership::{DeliveredNotice, RightsKeys, begin_notice_times};
 use crate::ports::db_clock::NOW_MS;
 use crate::ports::{FromRow, HttpError, HttpRequest, Ports, Statement, StoreError, row_type};
 use crate::telemetry::{Event, Field, Level, field};
@@ -227,7 +229,7 @@ async fn settle(
     outcomes: &[Outcome],
     report: &mut DeliveryReport,
 ) -> Result<(), StoreError> {
-    let mut statements = Vec::new();
+    let mut statements = notice_times(ports, messages, outcomes).await?;
     for (message, outcome) in messages.iter().zip(outcomes) {
         match outcome {
             Outcome::Delivered => {
@@ -246,6 +248,36 @@ async fn settle(
         }
     }
     ports.db.batch(statements).await.map(drop)
+}
+
+/// The statements that begin times of notices among the delivered messages. A message in the clear
+/// is none of Kerbside's to people: somebody else wrote it.
+async fn notice_times(
+    ports: &Ports,
+    messages: &[ClaimedMessage],
+    outcomes: &[Outcome],
+) -> Result<Vec<Statement>, StoreError> {
+    let delivered = messages.iter().zip(outcomes).filter(|(message, outcome)| {
+        matches!(outcome, Outcome::Delivered)
+            && message.receiver == NOTIFY
+            && message.key_id.is_some()
+    });
+    let notice = |(message, _): (&ClaimedMessage, _)| {
+        DeliveredNotice::parse(&message.message_key, message.market.as_deref())
+    };
+    let notices: Vec<DeliveredNotice> = delivered.filter_map(notice).collect();
+    if notices.is_empty() {
+        return Ok(Vec::new());
+    }
+    match RightsKeys::parse(ports.secrets.as_ref()) {
+        Ok(keys) => begin_notice_times(ports, &keys, &notices).await,
+        Err(error) => {
+            let cause = Field::Word(error.to_string().into());
+            let event = Event::new(Level::Error, "the rights keys do not read");
+            ports.events.emit(Event { fields: vec![(field::CAUSE, cause)], ..event });
+            Ok(Vec::new())
+        }
+    }
 }
 
 fn report_dropped(ports: &Ports, message: &ClaimedMessage, cause: &'static str) {

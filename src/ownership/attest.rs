@@ -9,8 +9,10 @@ use super::claim_row::ClaimRow;
 use super::claim_sql;
 use super::code::{Code, code_place};
 use super::counts::{Counted, Counter, has_row};
+use super::decide::day;
 use super::error::ClaimError;
 use super::facts::Systems;
+use super::keys::RightsKeys;
 use super::machine::{About, Machine};
 use super::offer::offered;
 use super::prove::facts;
@@ -59,15 +61,18 @@ pub async fn attest(
     use_token(machine, staff).await?;
     let keys = machine.keys;
     let subject = &staff.staff;
-    let person = keys.counter("staff", &[&subject.issuer.0, &subject.id.0]);
     let dealer = keys.counter("dealer", &[&subject.issuer.0, &staff.dealer]);
     for _ in 0..MAX_TRIES {
         let claim = find(machine, &code).await?;
         let at = machine.now();
+        // In the claim a person is told apart for this claim alone, in the audit for the day and
+        // the dealer: nobody can follow them further.
+        let person = keys.counter("staff of claim", &[&subject.issuer.0, &subject.id.0, &claim.id]);
         let mine = Attestation { at, staff: person.clone(), dealer: dealer.clone() };
+        let actor = staff_of_day(keys, staff, at);
         let first = Attestation::read(keys, &claim).filter(|first| first.counts(at));
         match first {
-            None if note_first(machine, &claim, &mine, staff).await? => {
+            None if note_first(machine, &claim, &mine, (staff, &actor)).await? => {
                 return Ok(Attested::First);
             }
             None => {}
@@ -77,10 +82,17 @@ pub async fn attest(
             Some(first) if first.staff == person => {
                 return Err(ClaimError::Attestation("the same person attests twice"));
             }
-            Some(_) => return prove(machine, &claim, &mine, systems_of).await,
+            Some(_) => return prove(machine, &claim, &actor, systems_of).await,
         }
     }
     Err(ClaimError::Store(StoreError::Conflict))
+}
+
+/// The name of a member of staff in the audit, for one dealer and day.
+fn staff_of_day(keys: &RightsKeys, staff: &DealerStaff, at: Timestamp) -> String {
+    let subject = &staff.staff;
+    let day = day(at).to_string();
+    keys.counter("staff of day", &[&subject.issuer.0, &staff.dealer, &subject.id.0, &day])
 }
 
 /// Counts the use of a token, once, and of the dealer's day.
@@ -142,7 +154,7 @@ async fn note_first(
     machine: &Machine<'_>,
     claim: &ClaimRow,
     mine: &Attestation,
-    staff: &DealerStaff,
+    (staff, actor): (&DealerStaff, &str),
 ) -> Result<bool, ClaimError> {
     let entry_id = EntryId::new(machine.ports.random.as_ref());
     let about =
@@ -152,7 +164,7 @@ async fn note_first(
         from_state: Some("challenged".into()),
         to_state: Some("challenged".into()),
         reason: Some("first_attestation"),
-        ..machine.entry(Actor::Dealer(&mine.staff), "attest", about)
+        ..machine.entry(Actor::Dealer(actor), "attest", about)
     };
     let is_unchanged = Condition::new(
         "EXISTS (SELECT 1 FROM ownership_claim WHERE id = ?1 AND state = 'challenged' \
@@ -180,7 +192,7 @@ fn set_attestation(entry: &EntryId, text: &str, claim: &str) -> Statement {
 async fn prove(
     machine: &Machine<'_>,
     claim: &ClaimRow,
-    mine: &Attestation,
+    actor: &str,
     systems_of: SystemsOf<'_>,
 ) -> Result<Attested, ClaimError> {
     let part = claim.open(machine.keys).ok_or(ClaimError::Unknown)?;
@@ -188,7 +200,7 @@ async fn prove(
     let facts = facts(machine, systems.as_ref(), claim.method).await?;
     let keeper = systems.keeper().await.map(|keeper| keeper.0);
     let facts = Facts { keeper, ..facts };
-    let actor = Actor::Dealer(&mine.staff);
+    let actor = Actor::Dealer(actor);
     let (_, messages) = settle(machine, actor, (claim, &part), &facts, Vec::new()).await?;
     Ok(Attested::Second { messages })
 }

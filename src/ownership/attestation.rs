@@ -13,7 +13,7 @@ const TABLE: &str = "ownership_claim.attestation";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Attestation {
     pub(super) at: Timestamp,
-    /// The keyed hash of the person.
+    /// The keyed hash of the person for this claim.
     pub(super) staff: String,
     /// The keyed hash of the dealer.
     pub(super) dealer: String,

@@ -6,7 +6,7 @@
 use super::keys::RightsKeys;
 use super::limits::{
     CARS_DAYS, DAY_MS, MAX_ATTESTATIONS, MAX_CARS, MAX_CLAIMS, MAX_CODES, MAX_FAILURES,
-    MAX_GRANTS_AN_HOUR, MAX_SHOWN_CODES,
+    MAX_GRANTS_AN_HOUR, MAX_NOTICES, MAX_SHOWN_CODES,
 };
 use crate::market::{MarketCode, OwnershipMethod};
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp, row_type};
@@ -45,6 +45,16 @@ impl Counter {
     /// Codes that a contact is sent; `contact` is its keyed hash.
     pub(super) fn codes(keys: &RightsKeys, contact: &str) -> Self {
         Self::new(keys, "codes", &[contact], MAX_CODES, DAY_MS)
+    }
+
+    /// The same limit for the present holder alone, so that others cannot use it up.
+    pub(super) fn for_holder(&self, keys: &RightsKeys, person: &str) -> Self {
+        Self { name: keys.counter("holder", &[&self.name, person]), ..self.clone() }
+    }
+
+    /// Notices of a kind that a contact is sent; `contact` is its keyed hash.
+    pub(super) fn notices(keys: &RightsKeys, kind: &str, contact: &str) -> Self {
+        Self::new(keys, "notices", &[kind, contact], MAX_NOTICES, DAY_MS)
     }
 
     /// Codes that a car shows.

@@ -21,8 +21,6 @@ pub(super) struct Proven<'a> {
     pub(super) held_since: Option<Date>,
     /// The keeper of the registration now.
     pub(super) keeper: Option<&'a str>,
-    /// True if the contact on record is told in the same transaction and can object.
-    pub(super) tells_contact: bool,
     /// Days that a grant lasts.
     pub(super) grant_days: u32,
 }
@@ -78,7 +76,7 @@ pub(super) enum Decision<'g> {
 /// | any | nobody | a grant |
 /// | weak | another's live grant | contested |
 /// | strong | weak grants of others | a grant; theirs end |
-/// | strong | a strong grant of another | a grant after the holder's time to answer |
+/// | strong | a strong grant of another | a grant that waits for the answer of its holder |
 /// | any | the claimant's own grant | a renewal, unless the method is weaker |
 /// | strong | grants of others that wait behind the claimant's own | theirs end |
 pub(super) fn decide<'g>(
@@ -108,13 +106,12 @@ pub(super) fn decide<'g>(
         (Some(held), _) if held.method.is_strong() && !is_strong => {
             return Decision::Keep(Vec::new());
         }
-        (None, Some(own)) if is_strong && !others.is_empty() => {
+        (None, Some(own)) if is_strong && !others.is_empty() && !own.awaits_notice() => {
             return Decision::Keep(answered(own.effective_from_ms).collect());
         }
         _ => {}
     }
     let must_wait = mine.is_none() && others.iter().any(|grant| grant.method.is_strong());
-    let effective_from = if must_wait { now.plus_ms(NOTICE_MS) } else { now };
     let mut endings = leftovers(grants, now);
     endings.extend(mine.map(|held| (held, EndReason::Renewed)));
     endings.extend(mine_waiting.filter(|_| is_strong).map(|own| (own, EndReason::Renewed)));
@@ -123,7 +120,7 @@ pub(super) fn decide<'g>(
     } else if !must_wait {
         endings.extend(others.iter().map(|grant| (*grant, EndReason::Superseded)));
     }
-    let terms = terms(proven, mine, &others, &endings, earlier, (effective_from, now));
+    let terms = terms(proven, mine, &others, &endings, earlier, (must_wait, now));
     Decision::Grant(terms, endings)
 }
 
@@ -132,7 +129,7 @@ pub(super) fn decide<'g>(
 pub(super) fn leftovers(grants: &[GrantRow], now: Timestamp) -> Vec<Ending<'_>> {
     let holder = holder_at(grants, now);
     let is_over = |grant: &&GrantRow| {
-        grant.ends_at_ms <= now || (grant.effective_from_ms <= now && holder != Some(*grant))
+        grant.ends_at_ms <= now || (grant.has_come(now) && holder != Some(*grant))
     };
     let reason = |grant: &GrantRow| {
         if grant.ends_at_ms <= now { EndReason::Expired } else { EndReason::Superseded }
@@ -146,12 +143,16 @@ fn terms(
     others: &[&GrantRow],
     endings: &[Ending<'_>],
     earlier: &[EarlierGrant],
-    (effective_from, now): (Timestamp, Timestamp),
+    (must_wait, now): (bool, Timestamp),
 ) -> Terms {
+    let ends_at = Timestamp(now.0.saturating_add(i64::from(proven.grant_days) * DAY_MS));
+    // The time of a grant that waits begins once its holder was told (`notice_time`).
+    let effective_from = if must_wait { ends_at } else { now };
+    let earliest_end = if must_wait { now.plus_ms(NOTICE_MS) } else { now };
     // A grant that never opened personal values was no time of its person with the car: a
     // stranger's weak claim takes nothing from the holder's history.
     let before = |grant: &GrantRow| {
-        let until = if others.contains(&grant) { effective_from } else { now };
+        let until = if others.contains(&grant) { earliest_end } else { now };
         EarlierGrant::of(grant, until)
     };
     let ended = endings.iter().map(|(grant, _)| *grant);
@@ -164,11 +165,7 @@ fn terms(
         |keeper: &str| held.iter().any(|grant| grant.keeper.as_deref() == Some(keeper));
     let keeper = proven.keeper.filter(|keeper| !is_of_another(keeper));
     let since = since(proven.held_since, last_end, now);
-    let own = if proven.method.is_strong() {
-        Some(effective_from)
-    } else {
-        proven.tells_contact.then(|| now.plus_ms(NOTICE_MS))
-    };
+    let own = proven.method.is_strong().then_some(effective_from);
     let keeper = keeper.map(str::to_owned).or_else(|| mine.and_then(|held| held.keeper.clone()));
     let first_keeper = mine.filter(|_| keeper.is_none()).and_then(|held| held.first_keeper.clone());
     Terms {
@@ -177,7 +174,7 @@ fn terms(
         first_keeper,
         effective_from,
         personal_from: earliest(mine.and_then(|held| held.personal_from_ms), own),
-        ends_at: Timestamp(now.0.saturating_add(i64::from(proven.grant_days) * DAY_MS)),
+        ends_at,
     }
 }
 
@@ -240,7 +237,6 @@ mod tests {
             method,
             held_since: Some(date(2026, 5, 1)),
             keeper: Some("new"),
-            tells_contact: true,
             grant_days: 180,
         }
     }
@@ -251,8 +247,11 @@ mod tests {
             Decision::Contested => return "contested".into(),
             Decision::Keep(endings) => ("keep".to_owned(), endings),
             Decision::Grant(terms, endings) => {
-                let hours = |time: Timestamp| (time.0 - NOW.0) / 3_600_000;
-                let personal = terms.personal_from.map_or(-1, hours);
+                let hours = |time: Timestamp| match (time.0 - NOW.0) / 3_600_000 {
+                    4_320 => "told".to_owned(),
+                    hours => hours.to_string(),
+                };
+                let personal = terms.personal_from.map_or_else(|| "none".to_owned(), hours);
                 (format!("grant {} {personal}", hours(terms.effective_from)), endings)
             }
         };
@@ -268,17 +267,17 @@ mod tests {
     #[test]
     fn ok_the_whole_table() {
         check(STRONG, &[], "grant 0 0");
-        check(WEAK, &[], "grant 0 72");
+        check(WEAK, &[], "grant 0 none");
         for other in [STRONG, WEAK] {
             check(WEAK, &[grant("eve", other, 1)], "contested");
         }
         check(WEAK, &[grant("eve", STRONG, -1)], "contested");
         check(STRONG, &[grant("eve", WEAK, 1)], "grant 0 0; eve 1 superseded");
-        check(STRONG, &[grant("eve", STRONG, 1)], "grant 72 72");
-        check(STRONG, &[grant("eve", STRONG, -1)], "grant 72 72");
+        check(STRONG, &[grant("eve", STRONG, 1)], "grant told told");
+        check(STRONG, &[grant("eve", STRONG, -1)], "grant told told");
         check(STRONG, &[grant("ada", STRONG, 1)], "grant 0 -1; ada 1 renewed");
         check(STRONG, &[grant("ada", WEAK, 1)], "grant 0 0; ada 1 renewed");
-        check(WEAK, &[grant("ada", WEAK, 1)], "grant 0 72; ada 1 renewed");
+        check(WEAK, &[grant("ada", WEAK, 1)], "grant 0 none; ada 1 renewed");
         check(WEAK, &[grant("ada", STRONG, 1)], "keep");
         let contested = [grant("ada", STRONG, 9), grant("eve", STRONG, -1)];
         check(STRONG, &contested, "grant 0 -9; ada 9 renewed; eve -1 contested");
@@ -288,11 +287,17 @@ mod tests {
         check(WEAK, &both, "contested");
         let alone = [grant("ada", STRONG, -1)];
         check(STRONG, &alone, "grant 0 0; ada -1 renewed");
-        check(WEAK, &alone, "grant 0 72");
+        check(WEAK, &alone, "grant 0 none");
+        let untold = GrantRow {
+            effective_from_ms: Timestamp(NOW.0 + 100 * DAY_MS),
+            ..grant("ada", STRONG, -1)
+        };
+        let again = [grant("bob", STRONG, 9), untold, grant("eve", STRONG, -2)];
+        check(STRONG, &again, "grant told told; ada -1 renewed");
         let old = [grant("eve", STRONG, 9), grant("ada", STRONG, 1)];
         check(STRONG, &old, "grant 0 -1; eve 9 superseded; ada 1 renewed");
         let over = GrantRow { ends_at_ms: NOW, ..grant("eve", STRONG, 9) };
-        check(WEAK, &[over], "grant 0 72; eve 9 expired");
+        check(WEAK, &[over], "grant 0 none; eve 9 expired");
     }
 
     fn terms(proven: &Proven<'_>, grants: &[GrantRow], earlier: &[EarlierGrant]) -> Terms {

@@ -14,7 +14,7 @@ const MAX_CARS: u32 = 100;
 pub struct HeldVehicle {
     /// Its id in addresses.
     pub vehicle_id: String,
-    /// The state: verified or waiting.
+    /// The state: verified, waiting or contested.
     pub state: OwnershipState,
     /// The grant.
     pub grant: GrantStatus,

@@ -16,6 +16,21 @@ impl GrantRow {
         now < self.effective_from_ms && now < self.ends_at_ms
     }
 
+    /// True if the grant's time has come. That of a grant whose holder was not told never does.
+    pub(super) fn has_come(&self, now: Timestamp) -> bool {
+        self.effective_from_ms <= now && self.effective_from_ms < self.ends_at_ms
+    }
+
+    /// True while a time of the grant begins with the delivery of a notice: that of a strong one
+    /// which waits for its holder, and that of a weak one's personal values.
+    pub(super) fn awaits_notice(&self) -> bool {
+        if self.method.is_strong() {
+            self.effective_from_ms >= self.ends_at_ms
+        } else {
+            self.personal_from_ms.is_none() && self.objection.is_some()
+        }
+    }
+
     /// True if personal values are open at a time.
     pub(super) fn opens_personal(&self, now: Timestamp) -> bool {
         self.personal_from_ms.is_some_and(|from| from <= now)
@@ -25,10 +40,9 @@ impl GrantRow {
 /// The grant that counts at a time: of those whose time has come, the one that came last. An
 /// earlier one never counts again, also when the last is past its end.
 pub(super) fn holder_at(grants: &[GrantRow], now: Timestamp) -> Option<&GrantRow> {
-    let has_come = |grant: &&GrantRow| grant.effective_from_ms <= now;
     let last = grants
         .iter()
-        .filter(has_come)
+        .filter(|grant| grant.has_come(now))
         .max_by_key(|grant| (grant.effective_from_ms, grant.verified_at_ms, grant.id.as_str()));
     last.filter(|grant| grant.is_in_effect(now))
 }

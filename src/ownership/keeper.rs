@@ -18,7 +18,8 @@ const IS_RECORDED: &str = "EXISTS (SELECT 1 FROM stored_facet WHERE market = ?1 
 /// The statements that end the live grants of a car with another keeper than the one that its
 /// registration names now, for the transaction that stores the registration, behind its row: a
 /// registration that the record refuses, because it is older than the stored one, ends nothing.
-/// Grants that have lost their place end with them, so that none of them counts again. A grant in
+/// Grants without a known keeper that have lost their place to them end as well, so that none of
+/// them counts again. A grant in
 /// effect without a known keeper takes this one as its first, unless it was somebody else's before:
 /// then the authority has not recorded the holder yet.
 pub fn keeper_changed(
@@ -44,27 +45,37 @@ pub fn keeper_changed(
     let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into()];
     vec![
         audit::insert(&entry, &entry_id, &Condition::new(is_held, params)),
-        end_superseded(&entry_id, market, vehicle, now),
+        end_superseded(&entry_id, market, vehicle, keeper, now),
         end_others(&entry_id, market, vehicle, keeper, now),
         take_first(market, vehicle, keeper, now),
     ]
 }
 
-/// Ends the grants that have lost their place.
+/// Ends the grants that have lost their place to one with another keeper. One that stands with this
+/// keeper stays: a row that somebody else has written must not end it.
 fn end_superseded(
     entry: &EntryId,
     market: &MarketCode,
     vehicle: &str,
+    keeper: &KeeperHash,
     now: Timestamp,
 ) -> Statement {
+    let is_another = "coalesce(later.keeper, later.first_keeper) <> ?6";
     let sql = format!(
         "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE g.market = ?4 AND g.vehicle = ?5 AND g.ended_at_ms IS NULL AND {} AND {IS_AUDITED}",
-        is_superseded(2)
+         WHERE g.market = ?4 AND g.vehicle = ?5 AND g.ended_at_ms IS NULL AND {KNOWN} IS NULL \
+         AND {} AND {IS_AUDITED}",
+        is_superseded(2, is_another)
     );
     let reason = EndReason::Superseded.as_str();
-    let params: Vec<DbValue> =
-        vec![entry.into(), now.into(), reason.into(), market.into(), vehicle.into()];
+    let params: Vec<DbValue> = vec![
+        entry.into(),
+        now.into(),
+        reason.into(),
+        market.into(),
+        vehicle.into(),
+        keeper.0.as_str().into(),
+    ];
     Statement::new("ownership_grant.end_superseded", sql, params)
 }
 

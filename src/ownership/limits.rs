@@ -14,6 +14,8 @@ pub const MAX_CARS: u32 = 5;
 pub const CARS_DAYS: i64 = 30;
 /// Codes that one contact is sent in a day, over all accounts.
 pub const MAX_CODES: u32 = 3;
+/// Notices of claims that one contact is sent in a day, and notices of ends.
+pub const MAX_NOTICES: u32 = 3;
 /// Codes that are shown in one car in a day, over all accounts.
 pub const MAX_SHOWN_CODES: u32 = 10;
 /// Failed proofs in a day by one method for one car, over all accounts.
@@ -22,7 +24,7 @@ pub const MAX_FAILURES: u32 = 10;
 pub const MAX_ATTESTATIONS: u32 = 20;
 /// Milliseconds between the attestations of two members of a dealer's staff, at most.
 pub const ATTESTATION_MS: i64 = 300_000;
-/// Milliseconds that the holder or the contact on record has to answer.
+/// Milliseconds that the holder or the contact on record has to answer, once they were told.
 pub const NOTICE_MS: u32 = 72 * 3_600_000;
 /// Days after its last change for which a contact on record does not count.
 pub const CONTACT_CHANGE_DAYS: i64 = 7;

@@ -5,8 +5,10 @@ use serde_json::json;
 
 use super::code::Code;
 use super::contact::Contact;
+use super::counts::Counter;
 use super::error::ClaimError;
 use super::grant_row::GrantRow;
+use super::keys::RightsKeys;
 use super::limits::CLAIM_MS;
 use super::machine::Machine;
 use crate::outbox::{self, MAX_LIFETIME_MS, Message, Payload};
@@ -31,13 +33,25 @@ pub(super) enum MessageKind {
 }
 
 impl MessageKind {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::ContactCode => "contact_code",
             Self::ClaimVerified => "claim_verified",
             Self::ClaimContested => "claim_contested",
             Self::ClaimWaiting => "claim_waiting",
             Self::GrantEnded => "grant_ended",
+        }
+    }
+
+    /// The limit of messages to one contact in a day; nothing for codes, which their start limits.
+    /// Claims of strangers do not use up the news of an end.
+    fn limit(self, keys: &RightsKeys, contact: &str) -> Option<Counter> {
+        match self {
+            Self::ContactCode => None,
+            Self::ClaimVerified | Self::ClaimContested | Self::ClaimWaiting => {
+                Some(Counter::notices(keys, "claims", contact))
+            }
+            Self::GrantEnded => Some(Counter::notices(keys, "ends", contact)),
         }
     }
 }
@@ -86,6 +100,17 @@ impl Messages {
             MessageKind::ContactCode => CLAIM_MS,
             _ => MAX_LIFETIME_MS,
         };
+        // Strangers can cause notices: those beyond the day's number are not sent.
+        let counter = notice.kind.limit(machine.keys, &hash);
+        let (at, mut params) = (10 + params.len(), params);
+        let condition = match &counter {
+            Some(limit) => {
+                let now = machine.now();
+                params.extend([limit.name.as_str().into(), now.into(), limit.max.into()]);
+                format!("{condition} AND {} < ?{}", Counter::sql(at, at + 1), at + 2)
+            }
+            None => condition.to_owned(),
+        };
         let message = Message {
             key: &key,
             lane: &format!("notify:{hash}"),
@@ -97,8 +122,13 @@ impl Messages {
             payload: Payload::Personal(&notice.payload(machine)),
         };
         let ports = machine.ports;
-        let statement = outbox::write_if(ports, machine.sealing, &message, condition, params)?;
+        let statement = outbox::write_if(ports, machine.sealing, &message, &condition, params)?;
         self.statements.push(statement);
+        let is_written = "EXISTS (SELECT 1 FROM outbox WHERE message_key = ?5)";
+        let count = |limit: Counter| {
+            limit.count(&key, machine.now(), is_written, vec![key.as_str().into()])
+        };
+        self.statements.extend(counter.map(count));
         self.keys.push(key);
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::end_reason::EndReason;
 use super::ending;
 use super::error::ClaimError;
 use super::grant_row::read_grants;
+use super::holder::holder_at;
 use super::machine::{About, Car, Machine};
 use super::messages::Messages;
 use super::right::select_live;
@@ -16,16 +17,22 @@ use crate::market::{MarketCode, OwnershipMethod};
 use crate::ports::{Statement, StoreError, row_type};
 
 row_type! {
-    /// The grant that an objection is about, ended or not.
-    struct ObjectedRow { person: String, pseudonym: String, method: OwnershipMethod }
+    /// The grant that an objection is about, live or renewed since.
+    struct ObjectedRow {
+        person: String,
+        pseudonym: String,
+        method: OwnershipMethod,
+        has_objected: bool,
+    }
 }
 
-/// Ends the weak grants and the open claims of the person whom a code objects to; returns the keys
-/// of messages. A second objection changes nothing.
+/// Ends the weak grant and the open claims of the holder to whom a code objects; returns the keys
+/// of messages. The code of a grant that was renewed since objects to its renewal. A second
+/// objection changes nothing.
 ///
 /// # Errors
 /// [`ClaimError::Invalid`] for an entry that is no code, [`ClaimError::Unknown`] for a code that
-/// was sent to nobody about this car.
+/// was sent to nobody about this car, or about a grant that has ended otherwise.
 pub async fn object(
     machine: &Machine<'_>,
     car: Car<'_>,
@@ -48,10 +55,12 @@ pub async fn object(
     let objected = objected.ok_or(ClaimError::Unknown)?;
     let live = read_grants(ports, keys, results.get(1).ok_or(StoreError::Rejected)?);
     let now = machine.now();
-    let weak = live
-        .iter()
-        .filter(|grant| grant.person == objected.person && !grant.method.is_strong())
-        .map(|grant| (grant, EndReason::Objection));
+    let held = holder_at(&live, now).filter(|grant| grant.person == objected.person);
+    if objected.has_objected {
+        return if held.is_none() { Ok(Vec::new()) } else { Err(ClaimError::Unknown) };
+    }
+    let held = held.filter(|grant| !grant.method.is_strong()).ok_or(ClaimError::Unknown)?;
+    let weak = [(held, EndReason::Objection)].into_iter();
     let others = leftovers(&live, now);
     let others = others.into_iter().filter(|(grant, _)| grant.person != objected.person);
     let mut messages = Messages::default();
@@ -65,9 +74,18 @@ pub async fn object(
     Ok(messages.keys)
 }
 
+/// Selects the grant of a code, if it or its last renewal is live or has ended by an objection.
 fn select_objected(market: &MarketCode, vehicle: &str, hashes: &str) -> Statement {
-    let sql = "SELECT person, pseudonym, method FROM ownership_grant WHERE market = ?1 \
-        AND vehicle = ?2 AND objection IN (SELECT value FROM json_each(?3)) LIMIT 1";
+    let of_person = "FROM ownership_grant AS later WHERE later.market = ?1 AND later.vehicle = ?2 \
+        AND later.person = g.person AND later.verified_at_ms >= g.verified_at_ms \
+        AND later.ended_at_ms IS NOT NULL AND later.end_reason";
+    let sql = format!(
+        "SELECT person, pseudonym, method, \
+         EXISTS (SELECT 1 {of_person} = 'objection') AS has_objected \
+         FROM ownership_grant AS g WHERE market = ?1 AND vehicle = ?2 AND person <> '' \
+         AND objection IN (SELECT value FROM json_each(?3)) \
+         AND NOT EXISTS (SELECT 1 {of_person} NOT IN ('renewed', 'objection')) LIMIT 1"
+    );
     let params = vec![market.into(), vehicle.into(), hashes.into()];
     Statement::new("ownership_grant.select_objected", sql, params)
 }

@@ -12,6 +12,7 @@ use super::decide::{Decision, EarlierGrant, Ending, Proven, Terms, decide};
 use super::ending;
 use super::error::ClaimError;
 use super::grant_row::{self, GrantRow, read_grants, read_void};
+use super::holder::holder_at;
 use super::machine::{About, Machine};
 use super::messages::{MessageKind, Messages, Notice};
 use super::outcome::Settlement;
@@ -19,7 +20,7 @@ use super::personal_part::{PartPlace, PersonalPart};
 use super::right::select_live;
 use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
 use crate::market::OwnershipMethod;
-use crate::ports::{Row, Rows, Statement, StoreError, Timestamp, row_type};
+use crate::ports::{Rows, Statement, StoreError, Timestamp, row_type};
 use crate::telemetry::{Event, Level, field};
 
 /// Times that a decision is made anew because the grants have changed meanwhile.
@@ -47,6 +48,17 @@ impl Facts {
     }
 }
 
+/// SQL of the version of a car's live rows; `?4` is the market, `?5` the car. Hexadecimal digits,
+/// so that a row of somebody else, whatever its values are, cannot keep it from being compared.
+const VERSION: &str = "(SELECT coalesce(group_concat(hex(id) || ':' || hex(mac), ' '), '') \
+    FROM (SELECT id, mac FROM ownership_grant WHERE market = ?4 AND vehicle = ?5 \
+    AND ended_at_ms IS NULL ORDER BY id))";
+
+row_type! {
+    /// The version of a car's live rows.
+    struct VersionRow { version: String }
+}
+
 row_type! {
     /// The last end of the grants of others with one keeper.
     struct EarlierRow { ended_at_ms: Timestamp, keeper: Option<String> }
@@ -57,7 +69,7 @@ struct Found {
     grants: Vec<GrantRow>,
     /// Grants of others that opened personal values and count no more.
     earlier: Vec<EarlierGrant>,
-    /// The ids and codes of all live rows, authentic or not.
+    /// The ids and codes of all live rows, authentic or not, as [`VERSION`] states them.
     version: String,
     is_open: bool,
 }
@@ -79,13 +91,11 @@ pub(super) async fn settle(
             return Err(ClaimError::Unknown);
         }
         let now = machine.now();
-        let tells_contact = facts.contact.is_some() && machine.notifies();
         let proven = Proven {
             person: &claim.person,
             method: claim.method,
             held_since: facts.held_since,
             keeper: facts.keeper.as_deref(),
-            tells_contact,
             grant_days: machine.grant_days(),
         };
         let decision = decide(&proven, &found.grants, &found.earlier, now);
@@ -119,9 +129,12 @@ async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimErr
             select_live(claim.market.as_str(), &claim.vehicle),
             select_earlier(claim, now),
             select_open(&claim.id, now),
+            select_version(claim),
         ])
         .await?;
-    let [live, earlier, open] = <[Rows; 3]>::try_from(results).map_err(|_| StoreError::Rejected)?;
+    let [live, earlier, open, version] =
+        <[Rows; 4]>::try_from(results).map_err(|_| StoreError::Rejected)?;
+    let version = ports.read_rows::<VersionRow>("ownership_grant", &version)?.pop();
     let ended = ports.read_rows::<EarlierRow>("ownership_grant", &earlier)?.into_iter();
     let ended = ended.map(|row| EarlierGrant { ended_at: row.ended_at_ms, keeper: row.keeper });
     let others = read_void(machine.keys, &live);
@@ -130,7 +143,7 @@ async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimErr
     Ok(Found {
         grants: read_grants(ports, machine.keys, &live),
         earlier,
-        version: version(&live),
+        version: version.ok_or(StoreError::Rejected)?.version,
         is_open: !open.is_empty(),
     })
 }
@@ -149,7 +162,7 @@ fn select_earlier(claim: &ClaimRow, now: Timestamp) -> Statement {
         min(ended_at_ms, ends_at_ms) AS last_ms, \
         min(ended_at_ms, ends_at_ms) BETWEEN verified_at_ms AND ?4 AS is_possible \
         FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 AND person <> ?3 \
-        AND ended_at_ms IS NOT NULL) \
+        AND ended_at_ms IS NOT NULL AND end_reason IS NOT 'forged') \
         WHERE personal_from_ms <= last_ms OR NOT is_possible GROUP BY keeper";
     let params = vec![
         (&claim.market).into(),
@@ -160,13 +173,11 @@ fn select_earlier(claim: &ClaimRow, now: Timestamp) -> Statement {
     Statement::new("ownership_grant.select_earlier", sql, params)
 }
 
-/// The version of a set of live rows: ids and codes in the order of the ids.
-fn version(rows: &[Row]) -> String {
-    let text = |row: &Row, column: &str| {
-        row.get(column).and_then(serde_json::Value::as_str).map_or_else(String::new, str::to_owned)
-    };
-    let rows = rows.iter().map(|row| format!("{}:{}", text(row, "id"), text(row, "mac")));
-    rows.collect::<Vec<_>>().join(" ")
+/// Selects the version of the live rows of a car.
+fn select_version(claim: &ClaimRow) -> Statement {
+    let sql = format!("SELECT {} AS version", VERSION.replace("?4", "?1").replace("?5", "?2"));
+    let params = vec![(&claim.market).into(), claim.vehicle.as_str().into()];
+    Statement::new("ownership_grant.select_version", sql, params)
 }
 
 /// The condition of a decision: the claim waits, its method is on, and the live rows are those that
@@ -174,9 +185,7 @@ fn version(rows: &[Row]) -> String {
 fn condition(claim: &ClaimRow, version: &str, now: Timestamp) -> Condition {
     let sql = format!(
         "{} AND NOT EXISTS (SELECT 1 FROM ownership_switch WHERE method = ?3) \
-         AND (SELECT coalesce(group_concat(id || ':' || mac, ' '), '') FROM (SELECT id, mac \
-         FROM ownership_grant WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL \
-         ORDER BY id)) = ?6",
+         AND {VERSION} = ?6",
         claim_sql::is_open(1, 2)
     );
     let params = vec![
@@ -273,9 +282,13 @@ impl Act<'_> {
         messages: &mut Messages,
     ) -> Result<Vec<Statement>, ClaimError> {
         let Machine { keys, ports, .. } = *self.machine;
-        let is_weak = !self.claim.method.is_strong();
-        let objection = is_weak.then(|| Code::random(ports.random.as_ref()));
-        let row = self.row(terms, objection.as_ref())?;
+        let can_object = !self.claim.method.is_strong() && self.tells_contact();
+        let objection = can_object.then(|| Code::random(ports.random.as_ref()));
+        let waits = terms.effective_from > self.now;
+        let deciding = waits.then(|| self.deciding()).flatten();
+        // A grant that waits for somebody who cannot be told waits for ever.
+        let personal_from = terms.personal_from.filter(|_| !waits || deciding.is_some());
+        let row = self.row(&Terms { personal_from, ..terms.clone() }, objection.as_ref())?;
         let is_audited = IS_AUDITED.replace("?1", "?5");
         let grants = Counter::grants(keys, self.claim.method);
         let all = vec![
@@ -296,10 +309,34 @@ impl Act<'_> {
             let is_audited = IS_AUDITED.replace("?1", "?10");
             messages.add(self.machine, &notice, &is_audited, vec![entry.into()])?;
         }
-        if terms.effective_from > self.now {
+        if waits {
             self.tell_others(entry, MessageKind::ClaimWaiting, messages)?;
         }
         Ok(all)
+    }
+
+    /// True if the contact on record is told in the same transaction and can object.
+    fn tells_contact(&self) -> bool {
+        self.facts.contact.is_some() && self.machine.notifies()
+    }
+
+    /// The id of the grant whose holder must have been told before a waiting grant takes its place:
+    /// the one that counts, else the next one; nothing where its holder cannot be told.
+    fn deciding(&self) -> Option<&str> {
+        let others = self.others();
+        let held = holder_at(&self.found.grants, self.now);
+        let held = held.filter(|grant| grant.person != self.claim.person);
+        let deciding = held.or_else(|| others.min_by_key(|grant| grant.effective_from_ms))?;
+        let can_be_told = self.machine.notifies()
+            && deciding.open(self.machine.keys).is_some_and(|part| part.contact().is_some());
+        can_be_told.then_some(deciding.id.as_str())
+    }
+
+    /// The grants of others who hold the car or wait for it.
+    fn others(&self) -> impl Iterator<Item = &GrantRow> {
+        let is_other =
+            |grant: &&GrantRow| grant.person != self.claim.person && self.now < grant.ends_at_ms;
+        self.found.grants.iter().filter(is_other)
     }
 
     /// Tells the other people who hold the car or wait for it.
@@ -310,14 +347,13 @@ impl Act<'_> {
         messages: &mut Messages,
     ) -> Result<(), ClaimError> {
         let is_audited = IS_AUDITED.replace("?1", "?10");
-        let others = self
-            .found
-            .grants
-            .iter()
-            .filter(|grant| grant.person != self.claim.person && self.now < grant.ends_at_ms);
-        for grant in others {
+        let deciding = self.deciding();
+        // The delivery to the deciding one begins the time of a grant that waits (`notice_time`).
+        let also = format!("{}.also", self.claim.id);
+        for grant in self.others() {
+            let is_deciding = deciding == Some(grant.id.as_str());
+            let cause = (kind, if is_deciding { self.claim.id.as_str() } else { &also });
             let params = vec![entry.into()];
-            let cause = (kind, self.claim.id.as_str());
             messages.tell_holder(self.machine, grant, cause, &is_audited, params)?;
         }
         Ok(())
@@ -382,5 +418,6 @@ fn watch_rate(
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![select_open("id", Timestamp(0)), select_earlier(&super::fake::claim(), Timestamp(0))]
+    let (claim, now) = (super::fake::claim(), Timestamp(0));
+    vec![select_open("id", now), select_earlier(&claim, now), select_version(&claim)]
 }

@@ -12,6 +12,8 @@ use super::contact::Contact;
 use super::counts::{Counted, Counter, has_row};
 use super::error::ClaimError;
 use super::facts::Systems;
+use super::grant_row::read_grants;
+use super::holder::holder_at;
 use super::limits::CLAIM_MS;
 use super::machine::{About, Car, Machine};
 use super::messages::{MessageKind, Messages, Notice};
@@ -19,6 +21,7 @@ use super::offer::offered;
 use super::outcome::Outcome;
 use super::person::{ClaimId, Person};
 use super::personal_part::{PartPlace, PersonalPart};
+use super::right::select_live;
 use super::settle::Facts;
 use super::status::status;
 use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
@@ -46,6 +49,14 @@ struct Challenge {
     is_meant: bool,
 }
 
+impl Challenge {
+    /// The challenge of the present holder, whose codes others cannot use up.
+    fn of_holder(self, machine: &Machine<'_>, person: Person<'_>) -> Self {
+        let codes = self.codes.map(|codes| codes.for_holder(machine.keys, person.hash));
+        Self { codes, ..self }
+    }
+}
+
 /// Starts a claim of a person to a car.
 ///
 /// # Errors
@@ -64,7 +75,8 @@ pub async fn start(
         return Err(ClaimError::NotOffered);
     }
     let challenge = challenge(machine, systems, person, car, wish).await?;
-    let pseudonym = pseudonym(machine, person).await?;
+    let (pseudonym, holds) = standing(machine, person, car).await?;
+    let challenge = if holds { challenge.of_holder(machine, person) } else { challenge };
     let (statements, messages) =
         statements(machine, person, car, wish.method, &challenge, &pseudonym)?;
     let results = ports.db.batch(statements).await?;
@@ -149,14 +161,21 @@ async fn contact_challenge(
     })
 }
 
-/// The pseudonym of a person in the audit.
-async fn pseudonym(machine: &Machine<'_>, person: Person<'_>) -> Result<String, ClaimError> {
-    let ports = machine.ports;
+/// The pseudonym of a person in the audit, and true if the person holds the car.
+async fn standing(
+    machine: &Machine<'_>,
+    person: Person<'_>,
+    car: Car<'_>,
+) -> Result<(String, bool), ClaimError> {
+    let (ports, keys) = (machine.ports, machine.keys);
     let salt = audit::salt(person.hash, ports.random.as_ref());
-    let results = ports.db.batch(vec![salt]).await?;
+    let live = select_live(machine.market.code.as_str(), car.lookup);
+    let results = ports.db.batch(vec![salt, live]).await?;
     let rows = results.first().ok_or(StoreError::Rejected)?;
     let salt = audit::read_salt(ports, rows)?.ok_or(StoreError::Rejected)?;
-    Ok(audit::pseudonym(machine.keys.pseudonym_key(), &salt, person.hash))
+    let grants = read_grants(ports, keys, results.get(1).ok_or(StoreError::Rejected)?);
+    let holds = holder_at(&grants, machine.now()).is_some_and(|held| held.person == person.hash);
+    Ok((audit::pseudonym(keys.pseudonym_key(), &salt, person.hash), holds))
 }
 
 /// The statements of a start: the entry under the limits, the claim with its code, the claim

@@ -22,9 +22,9 @@ pub enum OwnershipState {
     None,
     /// A claim waits for its proof.
     Challenged,
-    /// The last claim was contested.
+    /// The last claim was contested, or a grant waits for a holder who cannot be told.
     Contested,
-    /// A grant waits until its holder has had the time to answer.
+    /// A grant waits until the holder was told and has had the time to answer.
     Waiting,
     /// The person holds the car.
     Verified,
@@ -71,10 +71,12 @@ pub struct GrantStatus {
     pub method: OwnershipMethod,
     /// The time of the proof.
     pub verified_at: Timestamp,
-    /// The time from which it counts.
-    pub effective_from: Timestamp,
-    /// The time from which personal values are open; `None`: never.
+    /// The time from which it counts; `None` where it waits and its holder was not told yet.
+    pub effective_from: Option<Timestamp>,
+    /// The time from which personal values are open; `None`: not as it is.
     pub personal_from: Option<Timestamp>,
+    /// True while the missing time begins with the delivery of a notice, 72 hours before it.
+    pub awaits_notice: bool,
     /// Its end.
     pub expires_at: Timestamp,
 }
@@ -86,8 +88,8 @@ pub struct ContestStatus {
     pub method: OwnershipMethod,
     /// The time of its proof.
     pub since: Timestamp,
-    /// The time at which it takes the holder's place.
-    pub decides_at: Timestamp,
+    /// The time at which it takes the holder's place; `None`: 72 hours after the holder was told.
+    pub decides_at: Option<Timestamp>,
 }
 
 impl OwnershipState {
@@ -203,6 +205,7 @@ pub(super) fn describe(
     let claim = claim.and_then(|claim| describe_claim(claim, now));
     let state = match (&held, &waiting, claim.as_ref().map(|claim| claim.state)) {
         (Some(_), ..) => OwnershipState::Verified,
+        (_, Some(waiting), _) if !is_told(waiting) => OwnershipState::Contested,
         (_, Some(_), _) => OwnershipState::Waiting,
         (.., Some(ClaimState::Challenged)) => OwnershipState::Challenged,
         (.., Some(ClaimState::Contested)) => OwnershipState::Contested,
@@ -242,8 +245,9 @@ fn describe_grant(grant: &GrantRow) -> GrantStatus {
     GrantStatus {
         method: grant.method,
         verified_at: grant.verified_at_ms,
-        effective_from: grant.effective_from_ms,
-        personal_from: grant.personal_from_ms,
+        effective_from: known_time(grant, grant.effective_from_ms),
+        personal_from: grant.personal_from_ms.and_then(|from| known_time(grant, from)),
+        awaits_notice: grant.awaits_notice() && is_told(grant),
         expires_at: grant.ends_at_ms,
     }
 }
@@ -252,8 +256,18 @@ fn describe_contest(grant: &GrantRow) -> ContestStatus {
     ContestStatus {
         method: grant.method,
         since: grant.verified_at_ms,
-        decides_at: grant.effective_from_ms,
+        decides_at: known_time(grant, grant.effective_from_ms),
     }
+}
+
+/// A time of a grant; nothing where it is not set before somebody was told.
+fn known_time(grant: &GrantRow, time: Timestamp) -> Option<Timestamp> {
+    (time < grant.ends_at_ms).then_some(time)
+}
+
+/// True unless a grant waits for somebody who cannot be told.
+fn is_told(grant: &GrantRow) -> bool {
+    !grant.method.is_strong() || grant.personal_from_ms.is_some()
 }
 
 /// One of each statement of this file, for the test that prepares all.

@@ -7,6 +7,7 @@ mod acts;
 mod former;
 mod limits;
 mod model;
+mod notices;
 mod simulation;
 mod tampering;
 mod town;

@@ -304,7 +304,7 @@ mod tests {
         VIN, complete, hostile, plug_in, seen_by, signed_in, states, vehicle, with_context,
     };
     use super::super::{
-        AccountPart, HolderNotice, Language, OwnerPart, PersonalPart, facet_fragment,
+        AccountPart, HolderNotice, Language, NoticeTime, OwnerPart, PersonalPart, facet_fragment,
         render_vehicle, sign_in_address,
     };
     use super::*;
@@ -651,7 +651,7 @@ mod tests {
             OwnerPart::Held(HolderNotice {
                 until: Some(AsOf { iso: "2027-05-19".into(), text: "19 May 2027".into() }),
                 personal,
-                contested_until: contested_until.map(str::to_owned),
+                contested_until: contested_until.map(|at| NoticeTime::At(at.to_owned())),
                 href: "/de/vehicles/AZJ3bm9wZXE/ownership".into(),
             })
         };
@@ -660,6 +660,8 @@ mod tests {
         let until = "Valid until <time datetime=\"2027-05-19\">19 May 2027</time>";
         let later = html(&notice(PersonalPart::From("23 November".into()), None));
         check(&later, &[until, "Opens on 23 November: Service entries", "open on 23 November, if"]);
+        let told = html(&notice(PersonalPart::AfterNotice, None));
+        check(&told, &["72 hours after the contact on record was told"]);
         let never = html(&notice(PersonalPart::Never, Some("24 November")));
         check(&never, &["Not opened by your proof: Service entries", "again before 24 November."]);
         let open = html(&notice(PersonalPart::Open, None));

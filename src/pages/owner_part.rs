@@ -2,7 +2,7 @@
 //! far it is open.
 
 use super::facet::AsOf;
-use super::ownership::PersonalPart;
+use super::ownership::{NoticeTime, PersonalPart};
 
 /// The owner's part of a vehicle page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct HolderNotice {
     pub until: Option<AsOf>,
     /// The holder's personal data.
     pub personal: PersonalPart,
-    /// The time, in words, from which another person's proof counts instead.
-    pub contested_until: Option<String>,
+    /// The time from which another person's proof counts instead.
+    pub contested_until: Option<NoticeTime>,
     /// The page of the car's ownership.
     pub href: String,
 }

@@ -17,5 +17,6 @@ pub use garage::{GarageView, HeldCar, render_garage};
 pub use objection::{ObjectionState, render_objection};
 pub use view::{
     ActView, CarView, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm, HeldView,
-    MethodView, OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm, render_ownership,
+    MethodView, NoticeTime, OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm,
+    render_ownership,
 };

@@ -73,6 +73,10 @@ fn owner_line(context: &ViewContext<'_>, subject: Subject<'_>) -> WithheldLine {
                 (PersonalPart::From(date), Subject::Fields(fields)) => {
                     t.withheld_from(date, fields)
                 }
+                (PersonalPart::AfterNotice, Subject::Facet) => {
+                    t.status_withheld_notice().to_owned()
+                }
+                (PersonalPart::AfterNotice, Subject::Fields(fields)) => t.withheld_notice(fields),
                 (_, Subject::Facet) => t.status_withheld_closed().to_owned(),
                 (_, Subject::Fields(fields)) => t.withheld_closed(fields),
             };

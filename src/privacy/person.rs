@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::erasure::ErasedStore;
 use super::register::{PersonEraser, PersonExporter, PersonRows, TABLES};
 use crate::audit::{self, Action, AuditError, Audited, IS_AUDITED};
-use crate::ownership;
+use crate::ownership::{self, RightsKeys};
 use crate::ports::{Ports, Row, Rows, Statement, StoreError, Timestamp, read_column};
 
 /// The rows of one table that an export shows.
@@ -173,31 +173,31 @@ fn with_written_times(row: &Row) -> Row {
 /// [`AuditError`], where a store fails.
 pub async fn erase(
     ports: &Ports,
+    keys: &RightsKeys,
     entry: &audit::Entry<'_>,
     person: &str,
 ) -> Result<PersonErasure, AuditError> {
-    let audited = audit::act(ports, entry, &actions(person, ports.clock.now())).await?;
+    let mut actions = actions(person, ports.clock.now());
+    actions.extend(ownership::ends_before_erasure(ports, keys, person).await?);
+    let audited = audit::act(ports, entry, &actions).await?;
     let left = ports.db.batch(vec![count(person)]).await?;
-    let (Some(found), Some(left)) = (audited.results.get(1), left.first()) else {
+    let (Some(found), Some(left)) = (audited.results.first(), left.first()) else {
         return Err(StoreError::Rejected.into());
     };
     let mut stores = Vec::new();
     for (at, (store, _)) in erasable().enumerate() {
-        let removed = audited.results.get(2 + at).ok_or(StoreError::Rejected)?.len();
+        let removed = audited.results.get(1 + at).ok_or(StoreError::Rejected)?.len();
         let (found, left) = (counted(ports, found, store)?, counted(ports, left, store)?);
         stores.push(ErasedStore { store, found, removed, left });
     }
     Ok(PersonErasure { audited, stores })
 }
 
-/// Ends what must not count again without the person's rows, counts the rows of each table, and
-/// deletes them or takes the person out of them.
+/// Counts the rows of each table, and deletes them or takes the person out of them.
 fn actions(person: &str, now: Timestamp) -> Vec<Action> {
     let count = format!("{} WHERE {IS_AUDITED}", counts(2));
-    let mut actions = vec![
-        ownership::end_superseded_by(person, now),
-        Action::new("register.count_person_audited", count, vec![person.into()]),
-    ];
+    let mut actions =
+        vec![Action::new("register.count_person_audited", count, vec![person.into()])];
     actions.extend(erasable().map(|(name, rows)| {
         let is_theirs = format!("{} = ?2 AND {IS_AUDITED} RETURNING {0}", rows.column);
         match rows.eraser {

@@ -715,8 +715,23 @@ fn ok_keys_tell_of_messages_sessions_and_operators() {
          ('a', 1, 'de', 'p', NULL, 'i', 'c', NULL, 0, 0, {far}, 's', 'm'), \
          ('b', 1, 'de', 'p', NULL, 'i', 'c', NULL, 0, 0, 1, 's', 'm')"
     ));
+    insert(&format!(
+        "INSERT INTO ownership_grant VALUES \
+         ('a', 1, 'de', 'c', 'p', 'p', 'dealer', 'd', NULL, 1, 1, 1, {far}, NULL, 's', 'm', NULL, \
+         NULL, NULL), \
+         ('b', 2, 'de', 'c', 'p', 'p', 'dealer', 'd', NULL, 1, 1, 1, 1, NULL, 's', 'm', NULL, \
+         NULL, NULL)"
+    ));
+    insert(&format!(
+        "INSERT INTO ownership_claim VALUES \
+         ('a', 1, 'de', 'c', 'p', 'p', 'dealer', 1, {far}, 0, NULL, 's', 'm', 'challenged', 0, \
+         NULL), \
+         ('b', 1, 'de', 'c', 'p', 'p', 'dealer', 1, {far}, 0, NULL, 's', 'm', 'failed', 0, NULL)"
+    ));
     let keys = get(&app, "keys");
     assert_eq!(keys["outbox"], json!([{"key_id": 1, "rows": 1}]), "sealed ones alone");
+    let rights = json!({"held": [1], "newest": 1, "rows": [{"key_id": 1, "rows": 2}]});
+    assert_eq!(keys["rights"], rights, "those that wait or have not ended");
     let sessions = json!({"held": [1], "newest": 1, "rows": [{"key_id": 1, "rows": 1}]});
     assert_eq!(keys["sessions"], sessions, "those that have not ended");
     let operator = &keys["operators"][0];
@@ -726,7 +741,9 @@ fn ok_keys_tell_of_messages_sessions_and_operators() {
             && operator["hash"].is_null()
     );
     let next = get(&app, "keys?after=de/x/recalls");
-    assert!(["outbox", "sessions", "operators"].iter().all(|name| next.get(name).is_none()));
+    assert!(
+        ["outbox", "sessions", "rights", "operators"].iter().all(|name| next.get(name).is_none())
+    );
 }
 
 #[test]

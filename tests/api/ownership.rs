@@ -166,7 +166,10 @@ fn ok_the_contact_on_record_objects_without_an_account() {
     let eve = case.member("eve");
     let held = case.hold_weakly(&eve);
     assert_eq!(held["grant"]["strength"], "weak");
-    assert!(held["grant"]["personal_from"].is_string(), "{held}");
+    assert_eq!(held["grant"]["awaits_notice"], true, "{held}");
+    assert_eq!(held["grant"].get("personal_from"), None, "{held}");
+    let told = body(&eve.get(&case.app, &case.href()));
+    assert!(told["grant"]["personal_from"].is_string(), "the message was delivered: {told}");
     let seen = vehicle(&case, &eve);
     assert_eq!(seen["tier"], "owner");
     assert_eq!(seen["facets"]["registration"].get("plate"), None, "before 72 hours: {seen}");

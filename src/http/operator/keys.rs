@@ -9,7 +9,7 @@ use crate::http::context::Context;
 use crate::http::form::Form;
 use crate::http::problem::{Problem, Slug};
 use crate::http::response::Response;
-use crate::ports::Ports;
+use crate::ports::{Ports, Rows};
 use crate::privacy::key_use::{self, KeyUse};
 use crate::privacy::resealing::{self, Cursor, ResealingError};
 use crate::telemetry::{Event, Field, Level, field};
@@ -36,6 +36,7 @@ pub(in crate::http) async fn list(context: &Context<'_>) -> Result<Response, Pro
         let used = key_use::read(&context.ports, others).map_err(failed)?;
         body.rows("outbox", &used.outbox)
             .raw("sessions", &sessions(context, &used))
+            .raw("rights", &rights(context, &used))
             .raw("operators", &operators(context)?);
     }
     Ok(Response::json(200, with_next(&mut body, next.as_ref())))
@@ -50,11 +51,21 @@ fn numbers(ring: &SealingRing) -> String {
 /// The session keys that are held, and the sessions under each; null where they do not read.
 fn sessions(context: &Context<'_>, used: &KeyUse) -> String {
     let Ok(keys) = context.session_keys() else { return "null".to_owned() };
-    let ring = keys.ring();
+    ring_use(keys.ring(), &used.sessions)
+}
+
+/// The rights keys that are held, and the claims and grants under each; null where they do not
+/// read.
+fn rights(context: &Context<'_>, used: &KeyUse) -> String {
+    let Ok(keys) = context.rights_keys() else { return "null".to_owned() };
+    ring_use(keys.ring(), &used.rights)
+}
+
+fn ring_use(ring: &SealingRing, rows: &Rows) -> String {
     Object::new()
         .raw("held", &numbers(ring))
         .number("newest", ring.newest().into())
-        .rows("rows", &used.sessions)
+        .rows("rows", rows)
         .end()
 }
 

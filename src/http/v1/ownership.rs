@@ -48,9 +48,11 @@ struct GrantDocument {
     method: OwnershipMethod,
     strength: &'static str,
     verified_at: String,
-    effective_from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     personal_from: Option<String>,
+    awaits_notice: bool,
     expires_at: String,
 }
 
@@ -58,7 +60,8 @@ struct GrantDocument {
 struct ContestDocument {
     method: OwnershipMethod,
     since: String,
-    decides_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decides_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -153,8 +156,9 @@ impl From<&GrantStatus> for GrantDocument {
             method: grant.method,
             strength: strength(grant.method),
             verified_at: grant.verified_at.to_string(),
-            effective_from: grant.effective_from.to_string(),
+            effective_from: grant.effective_from.map(|from| from.to_string()),
             personal_from: grant.personal_from.map(|from| from.to_string()),
+            awaits_notice: grant.awaits_notice,
             expires_at: grant.expires_at.to_string(),
         }
     }
@@ -179,7 +183,7 @@ impl From<&ContestStatus> for ContestDocument {
         Self {
             method: contest.method,
             since: contest.since.to_string(),
-            decides_at: contest.decides_at.to_string(),
+            decides_at: contest.decides_at.map(|at| at.to_string()),
         }
     }
 }

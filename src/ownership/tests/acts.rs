@@ -121,6 +121,7 @@ fn ok_a_code_in_the_car_opens_facts_at_once_and_personal_values_after_72_hours()
     };
     assert!(!opens(&town));
     assert_eq!(town.kinds(), ["claim_verified ada@example.com"]);
+    town.deliver();
     town.world.advance_s(72 * 3_600 - 1);
     assert!(!opens(&town));
     town.world.advance_s(1);
@@ -163,6 +164,7 @@ fn ok_a_weak_claim_never_displaces_a_holder_and_a_strong_one_waits() {
     let waits = town.start("bob", "car", OwnershipMethod::OemMapping, None).expect("proven");
     assert_eq!(waits.status.state, OwnershipState::Waiting);
     assert!(town.status("ada", "car").contested_by.is_some());
+    town.deliver();
     town.world.advance_s(72 * 3_600 - 1);
     assert_eq!(town.right("ada", "car").tier(), Tier::Owner);
     town.world.advance_s(1);
@@ -187,6 +189,7 @@ fn ok_a_holder_who_proves_again_keeps_the_car() {
     town.hold("ada", "car");
     town.facts.borrow_mut().get_mut("car").expect("facts").confirms = true;
     town.start("bob", "car", OwnershipMethod::OemMapping, None).expect("waits");
+    town.deliver();
     town.world.advance_s(3_600);
     town.hold("ada", "car");
     assert_eq!(town.status("bob", "car").state, OwnershipState::Contested);
@@ -257,7 +260,7 @@ fn ok_neither_export_nor_erasure_tells_whether_a_typed_contact_is_on_record() {
         let exported = person::export(&ports, person, None, &open);
         let exported = format!("{:?}", town.world.run(exported).expect("an export"));
         let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
-        let erased = town.world.run(person::erase(&ports, &entry, person)).expect("erased");
+        let erased = town.world.run(person::erase(&ports, &keys, &entry, person)).expect("erased");
         (exported.replace(contact, "contact"), erased.stores)
     };
     let known = told("eve", CONTACT);

@@ -14,7 +14,7 @@ fn town() -> Town {
     town
 }
 
-fn limited(result: Result<crate::ownership::Outcome, ClaimError>) -> bool {
+fn limited(result: Result<Outcome, ClaimError>) -> bool {
     matches!(result, Err(ClaimError::Limited { .. }))
 }
 
@@ -224,6 +224,7 @@ fn ok_acts_between_the_batches_of_others_leave_one_holder() {
         given_up.expect("given up");
         assert!(proofs.iter().all(Result::is_ok), "{takes_ms} ms");
         town.world.stores_take_ms.set(0);
+        town.deliver();
         for hours in [0, 72, 73, 200] {
             town.world.advance_s(hours * 3_600);
             let is_owner = |person: &&str| town.right(person, "car").tier() == Tier::Owner;

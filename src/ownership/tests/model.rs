@@ -19,7 +19,12 @@ pub struct Grant {
     pub personal: Option<i64>,
     pub ends: i64,
     pub keeper: Option<String>,
+    /// The codes that object to it: its own, and those of what it has renewed.
+    pub codes: Vec<String>,
 }
+
+/// The time of a grant that waits for somebody who was not told yet.
+pub const UNTOLD: i64 = i64::MAX;
 
 /// A claim that waits for its proof, or was settled.
 #[derive(Debug, Clone)]
@@ -50,8 +55,9 @@ pub struct Model {
     pub grants: Vec<Grant>,
     pub claims: Vec<Claim>,
     pub starts: Vec<(usize, usize, i64)>,
-    pub codes: Vec<(usize, i64)>,
-    pub shown: Vec<(usize, i64)>,
+    /// Codes that were sent and shown: car, the holder whose own limit it is, time.
+    pub codes: Vec<(usize, Option<usize>, i64)>,
+    pub shown: Vec<(usize, Option<usize>, i64)>,
     pub failures: Vec<(usize, OwnershipMethod, i64)>,
     /// Codes of objection: car, person, code.
     pub objections: Vec<(usize, usize, String)>,
@@ -76,7 +82,7 @@ impl Model {
         Some(held.personal.is_some_and(|from| from <= now))
     }
 
-    fn held(&self, car: usize, now: i64) -> Option<&Grant> {
+    pub fn held(&self, car: usize, now: i64) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.car == car && grant.from <= now)
     }
 
@@ -89,12 +95,26 @@ impl Model {
         self.starts.iter().filter(is_it).count()
     }
 
-    pub fn codes_today(&self, car: usize, now: i64) -> usize {
-        self.codes.iter().filter(|(c, at)| *c == car && now < at + DAY).count()
+    /// Codes of a list that were sent or shown today under one limit.
+    pub fn codes_today(
+        codes: &[(usize, Option<usize>, i64)],
+        limit: (usize, Option<usize>),
+        now: i64,
+    ) -> usize {
+        codes.iter().filter(|(car, who, at)| (*car, *who) == limit && now < at + DAY).count()
     }
 
-    pub fn shown_today(&self, car: usize, now: i64) -> usize {
-        self.shown.iter().filter(|(c, at)| *c == car && now < at + DAY).count()
+    /// Delivers the notice about a grant: its time begins.
+    pub fn tell(&mut self, grant: &str, now: i64) {
+        let from = now + NOTICE;
+        let untold = self.grants.iter_mut().filter(|one| one.id == grant);
+        for grant in untold {
+            if grant.is_strong && grant.from == UNTOLD {
+                (grant.from, grant.personal) = (from, Some(from));
+            } else if !grant.is_strong && grant.personal.is_none() {
+                grant.personal = Some(from);
+            }
+        }
     }
 
     pub fn failures_today(&self, car: usize, method: OwnershipMethod, now: i64) -> usize {
@@ -105,13 +125,7 @@ impl Model {
     }
 
     /// Settles a right proof.
-    pub fn settle(
-        &mut self,
-        claim: &Claim,
-        keeper: Option<String>,
-        tells_contact: bool,
-        now: i64,
-    ) -> Settled {
+    pub fn settle(&mut self, claim: &Claim, keeper: Option<String>, now: i64) -> Settled {
         let (car, person) = (claim.car, claim.person);
         let is_strong = claim.method.is_strong();
         let held = self.held(car, now).cloned();
@@ -129,13 +143,14 @@ impl Model {
         if mine.as_ref().is_some_and(|grant| grant.is_strong) && !is_strong {
             return Settled::Kept;
         }
-        if let (None, Some(own), true, false) = (&mine, &waits, is_strong, others.is_empty()) {
+        let told = waits.as_ref().filter(|own| own.from != UNTOLD);
+        if let (None, Some(own), true, false) = (&mine, told, is_strong, others.is_empty()) {
             let from = own.from;
             self.grants.retain(|g| g.car != car || g.person == person || g.from <= from);
             return Settled::Kept;
         }
         let must_wait = mine.is_none() && others.iter().any(|grant| grant.is_strong);
-        let from = if must_wait { now + NOTICE } else { now };
+        let from = if must_wait { UNTOLD } else { now };
         self.grants.retain(|grant| {
             let is_mine = grant.person == person;
             let is_waiting = grant.from > now;
@@ -148,12 +163,13 @@ impl Model {
                 };
             !ends
         });
-        let own = if is_strong { Some(from) } else { tells_contact.then_some(now + NOTICE) };
+        let own = is_strong.then_some(from);
+        let codes = mine.as_ref().map(|grant| grant.codes.clone()).unwrap_or_default();
         let before = mine.and_then(|grant| grant.personal);
         let personal = own.into_iter().chain(before).min();
         let ends = now + 180 * DAY;
         let id = claim.id.clone();
-        self.grants.push(Grant { id, car, person, is_strong, from, personal, ends, keeper });
+        self.grants.push(Grant { id, car, person, is_strong, from, personal, ends, keeper, codes });
         Settled::Granted
     }
 }

@@ -82,6 +82,9 @@ impl Simulation {
             56 | 57 => self.job(),
             _ => {}
         }
+        if self.below(6) == 0 {
+            self.deliver();
+        }
         // Most steps are within one claim, and few are past a grant.
         let pause = PAUSES[self.below(PAUSES.len())];
         let seconds = match self.below(24) {
@@ -126,16 +129,19 @@ impl Simulation {
             is_failed: false,
             code: None,
         };
+        let holder = self.model.held(car, now).map(|held| held.person);
+        let limit = (car, holder.filter(|holder| *holder == person));
+        let count = |codes: &[_]| Model::codes_today(codes, limit, now);
         match method {
             OwnershipMethod::ContactCode => {
                 let is_known = facts.contact == Some(typed);
-                if is_known && self.model.codes_today(car, now) < 3 {
-                    self.model.codes.push((car, now));
+                if is_known && count(&self.model.codes) < 3 {
+                    self.model.codes.push((car, limit.1, now));
                     claim.code = Some(self.town.code("contact_code"));
                 }
             }
-            OwnershipMethod::VehicleCode if self.model.shown_today(car, now) < 10 => {
-                self.model.shown.push((car, now));
+            OwnershipMethod::VehicleCode if count(&self.model.shown) < 10 => {
+                self.model.shown.push((car, limit.1, now));
                 claim.code = Some(self.town.shown.borrow()[CARS[car]].clone());
             }
             OwnershipMethod::Dealer => {
@@ -250,10 +256,8 @@ impl Simulation {
     fn settle(&mut self, at: usize, result: Result<(), ClaimError>) {
         let now = self.now();
         let claim = self.model.claims[at].clone();
-        let facts = self.facts(claim.car);
-        let tells = facts.contact.is_some() && !facts.is_down;
         let keeper = self.known_keeper(&claim.id);
-        let settled = self.model.settle(&claim, keeper, tells, now);
+        let settled = self.model.settle(&claim, keeper, now);
         self.model.claims[at].is_open = false;
         let waits = self.model.grants.last().is_some_and(|grant| grant.from > now);
         let is_new = settled == Settled::Granted && waits;
@@ -264,9 +268,23 @@ impl Simulation {
         ));
         let expect = if settled == Settled::Contested { Err(ClaimError::Conflict) } else { Ok(()) };
         assert_eq!(result, expect, "{settled:?}");
-        if settled == Settled::Granted && !claim.method.is_strong() && tells {
-            let code = self.town.code("claim_verified");
+        if let Some(code) = self.town.objection_code(&claim.id) {
+            let grant = self.model.grants.last_mut().expect("a grant");
+            grant.codes.push(code.clone());
             self.model.objections.push((claim.car, claim.person, code));
+        }
+    }
+
+    /// Delivers what waits in the outbox.
+    fn deliver(&mut self) {
+        let now = self.now();
+        for key in self.town.deliver() {
+            let mut parts = key.split(':');
+            let (grant, kind) = (parts.next().expect("a cause"), parts.next().expect("a kind"));
+            if ["claim_verified", "claim_waiting"].contains(&kind) {
+                self.seen.insert(format!("told by {kind}"));
+                self.model.tell(grant, now);
+            }
         }
     }
 
@@ -347,11 +365,17 @@ impl Simulation {
         }
         let at = self.below(self.model.objections.len());
         let (car, person, code) = self.model.objections[at].clone();
-        self.town.object(CARS[car], &code).expect("an objection");
-        let is_ended = |grant: &super::model::Grant| {
-            grant.car == car && grant.person == person && !grant.is_strong
+        let result = self.town.object(CARS[car], &code);
+        let held = self.model.held(car, self.now()).cloned();
+        let held = held.filter(|grant| !grant.is_strong && grant.codes.contains(&code));
+        let Some(held) = held else {
+            // Of a grant that the contact has ended already, a second objection changes nothing.
+            assert!(matches!(result, Ok(_) | Err(ClaimError::Unknown)), "{result:?}");
+            return;
         };
-        self.model.grants.retain(|grant| !is_ended(grant));
+        result.expect("an objection");
+        self.seen.insert("objected".to_owned());
+        self.model.grants.retain(|grant| grant.id != held.id);
         self.close(|claim| claim.person == person && claim.car == car);
     }
 
@@ -390,7 +414,7 @@ impl Simulation {
         let ports = self.town.ports();
         let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
         if self.below(2) == 0 {
-            let erased = person::erase(&ports, &entry, PEOPLE[person]);
+            let erased = person::erase(&ports, &self.town.keys(), &entry, PEOPLE[person]);
             let erased = self.town.world.run(erased).expect("erased");
             assert!(erased.stores.iter().all(|store| store.left == 0));
             self.model.grants.retain(|grant| grant.person != person);
@@ -502,6 +526,9 @@ fn ok_the_machine_agrees_with_its_model() {
         "keeper_document Granted",
         "oem_mapping Granted",
         "oem_mapping Granted waits",
+        "objected",
+        "told by claim_verified",
+        "told by claim_waiting",
         "vehicle_code Contested",
         "vehicle_code Granted",
     ];

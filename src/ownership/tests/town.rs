@@ -2,7 +2,7 @@
 //! told to say.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use futures::future::{LocalBoxFuture, ready};
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::audit::{Actor, Entry};
+use crate::audit::{Actor, Entry, VehicleAct};
 use crate::auth::{DealerStaff, Issuer, Subject, SubjectId};
 use crate::cache::SealingRing;
 use crate::disclosure::{KeeperHash, Right};
@@ -20,9 +20,10 @@ use crate::market::{Market, OwnershipMethod};
 use crate::outbox::MessageContext;
 use crate::ownership::systems::{Confirmation, SystemError};
 use crate::ownership::{
-    Attested, Car, ClaimError, ClaimId, ClaimWish, Contact, ContactOnRecord, Machine, Outcome,
-    OwnershipStatus, Person, Proof, Revoked, RightsKeys, SwitchWish, Systems, attest, authorize,
-    give_up, object, prove, revoke, start, status, switch_method,
+    Attested, Car, ClaimError, ClaimId, ClaimWish, Contact, ContactOnRecord, DeliveredNotice,
+    Machine, Outcome, OwnershipStatus, Person, Proof, Revoked, RightsKeys, SwitchWish, Systems,
+    attest, authorize, begin_notice_times, give_up, history, object, prove, revoke, start, status,
+    switch_method,
 };
 use crate::ports::fake::World;
 use crate::ports::{Ports, StoreError, sqlite};
@@ -55,6 +56,8 @@ pub struct Town {
     pub shown: RefCell<BTreeMap<String, String>>,
     /// Documents and primary users that systems were asked about.
     pub asked: Cell<u32>,
+    /// The keys of messages that were delivered.
+    pub delivered: RefCell<BTreeSet<String>>,
 }
 
 /// The systems of one car of a town.
@@ -127,6 +130,7 @@ impl Town {
             facts: RefCell::default(),
             shown: RefCell::default(),
             asked: Cell::new(0),
+            delivered: RefCell::default(),
         }
     }
 
@@ -253,8 +257,8 @@ impl Town {
     /// Erases a person, as they ask for it.
     pub fn erase(&self, person: &str) {
         let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
-        let ports = self.ports();
-        let erased = crate::privacy::person::erase(&ports, &entry, person);
+        let (ports, keys) = (self.ports(), self.keys());
+        let erased = crate::privacy::person::erase(&ports, &keys, &entry, person);
         drop(self.world.run(erased).expect("erased"));
     }
 
@@ -281,6 +285,41 @@ impl Town {
         let right: Result<Right, StoreError> =
             self.world.run(authorize(&ports, &keys, Some(person), &self.market, car));
         right.expect("a right")
+    }
+
+    /// Delivers the messages that have not expired, as the outbox does; returns their keys.
+    pub fn deliver(&self) -> Vec<String> {
+        let (ports, keys) = (self.ports(), self.keys());
+        let now = ports.clock.now().0;
+        let due = format!("SELECT message_key FROM outbox WHERE expires_at_ms > {now} ORDER BY id");
+        let mut due = self.list(&due);
+        due.retain(|key| self.delivered.borrow_mut().insert(key.clone()));
+        let notices: Vec<DeliveredNotice> =
+            due.iter().filter_map(|key| DeliveredNotice::parse(key, Some("de"))).collect();
+        let begun = self.world.run(begin_notice_times(&ports, &keys, &notices)).expect("SQL");
+        if !begun.is_empty() {
+            self.world.run(ports.db.batch(begun)).expect("SQL");
+        }
+        due
+    }
+
+    /// The code of the notice about a weak grant, if one was written.
+    pub fn objection_code(&self, grant: &str) -> Option<String> {
+        let key = format!("{grant}:claim_verified:");
+        let keys = self.list("SELECT message_key FROM outbox ORDER BY id");
+        let at = keys.iter().position(|one| one.starts_with(&key))?;
+        Some(self.messages()[at]["code"].as_str().expect("a code").to_owned())
+    }
+
+    /// What others did, as the holder reads it: act and state.
+    pub fn history(&self, person: &str, car: &str) -> Vec<String> {
+        let (ports, keys) = (self.ports(), self.keys());
+        let acts = self.world.run(history(&ports, &keys, &self.market, person, car));
+        let acts = acts.expect("SQL").expect("the holder's");
+        let line = |act: &VehicleAct| {
+            format!("{} {}", act.action, act.to_state.as_deref().unwrap_or_default())
+        };
+        acts.iter().map(line).collect()
     }
 
     /// The payloads of the outbox, opened, in the order in which they were written.
@@ -320,6 +359,14 @@ impl Town {
         let mut statement = self.database.prepare(sql).expect("SQL");
         let rows = statement.query_map([], |row| row.get(0)).expect("rows");
         rows.map(|row| row.expect("a text")).collect()
+    }
+
+    /// Starts and proves a claim by the code that the car shows.
+    pub fn hold_weakly(&self, person: &str, car: &str) -> Result<Outcome, ClaimError> {
+        let started = self.start(person, car, OwnershipMethod::VehicleCode, None);
+        let claim = started.expect("a claim").status.claim.expect("a claim").id;
+        let code = self.shown.borrow()[car].clone();
+        self.prove(person, car, &claim, Proof::Code(&code))
     }
 
     /// Starts and proves a claim by the contact on record.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::view::{CarView, PersonalPart};
+use super::view::{CarView, NoticeTime, PersonalPart};
 use crate::pages::AsOf;
 use crate::pages::layout::{Files, Frame, RenderError, page};
 use crate::pages::message::Messages;
@@ -14,10 +14,10 @@ pub struct HeldCar {
     pub car: CarView,
     /// The end of the grant.
     pub until: AsOf,
-    /// The time, in words, from which a complete proof counts.
-    pub waiting_until: Option<String>,
-    /// The time, in words, from which another person's proof counts instead.
-    pub contested_until: Option<String>,
+    /// The time from which a complete proof counts.
+    pub waiting_until: Option<NoticeTime>,
+    /// The time from which another person's proof counts instead.
+    pub contested_until: Option<NoticeTime>,
     /// The holder's personal data.
     pub personal: PersonalPart,
     /// The page of its ownership.

@@ -2,8 +2,9 @@
 
 use super::{
     ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm,
-    GarageView, HeldCar, HeldView, MethodView, ObjectionState, OwnershipView, PersonalPart,
-    ProofFields, ProofForm, StartForm, render_garage, render_objection, render_ownership,
+    GarageView, HeldCar, HeldView, MethodView, NoticeTime, ObjectionState, OwnershipView,
+    PersonalPart, ProofFields, ProofForm, StartForm, render_garage, render_objection,
+    render_ownership,
 };
 use crate::market::{DocumentField, OwnershipMethod};
 use crate::pages::layout::RenderError;
@@ -151,7 +152,9 @@ fn states(language: Language) -> Vec<Sample> {
     };
     let contested = held(language, PersonalPart::Open);
     let contested = OwnershipView {
-        held: contested.held.map(|held| HeldView { contested_until: Some(day.clone()), ..held }),
+        held: contested
+            .held
+            .map(|held| HeldView { contested_until: Some(NoticeTime::At(day.clone())), ..held }),
         ..contested
     };
     vec![
@@ -180,8 +183,23 @@ fn states(language: Language) -> Vec<Sample> {
         ),
         (
             "ownership-waiting",
-            render_ownership(&OwnershipView { waiting: Some(day.clone()), ..choice }),
+            render_ownership(&OwnershipView {
+                waiting: Some(NoticeTime::At(day.clone())),
+                ..choice.clone()
+            }),
         ),
+        (
+            "ownership-waiting-notice",
+            render_ownership(&OwnershipView { waiting: Some(NoticeTime::AfterNotice), ..choice }),
+        ),
+        (
+            "ownership-waiting-never",
+            render_ownership(&OwnershipView {
+                waiting: Some(NoticeTime::Never),
+                ..contested.clone()
+            }),
+        ),
+        ("ownership-held-notice", render_ownership(&held(language, PersonalPart::AfterNotice))),
         ("ownership-dealer", render_ownership(&dealer(Some("K7WP 3MXQ")))),
         ("ownership-dealer-lost", render_ownership(&dealer(None))),
         ("ownership-held", render_ownership(&held(language, PersonalPart::From(day)))),
@@ -202,8 +220,8 @@ fn others(language: Language) -> Vec<Sample> {
                 name: (at > 0).then(|| "Porsche 911 Carrera, 1996".to_owned()),
             },
             until: instant(language, "2027-05-19T12:30:00.000Z"),
-            waiting_until: (at == 0).then(|| "23 November 2026, 12:30".to_owned()),
-            contested_until: (at == 1).then(|| "23 November 2026, 12:30".to_owned()),
+            waiting_until: (at == 0).then(|| NoticeTime::At("23 November 2026, 12:30".to_owned())),
+            contested_until: (at == 1).then_some(NoticeTime::AfterNotice),
             personal: personal.clone(),
             ownership_href: OVERVIEW.to_owned(),
         });

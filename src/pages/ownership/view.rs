@@ -157,8 +157,8 @@ pub struct HeldView {
     pub until: AsOf,
     /// The holder's personal data.
     pub personal: PersonalPart,
-    /// The time, in words, from which another person's proof counts instead.
-    pub contested_until: Option<String>,
+    /// The time from which another person's proof counts instead.
+    pub contested_until: Option<NoticeTime>,
     /// The page that gives the car up.
     pub end_href: String,
 }
@@ -170,8 +170,45 @@ pub enum PersonalPart {
     Open,
     /// They are shown from a time on, in words.
     From(String),
+    /// They are shown 72 hours after the contact on record was told.
+    AfterNotice,
     /// They are not shown under this grant.
     Never,
+}
+
+/// The time from which a proof counts that waits for the present holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeTime {
+    /// The time, in words.
+    At(String),
+    /// 72 hours after the holder was told.
+    AfterNotice,
+    /// Not as it is: the holder cannot be told.
+    Never,
+}
+
+impl NoticeTime {
+    pub(in crate::pages) fn waiting_text(&self, t: Messages) -> String {
+        match self {
+            Self::At(date) => t.waiting_text(date),
+            Self::AfterNotice => t.waiting_notice_text().to_owned(),
+            Self::Never => t.waiting_never_text().to_owned(),
+        }
+    }
+
+    pub(in crate::pages) fn holder_contest(&self, t: Messages) -> String {
+        match self {
+            Self::At(date) => t.holder_contest(date),
+            Self::AfterNotice | Self::Never => t.holder_contest_notice().to_owned(),
+        }
+    }
+
+    fn held_contest_text(&self, t: Messages) -> String {
+        match self {
+            Self::At(date) => t.held_contest_text(date),
+            Self::AfterNotice | Self::Never => t.held_contest_notice_text().to_owned(),
+        }
+    }
 }
 
 /// An act on the car.
@@ -213,8 +250,8 @@ pub struct OwnershipView {
     pub proof: Option<ProofForm>,
     /// The claim that a dealer confirms.
     pub dealer: Option<DealerView>,
-    /// The time, in words, from which a complete proof counts.
-    pub waiting: Option<String>,
+    /// The time from which a complete proof counts.
+    pub waiting: Option<NoticeTime>,
     /// True if another person holds the car, and the visitor's proof does not change that.
     pub is_contested: bool,
     /// The grant that is held.

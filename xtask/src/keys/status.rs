@@ -26,13 +26,15 @@ pub struct KeyStatus {
     /// Sealed messages, which a rotation leaves alone: they are sent, or dropped after three days.
     outbox: Counts,
     /// `None`: the portal's session keys do not read.
-    sessions: Option<SessionKeyStatus>,
+    sessions: Option<RingStatus>,
+    /// `None`: the portal's rights keys do not read.
+    rights: Option<RingStatus>,
     operators: Vec<Operator>,
 }
 
-/// The session keys and the sessions under each.
+/// The keys of a ring whose rows no rotation changes, and the rows under each.
 #[derive(Debug, PartialEq, Eq)]
-struct SessionKeyStatus {
+struct RingStatus {
     held: Vec<u8>,
     newest: u8,
     rows: Counts,
@@ -68,14 +70,8 @@ impl KeyStatus {
     /// Reads what the first page alone has.
     fn add_once(&mut self, page: &Value) -> Option<()> {
         self.outbox = read_counts(page.get("outbox")?)?;
-        self.sessions = match page.get("sessions")? {
-            Value::Null => None,
-            sessions => Some(SessionKeyStatus {
-                held: read_numbers(sessions.get("held")?)?,
-                newest: read_number(sessions.get("newest")?)?,
-                rows: read_counts(sessions.get("rows")?)?,
-            }),
-        };
+        self.sessions = RingStatus::read(page.get("sessions")?)?;
+        self.rights = RingStatus::read(page.get("rights")?)?;
         let operators = page.get("operators")?.as_array()?.iter().map(Operator::read);
         self.operators = operators.collect::<Option<_>>()?;
         Some(())
@@ -121,11 +117,16 @@ impl KeyStatus {
         let table = table::render(&["key", "", "market", "rows"], facets.chain(messages));
         let held = format!("held: {}; {} writes\n", list(&self.held), self.newest);
         let sessions = match &self.sessions {
-            Some(sessions) => sessions.render(),
+            Some(sessions) => sessions.render(&SESSIONS),
             None => "the session keys do not read: set SESSION_KEY_1; nobody can sign in\n".into(),
         };
+        let rights = match &self.rights {
+            Some(rights) => rights.render(&RIGHTS),
+            None => "the rights keys do not read: set RIGHTS_KEY_1; nobody holds a car\n".into(),
+        };
         let operators = self.render_operators(today);
-        [table, held, self.render_missing(), self.render_unused(), sessions, operators].concat()
+        [table, held, self.render_missing(), self.render_unused(), sessions, rights, operators]
+            .concat()
     }
 
     fn render_missing(&self) -> String {
@@ -173,27 +174,67 @@ impl KeyStatus {
     }
 }
 
-impl SessionKeyStatus {
-    fn render(&self) -> String {
+/// The words about a ring.
+struct RingWords {
+    key: &'static str,
+    rows: &'static str,
+    writes: &'static str,
+    lost: &'static str,
+    unused: &'static str,
+    secret: &'static str,
+}
+
+const SESSIONS: RingWords = RingWords {
+    key: "session key",
+    rows: "sessions",
+    writes: "signs in",
+    lost: "IS NOT HELD: they have ended",
+    unused: "no session lies",
+    secret: "SESSION_KEY_",
+};
+const RIGHTS: RingWords = RingWords {
+    key: "rights key",
+    rows: "claims and grants",
+    writes: "writes",
+    lost: "IS NOT HELD: they are no rights",
+    unused: "no claim or grant lies",
+    secret: "RIGHTS_KEY_",
+};
+
+impl RingStatus {
+    /// Reads the part of a page; `Some(None)` where the portal's keys do not read.
+    fn read(part: &Value) -> Option<Option<Self>> {
+        if part.is_null() {
+            return Some(None);
+        }
+        Some(Some(Self {
+            held: read_numbers(part.get("held")?)?,
+            newest: read_number(part.get("newest")?)?,
+            rows: read_counts(part.get("rows")?)?,
+        }))
+    }
+
+    fn render(&self, words: &RingWords) -> String {
         let rows = self.rows.iter().map(|(key, rows)| {
             let purpose = match key {
-                key if *key == self.newest => "signs in",
+                key if *key == self.newest => words.writes,
                 key if self.held.contains(key) => "reads",
-                _ => "IS NOT HELD: they have ended",
+                _ => words.lost,
             };
             vec![key.to_string(), purpose.to_owned(), rows.to_string()]
         });
-        let table = table::render(&["session key", "", "sessions"], rows);
+        let table = table::render(&[words.key, "", words.rows], rows);
         let is_unused = |held: &u8| *held != self.newest && !self.rows.contains_key(held);
         let unused: Vec<u8> = self.held.iter().copied().filter(is_unused).collect();
-        let held = format!("held: {}; {} signs in\n", list(&self.held), self.newest);
+        let held = format!("held: {}; {} {}\n", list(&self.held), self.newest, words.writes);
         if unused.is_empty() {
             return table + &held;
         }
         format!(
-            "{table}{held}no session lies under {}: remove it with `wrangler secret delete` once \
+            "{table}{held}{} under {}: remove it with `wrangler secret delete` once \
              this says so again after ten minutes\n",
-            secrets("SESSION_KEY_", &unused)
+            words.unused,
+            secrets(words.secret, &unused)
         )
     }
 }
@@ -253,7 +294,12 @@ mod tests {
             {"name": "eve", "roles": ["cache"], "last_day": "2026-11-26"},
             {"name": "joe", "roles": ["metrics"], "last_day": "2027-11-26"},
         ]);
-        let first = json!({"outbox": outbox, "sessions": sessions, "operators": operators});
+        let rights = json!({"held": [1, 2, 3], "newest": 3, "rows": [
+            {"key_id": 2, "rows": 6}, {"key_id": 7, "rows": 5},
+        ]});
+        let first = json!({
+            "outbox": outbox, "sessions": sessions, "rights": rights, "operators": operators,
+        });
         status.add_once(&first).expect("a first page");
         let page = |rows: Value| json!({"held": [1, 2, 3], "newest": 3, "rows": rows});
         for rows in [
@@ -283,6 +329,8 @@ mod tests {
             "nothing lies under SEALING_KEY_1:",
             "no session lies under SESSION_KEY_1:",
             "2            signs in  8",
+            "no claim or grant lies under RIGHTS_KEY_1:",
+            "7           IS NOT HELD: they are no rights  5",
             "ada       cache,privacy  2026-12-04  ends in 7 days",
             "eve       cache          2026-11-26  HAS ENDED",
         ] {
