@@ -27,7 +27,7 @@ pub use head::{
 pub use history::{VehicleAct, of_vehicle};
 pub use link::{ChainEnd, ENTRIES_A_BATCH, NewLinks, Unlinked, link_hash, select_unlinked};
 pub use page::{page, page_sql};
-pub use pseudonym::{PseudonymKey, PseudonymKeyError, find_salt, pseudonym, read_salt, salt};
+pub use pseudonym::{PseudonymKey, find_salt, pseudonym, read_salt, salt};
 pub use verification::{
     ChainCounts, ChainFlaw, ChainWalk, MAX_LAG_MS, RETENTION_MS, SignatureVerdict,
 };

@@ -4,23 +4,16 @@
 //! Known gap: D1's Time Travel holds deleted salts for 30 days.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::ports::db_clock::NOW_MS;
-use crate::ports::{Ports, Random, Row, Secrets, Statement, StoreError, row_type};
-
-/// Bytes of a pseudonym: 128 bits, as those of other keyed hashes.
-const PSEUDONYM_BYTES: usize = 16;
+use crate::ports::{
+    LookupKey, LookupKeyError, Ports, Random, Row, Secrets, Statement, StoreError, row_type,
+};
 
 /// The key of pseudonyms, from the secret `LOOKUP_KEY`. It is never shown.
-pub struct PseudonymKey(Hmac<Sha256>);
-
-/// `LOOKUP_KEY` is missing or malformed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret LOOKUP_KEY must be the base64 of 32 random bytes or more")]
-pub struct PseudonymKeyError;
+#[derive(Debug)]
+pub struct PseudonymKey(LookupKey);
 
 row_type! {
     /// A person's salt.
@@ -31,31 +24,16 @@ impl PseudonymKey {
     /// Reads the secret `LOOKUP_KEY`.
     ///
     /// # Errors
-    /// [`PseudonymKeyError`] where it is missing or malformed.
-    pub fn parse(secrets: &dyn Secrets) -> Result<Self, PseudonymKeyError> {
-        let key = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
-        let key = key.filter(|key| key.len() >= 32).ok_or(PseudonymKeyError)?;
-        let mut key = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| PseudonymKeyError)?;
-        key.update(b"kerbside audit person ");
-        Ok(Self(key))
-    }
-}
-
-impl std::fmt::Debug for PseudonymKey {
-    /// Hides the key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PseudonymKey").finish_non_exhaustive()
+    /// [`LookupKeyError`] where it is missing or malformed.
+    pub fn parse(secrets: &dyn Secrets) -> Result<Self, LookupKeyError> {
+        LookupKey::parse(secrets, "kerbside audit person ").map(Self)
     }
 }
 
 /// The pseudonym of a person in the audit, from the person's keyed hash (`auth::person_hash`) and
 /// salt. 22 characters of base64url.
 pub fn pseudonym(key: &PseudonymKey, salt: &str, person: &str) -> String {
-    let mut mac = key.0.clone();
-    mac.update(format!("{}:{salt}\n{}:{person}", salt.len(), person.len()).as_bytes());
-    let hash = mac.finalize().into_bytes();
-    // OK because the hash has 32 bytes.
-    URL_SAFE_NO_PAD.encode(hash.get(..PSEUDONYM_BYTES).unwrap_or_default())
+    key.0.hash(&format!("{}:{salt}\n{}:{person}", salt.len(), person.len()))
 }
 
 /// Selects the salt of a person for an act, and makes one if there is none. [`read_salt`] reads the
@@ -94,6 +72,8 @@ pub(super) fn samples() -> Vec<Statement> {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::ports::fake::World;
     use crate::ports::sqlite;
@@ -122,9 +102,9 @@ mod tests {
     fn err_a_missing_or_short_key_is_refused() {
         let world = World::new();
         let parse = || PseudonymKey::parse(world.ports().secrets.as_ref()).map(drop);
-        assert_eq!(parse(), Err(PseudonymKeyError));
+        assert_eq!(parse(), Err(LookupKeyError));
         world.secrets.borrow_mut().insert("LOOKUP_KEY".into(), STANDARD.encode([1; 31]));
-        assert_eq!(parse(), Err(PseudonymKeyError));
+        assert_eq!(parse(), Err(LookupKeyError));
     }
 
     #[test]

@@ -1,44 +1,30 @@
 //! Keys of sessions: the numbered secrets `SESSION_KEY_<number>`, the keys that are derived from
 //! them, and the keyed hashes under which people and sign-ins are looked up.
 //!
-//! Each purpose has a key of its own, derived by HMAC-SHA-256 with a label (NIST SP 800-108). The
-//! highest number makes new sessions, all read. Hashes of people are derived from `LOOKUP_KEY`, as
-//! those of cars are: they outlive a rotation of session keys. Leaves to others: rows and cookies.
+//! Each purpose has a key of its own (`SealingRing::code`). The highest number makes new sessions,
+//! all read. Hashes of people are derived from `LOOKUP_KEY`, as those of cars are: they outlive a
+//! rotation of session keys. Leaves to others: rows and cookies.
 
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::identity::{Issuer, Subject};
 use super::not_before::{NotBeforeError, rights_not_before};
 use crate::cache::{RingName, SealingRing, SealingRingError};
-use crate::ports::{Random, Secrets, Timestamp};
+use crate::ports::{LookupKey, LookupKeyError, Random, Secrets, Timestamp};
 
 /// The ring of session keys.
 const RING: RingName = RingName { prefix: "SESSION_KEY_", kind: "session" };
 /// Bytes of the random part of a session's id.
 const ID_BYTES: usize = 32;
-/// Bytes of a look-up hash: 128 bits, as those of cars.
-const LOOKUP_BYTES: usize = 16;
 
 /// The keys of sessions. Their values are never shown.
 pub struct SessionKeys {
     ring: SealingRing,
-    /// One entry a number of the ring.
-    derived: Vec<DerivedKeys>,
-    lookup: Hmac<Sha256>,
+    lookup: LookupKey,
     not_before: Timestamp,
-}
-
-/// The keys that are derived from one secret.
-struct DerivedKeys {
-    number: u8,
-    id: [u8; 32],
-    row: [u8; 32],
-    csrf: [u8; 32],
 }
 
 /// Cause of session keys that do not read. It never holds a key.
@@ -48,8 +34,8 @@ pub enum SessionKeysError {
     #[error(transparent)]
     Ring(#[from] SealingRingError),
     /// `LOOKUP_KEY` is missing or malformed.
-    #[error("the secret LOOKUP_KEY must be the base64 of 32 random bytes or more")]
-    Lookup,
+    #[error(transparent)]
+    Lookup(#[from] LookupKeyError),
     /// `RIGHTS_NOT_BEFORE` is malformed.
     #[error(transparent)]
     NotBefore(#[from] NotBeforeError),
@@ -70,23 +56,8 @@ impl SessionKeys {
     /// [`SessionKeysError`] for the first that is missing or does not read.
     pub fn parse(secrets: &dyn Secrets) -> Result<Self, SessionKeysError> {
         let ring = SealingRing::parse_named(secrets, RING)?;
-        let lookup = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
-        let lookup = lookup.filter(|key| key.len() >= 32);
-        let lookup = lookup.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
-        let mut lookup = lookup.ok_or(SessionKeysError::Lookup)?;
-        lookup.update(b"kerbside person ");
-        let derive = |number: &u8| {
-            let key = |purpose: &str| ring.derive_key(*number, purpose);
-            Some(DerivedKeys {
-                number: *number,
-                id: key("session id")?,
-                row: key("session row")?,
-                csrf: key("session csrf")?,
-            })
-        };
-        // OK because the ring holds each number that it lists.
-        let derived = ring.ids().iter().filter_map(derive).collect();
-        Ok(Self { ring, derived, lookup, not_before: rights_not_before(secrets)? })
+        let lookup = LookupKey::parse(secrets, "kerbside person ")?;
+        Ok(Self { ring, lookup, not_before: rights_not_before(secrets)? })
     }
 
     /// The ring that seals sessions and sign-in transactions.
@@ -108,67 +79,38 @@ impl SessionKeys {
 
     /// The keyed hash of an id, under which its row is stored; nothing where its key is not held.
     pub fn hash_id(&self, id: &SessionId) -> Option<String> {
-        let keys = self.derived(id.number)?;
-        Some(URL_SAFE_NO_PAD.encode(authenticate(&keys.id, &id.random)?.finalize().into_bytes()))
+        self.ring.code(id.number, "session id", &id.random)
     }
 
     /// The CSRF token of a session; nothing where its key is not held.
     pub fn csrf_token(&self, id: &SessionId) -> Option<String> {
-        let keys = self.derived(id.number)?;
-        Some(URL_SAFE_NO_PAD.encode(authenticate(&keys.csrf, &id.random)?.finalize().into_bytes()))
+        self.ring.code(id.number, "session csrf", &id.random)
     }
 
     /// The authentication code of a row; nothing where its key is not held.
     pub(super) fn row_mac(&self, number: u8, row: &[u8]) -> Option<String> {
-        let mac = authenticate(&self.derived(number)?.row, row)?;
-        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+        self.ring.code(number, "session row", row)
     }
 
     /// True if `mac` is the authentication code of a row. Compares in constant time.
     pub(super) fn is_row_mac(&self, number: u8, row: &[u8], mac: &str) -> bool {
-        let Ok(mac) = URL_SAFE_NO_PAD.decode(mac) else { return false };
-        let expected = self.derived(number).and_then(|keys| authenticate(&keys.row, row));
-        expected.is_some_and(|expected| expected.verify_slice(&mac).is_ok())
+        self.ring.is_code(number, "session row", row, mac)
     }
 
     /// The keyed hash of a provider's session (`sid`), which is unique at its issuer.
     pub(super) fn provider_session_hash(&self, issuer: &Issuer, sid: &str) -> String {
-        self.lookup_hash("sid", &[&issuer.0, sid])
+        self.lookup.hash_parts("sid", &[&issuer.0, sid])
     }
 
     /// The keyed hash of a sign-in transaction, from its `state`.
     pub(super) fn transaction_hash(&self, state: &str) -> String {
-        self.lookup_hash("transaction", &[state])
-    }
-
-    fn derived(&self, number: u8) -> Option<&DerivedKeys> {
-        self.derived.iter().find(|keys| keys.number == number)
-    }
-
-    /// Hashes parts with their lengths, so that two lists of parts never give the same hash.
-    fn lookup_hash(&self, kind: &str, parts: &[&str]) -> String {
-        let mut mac = self.lookup.clone();
-        mac.update(kind.as_bytes());
-        for part in parts {
-            mac.update(format!("\n{}:", part.len()).as_bytes());
-            mac.update(part.as_bytes());
-        }
-        let hash = mac.finalize().into_bytes();
-        // OK because the hash has 32 bytes.
-        URL_SAFE_NO_PAD.encode(hash.get(..LOOKUP_BYTES).unwrap_or_default())
+        self.lookup.hash_parts("transaction", &[state])
     }
 }
 
 /// The keyed hash of a person: the column `person` of every table about people.
 pub fn person_hash(keys: &SessionKeys, subject: &Subject) -> String {
-    keys.lookup_hash("person", &[&subject.issuer.0, &subject.id.0])
-}
-
-fn authenticate(key: &[u8; 32], message: &[u8]) -> Option<Hmac<Sha256>> {
-    // OK because HMAC takes a key of any length.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(message);
-    Some(mac)
+    keys.lookup.hash_parts("person", &[&subject.issuer.0, &subject.id.0])
 }
 
 impl SessionId {
@@ -206,6 +148,8 @@ impl fmt::Debug for SessionKeys {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::super::identity::SubjectId;
     use super::*;
     use crate::ports::fake::World;
@@ -300,6 +244,6 @@ pub(super) mod tests {
             "no session key is set; set SESSION_KEY_1 (`cargo xtask keys new session`)"
         );
         world.secrets.borrow_mut().insert("SESSION_KEY_1".into(), STANDARD.encode([1; 32]));
-        assert_eq!(parse(), Err(SessionKeysError::Lookup));
+        assert_eq!(parse(), Err(SessionKeysError::Lookup(LookupKeyError)));
     }
 }

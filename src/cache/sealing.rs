@@ -14,7 +14,7 @@ use std::fmt;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -144,14 +144,29 @@ impl SealingRing {
         self.keys.last().map_or(0, |(number, _)| *number) // OK because the ring is never empty.
     }
 
-    /// Derives a key for another purpose than sealing; nothing where the number is not held.
-    pub fn derive_key(&self, number: u8, purpose: &str) -> Option<[u8; 32]> {
+    /// The authentication code of a message for another purpose than sealing, base64url; nothing
+    /// where the number is not held.
+    pub fn code(&self, number: u8, purpose: &str, message: &[u8]) -> Option<String> {
+        let mac = self.mac(number, purpose, message)?;
+        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    }
+
+    /// True if `code` is that of a message. Compares in constant time.
+    pub fn is_code(&self, number: u8, purpose: &str, message: &[u8], code: &str) -> bool {
+        let Ok(code) = URL_SAFE_NO_PAD.decode(code) else { return false };
+        self.mac(number, purpose, message).is_some_and(|mac| mac.verify_slice(&code).is_ok())
+    }
+
+    /// HMAC-SHA-256 under a key that is derived for the purpose in the same way (NIST SP 800-108).
+    fn mac(&self, number: u8, purpose: &str, message: &[u8]) -> Option<Hmac<Sha256>> {
         let (_, key) = self.keys.iter().find(|(held, _)| *held == number)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+        let mut derived = Hmac::<Sha256>::new_from_slice(key).ok()?;
         // Sealing derives under `kerbside sealing `: no purpose gives a sealing key.
-        mac.update(b"kerbside key ");
-        mac.update(purpose.as_bytes());
-        Some(mac.finalize().into_bytes().into())
+        derived.update(b"kerbside key ");
+        derived.update(purpose.as_bytes());
+        let mut mac = Hmac::<Sha256>::new_from_slice(&derived.finalize().into_bytes()).ok()?;
+        mac.update(message);
+        Some(mac)
     }
 
     /// Seals a value for its place.

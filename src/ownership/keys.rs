@@ -1,45 +1,31 @@
 //! Keys of rights: the numbered secrets `RIGHTS_KEY_<number>` and the keys derived from them.
 //!
-//! Each purpose has a key of its own, derived by HMAC-SHA-256 with a label (NIST SP 800-108). The
-//! highest number writes, all read. Counters are hashed under `LOOKUP_KEY`, so that a rotation does
-//! not reset them. Known gap: a row under a key that was removed is no right.
+//! Each purpose has a key of its own (`SealingRing::code`). The highest number writes, all read.
+//! Counters are hashed under `LOOKUP_KEY`, so that a rotation does not reset them. Known gap: a row under a key that was removed is no right.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use super::code::Code;
 use super::contact::Contact;
-use crate::audit::{PseudonymKey, PseudonymKeyError};
+use crate::audit::PseudonymKey;
 use crate::auth::{NotBeforeError, rights_not_before};
 use crate::cache::{RingName, SealingRing, SealingRingError};
-use crate::ports::{DbValue, Ports, Secrets, Timestamp};
+use crate::ports::{DbValue, LookupKey, LookupKeyError, Ports, Secrets, Timestamp};
 
 /// The ring of rights keys.
 const RING: RingName = RingName { prefix: "RIGHTS_KEY_", kind: "rights" };
-/// Bytes of a hash in a look-up column: 128 bits.
-const LOOKUP_BYTES: usize = 16;
+/// The purposes of codes: rows, and codes that people enter.
+const ROW: &str = "rights row";
+const CODE: &str = "rights code";
 
 /// The keys of claims and grants. Their values are never shown.
 pub struct RightsKeys {
     ring: SealingRing,
-    /// One entry a number of the ring.
-    derived: Vec<DerivedKeys>,
-    counter: Hmac<Sha256>,
+    counter: LookupKey,
     pseudonym: PseudonymKey,
     not_before: Timestamp,
-}
-
-/// The keys that are derived from one secret.
-struct DerivedKeys {
-    number: u8,
-    row: [u8; 32],
-    code: [u8; 32],
 }
 
 /// Cause of rights keys that do not read. It never holds a key.
@@ -50,7 +36,7 @@ pub enum RightsKeysError {
     Ring(#[from] SealingRingError),
     /// `LOOKUP_KEY` is missing or malformed.
     #[error(transparent)]
-    Lookup(#[from] PseudonymKeyError),
+    Lookup(#[from] LookupKeyError),
     /// `RIGHTS_NOT_BEFORE` is malformed.
     #[error(transparent)]
     NotBefore(#[from] NotBeforeError),
@@ -65,21 +51,8 @@ impl RightsKeys {
     pub fn parse(secrets: &dyn Secrets) -> Result<Self, RightsKeysError> {
         let ring = SealingRing::parse_named(secrets, RING)?;
         let pseudonym = PseudonymKey::parse(secrets)?;
-        let lookup = secrets.get("LOOKUP_KEY").and_then(|key| STANDARD.decode(key.trim()).ok());
-        let lookup = lookup.and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
-        let mut counter = lookup.ok_or(PseudonymKeyError)?;
-        counter.update(b"kerbside ownership counter ");
-        let derive = |number: &u8| {
-            let key = |purpose: &str| ring.derive_key(*number, purpose);
-            Some(DerivedKeys {
-                number: *number,
-                row: key("rights row")?,
-                code: key("rights code")?,
-            })
-        };
-        // OK because the ring holds each number that it lists.
-        let derived = ring.ids().iter().filter_map(derive).collect();
-        Ok(Self { ring, derived, counter, pseudonym, not_before: rights_not_before(secrets)? })
+        let counter = LookupKey::parse(secrets, "kerbside ownership counter ")?;
+        Ok(Self { ring, counter, pseudonym, not_before: rights_not_before(secrets)? })
     }
 
     /// The ring that seals contacts of claims and grants.
@@ -99,13 +72,12 @@ impl RightsKeys {
 
     /// True if the key of a number is held.
     pub(super) fn holds(&self, number: u8) -> bool {
-        self.derived(number).is_some()
+        self.ring.ids().contains(&number)
     }
 
     /// The authentication code of a row of a table; nothing where its key is not held.
     pub(super) fn row_mac(&self, number: u8, table: &str, columns: &[DbValue]) -> Option<String> {
-        let mac = authenticate(&self.derived(number)?.row, &row_bytes(table, columns))?;
-        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+        self.ring.code(number, ROW, &row_bytes(table, columns))
     }
 
     /// True if `mac` is the authentication code of a row. Compares in constant time.
@@ -116,58 +88,33 @@ impl RightsKeys {
         columns: &[DbValue],
         mac: &str,
     ) -> bool {
-        let Ok(mac) = URL_SAFE_NO_PAD.decode(mac) else { return false };
-        let expected = self
-            .derived(number)
-            .and_then(|keys| authenticate(&keys.row, &row_bytes(table, columns)));
-        expected.is_some_and(|expected| expected.verify_slice(&mac).is_ok())
+        self.ring.is_code(number, ROW, &row_bytes(table, columns), mac)
     }
 
     /// The HMAC of a code at its place: a claim, a market's attestations, an objection.
     pub(super) fn code_hash(&self, number: u8, place: &str, code: &Code) -> Option<String> {
-        let mac = self.code_mac(number, place, code)?;
-        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+        self.ring.code(number, CODE, code_bytes(place, code).as_bytes())
     }
 
     /// The HMACs of a code at its place under each key, for a look-up.
     pub(super) fn code_hashes(&self, place: &str, code: &Code) -> Vec<String> {
-        self.derived.iter().filter_map(|keys| self.code_hash(keys.number, place, code)).collect()
+        let numbers = self.ring.ids().into_iter();
+        numbers.filter_map(|number| self.code_hash(number, place, code)).collect()
     }
 
     /// True if `hash` is that of a code at its place. Compares in constant time.
     pub(super) fn is_code(&self, number: u8, place: &str, code: &Code, hash: &str) -> bool {
-        let Ok(hash) = URL_SAFE_NO_PAD.decode(hash) else { return false };
-        let expected = self.code_mac(number, place, code);
-        expected.is_some_and(|expected| expected.verify_slice(&hash).is_ok())
+        self.ring.is_code(number, CODE, code_bytes(place, code).as_bytes(), hash)
     }
 
     /// The name of a counter: a keyed hash of its kind and of what is limited.
     pub(super) fn counter(&self, kind: &str, parts: &[&str]) -> String {
-        let mut mac = self.counter.clone();
-        mac.update(kind.as_bytes());
-        for part in parts {
-            mac.update(format!("\n{}:", part.len()).as_bytes());
-            mac.update(part.as_bytes());
-        }
-        let hash = mac.finalize().into_bytes();
-        // OK because the hash has 32 bytes.
-        URL_SAFE_NO_PAD.encode(hash.get(..LOOKUP_BYTES).unwrap_or_default())
+        self.counter.hash_parts(kind, parts)
     }
 
     /// The keyed hash of a contact, for limits and lanes.
     pub(super) fn contact_hash(&self, contact: &Contact) -> String {
         self.counter("contact", &[contact.expose()])
-    }
-
-    fn code_mac(&self, number: u8, place: &str, code: &Code) -> Option<Hmac<Sha256>> {
-        let mut mac = authenticate(&self.derived(number)?.code, place.as_bytes())?;
-        mac.update(b"\n");
-        mac.update(code.as_str().as_bytes());
-        Some(mac)
-    }
-
-    fn derived(&self, number: u8) -> Option<&DerivedKeys> {
-        self.derived.iter().find(|keys| keys.number == number)
     }
 }
 
@@ -191,11 +138,9 @@ fn row_bytes(table: &str, columns: &[DbValue]) -> Vec<u8> {
     bytes
 }
 
-fn authenticate(key: &[u8; 32], message: &[u8]) -> Option<Hmac<Sha256>> {
-    // OK because HMAC takes a key of any length.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(message);
-    Some(mac)
+/// A code at its place.
+fn code_bytes(place: &str, code: &Code) -> String {
+    format!("{place}\n{}", code.as_str())
 }
 
 /// The isolate's memory of rights keys. Rights themselves are never remembered.
@@ -219,6 +164,9 @@ impl RightsMemory {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
     use crate::ports::fake::World;
 
@@ -281,7 +229,7 @@ pub(super) mod tests {
         let text = parse().expect_err("no key").to_string();
         assert_eq!(text, "no rights key is set; set RIGHTS_KEY_1 (`cargo xtask keys new rights`)");
         world.secrets.borrow_mut().insert("RIGHTS_KEY_1".into(), STANDARD.encode([1; 32]));
-        assert_eq!(parse(), Err(RightsKeysError::Lookup(PseudonymKeyError)));
+        assert_eq!(parse(), Err(RightsKeysError::Lookup(LookupKeyError)));
         world.secrets.borrow_mut().insert("LOOKUP_KEY".into(), STANDARD.encode([9; 32]));
         world.secrets.borrow_mut().insert("RIGHTS_NOT_BEFORE".into(), "yesterday".into());
         assert_eq!(parse(), Err(RightsKeysError::NotBefore(NotBeforeError)));
