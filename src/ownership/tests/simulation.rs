@@ -411,10 +411,10 @@ impl Simulation {
     }
 
     fn erase(&mut self, person: usize, car: usize) {
-        let ports = self.town.ports();
+        let (ports, keys) = (self.town.ports(), self.town.keys());
         let entry = Entry::new(Actor::Member("pseudonym"), "erase", "r-1");
         if self.below(2) == 0 {
-            let erased = person::erase(&ports, &self.town.keys(), &entry, PEOPLE[person]);
+            let erased = person::erase(&ports, &keys, &entry, PEOPLE[person]);
             let erased = self.town.world.run(erased).expect("erased");
             assert!(erased.stores.iter().all(|store| store.left == 0));
             self.model.grants.retain(|grant| grant.person != person);
