@@ -2,12 +2,13 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::counts::Place;
 use super::end_reason::EndReason;
 use super::ending::is_superseded;
 use crate::audit::{self, Actor, Condition, Entry, EntryId, IS_AUDITED};
 use crate::disclosure::KeeperHash;
 use crate::market::MarketCode;
-use crate::ports::{DbValue, Random, Statement, Timestamp};
+use crate::ports::{Random, Statement, Timestamp};
 
 /// SQL of the keeper with whom a grant stands: that at the proof, else the first one after it.
 const KNOWN: &str = "coalesce(keeper, first_keeper)";
@@ -45,8 +46,8 @@ pub fn keeper_changed(
     let params = vec![market.into(), vehicle.into(), keeper.0.as_str().into()];
     vec![
         audit::insert(&entry, &entry_id, &Condition::new(is_held, params)),
-        end_superseded(&entry_id, market, vehicle, keeper, now),
-        end_others(&entry_id, market, vehicle, keeper, now),
+        end_superseded(&entry_id, Place { market, vehicle }, keeper, now),
+        end_others(&entry_id, Place { market, vehicle }, keeper, now),
         take_first(market, vehicle, keeper, now),
     ]
 }
@@ -55,53 +56,44 @@ pub fn keeper_changed(
 /// keeper stays: a row that somebody else has written must not end it.
 fn end_superseded(
     entry: &EntryId,
-    market: &MarketCode,
-    vehicle: &str,
+    car: Place<'_>,
     keeper: &KeeperHash,
     now: Timestamp,
 ) -> Statement {
     let is_another = "coalesce(later.keeper, later.first_keeper) <> ?6";
-    let sql = format!(
-        "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE g.market = ?4 AND g.vehicle = ?5 AND g.ended_at_ms IS NULL AND {KNOWN} IS NULL \
-         AND {} AND {IS_AUDITED}",
-        is_superseded(2, is_another)
-    );
-    let reason = EndReason::Superseded.as_str();
-    let params: Vec<DbValue> = vec![
-        entry.into(),
-        now.into(),
-        reason.into(),
-        market.into(),
-        vehicle.into(),
-        keeper.0.as_str().into(),
-    ];
-    Statement::new("ownership_grant.end_superseded", sql, params)
+    let which = format!("{KNOWN} IS NULL AND {}", is_superseded(2, is_another));
+    let end = (EndReason::Superseded, "ownership_grant.end_superseded");
+    end_where(entry, car, keeper, now, end, &which)
 }
 
 /// Ends the grants with another keeper.
-fn end_others(
+fn end_others(entry: &EntryId, car: Place<'_>, keeper: &KeeperHash, now: Timestamp) -> Statement {
+    let end = (EndReason::KeeperChanged, "ownership_grant.end_other_keepers");
+    end_where(entry, car, keeper, now, end, &format!("{KNOWN} <> ?6"))
+}
+
+/// Ends the grants of a car of which `which` holds; `?2` is the time, `?6` the keeper.
+fn end_where(
     entry: &EntryId,
-    market: &MarketCode,
-    vehicle: &str,
+    car: Place<'_>,
     keeper: &KeeperHash,
     now: Timestamp,
+    (reason, name): (EndReason, &'static str),
+    which: &str,
 ) -> Statement {
     let sql = format!(
-        "UPDATE ownership_grant SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND {KNOWN} <> ?6 \
-         AND {IS_AUDITED}"
+        "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
+         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND {which} AND {IS_AUDITED}"
     );
-    let reason = EndReason::KeeperChanged.as_str();
-    let params: Vec<DbValue> = vec![
+    let params = vec![
         entry.into(),
         now.into(),
-        reason.into(),
-        market.into(),
-        vehicle.into(),
+        reason.as_str().into(),
+        car.market.into(),
+        car.vehicle.into(),
         keeper.0.as_str().into(),
     ];
-    Statement::new("ownership_grant.end_other_keepers", sql, params)
+    Statement::new(name, sql, params)
 }
 
 /// Notes the keeper as the first one of the grants in effect for which none is known.

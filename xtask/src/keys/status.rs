@@ -70,8 +70,12 @@ impl KeyStatus {
     /// Reads what the first page alone has.
     fn add_once(&mut self, page: &Value) -> Option<()> {
         self.outbox = read_counts(page.get("outbox")?)?;
-        self.sessions = RingStatus::read(page.get("sessions")?)?;
-        self.rights = RingStatus::read(page.get("rights")?)?;
+        let ring = |name| match page.get(name)? {
+            Value::Null => Some(None),
+            part => Some(Some(RingStatus::read(part)?)),
+        };
+        self.sessions = ring("sessions")?;
+        self.rights = ring("rights")?;
         let operators = page.get("operators")?.as_array()?.iter().map(Operator::read);
         self.operators = operators.collect::<Option<_>>()?;
         Some(())
@@ -202,16 +206,13 @@ const RIGHTS: RingWords = RingWords {
 };
 
 impl RingStatus {
-    /// Reads the part of a page; `Some(None)` where the portal's keys do not read.
-    fn read(part: &Value) -> Option<Option<Self>> {
-        if part.is_null() {
-            return Some(None);
-        }
-        Some(Some(Self {
+    /// Reads the part of a page.
+    fn read(part: &Value) -> Option<Self> {
+        Some(Self {
             held: read_numbers(part.get("held")?)?,
             newest: read_number(part.get("newest")?)?,
             rows: read_counts(part.get("rows")?)?,
-        }))
+        })
     }
 
     fn render(&self, words: &RingWords) -> String {
