@@ -18,9 +18,9 @@ mod vin;
 pub use facet_name::{FacetName, FacetSet};
 pub use facets::{
     Count, Damage, DamageItem, Energy, Equipment, EquipmentItem, FieldUnit, Identity, Instant,
-    Mileage, Money, PartCount, PriceRange, Quantity, Reading, Recall, Recalls, Registration,
-    ServiceEntry, ServiceHistory, ShapeError, TypedFacet, Valuation, Warranty, WarrantyItem, Whole,
-    Year, declarations, typed,
+    MAX_TEXT_CHARACTERS, Mileage, Money, PartCount, PriceRange, Quantity, Reading, Recall, Recalls,
+    Registration, ServiceEntry, ServiceHistory, ShapeError, TypedFacet, Valuation, Warranty,
+    WarrantyItem, Whole, Year, declarations, typed,
 };
 #[cfg(test)]
 pub(crate) use facets::{full, to_json};

@@ -12,6 +12,7 @@ use super::money::parse_sum;
 use super::scalar::{WrongType, element_value, scalar_text};
 use crate::market::{Conversion, Kind, Leaf, MONTH_S, Unit, unit_family};
 use crate::time::{LocalTime, is_placeholder, parse_offset};
+use crate::vehicle::MAX_TEXT_CHARACTERS;
 
 /// Converts the value at a leaf's pointer. `None` for an empty one: *not stated*. `stated_currency`
 /// is the value at the leaf's `currency_at`.
@@ -46,7 +47,7 @@ pub(super) fn convert(
     }
     let number = NumberText { text, is_number: value.is_number() };
     match conversion {
-        Conversion::String => Ok(Some(Value::String(text.to_owned()))),
+        Conversion::String => Ok(Some(Value::String(cut(text)))),
         Conversion::Boolean => parse_boolean(text)
             .map(|flag| Some(Value::Bool(flag)))
             .ok_or(WrongType { found: "text that is neither true nor false" }),
@@ -71,6 +72,15 @@ pub(super) fn convert(
             parse_moment(leaf, kind, conversion, text)
         }
     }
+}
+
+/// A text within the limit: one long remark must not cost the facet. The end of a longer one is
+/// replaced by an ellipsis.
+fn cut(text: &str) -> String {
+    if text.len() <= MAX_TEXT_CHARACTERS || text.chars().count() <= MAX_TEXT_CHARACTERS {
+        return text.to_owned();
+    }
+    text.chars().take(MAX_TEXT_CHARACTERS - 1).chain(['…']).collect()
 }
 
 /// The text of a number.

@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
 mod acts;
+#[path = "../../tests/support/d1.rs"]
+mod d1;
 mod former;
 mod limits;
 mod model;

@@ -35,7 +35,9 @@ pub use registration::Registration;
 pub use service_history::{ServiceEntry, ServiceHistory};
 pub use typed_facet::TypedFacet;
 pub use valuation::{PriceRange, Valuation};
-pub use value::{Count, FieldUnit, Instant, Money, PartCount, Quantity, Whole, Year};
+pub use value::{
+    Count, FieldUnit, Instant, MAX_TEXT_CHARACTERS, Money, PartCount, Quantity, Whole, Year,
+};
 pub use warranty::{Warranty, WarrantyItem};
 
 use super::facet_name::FacetName;

@@ -1,6 +1,7 @@
 //! The database of a test world: real SQLite with the real migrations, whose clock is the world's.
 //!
-//! For tests only; D1 itself, which is SQLite too, is tested in workerd. Names `kerbside`, so that
+//! For tests only; D1 itself, which is SQLite too, is tested in workerd, and stands in for this one
+//! in the test of random claims (`d1.rs`). Names `kerbside`, so that
 //! unit tests can use it as well.
 
 #![allow(
@@ -90,8 +91,9 @@ pub fn facets_in_kv(world: &World) -> Vec<String> {
     facts.iter().filter_map(|facts| facts.split(' ').next()).map(str::to_owned).collect()
 }
 
+/// Seconds of `unixepoch('subsec')` at a time.
 #[allow(clippy::cast_precision_loss, reason = "times are below 2^53")]
-fn precise_seconds(milliseconds: i64) -> f64 {
+pub fn precise_seconds(milliseconds: i64) -> f64 {
     // Half a millisecond more, so that a product cut to a whole number is the same one again.
     (milliseconds as f64 + 0.5) / 1000.0
 }
@@ -112,8 +114,9 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Rows>
     let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let cells = statement.params.iter().map(|param| match param {
         DbValue::Text(text) => Cell::Text(text.clone()),
-        // D1 binds JavaScript numbers.
-        DbValue::Integer(number) => Cell::Integer(*number),
+        // D1 binds JavaScript numbers, which are REAL to SQLite: `?1 || ''` is `5.0`.
+        #[allow(clippy::cast_precision_loss, reason = "times and counts are below 2^53")]
+        DbValue::Integer(number) => Cell::Real(*number as f64),
         DbValue::Null => Cell::Null,
     });
     let mut found = prepared.query(rusqlite::params_from_iter(cells))?;
@@ -128,10 +131,20 @@ fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Rows>
     Ok(rows)
 }
 
+/// A REAL as D1 gives it: a JavaScript number, which has no decimals where it is whole.
+fn real(number: f64) -> Value {
+    #[allow(clippy::cast_possible_truncation, reason = "below 2^53")]
+    let whole = number as i64;
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
+        return Value::from(whole);
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
 fn json(cell: ValueRef<'_>) -> Value {
     match cell {
         ValueRef::Integer(number) => Value::from(number),
-        ValueRef::Real(number) => Number::from_f64(number).map_or(Value::Null, Value::Number),
+        ValueRef::Real(number) => real(number),
         ValueRef::Text(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
         // No column holds bytes.
         ValueRef::Null | ValueRef::Blob(_) => Value::Null,

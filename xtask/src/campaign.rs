@@ -18,6 +18,8 @@ const WORLDS: &str = "20000";
 const KILLS: &str = "2000";
 /// Number of simulated sequences of claims; `cargo xtask test` takes 24.
 const CLAIM_WORLDS: &str = "20000";
+/// The same over D1; `cargo xtask test worker` takes 8.
+const CLAIM_WORLDS_ON_D1: &str = "500";
 /// Run time of each fuzz target; `cargo xtask test` takes 8 seconds.
 const FUZZ_SECONDS: u32 = 1_800;
 
@@ -35,6 +37,8 @@ enum Campaign {
     Simulation,
     /// 20 000 sequences of claims, proofs and ends (src/ownership/tests/simulation.rs)
     Ownership,
+    /// 500 of these over D1 in workerd (tests/worker/ownership-model.test.mjs)
+    OwnershipOnD1,
     /// workerd is killed 2000 times while it writes (tests/worker/crash.test.mjs)
     Kills,
     /// Each fuzz target for half an hour
@@ -78,6 +82,15 @@ fn run_campaign(campaign: Campaign) -> Result<()> {
             cargo.args(["test", "--release", "--lib", "ownership::tests::simulation"]);
             cargo.env("KERBSIDE_CLAIM_WORLDS", CLAIM_WORLDS);
             process::run("the claims", &mut cargo, Output::Tee(&files::log("claims")))
+        }
+        Campaign::OwnershipOnD1 => {
+            let env = [("KERBSIDE_CLAIM_WORLDS", CLAIM_WORLDS_ON_D1.as_ref())];
+            test::parts::node_tests(
+                "worker",
+                &["ownership-model".to_owned()],
+                &Node::ensure()?,
+                &env,
+            )
         }
         Campaign::Kills => {
             let node = Node::ensure()?;

@@ -45,6 +45,14 @@ fn ok_texts() {
 }
 
 #[test]
+fn ok_a_long_text_is_cut_where_a_facet_ends_it() {
+    let (exact, long) = ("é".repeat(2000), "é".repeat(5000));
+    let cut = format!("{}…", "é".repeat(1999));
+    let cases = [(json!(exact), Ok(json!(exact))), (json!(long), Ok(json!(cut)))];
+    check(json!({}), Kind::Text, &cases);
+}
+
+#[test]
 fn ok_trimming_and_texts_that_state_nothing() {
     check(
         json!({"trim_start": "0", "empty": ["N/A", "unbekannt"]}),

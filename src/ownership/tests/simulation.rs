@@ -395,7 +395,7 @@ impl Simulation {
              '{keeper}') ON CONFLICT DO UPDATE SET keeper = excluded.keeper",
             CARS[car]
         );
-        self.town.database.execute(&stored, []).expect("a registration");
+        self.town.query(&stored);
         let hash = KeeperHash(keeper.into());
         let ports = self.town.ports();
         let now = Timestamp(self.now());

@@ -12,9 +12,10 @@ use futures::future::{LocalBoxFuture, ready};
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::d1;
 use crate::audit::{Actor, Entry, VehicleAct};
 use crate::auth::{DealerStaff, Issuer, Subject, SubjectId};
-use crate::cache::SealingRing;
+use crate::cache::{Sealed, SealingRing};
 use crate::disclosure::{KeeperHash, Right};
 use crate::market::{Market, OwnershipMethod};
 use crate::outbox::MessageContext;
@@ -26,7 +27,7 @@ use crate::ownership::{
     switch_method,
 };
 use crate::ports::fake::World;
-use crate::ports::{Ports, StoreError, sqlite};
+use crate::ports::{Ports, Row, Rows, Statement, StoreError, read_column, sqlite};
 
 /// The statements of the systems about one car.
 #[derive(Debug, Clone, Default)]
@@ -123,6 +124,7 @@ impl Town {
             world.secrets.borrow_mut().insert(name.into(), STANDARD.encode([byte; 32]));
         }
         let database = sqlite::install(&world);
+        d1::install(&world);
         Self {
             world,
             database,
@@ -326,18 +328,14 @@ impl Town {
     pub fn messages(&self) -> Vec<Value> {
         let ring = SealingRing::parse(self.ports().secrets.as_ref()).expect("keys");
         let sql = "SELECT message_key, payload, key_id FROM outbox ORDER BY id";
-        let mut statement = self.database.prepare(sql).expect("SQL");
-        let rows = statement
-            .query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u8>(2)?))
-            })
-            .expect("rows");
-        let open = |(key, text, key_id): (String, String, u8)| {
-            let sealed = crate::cache::Sealed { key_id, text };
+        let open = |row: &Row| {
+            let key: String = read_column(row, "message_key").expect("a key");
+            let key_id = read_column(row, "key_id").expect("a number");
+            let sealed = Sealed { key_id, text: read_column(row, "payload").expect("a text") };
             let bytes = ring.open(&MessageContext(&key), &sealed).expect("opens");
             serde_json::from_slice(&bytes).expect("JSON")
         };
-        rows.map(|row| open(row.expect("a row"))).collect()
+        self.query(sql).iter().map(open).collect()
     }
 
     /// The kinds of the messages, and whom they reach.
@@ -356,9 +354,14 @@ impl Town {
 
     /// The first column of all rows of a query, as text.
     pub fn list(&self, sql: &str) -> Vec<String> {
-        let mut statement = self.database.prepare(sql).expect("SQL");
-        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
-        rows.map(|row| row.expect("a text")).collect()
+        let text = |row: &Row| row.values().next().and_then(Value::as_str).map(str::to_owned);
+        self.query(sql).iter().map(|row| text(row).expect("a text")).collect()
+    }
+
+    /// The rows of one statement.
+    pub fn query(&self, sql: &str) -> Rows {
+        let batch = self.ports().db.batch(vec![Statement::new("town.query", sql, Vec::new())]);
+        self.world.run(batch).expect("SQL").remove(0)
     }
 
     /// Starts and proves a claim by the code that the car shows.

@@ -17,7 +17,7 @@ use crate::vehicle::fact::Fact;
 use crate::vehicle::field::{Content, FieldValue, Kind, Limits};
 
 /// Characters that a text can have.
-const MAX_CHARACTERS: usize = 2000;
+pub const MAX_TEXT_CHARACTERS: usize = 2000;
 /// The largest whole number that every JSON reader keeps exact (RFC 8259 §6).
 const LARGEST_EXACT: i64 = 9_007_199_254_740_991;
 const OUT_OF_RANGE: &str = "it is out of its range";
@@ -30,7 +30,7 @@ pub(super) fn check_value(value: &Value, kind: Kind, limits: Limits) -> Result<(
     let (is_good, cause) = match (kind, value) {
         (Kind::Text, Value::String(text)) if text.is_empty() => (false, "it is an empty text"),
         (Kind::Text, Value::String(text)) => {
-            (text.chars().count() <= MAX_CHARACTERS, "it is longer than 2000 characters")
+            (text.chars().count() <= MAX_TEXT_CHARACTERS, "it is longer than 2000 characters")
         }
         (Kind::Text, _) => (false, "it is no text"),
         (Kind::Boolean, value) => (value.is_boolean(), "it is neither true nor false"),

@@ -269,16 +269,8 @@ export async function region({
   try {
     await self.start();
     const database = await running.getD1Database("DB", "isolate-0");
-    for (const name of readdirSync(join(ROOT, "migrations"))
-      .filter((name) => name.endsWith(".sql"))
-      .sort()) {
-      const text = readFileSync(join(ROOT, "migrations", name), "utf8").replace(/--.*$/gm, "");
-      const statements = text
-        .split(/;\s*$/m)
-        .map((one) => one.trim())
-        .filter(Boolean);
+    for (const statements of migrations())
       await database.batch(statements.map((one) => database.prepare(one)));
-    }
     const kv = await running.getKVNamespace("MARKETS", "isolate-0");
     for (const one of described) await kv.put(`market:${one.code}`, published(one));
     await kv.put(
@@ -292,6 +284,21 @@ export async function region({
     await self.end();
     throw error;
   }
+}
+
+/** The statements of each migration, in the order of their numbers. */
+export function migrations() {
+  const folder = join(ROOT, "migrations");
+  const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  const texts = names
+    .sort()
+    .map((name) => readFileSync(join(folder, name), "utf8").replace(/--.*$/gm, ""));
+  return texts.map((text) =>
+    text
+      .split(/;\s*$/m)
+      .map((one) => one.trim())
+      .filter(Boolean),
+  );
 }
 
 /** A number of a text, the same each time. */
