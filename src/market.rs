@@ -39,7 +39,9 @@ pub use file::{
     SoapVersion,
 };
 pub use mapping::{Conversion, Leaf};
-pub use names::{BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName};
+pub use names::{
+    BindingName, Locale, MarketCode, NameError, OriginName, RegionCode, SecretName, TimeZoneName,
+};
 pub use ownership::{
     ContactMap, ContactSource, DealerMethod, DocumentField, DocumentMethod, Floors,
     ForbiddenMethod, MAX_GRANT_DAYS, MIN_DOCUMENT_BITS, MethodTables, OemMethod, OriginUse,

@@ -30,6 +30,7 @@ mod counts;
 mod decide;
 mod document;
 mod end_reason;
+mod ended;
 mod ending;
 mod error;
 mod expire;
@@ -67,11 +68,12 @@ pub use code::Code;
 pub use contact::{Channel, Contact, ContactOnRecord};
 pub use document::DocumentData;
 pub use end_reason::EndReason;
+pub use ended::{EndedGrant, EndedVehicle};
 pub use error::ClaimError;
 pub use expire::expire;
 pub use export::{ERASED_GRANT, ends_before_erasure, open_own_row};
 pub use facts::{KeeperSource, MarketSystems, Systems};
-pub use garage::{HeldVehicle, garage};
+pub use garage::{Garage, HeldVehicle, garage};
 pub use give_up::give_up;
 pub use history::history;
 pub use keeper::keeper_changed;
@@ -99,6 +101,7 @@ pub(crate) fn samples() -> Vec<crate::ports::Statement> {
         attest::samples(),
         claim_sql::samples(),
         counts::samples(),
+        ended::samples(),
         ending::samples(),
         expire::samples(),
         export::samples(),

@@ -49,9 +49,9 @@ pub use message::{Language, Messages};
 pub use owner_part::{HolderNotice, OwnerPart};
 pub use ownership::{
     ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm,
-    GarageView, HeldCar, HeldView, MethodView, NoticeTime, ObjectionState, OwnershipView,
-    PersonalPart, ProofFields, ProofForm, StartForm, render_garage, render_objection,
-    render_ownership,
+    EndedCar, EndedView, GarageView, HeldCar, HeldView, MethodView, NoticeTime, ObjectionState,
+    OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm, render_garage,
+    render_objection, render_ownership,
 };
 pub use problem::{ProblemView, SLUGS, render_problem, render_problem_index, render_problem_type};
 pub use sign_in::{

@@ -7,10 +7,11 @@ pub(crate) const DIRECTORY: &str = "site/messages";
 
 /// Prefixes of messages that code looks up by name at run time (a facet, a field, a code). Those
 /// take no arguments. Every other message becomes a method, so a misspelt key does not compile.
-const NAMED_PREFIXES: [&str; 11] = [
+const NAMED_PREFIXES: [&str; 12] = [
     "act-",
     "code-",
     "document-",
+    "end-reason-",
     "error-",
     "facet-",
     "field-",

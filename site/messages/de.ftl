@@ -274,6 +274,10 @@ held-contest-text = Gehört es noch Ihnen, weisen Sie es vor dem { $date } erneu
 held-contest-notice-text = Gehört es noch Ihnen, weisen Sie es innerhalb von 72 Stunden nach unserer Nachricht an Sie erneut nach. Sonst gilt das Auto von da an als das der anderen Person, und Ihr Zugang endet.
 held-end = Auto abgeben
 held-end-text = Gehört das Auto nicht mehr Ihnen, geben Sie es hier ab: Danach sehen Sie, was alle Angemeldeten sehen.
+ended-title = Ihr Nachweis zählt nicht mehr
+ended-at = Beendet am
+ended-why = Grund
+ended-todo = Gehört das Auto Ihnen, weisen Sie es neu nach.
 acts-title = Was zu diesem Auto geschehen ist
 acts-text = Was andere zu diesem Auto getan haben, seit es Ihres ist: wann, was und warum. Namen anderer werden nicht gezeigt.
 acts-none = Sonst hat niemand etwas getan.
@@ -305,6 +309,9 @@ garage-title = Meine Autos
 garage-lead = Die Autos im Markt { $market }, die als Ihre nachgewiesen sind.
 garage-none = Noch ist kein Auto als Ihres nachgewiesen. Schlagen Sie ein Auto nach, öffnen Sie seinen Auszug und folgen Sie dem Link zum Nachweis.
 garage-unnamed = Auto ohne genanntes Modell
+garage-plate = Kennzeichen
+garage-vin = FIN
+garage-vin-end = endet auf { $end }
 garage-record = Auszug
 garage-ownership = Eigentumsnachweis
 fault-title = Das hat nicht geklappt
@@ -354,6 +361,16 @@ document-first-registration = Datum der Erstzulassung
 document-plate = Kennzeichen
 document-keeper-name = Name des Halters
 document-postcode = Postleitzahl des Halters
+
+## Enden eines Nachweises, nach Namen gesucht
+
+end-reason-expired = Die Zeit Ihres Nachweises war abgelaufen.
+end-reason-superseded = Eine andere Person hat nachgewiesen, dass dieses Auto ihr gehört.
+end-reason-contested = Während Ihr Nachweis wartete, hat die bisherige Person neu nachgewiesen, dass das Auto ihr gehört.
+end-reason-given-up = Sie haben das Auto abgegeben.
+end-reason-objection = Die hinterlegte Kontaktperson hat Ihrem Nachweis widersprochen.
+end-reason-revoked = Der Kundendienst hat jeden Zugang zu diesem Auto beendet.
+end-reason-keeper-changed = In der Zulassung steht jemand anderes als Halter.
 
 ## Vorgänge zu einem Auto, nach Namen gesucht
 

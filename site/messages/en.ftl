@@ -276,6 +276,10 @@ held-contest-text = If it is still yours, prove it again before { $date }. If yo
 held-contest-notice-text = If it is still yours, prove it again within 72 hours of our message to you. If you do not, the car is theirs from then on, and your access ends.
 held-end = Give this car up
 held-end-text = If the car is no longer yours, give it up here: from then on you see what every signed-in person sees.
+ended-title = Your proof no longer counts
+ended-at = Ended on
+ended-why = Why
+ended-todo = If the car is yours, prove it again.
 acts-title = What happened about this car
 acts-text = What others did about this car while it is yours: when, what, and why. No names of others are shown.
 acts-none = Nobody else has done anything.
@@ -307,6 +311,9 @@ garage-title = My cars
 garage-lead = The cars in the market { $market } that are proven to be yours.
 garage-none = No car is proven to be yours yet. Look a car up, open its record and follow the link to the proof.
 garage-unnamed = A car without a stated model
+garage-plate = Number plate
+garage-vin = VIN
+garage-vin-end = ends in { $end }
 garage-record = Record
 garage-ownership = Proof of ownership
 fault-title = This did not work
@@ -356,6 +363,16 @@ document-first-registration = Date of first registration
 document-plate = Registration number
 document-keeper-name = Name of the keeper
 document-postcode = Postcode of the keeper
+
+## Ends of a proof, looked up by name
+
+end-reason-expired = The time of your proof was over.
+end-reason-superseded = Another person has proven that this car is theirs.
+end-reason-contested = While your proof waited, the holder has proven again that the car is theirs.
+end-reason-given-up = You gave the car up.
+end-reason-objection = The contact on record objected to your proof.
+end-reason-revoked = Customer service ended all access to this car.
+end-reason-keeper-changed = The registration names another keeper.
 
 ## Acts on a car, looked up by name
 

@@ -274,6 +274,10 @@ held-contest-text = Si elle est toujours la vôtre, prouvez-le à nouveau avant 
 held-contest-notice-text = Si elle est toujours la vôtre, prouvez-le à nouveau dans les 72 heures qui suivent notre message. Sinon, la voiture est ensuite considérée comme la sienne, et votre accès prend fin.
 held-end = Ce n’est plus ma voiture
 held-end-text = Si la voiture n’est plus la vôtre, cédez-la ici : vous verrez ensuite ce que voit toute personne connectée.
+ended-title = Votre preuve ne compte plus
+ended-at = Fin
+ended-why = Raison
+ended-todo = Si la voiture est à vous, prouvez-le à nouveau.
 acts-title = Ce qui s’est passé pour cette voiture
 acts-text = Ce que d’autres ont fait au sujet de cette voiture depuis qu’elle est la vôtre : quand, quoi et pourquoi. Aucun nom n’est affiché.
 acts-none = Personne d’autre n’est intervenu.
@@ -305,6 +309,9 @@ garage-title = Mes voitures
 garage-lead = Les voitures du marché { $market } dont il est prouvé qu’elles sont les vôtres.
 garage-none = Aucune voiture n’est encore enregistrée à votre nom ici. Cherchez une voiture, ouvrez sa fiche et suivez le lien vers la preuve.
 garage-unnamed = Voiture sans modèle indiqué
+garage-plate = Plaque d’immatriculation
+garage-vin = VIN
+garage-vin-end = se termine par { $end }
 garage-record = Fiche
 garage-ownership = Preuve de propriété
 fault-title = Cela n’a pas fonctionné
@@ -354,6 +361,16 @@ document-first-registration = Date de première immatriculation
 document-plate = Numéro d’immatriculation
 document-keeper-name = Nom du titulaire
 document-postcode = Code postal du titulaire
+
+## Fins d’une preuve, cherchés par nom
+
+end-reason-expired = La durée de votre preuve était écoulée.
+end-reason-superseded = Une autre personne a prouvé que cette voiture est à elle.
+end-reason-contested = Pendant l’attente de votre preuve, l’autre personne a prouvé à nouveau que la voiture est à elle.
+end-reason-given-up = Vous avez cédé la voiture.
+end-reason-objection = Le contact enregistré s’est opposé à votre preuve.
+end-reason-revoked = Le service client a mis fin à tout accès à cette voiture.
+end-reason-keeper-changed = L’immatriculation indique un autre titulaire.
 
 ## Actes concernant une voiture, cherchés par nom
 

@@ -14,7 +14,10 @@ use super::sign_in_state::SignInState;
 use super::step_up::{self, REALM};
 use crate::auth::{self, Identity, SessionState};
 use crate::market::{Market, SignIn};
-use crate::pages::sign_in_address;
+use crate::pages::{sign_in_address, step_up_address};
+
+/// The part of routes' patterns that belongs to a car's ownership.
+const OWNERSHIP: &str = "/vehicles/{id}/ownership";
 
 /// Finds out who calls, and lets them in or not.
 ///
@@ -108,7 +111,12 @@ fn member<'s>(
         SignInState::Anonymous | SignInState::Ended => {
             let detail = "Sign in, or send a bearer token of the market's identity provider.";
             let problem = Problem::with_detail(Slug::SignInRequired, detail);
-            let address = sign_in_address(market.code.as_str(), &return_to(context, market, route));
+            let return_to = return_to(context, market, route);
+            // Claims need a fresh sign-in: one is enough for somebody who has not signed in.
+            let address = match route.pattern.contains(OWNERSHIP) {
+                true => step_up_address(market.code.as_str(), &return_to),
+                false => sign_in_address(market.code.as_str(), &return_to),
+            };
             Err(problem.with_challenge(REALM.to_owned()).with_sign_in(address))
         }
         SignInState::Active(session) => Ok(&session.identity),
@@ -122,7 +130,7 @@ fn return_to(context: &Context<'_>, market: &Market, route: &Route) -> String {
     if route.surface == Surface::Page && route.method == "GET" {
         return context.request.target();
     }
-    if route.pattern.contains("/vehicles/{id}/ownership") {
+    if route.pattern.contains(OWNERSHIP) {
         let path = context.request.path.trim_start_matches("/api/v1");
         // OK because the pattern has this part.
         let (vehicle, _) = path.split_once("/ownership").unwrap_or((path, ""));

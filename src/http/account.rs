@@ -77,7 +77,8 @@ fn account_view(context: &Context<'_>, market: &Market) -> AccountView {
     };
     let locale = locale(market, frame.t.language);
     let iso = session.expires_at.to_string();
-    let ends = AsOf { text: context.ports.format.instant(&locale, &iso), iso };
+    let zone = market.time_zone.as_str();
+    let ends = AsOf { text: context.ports.format.instant(&locale, zone, &iso), iso };
     let export = export(context, market, session, &format!("{}#export", frame.here()));
     AccountView::new(frame, Some(ends), export)
 }

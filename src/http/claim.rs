@@ -11,12 +11,12 @@ use super::problem::{Problem, Slug};
 use crate::audit::VehicleAct;
 use crate::cache::SealingRing;
 use crate::disclosure::KeeperHash;
-use crate::flow::State;
+use crate::flow::{Flow, State};
 use crate::jobs::outbox;
 use crate::market::{DocumentField, FacetName, Market, OwnershipMethod};
 use crate::ownership::{
-    self, Car, ClaimError, ClaimId, ClaimWish, Code, DocumentData, HeldVehicle, Machine,
-    MarketSystems, Outcome, OwnershipStatus, Person, Proof, RightsKeys, Settlement,
+    self, Car, ClaimError, ClaimId, ClaimWish, Code, DocumentData, Garage, Machine, MarketSystems,
+    Outcome, OwnershipStatus, Person, Proof, RightsKeys, Settlement,
 };
 use crate::ports::StoreError;
 
@@ -100,12 +100,12 @@ impl<'c> ClaimRequest<'c> {
     /// Proves a claim by what was typed: the code, or the fields of the document.
     ///
     /// # Errors
-    /// Those of [`ownership::prove`], and [`ClaimError::Conflict`].
+    /// Those of [`ownership::prove`], [`ClaimError::Conflict`], and [`ProofError::Document`].
     pub(super) async fn prove(
         &self,
         claim: &str,
         typed: &BTreeMap<String, String>,
-    ) -> Result<ProofResult, ClaimError> {
+    ) -> Result<ProofResult, ProofError> {
         let claim = ClaimId::parse(claim).ok_or(ClaimError::Unknown)?;
         let code = typed.get("code").map(String::as_str);
         let (proof, document) = match code {
@@ -176,6 +176,36 @@ impl<'c> ClaimRequest<'c> {
     }
 }
 
+/// Cause of a proof that does not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ProofError {
+    /// The claim.
+    Claim(ClaimError),
+    /// Fields of the document that are missing or malformed. No attempt is used.
+    Document(Vec<DocumentField>),
+}
+
+impl From<ClaimError> for ProofError {
+    fn from(error: ClaimError) -> Self {
+        Self::Claim(error)
+    }
+}
+
+impl ProofError {
+    /// The problem.
+    pub(super) fn problem(&self, context: &Context<'_>) -> Problem {
+        const DETAIL: &str =
+            "Send this field as it is printed in the document; days as 2019-03-27.";
+        let fields = match self {
+            Self::Claim(error) => return problem(context, *error),
+            Self::Document(fields) => fields.iter().map(|field| pointer(*field)),
+        };
+        let errors = fields.map(|pointer| (pointer, DETAIL.to_owned())).collect();
+        let problem = Problem::with_detail(Slug::InvalidRequest, DETAIL);
+        Problem { status: 422, errors, ..problem }
+    }
+}
+
 /// The result of a right proof.
 pub(super) struct ProofResult {
     /// The status after it.
@@ -184,14 +214,11 @@ pub(super) struct ProofResult {
     pub(super) is_kept: bool,
 }
 
-/// The cars that the caller holds in a market.
+/// The cars that the caller holds in a market, or had until lately.
 ///
 /// # Errors
 /// 401 for anybody else than a member, 503 where D1 fails.
-pub(super) async fn garage(
-    context: &Context<'_>,
-    market: &Market,
-) -> Result<Vec<HeldVehicle>, Problem> {
+pub(super) async fn garage(context: &Context<'_>, market: &Market) -> Result<Garage, Problem> {
     let person = context.person()?.ok_or_else(|| Problem::new(Slug::SignInRequired))?;
     let keys = context.rights_keys()?;
     let held = ownership::garage(&context.ports, &keys, market, &person).await;
@@ -316,9 +343,12 @@ pub(super) async fn car_name(
     let (lookup, vin) = context.lookup(id).ok()?;
     let right = ownership::authorize_without_grants(false);
     let car = RequestedVehicle { id, lookup, vin, right };
-    let flow = context.flow(market, car, vec![name]).await.ok()?;
-    let State::Present { value, .. } = &flow.facets.get(&name)?.state else { return None };
-    let identity: serde_json::Value = serde_json::from_str(value).ok()?;
+    name_in(&context.flow(market, car, vec![name]).await.ok()?)
+}
+
+/// Make, model and year in a flow.
+pub(super) fn name_in(flow: &Flow) -> Option<String> {
+    let identity = value_in(flow, FacetName::Identity)?;
     let text = |name: &str| identity.get(name).and_then(serde_json::Value::as_str);
     let year = identity.get("model_year").and_then(serde_json::Value::as_i64);
     let parts = [text("make"), text("model")].into_iter().flatten().map(str::to_owned);
@@ -326,21 +356,24 @@ pub(super) async fn car_name(
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
+/// A facet as a flow projects it.
+pub(super) fn value_in(flow: &Flow, facet: FacetName) -> Option<serde_json::Value> {
+    let State::Present { value, .. } = &flow.facets.get(&facet)?.state else { return None };
+    serde_json::from_str(value).ok()
+}
+
 /// The document that was typed.
 ///
 /// # Errors
-/// [`ClaimError::Invalid`] for the first field that is missing or malformed.
+/// [`ProofError::Document`] with each field that is missing or malformed.
 fn read_document(
     market: &Market,
     typed: &BTreeMap<String, String>,
-) -> Result<DocumentData, ClaimError> {
+) -> Result<DocumentData, ProofError> {
     let ownership = market.ownership.as_ref();
     let method = ownership.and_then(|ownership| ownership.methods.keeper_document.as_ref());
     let method = method.ok_or(ClaimError::Invalid { field: "/code", cause: "Send the code." })?;
-    DocumentData::parse(method, typed).map_err(|field| ClaimError::Invalid {
-        field: pointer(field),
-        cause: "Send this field as it is printed in the document; days as 2019-03-27.",
-    })
+    DocumentData::parse(method, typed).map_err(ProofError::Document)
 }
 
 /// The JSON Pointer of a field of the document.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claim::{self, ClaimRequest, ProofResult};
+use super::claim::{self, ClaimRequest, ProofError, ProofResult};
 use super::context::Context;
 use super::form::Form;
 use super::ownership_view::{OwnershipViews, document_fields, with_query};
@@ -43,6 +43,8 @@ pub(super) async fn overview<'c>(
         Some("kept") if status.grant.is_some() => Some(DoneNotice::Kept),
         _ => None,
     };
+    // The notice says as much.
+    view.ended = view.ended.filter(|_| view.notice != Some(DoneNotice::GivenUp));
     respond(context, 200, &view)
 }
 
@@ -56,10 +58,16 @@ pub(super) async fn start_form<'c>(
     let market = context.market(market).await?;
     let method = offered(&market, method)?;
     let views = OwnershipViews::new(context, &market, id, &format!("/{}", method.as_str()));
+    let request = views.request().await?;
+    let status = request.status().await?;
+    if !status.methods.contains(&method) {
+        let view = overview_view(&views, &request, &status).await?;
+        let fault = Some(ClaimFault::NotOffered);
+        return respond(context, 200, &OwnershipView { fault, ..view });
+    }
     let is_phone = context.request.parameter("by").as_deref() == Some("phone");
     let start = Some(views.start(method, "", is_phone));
-    let name = claim::car_name(context, &market, id).await;
-    respond(context, 200, &OwnershipView { start, ..views.page(name) })
+    respond(context, 200, &OwnershipView { start, ..views.page(request.car_name().await) })
 }
 
 /// `POST /{market}/vehicles/{id}/ownership/{method}`: starts a claim.
@@ -91,6 +99,10 @@ pub(super) async fn start<'c>(
             respond(context, 200, &view)
         }
         Ok(_) => Ok(Response::see_other(views.overview_href())),
+        Err(error @ ClaimError::NotOffered) => {
+            let view = overview_view(&views, &request, &request.status().await?).await?;
+            again(context, &request.problem(error), view, ClaimFault::NotOffered)
+        }
         Err(error) => {
             let fault = match error {
                 ClaimError::WrongProof { .. } => ClaimFault::NotConfirmed,
@@ -160,21 +172,33 @@ pub(super) async fn prove<'c>(
         Ok(_) => return Ok(Response::see_other(views.overview_href())),
         Err(error) => error,
     };
-    let fault = match error {
-        ClaimError::Invalid { field: "/code", .. } => ClaimFault::Code,
-        ClaimError::Invalid { field, .. } => {
-            ClaimFault::Document(field.trim_start_matches('/').to_owned())
-        }
-        ClaimError::WrongProof { attempts_left: left @ 1.. } if typed.contains_key("code") => {
-            ClaimFault::WrongCode(left)
-        }
-        ClaimError::WrongProof { attempts_left: left @ 1.. } => ClaimFault::WrongDocument(left),
-        error => fault(&views, error).ok_or_else(|| request.problem(error))?,
-    };
+    let fault = proof_fault(&views, &error, typed.contains_key("code"));
+    let fault = fault.ok_or_else(|| error.problem(context))?;
     let status = request.status().await?;
     let mut view = overview_view(&views, &request, &status).await?;
     refill(&mut view, &typed);
-    again(context, &request.problem(error), view, fault)
+    again(context, &error.problem(context), view, fault)
+}
+
+/// The reason that the page gives for a proof that did not succeed.
+fn proof_fault(
+    views: &OwnershipViews<'_>,
+    error: &ProofError,
+    has_code: bool,
+) -> Option<ClaimFault> {
+    Some(match error {
+        ProofError::Document(fields) => {
+            ClaimFault::Document(fields.iter().map(|field| field.as_str()).collect())
+        }
+        ProofError::Claim(ClaimError::Invalid { .. }) => ClaimFault::Code,
+        ProofError::Claim(ClaimError::WrongProof { attempts_left: left @ 1.. }) if has_code => {
+            ClaimFault::WrongCode(*left)
+        }
+        ProofError::Claim(ClaimError::WrongProof { attempts_left: left @ 1.. }) => {
+            ClaimFault::WrongDocument(*left)
+        }
+        ProofError::Claim(error) => fault(views, *error)?,
+    })
 }
 
 /// `GET /{market}/vehicles/{id}/ownership/end`: asks if the car is to be given up.

@@ -11,12 +11,13 @@ use super::step_up::is_fresh;
 use crate::audit::VehicleAct;
 use crate::market::{DocumentField, Market, OwnershipMethod};
 use crate::ownership::{
-    ClaimState, ClaimStatus, ContestStatus, GrantStatus, OwnershipState, OwnershipStatus,
+    ClaimState, ClaimStatus, ContestStatus, EndedGrant, GrantStatus, OwnershipState,
+    OwnershipStatus,
 };
 use crate::pages::{
-    ActView, AsOf, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, Frame,
-    HeldView, HolderNotice, MethodView, NoticeTime, OwnershipView, PersonalPart, ProofFields,
-    ProofForm, StartForm, step_up_address,
+    ActView, AsOf, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, EndedView,
+    Frame, HeldView, HolderNotice, MethodView, NoticeTime, OwnershipView, PersonalPart,
+    ProofFields, ProofForm, StartForm, step_up_address,
 };
 use crate::ports::Timestamp;
 
@@ -83,7 +84,9 @@ impl<'c> OwnershipViews<'c> {
             waiting: waiting.map(|grant| self.waiting_time(&grant)),
             is_contested: status.state == OwnershipState::Contested && waiting.is_none(),
             held: self.held(status),
-            methods: Some(methods),
+            ended: status.ended.as_ref().map(|ended| self.ended(ended)),
+            // A second strong proof adds nothing to one that waits.
+            methods: waiting.is_none().then_some(methods),
             fault: is_failed.then_some(ClaimFault::Failed),
             ..self.page(name)
         }
@@ -157,6 +160,17 @@ impl<'c> OwnershipViews<'c> {
             contested_until: self.contested_until(status),
             end_href: self.end_href(),
         })
+    }
+
+    /// The end of the grant that the visitor had.
+    pub(super) fn ended(&self, ended: &EndedGrant) -> EndedView {
+        let text = self.frame.t.named("end-reason-", ended.reason.as_str());
+        EndedView {
+            at: self.instant(ended.ended_at),
+            // OK because a test holds a text for each reason in each language.
+            text: text.unwrap_or_default(),
+            statement: ended.statement.clone(),
+        }
     }
 
     /// The holder's grant, for the head of the record. Nothing is said of a status that cannot be
@@ -235,7 +249,8 @@ impl<'c> OwnershipViews<'c> {
     /// A time for machines and for people.
     pub(super) fn instant(&self, at: Timestamp) -> AsOf {
         let iso = at.to_string();
-        AsOf { text: self.context.ports.format.instant(&self.locale, &iso), iso }
+        let zone = self.market.time_zone.as_str();
+        AsOf { text: self.context.ports.format.instant(&self.locale, zone, &iso), iso }
     }
 
     /// A time that is so many seconds away, in words.
@@ -256,4 +271,20 @@ pub(super) fn document_fields(market: &Market) -> &[DocumentField] {
 pub(super) fn with_query(address: &str, pair: &str) -> String {
     let separator = if address.contains('?') { '&' } else { '?' };
     format!("{address}{separator}{pair}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::EndReason;
+    use crate::pages::Language;
+
+    #[test]
+    fn ok_each_end_has_its_words_in_each_language() {
+        let told = EndReason::ALL.into_iter().filter(|reason| *reason != EndReason::Renewed);
+        for (reason, language) in told.flat_map(|reason| Language::ALL.map(|one| (reason, one))) {
+            let frame = Frame::new(language, "/de/garage");
+            assert!(frame.t.named("end-reason-", reason.as_str()).is_some(), "{reason:?}");
+        }
+    }
 }

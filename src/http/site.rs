@@ -211,6 +211,7 @@ fn vehicle_view(
         locale: &locale,
         distance: market.distance.as_str(),
         now: &flow.answered.to_string(),
+        time_zone: market.time_zone.as_str(),
         format,
         floor: &|facet, field| disclosure::field_tier(facet, field, market),
         origin: &|facet| market.facets.get(&facet).map(|facet| facet.origin.to_string()),

@@ -54,6 +54,12 @@ fn check_general(market: &Market, findings: &mut Findings) {
             "is not an ISO 4217 code; write three capital letters, like \"EUR\"",
         );
     }
+    if jiff::tz::TimeZone::get(market.time_zone.as_str()).is_err() {
+        findings.add(
+            &["time_zone"],
+            "is not a time zone of the IANA database; write its name, like \"Europe/Berlin\"",
+        );
+    }
     findings.range(&["deadline_ms"], market.deadline_ms, 50, 25_000, "milliseconds");
     if market.facets.is_empty() {
         findings.add(&["facets"], "is empty; describe at least [facets.identity]");

@@ -392,6 +392,11 @@ model = { at = "/model" }
     fn err_names_file_line_key_cause_and_fix() {
         for (from, to, expected) in [
             (
+                "currency = \"EUR\"",
+                "currency = \"EUR\"\ntime_zone = \"Europe/Atlantis\"",
+                "m.toml:7: time_zone: is not a time zone of the IANA database; write its name, like \"Europe/Berlin\"",
+            ),
+            (
                 "timeout_ms = 2500",
                 "timout_ms = 2500",
                 "m.toml:12: origins.master.timout_ms: `timout_ms` is not a key of this table; did you mean \"timeout_ms\"?",

@@ -15,7 +15,7 @@ use super::condition::{Match, one_or_many_matches};
 use super::csv::Csv;
 use super::encoding::Encoding;
 use super::mapping::Leaf;
-use super::names::{Locale, MarketCode, OriginName, RegionCode, SecretName};
+use super::names::{Locale, MarketCode, OriginName, RegionCode, SecretName, TimeZoneName};
 use super::ownership::Ownership;
 use super::pointer::Pointer;
 use super::record::{Group, LayoutField, Records};
@@ -42,6 +42,9 @@ pub struct Market {
     /// The unit of lengths of road, `km` or `mi`.
     #[serde(default)]
     pub distance: Distance,
+    /// The time zone in which pages state times.
+    #[serde(default, skip_serializing_if = "TimeZoneName::is_utc")]
+    pub time_zone: TimeZoneName,
     /// The deadline of a response in milliseconds. Facets that are missing then are `pending`.
     pub deadline_ms: u32,
     /// Sign-in, where the market offers it.

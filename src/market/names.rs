@@ -109,6 +109,30 @@ name!(
     is_upper
 );
 name!(
+    /// A time zone of the IANA database: `Europe/Berlin`. `market check` holds that it exists.
+    TimeZoneName,
+    "time zone",
+    "a name of the IANA database, like Europe/Berlin",
+    |text| (2..=40).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "/_+-".contains(c))
+);
+
+impl TimeZoneName {
+    /// True for Universal Time, the zone of a market that names none.
+    pub fn is_utc(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for TimeZoneName {
+    /// Universal Time.
+    fn default() -> Self {
+        Self("UTC".into())
+    }
+}
+
+name!(
     /// A BCP 47 language tag with a region: `de-DE`.
     Locale,
     "locale",

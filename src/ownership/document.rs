@@ -20,17 +20,19 @@ impl DocumentData {
     /// capitals; days are ISO 8601; other texts are trimmed.
     ///
     /// # Errors
-    /// The first field that is missing or malformed.
+    /// The fields that are missing or malformed, in the order of the method.
     pub fn parse(
         method: &DocumentMethod,
         typed: &BTreeMap<String, String>,
-    ) -> Result<Self, DocumentField> {
-        let mut fields = BTreeMap::new();
+    ) -> Result<Self, Vec<DocumentField>> {
+        let (mut fields, mut wrong) = (BTreeMap::new(), Vec::new());
         for field in &method.fields {
-            let text = typed.get(field.as_str()).ok_or(*field)?;
-            fields.insert(*field, normalized(*field, text).ok_or(*field)?);
+            match typed.get(field.as_str()).and_then(|text| normalized(*field, text)) {
+                Some(text) => drop(fields.insert(*field, text)),
+                None => wrong.push(*field),
+            }
         }
-        Ok(Self(fields))
+        if wrong.is_empty() { Ok(Self(fields)) } else { Err(wrong) }
     }
 
     /// The variables of a request.
@@ -120,6 +122,10 @@ mod tests {
         assert_eq!(data.variables().len(), 3);
         assert_eq!(format!("{data:?}"), "DocumentData([redacted])");
         let lacks = typed(&[("document_number", "AB12345678"), ("postcode", "00000")]);
-        assert_eq!(DocumentData::parse(&method(), &lacks), Err(DocumentField::IssuedOn));
+        assert_eq!(DocumentData::parse(&method(), &lacks), Err(vec![DocumentField::IssuedOn]));
+        let wrong =
+            typed(&[("document_number", "1"), ("issued_on", "9.3.2021"), ("postcode", "0")]);
+        let fields = vec![DocumentField::DocumentNumber, DocumentField::IssuedOn];
+        assert_eq!(DocumentData::parse(&method(), &wrong), Err(fields));
     }
 }

@@ -22,6 +22,23 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::Expired,
+        Self::Renewed,
+        Self::Superseded,
+        Self::Contested,
+        Self::GivenUp,
+        Self::Objection,
+        Self::Revoked,
+        Self::KeeperChanged,
+    ];
+
+    /// Parses the word in the column `end_reason`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The word in the column `end_reason`, in the audit and in messages.
     pub const fn as_str(self) -> &'static str {
         match self {

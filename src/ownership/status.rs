@@ -4,6 +4,7 @@ use super::attestation::Attestation;
 use super::claim_row::ClaimRow;
 use super::claim_state::ClaimState;
 use super::code::{Code, code_place};
+use super::ended::{self, EndedGrant};
 use super::grant_row::{GrantRow, read_grants, report_forged};
 use super::holder::holder_at;
 use super::keys::RightsKeys;
@@ -41,6 +42,8 @@ pub struct OwnershipStatus {
     pub grant: Option<GrantStatus>,
     /// A waiting grant of somebody else, for the holder.
     pub contested_by: Option<ContestStatus>,
+    /// The end of the person's last grant, for a while, if they have no other.
+    pub ended: Option<EndedGrant>,
     /// The methods that are open to the person: strong ones for the holder by a strong one.
     pub methods: Vec<OwnershipMethod>,
 }
@@ -133,9 +136,12 @@ pub async fn status_with_code(
     sent: Option<&Code>,
 ) -> Result<OwnershipStatus, StoreError> {
     let code = market.code.as_str();
-    let results = ports.db.batch(statements(code, vehicle, person.hash)).await?;
-    let [grants, claims, switched_off] =
-        <[Rows; 3]>::try_from(results).map_err(|_| StoreError::Rejected)?;
+    let now = ports.clock.now();
+    let mut statements = statements(code, vehicle, person.hash);
+    statements.push(ended::select(code, person.hash, Some(vehicle), now, 1));
+    let results = ports.db.batch(statements).await?;
+    let [grants, claims, switched_off, ended] =
+        <[Rows; 4]>::try_from(results).map_err(|_| StoreError::Rejected)?;
     let grants = read_grants(ports, keys, &grants);
     let claim = ports.read_rows::<ClaimRow>("ownership_claim", &claims)?.pop();
     let claim = claim.filter(|claim| {
@@ -146,10 +152,12 @@ pub async fn status_with_code(
         is_ours
     });
     let methods = offered(ports, market, &switch::read(ports, &switched_off)?);
-    let now = ports.clock.now();
     let mut status = describe(person.hash, &grants, claim.as_ref(), methods, now);
     if let (Some(described), Some(row)) = (status.claim.as_mut(), &claim) {
         describe_dealer(described, row, keys, sent, now);
+    }
+    if status.grant.is_none() {
+        status.ended = ended::read_last(ports, &ended)?;
     }
     Ok(status)
 }
@@ -219,7 +227,7 @@ pub(super) fn describe(
     let needs_strong = held.is_some_and(|grant| grant.method.is_strong());
     let methods = methods.into_iter().filter(|one| one.is_strong() || !needs_strong).collect();
     let grant = held.or(waiting).map(describe_grant);
-    OwnershipStatus { state, claim, grant, contested_by, methods }
+    OwnershipStatus { state, claim, grant, contested_by, ended: None, methods }
 }
 
 /// Describes a claim whose state tells the person something.

@@ -16,6 +16,8 @@ pub struct ViewContext<'c> {
     pub distance: &'c str,
     /// The time of the answer, RFC 3339: when a source was asked, and what ended before has ended.
     pub now: &'c str,
+    /// The market's time zone, `Europe/Berlin`.
+    pub time_zone: &'c str,
     /// Formats numbers and dates.
     pub format: &'c dyn Format,
     /// The tier from which a field of a facet is shown, for the words about withheld fields.
@@ -30,5 +32,10 @@ impl ViewContext<'_> {
     /// Today, `2026-11-20`.
     pub fn today(&self) -> &str {
         self.now.split_once('T').map_or(self.now, |(day, _)| day)
+    }
+
+    /// An instant in words, in the market's time zone.
+    pub fn instant(&self, iso: &str) -> String {
+        self.format.instant(self.locale, self.time_zone, iso)
     }
 }

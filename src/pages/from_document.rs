@@ -49,8 +49,8 @@ pub fn facet_view(
     let state = FacetState::from_word(text_of(meta, "state").unwrap_or_default());
     let mut view = FacetView::new(t, facet.as_str(), state);
     view.source = text_of(meta, "source").map(|source| label::source_name(t, source));
-    view.as_of = text_of(meta, "as_of")
-        .map(|iso| AsOf { iso: iso.to_owned(), text: context.format.instant(context.locale, iso) });
+    view.as_of =
+        text_of(meta, "as_of").map(|iso| AsOf { iso: iso.to_owned(), text: context.instant(iso) });
     view.needs = needed_tier(meta);
     view.status_message = status_message(context, state, meta);
     view.pending = (state == FacetState::Pending).then(|| pending(context, &view, meta));
@@ -90,7 +90,7 @@ fn status_message(context: &ViewContext<'_>, state: FacetState, meta: &Value) ->
         FacetState::Pending => Some(t.status_pending().to_owned()),
         FacetState::Absent => Some(t.status_absent().to_owned()),
         FacetState::Unavailable => {
-            let asked = context.format.instant(context.locale, context.now);
+            let asked = context.instant(context.now);
             Some(t.status_unavailable(&asked, reason(t, meta)))
         }
     }

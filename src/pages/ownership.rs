@@ -13,10 +13,10 @@ mod view;
 pub(super) mod samples;
 
 pub use fault::ClaimFault;
-pub use garage::{GarageView, HeldCar, render_garage};
+pub use garage::{EndedCar, GarageView, HeldCar, render_garage};
 pub use objection::{ObjectionState, render_objection};
 pub use view::{
-    ActView, CarView, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm, HeldView,
-    MethodView, NoticeTime, OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm,
-    render_ownership,
+    ActView, CarView, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm, EndedView,
+    HeldView, MethodView, NoticeTime, OwnershipView, PersonalPart, ProofFields, ProofForm,
+    StartForm, render_ownership,
 };

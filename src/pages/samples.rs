@@ -194,9 +194,9 @@ pub fn with_context<R>(language: Language, use_it: impl FnOnce(&ViewContext<'_>)
     let owner = &OwnerPart::Prove(sign_in_address("de", "/de/vehicles/AZJ3bm9wZXE/ownership"));
     let (distance, now) =
         (if language == Language::En { "mi" } else { "km" }, "2026-11-20T09:30:00Z");
-    let frame = &frame;
+    let (frame, floor, time_zone) = (&frame, &floor, "UTC");
     let origin = &|_| Some("master".to_owned());
-    use_it(&ViewContext { frame, locale, distance, now, format, floor: &floor, origin, owner })
+    use_it(&ViewContext { frame, locale, distance, now, time_zone, format, floor, origin, owner })
 }
 
 /// The vehicle page of `document`.
@@ -235,7 +235,7 @@ pub fn signed_in() -> AccountPart {
 pub fn account(language: Language) -> AccountView {
     let frame = framed(language, "/de/account", signed_in());
     let iso = "2026-11-20T12:30:00.000Z".to_owned();
-    let text = with_context(language, |context| context.format.instant(context.locale, &iso));
+    let text = with_context(language, |context| context.instant(&iso));
     let download = Export::Download("/api/v1/de/me/export".to_owned());
     AccountView::new(frame, Some(AsOf { iso, text }), download)
 }

@@ -27,7 +27,7 @@ pub fn format_value(
         Value::String(text) => Some(match kind {
             Kind::Code(_) => label::code_name(t, field, text),
             Kind::Date => format.date(locale, text),
-            Kind::Instant => format.instant(locale, text),
+            Kind::Instant => context.instant(text),
             _ => text.clone(),
         }),
         Value::Object(parts)

@@ -1,7 +1,7 @@
 //! Numbers and dates by the runtime's `Intl`, which knows every locale.
 
-use js_sys::{Date, Number, Object, Reflect};
-use wasm_bindgen::JsValue;
+use js_sys::{Date, Function, Number, Object, Reflect};
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::ports::Format;
 
@@ -14,11 +14,11 @@ impl Format for Intl {
         format_date(iso, |date| date.to_locale_date_string(locale, &options).into())
     }
 
-    fn instant(&self, locale: &str, iso: &str) -> String {
-        let options =
-            options(&[("dateStyle", "long"), ("timeStyle", "short"), ("timeZone", "UTC")]);
+    fn instant(&self, locale: &str, time_zone: &str, iso: &str) -> String {
         format_date(iso, |date| {
-            format!("{}\u{a0}UTC", String::from(date.to_locale_string(locale, &options)))
+            let text = format_instant(locale, time_zone, date);
+            let text = text.or_else(|| format_instant(locale, "UTC", date));
+            text.unwrap_or_else(|| iso.to_owned())
         })
     }
 
@@ -48,6 +48,27 @@ impl Format for Intl {
         format_number(locale, value, &options)
             .unwrap_or_else(|| format!("{amount_minor} {currency}"))
     }
+}
+
+/// Formats an instant in a time zone, with the zone's name; `None` for a zone that the runtime does
+/// not know, for which its constructor throws.
+fn format_instant(locale: &str, time_zone: &str, date: &Date) -> Option<String> {
+    let options = options(&[
+        ("year", "numeric"),
+        ("month", "long"),
+        ("day", "numeric"),
+        ("hour", "numeric"),
+        ("minute", "2-digit"),
+        ("timeZoneName", "short"),
+        ("timeZone", time_zone),
+    ]);
+    let intl = Reflect::get(&js_sys::global(), &"Intl".into()).ok()?;
+    let constructor: Function =
+        Reflect::get(&intl, &"DateTimeFormat".into()).ok()?.dyn_into().ok()?;
+    let arguments = js_sys::Array::of2(&locale.into(), &options);
+    let formatter = Reflect::construct(&constructor, &arguments).ok()?;
+    let format: Function = Reflect::get(&formatter, &"format".into()).ok()?.dyn_into().ok()?;
+    format.call1(&JsValue::UNDEFINED, date).ok()?.as_string()
 }
 
 /// Formats a number; `None` if the runtime fails.

@@ -4,12 +4,15 @@
 //! and French and serves native tests. Both take values as the document has them and return text. A
 //! value that does not parse comes back unchanged: no fact is lost to its format.
 
+use jiff::tz::TimeZone;
+
 /// Formats values of the document for a locale (BCP 47, `de-DE`).
 pub trait Format {
     /// Formats a calendar day, from `2026-11-20` or an RFC 3339 time.
     fn date(&self, locale: &str, iso: &str) -> String;
-    /// Formats an instant in UTC, to the minute, from an RFC 3339 time.
-    fn instant(&self, locale: &str, iso: &str) -> String;
+    /// Formats an instant in a time zone of the IANA database (`Europe/Berlin`), to the minute and
+    /// with the zone's name, from an RFC 3339 time.
+    fn instant(&self, locale: &str, time_zone: &str, iso: &str) -> String;
     /// Formats a number with the locale's separators.
     fn number(&self, locale: &str, value: f64) -> String;
     /// Formats a number with a unit (`kW`, `km`).
@@ -44,13 +47,14 @@ impl Format for PlainFormat {
         }
     }
 
-    fn instant(&self, locale: &str, iso: &str) -> String {
-        match iso.get(11..16) {
-            Some(time) if iso.ends_with('Z') => {
-                format!("{}, {time}\u{a0}UTC", self.date(locale, iso))
-            }
-            _ => self.date(locale, iso),
-        }
+    fn instant(&self, locale: &str, time_zone: &str, iso: &str) -> String {
+        let Ok(instant) = iso.parse::<jiff::Timestamp>() else { return self.date(locale, iso) };
+        // OK because `market check` holds that the zone exists.
+        let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+        let local = zone.to_datetime(instant);
+        let day = self.date(locale, &local.date().to_string());
+        let info = zone.to_offset_info(instant);
+        format!("{day}, {:02}:{:02}\u{a0}{}", local.hour(), local.minute(), info.abbreviation())
     }
 
     fn number(&self, locale: &str, value: f64) -> String {
@@ -176,10 +180,14 @@ mod tests {
         check("en-GB", "2026-03-01", "1 March 2026");
         check("en-US", "2026-03-01T10:00:00Z", "March 1, 2026");
         check("fr-FR", "2026-08-01", "1 août 2026");
-        assert_eq!(
-            PlainFormat.instant("de-DE", "2026-11-20T08:05:59Z"),
-            "20. November 2026, 08:05\u{a0}UTC"
-        );
+        let check = |locale, zone, iso, expected: &str| {
+            assert_eq!(PlainFormat.instant(locale, zone, iso), expected);
+        };
+        let iso = "2026-11-20T23:05:59Z";
+        check("de-DE", "UTC", iso, "20. November 2026, 23:05\u{a0}UTC");
+        check("de-DE", "Europe/Berlin", iso, "21. November 2026, 00:05\u{a0}CET");
+        check("en-US", "America/New_York", iso, "November 20, 2026, 18:05\u{a0}EST");
+        check("en-GB", "Europe/London", "2026-07-01T08:05:00Z", "1 July 2026, 09:05\u{a0}BST");
     }
 
     #[test]
@@ -188,7 +196,7 @@ mod tests {
             ["", "yesterday", "2026-13-01", "2026-00-01", "20261120", "2026-11-2", "ääääääääää"]
         {
             assert_eq!(PlainFormat.date("de-DE", odd), odd);
-            assert_eq!(PlainFormat.instant("en-GB", odd), odd);
+            assert_eq!(PlainFormat.instant("en-GB", "UTC", odd), odd);
         }
     }
 

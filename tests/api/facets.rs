@@ -113,6 +113,7 @@ fn page(document: &Value, language: pages::Language) -> String {
         locale: language.code(),
         distance: "mi",
         now: "2026-11-20T09:30:00Z",
+        time_zone: "UTC",
         format: &pages::PlainFormat,
         floor: &floor,
         origin: &|_| None,

@@ -154,6 +154,11 @@ fn err_a_document_is_read_field_by_field() {
     let missing = case.prove(&ada, &started, &json!({"document_number": "AB123456"}));
     check(&missing, 422, "invalid-request");
     assert_eq!(body(&missing)["errors"][0]["pointer"], "/first_registration");
+    let both =
+        case.prove(&ada, &started, &json!({"document_number": "1", "first_registration": ""}));
+    let errors = body(&both)["errors"].as_array().expect("errors").clone();
+    let pointers: Vec<_> = errors.iter().map(|error| error["pointer"].clone()).collect();
+    assert_eq!(pointers, ["/document_number", "/first_registration"]);
     let unknown = case.prove(&ada, &started, &json!({"colour": "red"}));
     check(&unknown, 422, "invalid-request");
     let number = json!({"document_number": 7, "first_registration": "2019-05-04"});

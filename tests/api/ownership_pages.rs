@@ -4,9 +4,9 @@
 use kerbside::http::Response;
 use serde_json::json;
 
-use crate::support::members::{CLIENT, Member};
-use crate::support::ownership::{CONTACT, Case};
-use crate::support::{CAR, header};
+use crate::support::members::{CLIENT, Member, SIGN_IN};
+use crate::support::ownership::{CONTACT, Case, OWNERSHIP};
+use crate::support::{CAR, MARKET, OPERATOR_TOKEN, body, header};
 
 fn check(answer: &Response, status: u16, expected: &[&str], unexpected: &[&str]) {
     assert_eq!(answer.status, status, "{}", answer.body);
@@ -126,7 +126,13 @@ fn ok_the_document_has_its_fields_and_the_claimant_reads_of_a_conflict() {
     let proof = action(&form, "/proof");
     let missing = case.form(&eve, &proof, "document_number=AB123456&first_registration=");
     let kept = ["value=\"AB123456\"", "id=\"first_registration-error\"", "#first_registration"];
-    check(&missing, 422, &kept, &[]);
+    check(&missing, 422, &kept, &["id=\"document_number-error\""]);
+    let hint = "aria-describedby=\"document_number-hint\"";
+    check(&form, 200, &["id=\"document_number-hint\">All its letters", hint], &["aria-invalid"]);
+    let both = case.form(&eve, &proof, "document_number=1&first_registration=4.5.2019");
+    let described = "aria-describedby=\"document_number-hint document_number-error\"";
+    let lines = ["href=\"#document_number\"", "href=\"#first_registration\"", described];
+    check(&both, 422, &lines, &[]);
     case.hold(&ada);
     let sent = "document_number=AB+123456&first_registration=2019-05-04";
     let conflict = case.form(&eve, &proof, sent);
@@ -144,7 +150,8 @@ fn ok_a_holder_reads_of_another_persons_proof() {
     case.app.world.advance_s(60);
     let started = case.start(&ada, &json!({"method": "oem_mapping"}));
     assert_eq!(started["state"], "waiting");
-    check(&page(&case, &ada, ""), 200, &["Your proof is complete and waits"], &["id=\"held\""]);
+    let waits = ["<h1>Your proof is complete and waits</h1>", "It counts as yours from"];
+    check(&page(&case, &ada, ""), 200, &waits, &["id=\"held\"", "Choose a proof"]);
     let contest = "Somebody else has proven that this car is theirs";
     check(&page(&case, &eve, ""), 200, &[contest, "before "], &[]);
     let record =
@@ -267,7 +274,10 @@ fn ok_an_old_sign_in_is_confirmed_first_and_comes_back() {
     check(&ended, 200, &["http-equiv=\"refresh\"", "/ownership/end%3Flang%3Den"], &[]);
     assert_eq!(case.messages.borrow().len(), 0);
     let anybody = case.app.get(&format!("{}?lang=en", case.page()));
-    check(&anybody, 401, &["Please sign in", &format!("return_to={}", case.page())], &[]);
+    let once = format!("return_to={}%3Flang%3Den&#38;step_up=1", case.page());
+    check(&anybody, 401, &["Please sign in", &once], &[]);
+    let record = case.app.get(&format!("{}?lang=en", case.page().replace("/ownership", "")));
+    assert!(record.body.contains(&once), "one sign-in is enough: {}", record.body);
 }
 
 #[test]
@@ -325,11 +335,95 @@ fn ok_the_garage_lists_the_cars_of_its_owner() {
     let cars = ada.get(&case.app, "/de/garage?lang=en");
     let record = case.app.href(CAR).replace("/api/v1", "");
     let link = format!("href=\"{record}?lang=en\"");
-    check(&cars, 200, &["Porsche 911 Carrera 1996", &link, "Valid until"], &[]);
+    let end = &CAR[CAR.len() - 6..];
+    let marks = ["Porsche 911 Carrera 1996", &link, "Valid until", end, ">M-AD 1815<"];
+    check(&cars, 200, &marks, &[CAR]);
     check(&eve.get(&case.app, "/de/garage?lang=en"), 200, &["No car is proven"], &[&link]);
     check(&case.app.get("/de/garage?lang=en"), 401, &["Please sign in"], &[]);
     let account = ada.get(&case.app, "/de/account?lang=en");
     check(&account, 200, &["href=\"/de/garage?lang=en\""], &[]);
+}
+
+#[test]
+fn ok_a_former_holder_reads_when_and_why_it_ended() {
+    let case = Case::new();
+    let (ada, eve) = (case.member("ada"), case.member("eve"));
+    case.hold(&ada);
+    let token = format!("Bearer {OPERATOR_TOKEN}");
+    let headers = [("authorization", &*token), ("content-type", "application/json")];
+    let sent = json!({"market": "de", "vin": CAR, "reason": "two people called"}).to_string();
+    let revoked = case.app.send("POST", "/operator/v1/revocations", &headers, sent.as_bytes());
+    assert_eq!(revoked.status, 200, "{}", revoked.body);
+    let why = ["Your proof no longer counts", "Customer service ended", "two people called"];
+    check(&page(&case, &ada, ""), 200, &why, &["id=\"held\"", "M-AD"]);
+    check(&ada.get(&case.app, "/de/garage?lang=en"), 200, &why, &["M-AD", &CAR[CAR.len() - 6..]]);
+    let read = body(&ada.get(&case.app, &case.href()));
+    assert_eq!(read["ended"]["reason"], "revoked", "{read}");
+    assert_eq!(read["ended"]["statement"], "two people called");
+    check(&page(&case, &eve, ""), 200, &["Choose a proof"], &["id=\"ended\""]);
+    // The next holder's end by another revocation is not told here.
+    case.hold(&eve);
+    let sent = json!({"market": "de", "vin": CAR, "reason": "stolen papers"}).to_string();
+    assert_eq!(
+        case.app.send("POST", "/operator/v1/revocations", &headers, sent.as_bytes()).status,
+        200
+    );
+    check(&page(&case, &ada, ""), 200, &why, &["stolen papers"]);
+    check(&page(&case, &eve, ""), 200, &["stolen papers"], &["two people called"]);
+    // A new proof says nothing of it, and after 30 days nobody does.
+    case.app.world.advance_s(86_400);
+    let (ada, eve) = (case.member("ada"), case.member("eve"));
+    case.hold(&ada);
+    check(&page(&case, &ada, ""), 200, &["id=\"held\""], &["id=\"ended\""]);
+    case.app.world.advance_s(30 * 86_400);
+    drop(eve);
+    check(&page(&case, &case.member("eve"), ""), 200, &["Choose a proof"], &["id=\"ended\""]);
+}
+
+#[test]
+fn ok_a_change_of_keeper_is_told() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    case.hold(&ada);
+    let read = || {
+        ada.get(&case.app, &case.app.href(CAR));
+        case.app.world.run_background();
+    };
+    read();
+    case.app.world.advance_s(200);
+    "Eve".clone_into(&mut case.keeper.borrow_mut());
+    read();
+    let why = ["id=\"ended\"", "The registration names another keeper."];
+    check(&page(&case, &ada, ""), 200, &why, &["id=\"held\"", ">Eve<"]);
+}
+
+#[test]
+fn err_a_method_that_is_switched_off_says_so_beside_the_others() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    let token = format!("Bearer {OPERATOR_TOKEN}");
+    let headers = [("authorization", &*token), ("content-type", "application/json")];
+    let sent = br#"{"method": "vehicle_code", "state": "off", "reason": "abuse"}"#;
+    let off = case.app.send("POST", "/operator/v1/ownership/methods", &headers, sent);
+    assert_eq!(off.status, 200, "{}", off.body);
+    let seen = ["is not offered at the moment", "id=\"method-contact_code\""];
+    let form = "<form method=\"post\" action=\"/de/vehicles";
+    check(&page(&case, &ada, "/vehicle_code"), 200, &seen, &[form, "method-vehicle_code"]);
+    check(&send(&case, &ada, "/vehicle_code", ""), 422, &seen, &[form, "method-vehicle_code"]);
+}
+
+#[test]
+fn ok_times_are_in_the_time_zone_of_the_market() {
+    let case = Case::new();
+    let zone = MARKET.replace("deadline_ms", "time_zone = \"Europe/Berlin\"\ndeadline_ms");
+    case.app.publish(&format!("{zone}{SIGN_IN}{OWNERSHIP}"));
+    let ada = case.member("ada");
+    case.hold(&ada);
+    check(&page(&case, &ada, ""), 200, &["20 November 2026, 09:0", "\u{a0}CET<"], &["UTC"]);
+    check(&ada.get(&case.app, "/de/garage?lang=en"), 200, &["\u{a0}CEST<"], &["UTC"]);
+    let record = format!("{}?lang=en", case.page().replace("/ownership", ""));
+    check(&ada.get(&case.app, &record), 200, &["\u{a0}CET<"], &["UTC"]);
+    check(&ada.get(&case.app, "/de/account?lang=en"), 200, &["\u{a0}CET<"], &["UTC"]);
 }
 
 #[test]

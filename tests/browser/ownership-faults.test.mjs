@@ -376,13 +376,16 @@ test("a method that is switched off is not offered, and its form says so", async
   const { page, context } = visit;
   await choose(page, t, "vehicle-code");
   const reason = "codes in cars are being read by others";
+  await stepUp(page, t, "us", visit.person.login);
+  const form = page.url();
   await operate("ownership/methods", { method: "vehicle_code", state: "off", reason });
   try {
-    await stepUp(page, t, "us", visit.person.login);
     await submit(page, t("method-vehicle-code-submit"));
     await alertOf(page).getByText(t("fault-not-offered")).waitFor();
     await check(page, "method that is off");
-    await page.goto(`${visit.record.split("?")[0]}/ownership?lang=en`);
+    await startOf(page, t, "oem-mapping").waitFor();
+    await page.goto(form);
+    await alertOf(page).getByText(t("fault-not-offered")).waitFor();
     await startOf(page, t, "oem-mapping").waitFor();
     assert.equal(await startOf(page, t, "vehicle-code").count(), 0);
   } finally {

@@ -13,7 +13,8 @@ use crate::http::problem::{Problem, Slug};
 use crate::http::response::{Freshness, Response};
 use crate::market::{DocumentField, Market, OwnershipMethod};
 use crate::ownership::{
-    ClaimError, ClaimStatus, Code, ContestStatus, GrantStatus, HeldVehicle, OwnershipStatus,
+    ClaimError, ClaimStatus, Code, ContestStatus, EndedGrant, GrantStatus, HeldVehicle,
+    OwnershipStatus,
 };
 
 #[derive(Serialize)]
@@ -25,6 +26,8 @@ struct OwnershipDocument {
     grant: Option<GrantDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     contested_by: Option<ContestDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<EndedDocument>,
     methods: Vec<MethodDocument>,
     links: OwnershipLinks,
 }
@@ -62,6 +65,15 @@ struct ContestDocument {
     since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     decides_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct EndedDocument {
+    method: OwnershipMethod,
+    ended_at: String,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -178,6 +190,17 @@ impl From<&ClaimStatus> for ClaimDocument {
     }
 }
 
+impl From<&EndedGrant> for EndedDocument {
+    fn from(ended: &EndedGrant) -> Self {
+        Self {
+            method: ended.method,
+            ended_at: ended.ended_at.to_string(),
+            reason: ended.reason.as_str(),
+            statement: ended.statement.clone(),
+        }
+    }
+}
+
 impl From<&ContestStatus> for ContestDocument {
     fn from(contest: &ContestStatus) -> Self {
         Self {
@@ -233,7 +256,7 @@ pub(in crate::http) async fn prove<'c>(
     form.check()?;
     match request.prove(claim, &form.texts(known)).await {
         Ok(proven) => respond(context, 200, &request, &proven.status),
-        Err(error) => Err(request.problem(error)),
+        Err(error) => Err(error.problem(context)),
     }
 }
 
@@ -301,7 +324,7 @@ pub(in crate::http) async fn vehicles(
     market: &str,
 ) -> Result<Response, Problem> {
     let market = context.market(market).await?;
-    let held = claim::garage(context, &market).await?;
+    let held = claim::garage(context, &market).await?.held;
     let vehicle = |held: &HeldVehicle| {
         let OwnershipLinks { this, vehicle, .. } = links(&market, &held.vehicle_id);
         let page = format!("/{}/vehicles/{}", market.code, held.vehicle_id);
@@ -337,6 +360,7 @@ fn describe(market: &Market, id: &str, status: &OwnershipStatus) -> OwnershipDoc
         claim: status.claim.as_ref().map(Into::into),
         grant: status.grant.as_ref().map(Into::into),
         contested_by: status.contested_by.as_ref().map(Into::into),
+        ended: status.ended.as_ref().map(Into::into),
         methods: status.methods.iter().map(method).collect(),
         links: links(market, id),
     }

@@ -37,8 +37,8 @@ pub enum ClaimFault {
     Email,
     /// The entry is not a phone number.
     Phone,
-    /// A field of the document is empty or malformed; its name.
-    Document(String),
+    /// Fields of the document are empty or malformed; their names.
+    Document(Vec<&'static str>),
 }
 
 impl ClaimFault {
@@ -47,11 +47,6 @@ impl ClaimFault {
         match self {
             Self::WrongCode(left) => t.fault_wrong_code(&left.to_string()),
             Self::WrongDocument(left) => t.fault_wrong_document(&left.to_string()),
-            Self::Document(name) => {
-                // OK because a test holds a label for each field in each language.
-                let label = t.named("document-", name).unwrap_or_default();
-                format!("{label}: {}", t.proof_document_invalid())
-            }
             Self::Locked(until) => t.fault_locked(until),
             Self::Limited(until) => t.fault_limited(until),
             other => other.plain_text(t).to_owned(),
@@ -69,31 +64,41 @@ impl ClaimFault {
             Self::Gone => t.fault_gone(),
             Self::NothingHeld => t.end_nothing(),
             Self::Stale => t.fault_stale(),
+            Self::Document(_) => t.proof_document_invalid(),
             Self::Code => t.proof_code_invalid(),
             Self::Email => t.contact_email_invalid(),
             Self::Phone => t.contact_phone_invalid(),
             // OK because `text` has taken these.
-            Self::WrongCode(_)
-            | Self::WrongDocument(_)
-            | Self::Locked(_)
-            | Self::Limited(_)
-            | Self::Document(_) => "",
+            Self::WrongCode(_) | Self::WrongDocument(_) | Self::Locked(_) | Self::Limited(_) => "",
         }
     }
 
+    /// The lines of the summary: the id that each leads to, and its text.
+    pub fn summary(&self, t: Messages) -> Vec<(&'static str, String)> {
+        let Self::Document(names) = self else { return vec![(self.target(), self.text(t))] };
+        let line = |name: &&'static str| {
+            // OK because a test holds a label for each field in each language.
+            let label = t.named("document-", name).unwrap_or_default();
+            (*name, format!("{label}: {}", t.proof_document_invalid()))
+        };
+        names.iter().map(line).collect()
+    }
+
     /// The id of the field that is wrong, or that of a part of the page.
-    pub fn target(&self) -> &str {
+    fn target(&self) -> &'static str {
         match self {
             Self::Code | Self::WrongCode(_) => "code",
             Self::WrongDocument(_) => "proof",
             Self::Email | Self::Phone => "contact",
-            Self::Document(name) => name,
             _ => "main",
         }
     }
 
     /// True if the field with this id is wrong.
     pub fn is_at(&self, id: &str) -> bool {
-        self.target() == id
+        match self {
+            Self::Document(names) => names.contains(&id),
+            other => other.target() == id,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::view::{CarView, NoticeTime, PersonalPart};
+use super::view::{CarView, EndedView, NoticeTime, PersonalPart};
 use crate::pages::AsOf;
 use crate::pages::layout::{Files, Frame, RenderError, page};
 use crate::pages::message::Messages;
@@ -12,6 +12,10 @@ use crate::pages::message::Messages;
 pub struct HeldCar {
     /// The car.
     pub car: CarView,
+    /// The end of its VIN, while it is held.
+    pub vin_end: Option<String>,
+    /// Its plate, where the holder's right shows it.
+    pub plate: Option<String>,
     /// The end of the grant.
     pub until: AsOf,
     /// The time from which a complete proof counts.
@@ -24,6 +28,17 @@ pub struct HeldCar {
     pub ownership_href: String,
 }
 
+/// A car that was held until lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedCar {
+    /// The car.
+    pub car: CarView,
+    /// The end of the grant.
+    pub ended: EndedView,
+    /// The page of its ownership.
+    pub ownership_href: String,
+}
+
 /// The page of the cars.
 #[derive(Clone, Debug)]
 pub struct GarageView {
@@ -31,6 +46,8 @@ pub struct GarageView {
     pub frame: Frame,
     /// The cars.
     pub cars: Vec<HeldCar>,
+    /// The cars that were held until lately.
+    pub ended: Vec<EndedCar>,
 }
 
 /// The page of the cars as HTML.

@@ -2,9 +2,9 @@
 
 use super::{
     ActView, CarView, ClaimFault, ContactField, DealerView, DocumentFieldView, DoneNotice, EndForm,
-    GarageView, HeldCar, HeldView, MethodView, NoticeTime, ObjectionState, OwnershipView,
-    PersonalPart, ProofFields, ProofForm, StartForm, render_garage, render_objection,
-    render_ownership,
+    EndedCar, EndedView, GarageView, HeldCar, HeldView, MethodView, NoticeTime, ObjectionState,
+    OwnershipView, PersonalPart, ProofFields, ProofForm, StartForm, render_garage,
+    render_objection, render_ownership,
 };
 use crate::market::{DocumentField, OwnershipMethod};
 use crate::pages::layout::RenderError;
@@ -25,7 +25,7 @@ pub fn method(method: OwnershipMethod) -> MethodView {
 
 /// An instant of the samples.
 pub fn instant(language: Language, iso: &str) -> AsOf {
-    let text = with_context(language, |context| context.format.instant(context.locale, iso));
+    let text = with_context(language, |context| context.instant(iso));
     AsOf { iso: iso.to_owned(), text }
 }
 
@@ -90,6 +90,15 @@ pub fn held(language: Language, personal: PersonalPart) -> OwnershipView {
     OwnershipView { held: Some(held), acts: Some(acts), methods: Some(methods), ..view(language) }
 }
 
+/// The end of a grant.
+fn ended(language: Language) -> EndedView {
+    EndedView {
+        at: instant(language, "2026-11-20T08:00:00.000Z"),
+        text: "Why it ended.",
+        statement: Some("<b>two people called</b>".to_owned()),
+    }
+}
+
 fn forms(language: Language) -> Vec<Sample> {
     let step_up = || Some(step_up_address("de", OVERVIEW));
     let contact = OwnershipMethod::ContactCode;
@@ -110,7 +119,7 @@ fn forms(language: Language) -> Vec<Sample> {
         end: Some(EndForm { cancel_href: OVERVIEW.to_owned(), step_up }),
         ..view(language)
     };
-    let document = ClaimFault::Document("issued_on".to_owned());
+    let document = ClaimFault::Document(vec!["document_number", "issued_on"]);
     vec![
         ("ownership-email", render_ownership(&start(language, contact, false))),
         ("ownership-phone", render_ownership(&start(language, contact, true))),
@@ -178,6 +187,10 @@ fn states(language: Language) -> Vec<Sample> {
             }),
         ),
         (
+            "ownership-ended",
+            render_ownership(&OwnershipView { ended: Some(ended(language)), ..choice.clone() }),
+        ),
+        (
             "ownership-contested",
             render_ownership(&OwnershipView { is_contested: true, ..choice.clone() }),
         ),
@@ -185,6 +198,7 @@ fn states(language: Language) -> Vec<Sample> {
             "ownership-waiting",
             render_ownership(&OwnershipView {
                 waiting: Some(NoticeTime::At(day.clone())),
+                methods: None,
                 ..choice.clone()
             }),
         ),
@@ -219,6 +233,8 @@ fn others(language: Language) -> Vec<Sample> {
                 href: CAR.to_owned(),
                 name: (at > 0).then(|| "Porsche 911 Carrera, 1996".to_owned()),
             },
+            vin_end: (at > 0).then(|| "390000".to_owned()),
+            plate: (at > 0).then(|| "M-AD <1815>".to_owned()),
             until: instant(language, "2027-05-19T12:30:00.000Z"),
             waiting_until: (at == 0).then(|| NoticeTime::At("23 November 2026, 12:30".to_owned())),
             contested_until: (at == 1).then_some(NoticeTime::AfterNotice),
@@ -226,7 +242,13 @@ fn others(language: Language) -> Vec<Sample> {
             ownership_href: OVERVIEW.to_owned(),
         });
         let frame = framed(language, "/de/garage", signed_in());
-        render_garage(&GarageView { frame, cars: cars.collect() })
+        let had = EndedCar {
+            car: CarView { href: CAR.to_owned(), name: None },
+            ended: ended(language),
+            ownership_href: OVERVIEW.to_owned(),
+        };
+        let ended = personal.iter().take(1).map(|_| had.clone()).collect();
+        render_garage(&GarageView { frame, cars: cars.collect(), ended })
     };
     let from = PersonalPart::From("23 November 2026, 12:30".to_owned());
     vec![

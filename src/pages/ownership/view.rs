@@ -96,6 +96,10 @@ pub struct DocumentFieldView {
 }
 
 impl DocumentFieldView {
+    fn hint(&self, t: Messages) -> Option<&'static str> {
+        t.named("document-", &format!("{}-hint", self.name))
+    }
+
     fn label(&self, t: Messages) -> &'static str {
         // OK because a test holds a label for each field in each language.
         t.named("document-", self.name).unwrap_or_default()
@@ -222,6 +226,17 @@ pub struct ActView {
     pub reason: Option<String>,
 }
 
+/// The end of a grant that the visitor had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedView {
+    /// The time.
+    pub at: AsOf,
+    /// The reason in words.
+    pub text: &'static str,
+    /// The operator's reason, for a revocation.
+    pub statement: Option<String>,
+}
+
 /// The form that gives the car up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndForm {
@@ -256,6 +271,8 @@ pub struct OwnershipView {
     pub is_contested: bool,
     /// The grant that is held.
     pub held: Option<HeldView>,
+    /// The end of the grant that the visitor had.
+    pub ended: Option<EndedView>,
     /// The form that gives the car up.
     pub end: Option<EndForm>,
     /// The methods to choose from.
@@ -279,6 +296,7 @@ impl OwnershipView {
             waiting: None,
             is_contested: false,
             held: None,
+            ended: None,
             end: None,
             methods: None,
             acts: None,
@@ -290,16 +308,18 @@ impl OwnershipView {
         match (&self.held, &self.end) {
             (_, Some(_)) => t.end_title(),
             (Some(_), None) => t.held_title(),
+            (None, None) if self.waiting.is_some() => t.waiting_title(),
             (None, None) => t.ownership_title(),
         }
     }
 
-    fn lead(&self) -> &'static str {
+    fn lead(&self) -> String {
         let t = self.frame.t;
-        match (&self.held, &self.end) {
-            (_, Some(_)) => t.end_text(),
-            (Some(_), None) => t.held_lead(),
-            (None, None) => t.ownership_lead(),
+        match (&self.held, &self.end, &self.waiting) {
+            (_, Some(_), _) => t.end_text().to_owned(),
+            (Some(_), None, _) => t.held_lead().to_owned(),
+            (None, None, Some(from)) => from.waiting_text(t),
+            (None, None, None) => t.ownership_lead().to_owned(),
         }
     }
 
@@ -330,6 +350,14 @@ impl OwnershipView {
         };
         let title = t.page_title(&title);
         if self.fault.is_some() { t.title_error(&title) } else { title }
+    }
+
+    /// The ids of what describes a field of the document.
+    fn described_by(&self, field: &DocumentFieldView) -> Option<String> {
+        let hint = field.hint(self.frame.t).map(|_| format!("{}-hint", field.name));
+        let error = self.is_wrong(field.name).then(|| format!("{}-error", field.name));
+        let ids: Vec<String> = hint.into_iter().chain(error).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
     }
 
     fn is_wrong(&self, id: &str) -> bool {

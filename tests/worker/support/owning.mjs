@@ -241,7 +241,7 @@ export function comparable({ status, headers, text, json }, { id }) {
       .replace(/"request_id":"[^"]*"/g, "")
       .replace(/"instance":"[^"]*"/g, "")
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
-      .replace(/\d+ \w+ \d{4} at \d\d:\d\d UTC/g, "TIME")
+      .replace(/\d+ \w+ \d{4} at \d\d:\d\d [A-Z]+/g, "TIME")
       .replace(/nonce-[\w+/=-]+|nonce="[^"]*"/g, "nonce")
       .replace(/(?<=(datetime|title)=")[^"]*/g, "")
       .replace(/"(age_s|ttl_s)":\d+/g, "")
