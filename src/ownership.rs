@@ -42,6 +42,7 @@ mod give_up;
 mod grant_row;
 mod history;
 mod holder;
+mod inspect;
 mod keeper;
 mod keys;
 pub mod limits;
@@ -76,6 +77,7 @@ pub use facts::{KeeperSource, MarketSystems, Systems};
 pub use garage::{Garage, HeldVehicle, garage};
 pub use give_up::give_up;
 pub use history::history;
+pub use inspect::{InspectedClaim, InspectedGrant, InspectedRights, inspect, inspected};
 pub use keeper::keeper_changed;
 pub use keys::{RightsKeys, RightsKeysError, RightsMemory};
 pub use machine::{Car, Machine};
@@ -107,6 +109,7 @@ pub(crate) fn samples() -> Vec<crate::ports::Statement> {
         export::samples(),
         garage::samples(),
         give_up::samples(),
+        inspect::samples(),
         history::samples(),
         keeper::samples(),
         notice_time::samples(),

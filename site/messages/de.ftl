@@ -384,6 +384,7 @@ act-claim-end = Ein Anspruch einer anderen Person auf dieses Auto endete ohne Er
 act-revoke = Der Kundendienst hat alle Zugänge zu diesem Auto beendet.
 act-purge = Der Kundendienst hat gespeicherte Angaben zu diesem Auto neu abrufen lassen.
 act-inspect = Der Kundendienst hat nachgesehen, welche Angaben zu diesem Auto gespeichert sind, nicht ihre Werte.
+act-inspect-rights = Der Kundendienst hat nachgesehen, welche Nachweise es zu diesem Auto gibt: Art und Zeit, ohne Namen.
 act-erase = Der Kundendienst hat gespeicherte Daten zu diesem Auto gelöscht.
 act-erasure-proof = Die Löschung gespeicherter Daten zu diesem Auto wurde geprüft.
 

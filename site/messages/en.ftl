@@ -386,6 +386,7 @@ act-claim-end = Somebody’s claim to this car ended without success.
 act-revoke = Customer service ended all access to this car.
 act-purge = Customer service had stored facts about this car fetched anew.
 act-inspect = Customer service looked up which facts about this car are stored, not their values.
+act-inspect-rights = Customer service looked up who has proven or claims this car, by kind and time, without names.
 act-erase = Customer service erased stored data about this car.
 act-erasure-proof = The erasure of stored data about this car was checked.
 

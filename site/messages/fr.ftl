@@ -384,6 +384,7 @@ act-claim-end = La revendication de cette voiture par une autre personne a pris 
 act-revoke = Le service client a mis fin à tous les accès à cette voiture.
 act-purge = Le service client a fait relire les données enregistrées de cette voiture.
 act-inspect = Le service client a regardé quelles données de cette voiture sont enregistrées, sans leurs valeurs.
+act-inspect-rights = Le service client a consulté les preuves concernant cette voiture : nature et date, sans noms.
 act-erase = Le service client a effacé des données enregistrées de cette voiture.
 act-erasure-proof = L’effacement de données enregistrées de cette voiture a été vérifié.
 

@@ -102,7 +102,16 @@ pub struct Row {
     pub grade: Option<String>,
 }
 
+/// Characters of a word that a box of one column holds.
+const MAX_WORD: usize = 14;
+
 impl Row {
+    /// True for a value with a word that would break in one column: a VIN.
+    fn is_wide(&self) -> bool {
+        let words = self.value.iter().flat_map(|value| value.split_whitespace());
+        words.map(|word| word.chars().count()).any(|length| length > MAX_WORD)
+    }
+
     /// The badge's shade: `a` to `g`; what comes after is as the last.
     pub fn shade(&self) -> char {
         let letter = self
@@ -295,6 +304,19 @@ struct FacetTemplate<'v> {
 mod tests {
     use super::super::Language;
     use super::*;
+
+    #[test]
+    fn ok_a_vin_has_a_wide_box() {
+        let check = |value: Option<&str>, expect: bool| {
+            let value = value.map(str::to_owned);
+            let row = Row { label: String::new(), value, grade: None };
+            assert_eq!(row.is_wide(), expect, "{row:?}");
+        };
+        check(Some("WP0ZZZ99ZTS390000"), true);
+        check(Some("20. November 2026, 08:00\u{a0}UTC"), false);
+        check(Some("Schaltgetriebe"), false);
+        check(None, false);
+    }
 
     #[test]
     fn ok_each_state_has_its_words_in_each_language() {

@@ -317,6 +317,36 @@ fn ok_an_operator_revokes_and_the_holder_reads_why() {
 }
 
 #[test]
+fn ok_an_operator_inspects_the_rights_to_a_car() {
+    let case = Case::new();
+    let (ada, eve) = (case.member("ada"), case.member("eve"));
+    case.hold(&ada);
+    case.api(&ada, "DELETE", &case.href(), &Value::Null);
+    case.hold_weakly(&eve);
+    case.start(&ada, &json!({"method": "dealer"}));
+    let path = "/operator/v1/ownership/inspections";
+    let answer = operator(&case, "POST", path, &json!({"market": "de", "vin": CAR}));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let found = body(&answer);
+    let grants = found["grants"].as_array().expect("grants");
+    assert_eq!((grants.len(), found["claims"].as_array().map(Vec::len)), (2, Some(1)), "{found}");
+    let ended = grants.iter().find(|grant| grant["end_reason"] == "given_up").expect("it");
+    assert_eq!((&ended["method"], &ended["strength"]), (&json!("contact_code"), &json!("strong")));
+    let live = grants.iter().find(|grant| grant["end_reason"].is_null()).expect("it");
+    assert_eq!((&live["method"], &live["is_authentic"]), (&json!("vehicle_code"), &json!(true)));
+    assert_ne!(live["person"], ended["person"]);
+    assert_eq!(found["claims"][0]["person"], ended["person"], "one pseudonym a person");
+    for personal in [CONTACT, CAR, "ada", "eve", "sealed"] {
+        assert!(!answer.body.contains(personal), "{personal}: {}", answer.body);
+    }
+    let history = body(&eve.get(&case.app, &format!("{}/history", case.href())));
+    assert!(history.to_string().contains("inspect_rights"), "the holder reads of it: {history}");
+    let refused = operator(&case, "POST", path, &json!({"vin": CAR}));
+    check(&refused, 422, "invalid-request");
+    assert_eq!(case.app.send("POST", path, &[], b"{}").status, 401);
+}
+
+#[test]
 fn ok_an_operator_switches_a_method_off_and_on() {
     let case = Case::new();
     let ada = case.member("ada");

@@ -113,6 +113,18 @@ pub(super) static OPERATOR: &[Route] = &[
         handler: |context, _| rights::revoke(context).boxed_local(),
     },
     Route {
+        method: "POST",
+        pattern: "/operator/v1/ownership/inspections",
+        name: "/operator/v1/ownership/inspections",
+        surface: Surface::Operator,
+        access: RIGHTS,
+        scope: None,
+        csrf: Csrf::Preflight,
+        body_limit: MAX_BODY,
+        rate_limit: Some(OPERATORS),
+        handler: |context, _| rights::inspect(context).boxed_local(),
+    },
+    Route {
         method: "GET",
         pattern: "/operator/v1/ownership/methods",
         name: "/operator/v1/ownership/methods",
