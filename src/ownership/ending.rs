@@ -91,15 +91,16 @@ pub(super) fn insert(entry: &EntryId, grant: &GrantRow) -> Statement {
     Statement::new("ownership_grant.insert", sql, params)
 }
 
-/// SQL of the condition that a row `g` has lost its place to a `later` one whose time has come and
-/// which is as `which` says; `?now` is the place of the time. No SQL knows whether a row is
+/// SQL of the condition that a row `g` has lost its place to a `later` one, in the order of
+/// `GrantRow::rank`, whose time has come and which is as `which` says; `?now` is the place of the time. No SQL knows whether a row is
 /// authentic: whoever has the keys verifies the rows first.
 pub(super) fn is_superseded(now: usize, which: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM ownership_grant AS later WHERE later.market = g.market \
          AND later.vehicle = g.vehicle AND later.ended_at_ms IS NULL \
          AND later.effective_from_ms <= ?{now} AND later.effective_from_ms < later.ends_at_ms \
-         AND later.effective_from_ms > g.effective_from_ms AND {which})"
+         AND (later.effective_from_ms, later.verified_at_ms, later.id) \
+         > (g.effective_from_ms, g.verified_at_ms, g.id) AND {which})"
     )
 }
 

@@ -89,9 +89,7 @@ fn end_grants(run: &Run<'_>, keys: &RightsKeys, rows: &[Row]) -> Vec<Statement> 
         let known = over.iter().find(|(ended, _)| *ended == grant).map(|(_, reason)| *reason);
         // Grants from before `RIGHTS_NOT_BEFORE`, or under a lost key, count no more as it is.
         let is_void = !live.contains(grant);
-        let is_past = |later: &&GrantRow| {
-            later.has_come(run.now) && later.effective_from_ms > grant.effective_from_ms
-        };
+        let is_past = |later: &&GrantRow| later.has_come(run.now) && later.rank() > grant.rank();
         let of_void = || {
             if grant.ends_at_ms <= run.now {
                 return Some(EndReason::Expired);

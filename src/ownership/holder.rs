@@ -21,6 +21,12 @@ impl GrantRow {
         self.effective_from_ms <= now && self.effective_from_ms < self.ends_at_ms
     }
 
+    /// The order in which grants take each other's place. Two can begin at the same time, because
+    /// their notices were delivered together.
+    pub(super) fn rank(&self) -> (Timestamp, Timestamp, &str) {
+        (self.effective_from_ms, self.verified_at_ms, &self.id)
+    }
+
     /// True while a time of the grant begins with the delivery of a notice: that of a strong one
     /// which waits for its holder, and that of a weak one's personal values.
     pub(super) fn awaits_notice(&self) -> bool {
@@ -40,10 +46,7 @@ impl GrantRow {
 /// The grant that counts at a time: of those whose time has come, the one that came last. An
 /// earlier one never counts again, also when the last is past its end.
 pub(super) fn holder_at(grants: &[GrantRow], now: Timestamp) -> Option<&GrantRow> {
-    let last = grants
-        .iter()
-        .filter(|grant| grant.has_come(now))
-        .max_by_key(|grant| (grant.effective_from_ms, grant.verified_at_ms, grant.id.as_str()));
+    let last = grants.iter().filter(|grant| grant.has_come(now)).max_by_key(|grant| grant.rank());
     last.filter(|grant| grant.is_in_effect(now))
 }
 

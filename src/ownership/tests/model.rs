@@ -16,6 +16,7 @@ pub struct Grant {
     pub person: usize,
     pub is_strong: bool,
     pub from: i64,
+    pub verified: i64,
     pub personal: Option<i64>,
     pub ends: i64,
     pub keeper: Option<String>,
@@ -67,11 +68,12 @@ pub struct Model {
 impl Model {
     /// Lets time pass: a waiting grant whose time has come ends those before it.
     pub fn advance(&mut self, now: i64) {
-        let mut come: Vec<(i64, usize)> =
-            self.grants.iter().filter(|grant| grant.from <= now).map(|g| (g.from, g.car)).collect();
+        let rank = |grant: &Grant| (grant.from, grant.verified);
+        let come = self.grants.iter().filter(|grant| grant.from <= now);
+        let mut come: Vec<_> = come.map(|grant| (rank(grant), grant.car)).collect();
         come.sort_unstable();
-        for (from, car) in come {
-            self.grants.retain(|grant| grant.car != car || grant.from >= from);
+        for (last, car) in come {
+            self.grants.retain(|grant| grant.car != car || rank(grant) >= last);
         }
         self.grants.retain(|grant| now < grant.ends);
     }
@@ -169,7 +171,18 @@ impl Model {
         let personal = own.into_iter().chain(before).min();
         let ends = now + 180 * DAY;
         let id = claim.id.clone();
-        self.grants.push(Grant { id, car, person, is_strong, from, personal, ends, keeper, codes });
+        self.grants.push(Grant {
+            id,
+            car,
+            person,
+            is_strong,
+            from,
+            verified: now,
+            personal,
+            ends,
+            keeper,
+            codes,
+        });
         Settled::Granted
     }
 }

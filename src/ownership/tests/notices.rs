@@ -243,3 +243,20 @@ fn ok_a_weak_holder_s_first_strong_proof_opens_at_once() {
     town.prove("ada", "car", claim_of(&started), Proof::Code(&code)).expect("proven");
     assert_eq!(town.right("ada", "car").since(), since);
 }
+
+#[test]
+fn ok_of_two_proofs_whose_notices_are_delivered_together_the_later_one_counts_alone() {
+    let town = town();
+    town.hold("ada", "car");
+    for person in ["bob", "cyd"] {
+        town.start(person, "car", OwnershipMethod::OemMapping, None).expect("waits");
+        town.world.advance_s(60);
+    }
+    town.deliver();
+    town.world.advance_s(NOTICE_S);
+    let (ports, keys) = (town.ports(), town.keys());
+    while town.world.run(crate::ownership::expire(&ports, &keys, "job")).expect("SQL") > 0 {}
+    assert!(is_owner(&town, "cyd") && !is_owner(&town, "bob"));
+    let live = "SELECT person FROM ownership_grant WHERE ended_at_ms IS NULL";
+    assert_eq!(town.list(live), ["cyd"], "the other one has lost its place for good");
+}
