@@ -304,7 +304,12 @@ pub(super) fn systems<'s>(
     })
 }
 
-/// The keeper of a car's registration now, by the right that a proof would give.
+/// The age up to which a registration counts at a proof, in milliseconds: who has just bought the
+/// car must not be bound to the seller for as long as a stored registration is fresh.
+const MAX_REGISTRATION_AGE_MS: i64 = 60_000;
+
+/// The keeper of a car's registration now, by the right that a proof would give; `None` while the
+/// authority does not respond.
 async fn keeper(
     context: &Context<'_>,
     market: &Rc<Market>,
@@ -317,7 +322,7 @@ async fn keeper(
     }
     let right = ownership::authorize_keeper_check();
     let car = RequestedVehicle { id, lookup, vin: None, right };
-    context.flow(market, car, vec![name]).await.ok()?.keeper
+    context.flow_anew(market, car, name, MAX_REGISTRATION_AGE_MS).await.ok()?.keeper
 }
 
 /// Has the messages of an act delivered after the response. Those that fail are left to the job.

@@ -377,6 +377,23 @@ impl<'a> Context<'a> {
         flow::run(&self.ports, &self.app.flow, request, open_vin).await
     }
 
+    /// Runs the flow for one facet of a vehicle, which is fetched anew unless that was done within
+    /// `age_ms`: nothing older counts, not even while the origin fails.
+    pub(super) async fn flow_anew(
+        &self,
+        market: &Rc<Market>,
+        car: RequestedVehicle<'_>,
+        facet: FacetName,
+        age_ms: i64,
+    ) -> Result<flow::Flow, Problem> {
+        let RequestedVehicle { id, lookup, vin, right } = car;
+        let mut request = self.flow_request(market, Rc::clone(&lookup), right, vec![facet])?;
+        let oldest = self.ports.clock.now().0 - age_ms;
+        request.purges = Rc::new(request.purges.with_newer_than(oldest, &lookup, facet));
+        let open_vin = || vin.map_or_else(|| self.vin(id), Ok);
+        flow::run(&self.ports, &self.app.flow, request, open_vin).await
+    }
+
     /// Starts the flow for facets of a vehicle, to be sent as a stream.
     pub(super) async fn start_flow(
         &self,

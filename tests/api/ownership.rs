@@ -3,9 +3,9 @@
 use kerbside::http::Response;
 use serde_json::{Value, json};
 
-use crate::support::members::{CLIENT, Member};
-use crate::support::ownership::{CONTACT, Case};
-use crate::support::{CAR, OPERATOR_TOKEN, UNKNOWN_CAR, body, header, problem};
+use crate::support::members::{CLIENT, Member, SIGN_IN};
+use crate::support::ownership::{CONTACT, Case, OWNERSHIP};
+use crate::support::{CAR, MARKET, OPERATOR_TOKEN, UNKNOWN_CAR, body, header, problem};
 
 fn check(answer: &Response, status: u16, slug: &str) {
     assert_eq!(problem(answer), (status, slug.to_owned()), "{}", answer.body);
@@ -66,6 +66,22 @@ fn ok_a_proof_opens_the_car_and_giving_it_up_closes_it_at_once() {
     let again = case.api(&ada, "DELETE", &case.href(), &Value::Null);
     check(&again, 403, "ownership-required");
     assert_eq!(body(&again)["links"]["ownership"], case.href());
+}
+
+#[test]
+fn ok_a_buyer_stands_with_the_keeper_of_now_and_not_with_the_stored_one() {
+    let case = Case::new();
+    let market = format!("{MARKET}{SIGN_IN}{OWNERSHIP}");
+    case.app.publish(&market.replace("ttl_s = 60\n", "ttl_s = 86400\n"));
+    *case.keeper.borrow_mut() = "Seller".into();
+    drop(vehicle(&case, &case.member("eve")));
+    case.app.world.run_background();
+    *case.keeper.borrow_mut() = "Buyer".into();
+    case.app.world.advance_s(600);
+    let ada = case.member("ada");
+    case.hold(&ada);
+    let seen = vehicle(&case, &ada);
+    assert_eq!(seen["facets"]["registration"]["keeper_name"], "Buyer");
 }
 
 #[test]

@@ -102,6 +102,23 @@ impl PurgeRules {
         Self { rules }
     }
 
+    /// These and a rule of one request: of one facet of a car nothing counts that is not newer than
+    /// a generation.
+    #[must_use]
+    pub fn with_newer_than(&self, generation: i64, vehicle: &str, facet: FacetName) -> Self {
+        let rule = PurgeRule {
+            id: 0,
+            generation,
+            expires_at: Timestamp(generation),
+            kind: PurgeKind::Hard,
+            vehicle: Some(vehicle.to_owned()),
+            facet: Some(facet),
+            origin: None,
+            tag: None,
+        };
+        Self { rules: self.rules.iter().cloned().chain([rule]).collect() }
+    }
+
     /// The generation of the newest rule; 0 where there is none.
     pub fn newest(&self) -> i64 {
         self.rules.iter().map(|rule| rule.generation).max().unwrap_or(0)

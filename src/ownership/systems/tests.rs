@@ -89,6 +89,28 @@ impl Case {
 }
 
 #[test]
+fn err_an_answer_about_another_car_is_no_proof() {
+    let body = |vin: &str| {
+        let answer = json!({"vin": vin, "contact": {"mail": "ada@example.com"}, "primary": true});
+        answer.to_string()
+    };
+    for (vin, is_about) in [(VIN, true), ("WP0ZZZ99ZTS390001", false)] {
+        let mut case = Case::respond(200, &body(vin));
+        for origin in case.market.origins.values_mut() {
+            origin.about = Some(serde_json::from_value(json!("/vin")).expect("a place"));
+        }
+        let (contact, confirmed) = (case.contact(), case.primary_user());
+        if is_about {
+            assert!(contact.expect("an answer").is_some());
+            assert!(confirmed.expect("an answer").is_confirmed);
+        } else {
+            assert_eq!(contact, Err(SystemError::Unavailable));
+            assert_eq!(confirmed, Err(SystemError::Unavailable));
+        }
+    }
+}
+
+#[test]
 fn ok_a_code_asks_the_system_of_its_method() {
     let case = Case::new(|request| {
         let is_own = request.url.starts_with("https://crm2.");
