@@ -113,9 +113,10 @@ fn member<'s>(
             let problem = Problem::with_detail(Slug::SignInRequired, detail);
             let return_to = return_to(context, market, route);
             // Claims need a fresh sign-in: one is enough for somebody who has not signed in.
-            let address = match route.pattern.contains(OWNERSHIP) {
-                true => step_up_address(market.code.as_str(), &return_to),
-                false => sign_in_address(market.code.as_str(), &return_to),
+            let address = if route.pattern.contains(OWNERSHIP) {
+                step_up_address(market.code.as_str(), &return_to)
+            } else {
+                sign_in_address(market.code.as_str(), &return_to)
             };
             Err(problem.with_challenge(REALM.to_owned()).with_sign_in(address))
         }

@@ -402,7 +402,9 @@ test("a right that customer service ends is gone at once, and the holder is told
   await messageTo(car.contact.email, "grant_ended");
   await page.goto(`${portal}/de/garage?lang=en`);
   await page.getByText(t("garage-none")).waitFor();
-  await check(page, "garage without cars");
+  await page.getByText(t("end-reason-revoked")).waitFor();
+  await page.getByText("the car was stolen").waitFor();
+  await check(page, "garage with a car whose proof has ended");
   await context.close();
 });
 

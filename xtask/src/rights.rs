@@ -247,8 +247,8 @@ mod tests {
     fn ok_rights_are_two_tables() {
         let time = "2026-11-20T08:00:00Z";
         let text = render_rights(&json!({
-            "grants": [{"person": "p-1", "method": "dealer", "strength": "weak", "is_authentic": false,
-                "verified_at": time, "effective_from": time, "expires_at": time}],
+            "grants": [{"person": "p-1", "method": "dealer", "strength": "weak",
+                "is_authentic": false, "verified_at": time, "effective_from": time, "expires_at": time}],
             "claims": [{"person": "p-2", "method": "vehicle_code", "strength": "weak",
                 "started_at": time, "expires_at": time, "attempts": 3}],
         }));
