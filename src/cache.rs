@@ -13,8 +13,11 @@ pub mod purge;
 mod rows;
 mod sealing;
 mod store;
+mod vin_event;
 
-pub use entry::{decode_entry, describe_entry, encode_entry, entry_key};
+pub use entry::{
+    decode_entry, describe_entry, encode_entry, entry_key, sign_entry, verified_entry,
+};
 pub use envelope::{Envelope, Freshness, Stored, jittered};
 pub use lease::{Claim, CompletedLease, Lease, LeaseStatus};
 pub use sealing::{

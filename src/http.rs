@@ -5,10 +5,12 @@
 //! others: the look of pages (`pages`), the composition of facets (`flow`), the transport of bytes
 //! (`platform`).
 
+mod accept;
 mod access;
 mod account;
 mod app;
 mod auth;
+mod body;
 mod claim;
 mod config;
 mod context;

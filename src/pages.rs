@@ -22,6 +22,7 @@ pub mod message;
 mod owner_part;
 mod ownership;
 pub mod plural;
+mod printable;
 mod problem;
 mod sign_in;
 mod timeline;

@@ -265,7 +265,9 @@ fn newer(
 
 /// Reads the rules of a market: none where there is no text, nothing where it does not read.
 fn read_purges(ports: &Ports, code: &MarketCode, text: Option<&str>) -> Option<Rc<PurgeRules>> {
-    let read = text.map_or_else(|| Some(PurgeRules::default()), PurgeRules::parse);
+    let now = ports.clock.now();
+    let parse = |text| PurgeRules::parse(text, now);
+    let read = text.map_or_else(|| Some(PurgeRules::default()), parse);
     if read.is_none() {
         let event = Event::new(
             Level::Error,
@@ -333,7 +335,7 @@ mod tests {
         let put = |text: String| drop(world.markets.borrow_mut().insert("purges:de".into(), text));
         put(list(now - 50_000));
         assert_eq!(read(), now - 50_000);
-        memory.set_purges(&code, PurgeRules::parse(&list(now)).expect("a list"));
+        memory.set_purges(&code, PurgeRules::parse(&list(now), Timestamp(now)).expect("a list"));
         world.advance_s(10);
         assert_eq!(read(), now, "KV still shows the old list");
         put("damaged".into());

@@ -30,4 +30,4 @@ pub use id::{KeyRing, KeyRingError, VehicleId};
 pub use pii::{Personal, Pii, Witness};
 pub use shape::{Field, Shape, fields, shape};
 pub use tier::Tier;
-pub use vin::{CheckDigit, Vin, VinError, normalize_id};
+pub use vin::{CheckDigit, Vin, VinError, holds_vin, normalize_id};

@@ -33,7 +33,7 @@ fn facets(world: &Rc<World>, market: &Market, vin: &str) -> Map<String, Value> {
         let value = match tree {
             ParsedResponse::NotFound => json!("not found"),
             ParsedResponse::Tree(tree) => match origin::map_facet(market, *facet, tree, &vin) {
-                Ok(Mapped::Present(value)) => {
+                Ok(Mapped::Present(value, _)) => {
                     serde_json::from_slice(disclosure::plaintext(&value).as_bytes()).expect("JSON")
                 }
                 Ok(Mapped::Absent) => json!("absent"),

@@ -16,7 +16,7 @@ fuzz_target!(|input: (u8, &str)| {
     let Ok(tree) = parse_json(input.1) else { return };
     let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
     match map_facet(&MAPPING, facet, &tree, &vin) {
-        Ok(Mapped::Present(value)) => {
+        Ok(Mapped::Present(value, _)) => {
             // As it goes into the cache and comes out of it.
             let whole = plaintext(&value);
             let read = serde_json::from_slice(whole.as_bytes()).expect("JSON");

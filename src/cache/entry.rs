@@ -1,7 +1,8 @@
 //! The entry of a car in KV: the public parts of its facets, ready to be sent, one entry so that a
 //! car is one read.
 //!
-//! Lines of text. The first names the layout; each facet has one line of facts about it and one
+//! Lines of text. The first names the layout, and has a keyed checksum of the others and of the
+//! entry's key, because what follows is sent without being parsed; each facet has one line of facts about it and one
 //! with its public projection as it is sent, empty where the origin says that there is none. JSON
 //! without line breaks needs no escape here and no parser; its length stands among the facts, so
 //! that what was cut off is noticed.
@@ -11,12 +12,14 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::envelope::{Envelope, Stored};
+use super::sealing::SealingRing;
 use crate::market::{FacetName, MarketCode};
-use crate::ports::{Rows, Timestamp};
+use crate::ports::{Ports, Rows, Timestamp};
+use crate::telemetry::{Event, Level};
 use crate::text::SharedStr;
 
 /// The layout that this code writes and reads. An entry of another one counts as empty.
-const LAYOUT: &str = "kerbside-car 2";
+const LAYOUT: &str = "kerbside-car 3";
 /// Placeholder of a facet that withholds nothing.
 const NOTHING: &str = "-";
 /// The shortest lifetime that KV takes, seconds.
@@ -64,10 +67,46 @@ pub fn encode_entry(facets: &[(FacetName, Envelope)], now: Timestamp) -> (String
     (text, ttl_s.max(MIN_TTL_S))
 }
 
+/// Adds the checksum under the ring's newest key to an entry that is to be stored under `key`.
+pub fn sign_entry(ring: &SealingRing, key: &str, text: &str) -> String {
+    let (head, facets) = text.split_at(line_length(text));
+    let number = ring.newest();
+    // OK because the newest key is held; an entry without a checksum is never read.
+    let checksum = ring.checksum(number, key, facets).unwrap_or_default();
+    format!("{head} {number} {checksum:016x}{facets}")
+}
+
+/// The entry that was read under `key`, if its checksum is right; an empty one otherwise, so that
+/// D1 is read. An entry of another layout or under a key that is not held says nothing; any other
+/// that does not fit is reported.
+pub fn verified_entry(ring: &SealingRing, key: &str, text: String, ports: &Ports) -> SharedStr {
+    match is_signed(ring, key, &text) {
+        Some(true) => return text.into(),
+        Some(false) => {
+            let message = "the entry of a car in KV was changed or damaged: it is not served";
+            ports.events.emit(Event::new(Level::Error, message));
+        }
+        None => {}
+    }
+    SharedStr::from("")
+}
+
+/// True if the checksum in an entry's first line is right. `None` for another layout, and under a
+/// key that is not held.
+fn is_signed(ring: &SealingRing, key: &str, text: &str) -> Option<bool> {
+    let (head, facets) = text.split_at(line_length(text));
+    let stated = head.strip_prefix(LAYOUT)?.trim_start().split_once(' ');
+    let stated = stated.and_then(|(number, checksum)| {
+        Some((number.parse().ok()?, u64::from_str_radix(checksum, 16).ok()?))
+    });
+    let Some((number, checksum)) = stated else { return Some(false) };
+    Some(ring.checksum(number, key, facets)? == checksum)
+}
+
 /// Reads the facets of an entry. Damaged facets and entries of another layout are left out.
 pub fn decode_entry(text: &SharedStr) -> impl Iterator<Item = (FacetName, Envelope)> + '_ {
     let is_known = text.starts_with(LAYOUT);
-    let mut end = LAYOUT.len();
+    let mut end = line_length(text);
     std::iter::from_fn(move || {
         let rest = text.get(end..).filter(|_| is_known)?.strip_prefix('\n')?;
         let line = end + 1..end + 1 + line_length(rest);
@@ -164,12 +203,18 @@ fn read_facet(text: &SharedStr, line: Range<usize>) -> Option<(FacetName, Envelo
         keeper: None,
         stored,
     };
+    if !envelope.is_within_bounds() {
+        return None;
+    }
     Some((name, envelope, value.end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::fake::World;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     fn facets() -> Vec<(FacetName, Envelope)> {
         let envelope = |stored| Envelope {
@@ -216,11 +261,58 @@ mod tests {
     }
 
     #[test]
+    fn err_an_entry_that_was_changed_moved_or_is_not_signed_is_empty() {
+        let world = World::new();
+        let add = |number: u8, byte: u8| {
+            let key = STANDARD.encode([byte; 32]);
+            world.secrets.borrow_mut().insert(format!("SEALING_KEY_{number}"), key);
+            SealingRing::parse(world.ports().secrets.as_ref()).expect("keys")
+        };
+        let ring = add(1, 7);
+        let text = encode_entry(&facets(), Timestamp(0)).0;
+        let signed = sign_entry(&ring, "car:de:x", &text);
+        let read = |ring: &SealingRing, key: &str, text: &str| {
+            decode_entry(&verified_entry(ring, key, text.to_owned(), &world.ports())).count()
+        };
+        assert_eq!(read(&ring, "car:de:x", &signed), 3);
+        assert_eq!(read(&add(2, 8), "car:de:x", &signed), 3, "a rotation keeps entries");
+        assert_eq!(read(&ring, "car:de:y", &signed), 0, "another car's");
+        assert_eq!(read(&ring, "car:de:x", &text), 0, "no checksum");
+        for at in 0..signed.len() {
+            let mut bytes = signed.clone().into_bytes();
+            bytes[at] ^= 1;
+            let Ok(changed) = String::from_utf8(bytes) else { continue };
+            assert_eq!(read(&ring, "car:de:x", &changed), 0, "byte {at}");
+        }
+        for end in (0..signed.len()).filter(|end| signed.is_char_boundary(*end)) {
+            assert_eq!(read(&ring, "car:de:x", &signed[..end]), 0, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn err_numbers_out_of_their_bounds_are_nothing() {
+        let count = |change: fn(&mut Envelope)| {
+            let mut facets = facets();
+            facets.truncate(1);
+            change(&mut facets[0].1);
+            decode_entry(&encode_entry(&facets, Timestamp(0)).0.as_str().into()).count()
+        };
+        assert_eq!(count(|_| {}), 1);
+        assert_eq!(count(|envelope| envelope.ttl_s = u32::MAX), 0);
+        assert_eq!(count(|envelope| envelope.stale_s = u32::MAX), 0);
+        assert_eq!(count(|envelope| envelope.error_s = u32::MAX), 0);
+        assert_eq!(count(|envelope| envelope.took_ms = u32::MAX), 0);
+        assert_eq!(count(|envelope| envelope.generation = -1), 0);
+        assert_eq!(count(|envelope| envelope.stored_at = Timestamp(-1)), 0);
+        assert_eq!(count(|envelope| envelope.stored_at = Timestamp(i64::MAX - 1)), 0);
+    }
+
+    #[test]
     fn err_damaged_is_nothing_of_that_facet() {
         let (text, _) = encode_entry(&facets(), Timestamp(0));
         let names =
             |text: &str| decode_entry(&text.into()).map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names(&text.replace("car 2", "car 3")), []);
+        assert_eq!(names(&text.replace("car 3", "car 2")), []);
         assert_eq!(
             names(&text.replace("\nidentity ", "\nidentitx ")),
             [FacetName::Energy, FacetName::Warranty]

@@ -9,6 +9,13 @@ use crate::disclosure::KeeperHash;
 use crate::ports::{Random, Timestamp};
 use crate::text::SharedStr;
 
+/// The latest time that is read, the end of the year 9999 in milliseconds.
+const MAX_TIME_MS: i64 = 253_402_300_799_999;
+/// The longest freshness lifetime, seconds: a year and a tenth.
+const MAX_TTL_S: u32 = 34_689_600;
+/// The longest fetch, milliseconds: a day. A call takes half a minute; a lease may wait.
+const MAX_TOOK_MS: u32 = 86_400_000;
+
 /// A stored facet.
 #[derive(Debug, Clone)]
 pub struct Envelope {
@@ -72,6 +79,18 @@ pub enum Freshness {
 }
 
 impl Envelope {
+    /// True if all its numbers are ones that a market and a clock can have given. The limits of a
+    /// market file are a year, and two for stale-if-error; jitter adds a tenth, and a soft purge
+    /// moves the freshness lifetime into both windows.
+    pub fn is_within_bounds(&self) -> bool {
+        (0..=MAX_TIME_MS).contains(&self.stored_at.0)
+            && (0..=MAX_TIME_MS).contains(&self.generation)
+            && self.ttl_s <= MAX_TTL_S
+            && self.stale_s <= 2 * MAX_TTL_S
+            && self.error_s <= 3 * MAX_TTL_S
+            && self.took_ms <= MAX_TOOK_MS
+    }
+
     /// Seconds since it was fetched.
     pub fn age_s(&self, now: Timestamp) -> i64 {
         now.since_ms(self.stored_at) / 1000

@@ -207,6 +207,9 @@ pub(super) fn read_envelope(row: &Row) -> Result<(FacetName, Envelope), RowError
         keeper: None,
         stored,
     };
+    if !envelope.is_within_bounds() {
+        return Err(RowError { column: "stored_at_ms", expected: "numbers within their bounds" });
+    }
     Ok((facet.facet, envelope))
 }
 

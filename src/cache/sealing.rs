@@ -10,6 +10,7 @@
 //! Sessions have a ring of the same kind under a name of its own (`auth::SessionKeys`).
 
 use std::fmt;
+use std::hash::Hasher as _;
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -17,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use siphasher::sip::SipHasher13;
 
 use crate::market::{FacetName, MarketCode};
 use crate::ports::{Random, Secrets};
@@ -66,6 +68,8 @@ pub struct RingName {
 pub struct SealingRing {
     /// Ascending by number, never empty.
     keys: Vec<(u8, [u8; 32])>,
+    /// The keys of checksums, one for each number.
+    checksum_keys: Vec<(u8, [u8; 16])>,
 }
 
 /// Cause of keys that do not read. It never holds a key.
@@ -131,7 +135,31 @@ impl SealingRing {
             keys.push((number, key.ok_or(SealingRingError::Key { name })?));
         }
         keys.sort_unstable_by_key(|(number, _)| *number);
-        if keys.is_empty() { Err(SealingRingError::None(ring)) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            return Err(SealingRingError::None(ring));
+        }
+        let mut ring = Self { keys, checksum_keys: Vec::new() };
+        ring.checksum_keys =
+            ring.ids().into_iter().filter_map(|id| ring.checksum_key(id)).collect();
+        Ok(ring)
+    }
+
+    /// A keyed checksum (SipHash-1-3) of a text at its place, under the key of a number: it tells a
+    /// text that was changed, damaged or moved, and costs a fraction of an HMAC. `None` where the
+    /// number is not held.
+    pub fn checksum(&self, number: u8, place: &str, text: &str) -> Option<u64> {
+        let (_, key) = self.checksum_keys.iter().find(|(held, _)| *held == number)?;
+        let mut hasher = SipHasher13::new_with_key(key);
+        // The place has no line break, so that no two pairs give the same bytes.
+        hasher.write(place.as_bytes());
+        hasher.write(b"\n");
+        hasher.write(text.as_bytes());
+        Some(hasher.finish())
+    }
+
+    fn checksum_key(&self, number: u8) -> Option<(u8, [u8; 16])> {
+        let mac = self.mac(number, "checksum of an entry in KV", b"")?.finalize().into_bytes();
+        Some((number, *mac.first_chunk()?))
     }
 
     /// The numbers that are held, ascending.

@@ -11,13 +11,14 @@ use std::rc::Rc;
 
 use futures::FutureExt as _;
 
-use super::entry;
+use super::entry::{self, verified_entry};
 use super::envelope::{Envelope, Freshness};
 use super::lease::{self, Claim, CompletedLease, Lease, LeaseStatus};
 use super::place::VehiclePlace;
 use super::purge::{self, PurgeRules};
 use super::rows;
 use super::sealing::{OpenError, Sealed, SealedPlace, SealingError, SealingRing};
+use super::vin_event::vin_event;
 use crate::disclosure::{self, Right};
 use crate::market::{FacetName, Market, OriginName};
 use crate::ports::db_clock::MAX_SKEW_MS;
@@ -265,7 +266,7 @@ impl FacetStore {
     /// The entry for KV of these facets.
     pub fn kv_entry(&self, facets: &[(FacetName, Envelope)]) -> KvEntry {
         let (text, ttl_s) = entry::encode_entry(facets, self.ports.clock.now());
-        KvEntry { text, ttl_s }
+        KvEntry { text: entry::sign_entry(&self.ring, &self.entry_key(), &text), ttl_s }
     }
 
     /// The entry for KV while D1 fails: the present entry with these facets. Purged facets do not
@@ -331,6 +332,13 @@ impl FacetStore {
     /// Writes an entry that a read found missing. Where that fails the next read repeats it.
     pub async fn repair_entry(self, entry: KvEntry) {
         let _ = self.put_entry(entry).await;
+    }
+
+    /// Reports fields that a fetch left out because the origin's texts contain the car's VIN.
+    pub fn report_vins(&self, facet: FacetName, fields: impl IntoIterator<Item = &'static str>) {
+        for name in fields {
+            self.ports.events.emit(vin_event(&self.market, facet, name));
+        }
     }
 
     /// Opens the sealed value of a facet, and reports one that does not open.
@@ -408,8 +416,9 @@ impl FacetStore {
 
     /// The usable facets of the car's entry.
     async fn entry_in_kv(&self) -> Vec<(FacetName, Envelope)> {
-        match self.ports.cache.get(self.entry_key()).await {
-            Ok(Some(text)) => self.usable(&text.into()),
+        let key = self.entry_key();
+        match self.ports.cache.get(key.clone()).await {
+            Ok(Some(text)) => self.usable(&verified_entry(&self.ring, &key, text, &self.ports)),
             Ok(None) => Vec::new(),
             Err(_) => {
                 self.warn("the facet cache (KV) could not be read");
@@ -464,9 +473,8 @@ impl FacetStore {
     }
 
     fn warn(&self, message: &'static str) {
-        self.ports
-            .events
-            .emit(Event::new(Level::Warn, message).with(field::MARKET, &self.market.code));
+        let event = Event::new(Level::Warn, message).with(field::MARKET, &self.market.code);
+        self.ports.events.emit(event);
     }
 }
 

@@ -72,9 +72,10 @@ pub(super) async fn lookup(
 async fn read_entry(ports: &Ports, request: &FlowRequest) -> Option<SharedStr> {
     let key = cache::entry_key(&request.market.code, &request.lookup);
     let left_ms = deadline::left_ms(ports, &request.market, request.started);
-    match ports.cache.get_within(key, left_ms, ports.timer.as_ref()).await {
+    let verified = |text| cache::verified_entry(&request.sealing, &key, text, ports);
+    match ports.cache.get_within(key.clone(), left_ms, ports.timer.as_ref()).await {
         // OK because an empty entry has no facets.
-        Some(read) => read.ok().map(|text| SharedStr::from(text.unwrap_or_default())),
+        Some(read) => read.ok().map(|text| verified(text.unwrap_or_default())),
         None => Some(SharedStr::from(String::new())),
     }
 }

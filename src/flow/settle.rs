@@ -76,7 +76,8 @@ pub(super) fn settle_facet(
     match mapped {
         Err(failure) => (Err(failure), None),
         Ok(Mapped::Absent) => (wrap(scope, facet, (Stored::Absent, None), fetch, random), None),
-        Ok(Mapped::Present(value)) => {
+        Ok(Mapped::Present(value, with_vin)) => {
+            scope.store.report_vins(facet, with_vin);
             let public = disclosure::public(&value, market);
             let stored = to_stored(scope, &value, &public);
             let result = stored.and_then(|stored| wrap(scope, facet, stored, fetch, random));

@@ -6,11 +6,13 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::accept;
 use super::app::App;
+use super::body::{MAX_BODY_MS, read_body};
 use super::credential::{CredentialError, SentCredential};
 use super::keeper_check::KeeperCheck;
 use super::problem::{Problem, Slug};
-use super::request::{BodyError, Request};
+use super::request::Request;
 use super::sign_in_state::SignInState;
 use super::trace::{self, Trace};
 use crate::auth::{self, OperatorRole, SessionKeys, Viewer};
@@ -25,6 +27,9 @@ use crate::registry;
 use crate::telemetry::{Event, Field, Level, field};
 use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
+
+/// The media type of server-sent events.
+const EVENTS: &str = "text/event-stream";
 
 /// One request in progress.
 pub(super) struct Context<'a> {
@@ -112,19 +117,17 @@ impl<'a> Context<'a> {
     /// True if the caller prefers JSON to a page.
     pub(super) fn wants_json(&self) -> bool {
         let accept = self.request.header_or_empty("accept");
-        accept.contains("json") && !accept.contains("text/html")
+        let json = ["application/json", "application/problem+json"];
+        let json = json.map(|media_type| accept::weight(&accept, media_type));
+        json.into_iter().max() > Some(accept::weight(&accept, "text/html"))
     }
 
-    /// True if the caller accepts server-sent events.
-    pub(super) fn wants_events(&self) -> bool {
+    /// True if the caller names server-sent events, and does not prefer the other form of the
+    /// answer, which is of this media type.
+    pub(super) fn wants_events(&self, other: &str) -> bool {
         let accept = self.request.header_or_empty("accept");
-        accept.split(',').any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let is_refused =
-                |part: &str| part.trim_start_matches("q=").trim_end_matches(['0', '.']).is_empty();
-            parts.next().is_some_and(|range| range.eq_ignore_ascii_case("text/event-stream"))
-                && !parts.any(|part| part.starts_with("q=") && is_refused(part))
-        })
+        accept::names(&accept, EVENTS)
+            && accept::weight(&accept, EVENTS) >= accept::weight(&accept, other)
     }
 
     /// Returns the market of a path segment. The first one of a request is kept.
@@ -437,7 +440,7 @@ impl<'a> Context<'a> {
     /// Reads the body, once.
     ///
     /// # Errors
-    /// 415 for another media type, 413 above the route's limit, 400 if the body breaks off.
+    /// 415 for another media type, and those of [`read_body`].
     pub(super) async fn body(&self, media_type: &'static str) -> Result<Vec<u8>, Problem> {
         if !self.has_body_of(media_type) {
             return Err(Problem::with_detail(
@@ -453,23 +456,11 @@ impl<'a> Context<'a> {
     }
 
     async fn read_body(&self) -> Result<Vec<u8>, Problem> {
-        let length = self
-            .request
-            .incoming
-            .header("content-length")
-            .and_then(|text| text.parse::<usize>().ok());
-        let limit = self.body_limit;
-        let too_large =
-            Problem::with_detail(Slug::PayloadTooLarge, format!("At most {limit} bytes are read."));
-        if length.is_some_and(|length| length > limit) {
-            return Err(too_large);
-        }
-        self.request.incoming.body(limit).await.map_err(|error| match error {
-            BodyError::TooLarge { .. } => too_large,
-            BodyError::Broken => {
-                Problem::with_detail(Slug::InvalidRequest, "The request body broke off.")
-            }
-        })
+        let deadline_ms = self.known_market().map_or(MAX_BODY_MS, |market| market.deadline_ms);
+        let end = self.started.plus_ms(deadline_ms);
+        // OK because a deadline that has passed leaves nothing.
+        let left_ms = u32::try_from(end.since_ms(self.ports.clock.now())).unwrap_or(0);
+        read_body(&self.request, &self.ports, self.body_limit, left_ms).await
     }
 }
 

@@ -182,7 +182,7 @@ pub(super) fn headers(mut response: Response, market: &Market, flow: &Flow) -> R
     response.freshness = freshness(flow);
     response.set("cache-status", cache_status(flow));
     response.set("server-timing", server_timing(flow));
-    if let Some(age_s) = provenances(flow).map(|provenance| provenance.age_s).max() {
+    if let Some(age_s) = age_s(flow) {
         let mut age = String::with_capacity(20);
         push_number(&mut age, age_s);
         response.set("age", age);
@@ -257,16 +257,24 @@ fn provenances(flow: &Flow) -> impl Iterator<Item = &Provenance> {
     })
 }
 
-/// The least freshness of all facets. An incomplete document is one caller's.
+/// `Age`: that of the oldest facet. A clock that was set back gives no negative age.
+fn age_s(flow: &Flow) -> Option<i64> {
+    provenances(flow).map(|provenance| provenance.age_s.max(0)).max()
+}
+
+/// The least remaining life of all facets. A cache subtracts `Age` from `max-age` (RFC 9111
+/// §4.2.3), and both times for stale responses begin where that life ends (RFC 5861 §3). An
+/// incomplete document is one caller's.
 fn freshness(flow: &Flow) -> Freshness {
-    let least = |of: fn(&Provenance) -> i64| provenances(flow).map(of).min().unwrap_or(0).max(0);
     if !is_complete(flow) {
         return Freshness::Private;
     }
+    let least = |of: fn(&Provenance) -> i64| provenances(flow).map(of).min().unwrap_or(0).max(0);
+    let fresh_s = least(|p| p.ttl_s);
     Freshness::Facets {
-        max_age_s: least(|p| p.ttl_s),
-        stale_while_revalidate_s: least(|p| i64::from(p.stale_s) + p.ttl_s.min(0)),
-        stale_if_error_s: least(|p| i64::from(p.error_s) + p.ttl_s.min(0)),
+        max_age_s: age_s(flow).unwrap_or(0) + fresh_s, // OK because no facet has no age.
+        stale_while_revalidate_s: least(|p| p.ttl_s + i64::from(p.stale_s)) - fresh_s,
+        stale_if_error_s: least(|p| p.ttl_s + i64::from(p.error_s)) - fresh_s,
     }
 }
 

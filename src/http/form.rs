@@ -9,7 +9,7 @@ use super::context::Context;
 use super::json;
 use super::problem::{Problem, Slug};
 use crate::market::MarketCode;
-use crate::vehicle::Vin;
+use crate::vehicle::{Vin, holds_vin};
 
 /// Characters of a reason at the most.
 const MAX_REASON: usize = 200;
@@ -121,7 +121,7 @@ impl Form {
         } else if holds_vin(&reason) {
             self.wrong(
                 "/reason",
-                "Leave the VIN out: the audit keeps this for ever. It keeps a keyed hash of the car anyway.",
+                "Leave the VIN out, and anything else of seventeen letters and digits in a row: the audit keeps this. It keeps a keyed hash of the car anyway.",
             );
         }
         Some(reason)
@@ -143,14 +143,4 @@ impl Form {
         let problem = Problem::with_detail(Slug::InvalidRequest, detail.clone());
         Err(Problem { status: 422, errors: self.errors.clone(), ..problem })
     }
-}
-
-/// True if a text holds seventeen letters and digits in a row that could be a VIN.
-fn holds_vin(text: &str) -> bool {
-    let is_separator = |c: char| !c.is_ascii_alphanumeric();
-    let joined: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    let is_vin = |word: &str| {
-        word.len() == 17 && Vin::parse(word).is_ok() && word.bytes().any(|b| b.is_ascii_digit())
-    };
-    text.split(is_separator).any(is_vin) || joined.split(is_separator).any(is_vin)
 }

@@ -117,7 +117,7 @@ pub(super) async fn vehicle(
         OwnerPart::Held(holder_notice(context, &market, id).await)
     };
     let mut parts = PageParts { frame, owner };
-    if context.wants_events() {
+    if context.wants_events("text/html") {
         return vehicle_events(context, &market, id, car, facets, parts).await;
     }
     let flow = context.flow(&market, car, facets).await?;

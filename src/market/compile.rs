@@ -13,7 +13,6 @@ use super::check::{self, Finding};
 use super::file::{Facet, Market, Origin};
 use super::published;
 use super::template::Template;
-use crate::text::to_hex;
 use crate::vehicle::FacetName;
 
 /// A market that passed every check.
@@ -148,8 +147,7 @@ fn seal(mut market: Market) -> Result<Compiled, serde_json::Error> {
             facet.revision = *revision;
         }
     }
-    let digest = Sha256::digest(body.as_bytes());
-    let hash = to_hex(&<[u8; 32]>::from(digest)[..16]); // OK because a digest has 32 bytes.
+    let hash = published::content_hash(&body);
     let json = published::wrap(&hash, &serde_json::to_string(&revisions)?, &body);
     Ok(Compiled { market, json, hash })
 }

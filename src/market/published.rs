@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use sha2::{Digest as _, Sha256};
 
 use super::file::Market;
 use super::names::{Locale, MarketCode, RegionCode};
+use crate::text::to_hex;
 use crate::vehicle::FacetName;
 
 /// The layout that this code writes and reads.
@@ -73,6 +75,9 @@ pub enum PublishedError {
     /// Keys that this release does not know, or missing ones.
     #[error("the published market is not of this release's shape, publish it again: {0}")]
     Shape(#[source] serde_json::Error),
+    /// Its content is not the one that its hash names.
+    #[error("the published market is not what its hash names: publish it again")]
+    Hash,
     /// Another layout.
     #[error(
         "the published market has layout {found}, this release reads {SCHEMA}: publish it again"
@@ -124,12 +129,27 @@ pub fn parse_market(json: &str) -> Result<(Market, String), PublishedError> {
         return Err(PublishedError::Schema { found: schema });
     }
     let Published { hash, revisions, mut market, .. } = serde_json::from_str(json)?;
+    if !is_content(json, &hash) {
+        return Err(PublishedError::Hash);
+    }
     for (name, revision) in &revisions {
         if let Some(facet) = market.facets.get_mut(name) {
             facet.revision = *revision;
         }
     }
     Ok((market, hash))
+}
+
+/// The content hash of a market's JSON: 32 hexadecimal digits of SHA-256.
+pub(super) fn content_hash(market: &str) -> String {
+    let digest = <[u8; 32]>::from(Sha256::digest(market.as_bytes()));
+    to_hex(&digest[..16]) // OK because a digest has 32 bytes.
+}
+
+/// True if the market in a stored text is the one of a hash. [`wrap`] puts it last.
+fn is_content(json: &str, hash: &str) -> bool {
+    let market = json.split_once(r#","market":"#).map(|(_, rest)| rest.trim_end());
+    market.and_then(|rest| rest.strip_suffix('}')).is_some_and(|one| content_hash(one) == hash)
 }
 
 /// Parses the directory. `None` for one that is damaged or of another release's shape.

@@ -1,6 +1,7 @@
 //! Maps a response's tree to a facet, by the market's mapping.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -10,14 +11,15 @@ use super::leaf::{
     LeafValue, MappingContext, TypeMismatch, join_pointers, list_elements, read_leaf,
 };
 use super::scalar::small_object;
-use crate::market::{FacetName, Field, Leaf, Market, Match, Pointer, Protocol, Shape, shape};
+use crate::market::{FacetName, Field, Leaf, Market, Match, Pointer, Protocol, Shape, Tier, shape};
 use crate::vehicle::{TypedFacet, Vin, typed};
 
 /// The result of a mapping.
 #[derive(Debug, Clone)]
 pub enum Mapped {
-    /// The facet, checked against its type.
-    Present(TypedFacet),
+    /// The facet, checked against its type, and the names of fields that are left out of it because
+    /// their texts contain the car's VIN.
+    Present(TypedFacet, BTreeSet<&'static str>),
     /// The response states nothing of this facet.
     Absent,
 }
@@ -37,6 +39,7 @@ pub struct MappingError {
 
 const GOES_ON: &str = "the list continues on another page";
 const LACKS_REQUIRED: &str = "a required field is missing";
+const HOLDS_VIN: &str = "a required text contains the VIN";
 const STATES_NOTHING: &str = "the answer states nothing of the facet";
 
 /// Maps the tree of an origin's response to one facet.
@@ -60,6 +63,8 @@ pub fn map_facet(
     let mapper = Mapper {
         each,
         anchor: description.anchor.as_ref(),
+        vin,
+        with_vin: RefCell::default(),
         when: with_vin(&description.when, vin),
         leaves: mapped_leaves(&description.map, shape.fields(each.is_some())),
         context: MappingContext { currency: &market.currency, is_xml },
@@ -72,8 +77,9 @@ pub fn map_facet(
     };
     let Some(value) = value else { return Ok(Mapped::Absent) };
     let value = value.map_err(|mismatch| fail(mismatch.place, mismatch.cause))?;
+    let left_out = mapper.with_vin.take();
     typed(facet, value)
-        .map(Mapped::Present)
+        .map(|value| Mapped::Present(value, left_out))
         .map_err(|error| fail(mapper.pointer_to(error.field()), error.cause()))
 }
 
@@ -85,6 +91,9 @@ struct Mapper<'m> {
     /// The fields that the market maps, each with its leaf.
     leaves: Vec<(&'static Field, &'m Leaf)>,
     context: MappingContext<'m>,
+    vin: &'m Vin,
+    /// The fields whose texts contain the VIN.
+    with_vin: RefCell<BTreeSet<&'static str>>,
 }
 
 impl Mapper<'_> {
@@ -184,6 +193,14 @@ impl Mapper<'_> {
                 TypeMismatch { place, ..mismatch }
             })?;
             match value {
+                LeafValue::Stated(value) if self.reveals_vin(field, &value) => {
+                    if field.required {
+                        let place = join_pointers(self.each, index, leaf.at.as_ref());
+                        return Err(TypeMismatch { place, cause: HOLDS_VIN });
+                    }
+                    record.is_stated = true;
+                    self.with_vin.borrow_mut().insert(field.name);
+                }
                 LeafValue::Stated(value) => {
                     record.is_stated = true;
                     insert_field(&mut record.fields, field.name, value);
@@ -193,6 +210,12 @@ impl Mapper<'_> {
             }
         }
         Ok(record)
+    }
+
+    /// True if a text that others than the owner see contains the VIN, which is the owner's alone.
+    fn reveals_vin(&self, field: &Field, value: &Value) -> bool {
+        let is_owners = field.access.is_none_or(|access| access.floor >= Tier::Owner);
+        !is_owners && value.as_str().is_some_and(|text| self.vin.occurs_in(text))
     }
 
     /// Returns the pointer of the leaf of a field, or the field's name if no leaf has one.

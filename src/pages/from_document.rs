@@ -14,6 +14,7 @@ use super::facet::{
 use super::label;
 use super::layout::Frame;
 use super::message::Messages;
+use super::printable::printable;
 use super::timeline;
 use super::value_text::format_value;
 use super::vehicle::{VehicleView, make_and_model};
@@ -26,6 +27,7 @@ const HEADINGS: [&str; 6] = ["title", "name", "kind", "area", "reference", "code
 
 /// The vehicle page of a whole document.
 pub fn vehicle_view(context: &ViewContext<'_>, document: &Value) -> VehicleView {
+    let document = &*printable(document);
     let meta = |facet: &FacetName| document.pointer("/meta/facets")?.get(facet.as_str());
     let value = |facet: &FacetName| document.get("facets")?.get(facet.as_str());
     let known = FacetName::ALL.iter().filter_map(|facet| Some((facet, meta(facet)?)));

@@ -86,6 +86,11 @@ impl Vin {
         std::str::from_utf8(&self.0).unwrap_or_default() // OK because parse lets ASCII pass only.
     }
 
+    /// True if a text contains the VIN, whatever stands between its characters, in capitals or not.
+    pub fn occurs_in(&self, text: &str) -> bool {
+        text.len() >= self.0.len() && joined(text).contains(self.expose())
+    }
+
     /// True if the manufacturer is North American (first character 1 to 5), where the check digit
     /// is prescribed.
     pub fn is_north_american(&self) -> bool {
@@ -113,6 +118,25 @@ impl fmt::Debug for Vin {
 /// An identifier without blanks and hyphens, in capitals: the form in which two are compared.
 pub fn normalize_id(text: &str) -> String {
     text.chars().filter(|c| !is_separator(*c)).map(|c| c.to_ascii_uppercase()).collect()
+}
+
+/// True if any seventeen letters and digits of a text that follow each other could be a VIN,
+/// whatever stands between them: the last four characters of a VIN are digits (ISO 3779, 49 CFR
+/// 565).
+pub fn holds_vin(text: &str) -> bool {
+    let joined = joined(text);
+    joined.as_bytes().windows(17).any(|window| {
+        window.iter().rev().take(4).all(u8::is_ascii_digit)
+            && window.iter().all(|byte| !matches!(byte, b'I' | b'O' | b'Q'))
+    })
+}
+
+/// The ASCII letters and digits of a text, in capitals. Letters of other scripts stand for
+/// themselves, so that they part what they stand between.
+fn joined(text: &str) -> String {
+    let stays = |c: &char| c.is_alphanumeric();
+    let fold = |c: char| if c.is_ascii() { c.to_ascii_uppercase() } else { '?' };
+    text.chars().filter(stays).map(fold).collect()
 }
 
 const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
@@ -210,7 +234,49 @@ mod tests {
         assert_eq!(format!("{vin:?}"), "Vin([redacted])");
     }
 
+    #[test]
+    fn ok_a_vin_is_found_in_a_text() {
+        let vin = Vin::parse("WP0ZZZ99ZTS390000").expect("valid");
+        for text in [
+            "WP0ZZZ99ZTS390000",
+            "Car wp0zzz99zts390000.",
+            "WP0 ZZZ 99Z-TS3/900.00",
+            "(W,P,0,Z,Z,Z,9,9,Z,T,S,3,9,0,0,0,0)",
+            "xWP0ZZZ99ZTS390000y",
+            "WP0ZZZ99\u{200b}ZTS\u{202e}390000",
+        ] {
+            assert!(vin.occurs_in(text) && holds_vin(text), "{text}");
+        }
+        for text in ["", "WP0ZZZ99ZTS39000", "WP0ZZZ99ZTSé390000", "WP0ZZZ99ZTS390001"] {
+            assert!(!vin.occurs_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn ok_words_of_operators_are_no_vins() {
+        for text in [
+            "",
+            "asked by the keeper",
+            "Reported by the police, case 4711/26",
+            "two owners called",
+            "wrong campaign 24V-123 in the list of recalls",
+            "WP0ZZZ99ZTS39000",
+            "MMMMMMMMMMMMMMMMMMMMM",
+        ] {
+            assert!(!holds_vin(text), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn ok_every_vin_is_found_wherever_it_stands(
+            vin in "[A-HJ-NPR-Z0-9]{13}[0-9]{4}", before in "\\PC{0,20}", after in "\\PC{0,20}"
+        ) {
+            let text = format!("{before}{}{after}", vin.to_lowercase());
+            prop_assert!(holds_vin(&text));
+            prop_assert!(Vin::parse(&vin).expect("valid").occurs_in(&text));
+        }
+
         #[test]
         fn never_panics(text in "\\PC{0,60}") {
             let _ = Vin::parse(&text);

@@ -102,3 +102,42 @@ fn ok_the_fact_stands_while_the_origin_states_nothing() {
         check("", absence, false);
     }
 }
+
+#[test]
+fn ok_a_text_with_the_vin_is_left_out_and_told() {
+    let app = TestApp::new();
+    app.publish(&market("").replace("make = \"/make\"", "make = \"/make\"\nmodel = \"/model\""));
+    app.world.origins(|_| {
+        let answer = r#"{"make": "a", "model": "Car wp0zzz99z-ts390000", "data": {}}"#;
+        ScriptedResponse::ok("application/json", answer)
+    });
+    let answer = app.get(&app.href(CAR));
+    let document = body(&answer);
+    assert_eq!(document.pointer("/facets/identity"), Some(&json!({"make": "a"})));
+    let stored = format!("{:?}", app.world.cache.borrow());
+    for text in [answer.body.to_uppercase(), stored.to_uppercase()] {
+        assert!(!text.contains("TS390000"), "{text}");
+    }
+    let events = app.world.events.borrow();
+    let message = "an origin's text contains the VIN: it is not shown";
+    let told: Vec<_> = events.iter().filter(|event| event.message == message).collect();
+    assert_eq!(told.len(), 1);
+    let fields = format!("{:?}", told[0].fields);
+    assert!(fields.contains("master") && fields.contains("model"), "{fields}");
+    assert!(!fields.contains("390000"), "{fields}");
+}
+
+#[test]
+fn err_an_entry_of_kv_with_a_changed_byte_is_not_sent() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    let first = app.get(&href);
+    for entry in app.world.cache.borrow_mut().values_mut() {
+        assert!(entry.contains("Porsche"));
+        *entry = entry.replace("Porsche", "Porsch\"");
+    }
+    let second = app.isolate().get(&href);
+    assert_eq!(body(&second)["facets"], body(&first)["facets"]);
+    let message = "the entry of a car in KV was changed or damaged: it is not served";
+    assert!(app.world.events.borrow().iter().any(|event| event.message == message));
+}

@@ -130,3 +130,18 @@ fn err_too_many_look_ups_of_one_address_are_refused() {
     let read = app.send("GET", "/de/", &[("cf-connecting-ip", "192.0.2.1")], b"");
     assert_eq!(read.status, 200, "reads are not limited");
 }
+
+#[test]
+fn err_a_body_that_never_arrives_ends_with_the_deadline() {
+    let app = TestApp::new();
+    let clock = app.world.ports().clock;
+    let started = clock.now();
+    let answer = app.post_without_end(
+        "/api/v1/de/lookups",
+        &[("content-type", "application/json"), ("content-length", "27")],
+    );
+    assert_eq!(problem(&answer), (400, "invalid-request".into()));
+    assert!(answer.body.contains("did not arrive in time"), "{}", answer.body);
+    let took_ms = clock.now().since_ms(started);
+    assert!((1..=900).contains(&took_ms), "{took_ms} ms of a deadline of 900 ms");
+}

@@ -85,6 +85,45 @@ fn ok_readyz_says_what_is_missing() {
 }
 
 #[test]
+fn err_readyz_fails_without_any_table_that_serving_needs() {
+    for table in [
+        "stored_facet",
+        "lease",
+        "purge",
+        "breaker",
+        "usage",
+        "origin_call",
+        "vehicle",
+        "job",
+        "outbox",
+        "session",
+        "session_tombstone",
+        "audit_entry",
+        "audit_salt",
+        "ownership_claim",
+        "ownership_grant",
+        "ownership_count",
+        "ownership_switch",
+    ] {
+        let app = TestApp::new();
+        app.database.execute_batch(&format!("DROP TABLE {table}")).expect("dropped");
+        let answer = app.get("/readyz");
+        assert_eq!(answer.status, 503, "{table}");
+        assert!(answer.body.contains("apply the migrations"), "{table}");
+    }
+}
+
+#[test]
+fn err_a_market_that_is_not_what_its_hash_names_is_not_served() {
+    let app = TestApp::new();
+    assert_eq!(app.get("/api/v1/de").status, 200);
+    for stored in app.world.markets.borrow_mut().values_mut() {
+        *stored = stored.replace("https://erp.example.com", "https://evil.example.com");
+    }
+    assert_eq!(problem(&app.isolate().get("/api/v1/de")), (503, "market-unavailable".into()));
+}
+
+#[test]
 fn ok_a_damaged_directory_does_not_hide_the_markets() {
     let app = TestApp::new();
     app.world.markets.borrow_mut().insert("markets".into(), "damaged".into());

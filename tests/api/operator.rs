@@ -262,6 +262,13 @@ fn err_bodies_are_read_strictly_and_every_mistake_is_named() {
         (json!({"market": "de", "kind": "soft", "reason": format!("of {CAR}")}), "/reason"),
         (json!({"market": "de", "kind": "soft", "reason": "WP0 ZZZ 99Z TS390000"}), "/reason"),
         (json!({"market": "de", "kind": "soft", "reason": "x".repeat(201)}), "/reason"),
+        (json!({"market": "de", "kind": "soft", "reason": "(WP0/ZZZ.99Z_TS3;900,00)"}), "/reason"),
+        (json!({"market": "de", "kind": "soft", "reason": "xWP0ZZZ99ZTS390000y"}), "/reason"),
+        (json!({"market": "de", "kind": "soft", "tag": "model:x wp0zzz99zts390000"}), "/tag"),
+        // The whole market is said in words.
+        (json!({"market": "de", "kind": "soft"}), "/scope"),
+        (json!({"market": "de", "kind": "soft", "scope": "all"}), "/scope"),
+        (json!({"market": "de", "kind": "soft", "scope": "market", "facet": "recalls"}), "/scope"),
         (json!([{"market": "de"}]), ""),
     ] {
         assert_eq!(pointers("purges", &sent), expect, "{sent}");
@@ -345,7 +352,8 @@ fn ok_the_whole_market_and_the_rule_is_read_by_other_isolates() {
     let other = app.another_isolate();
     assert_eq!(states(&other, CAR), all("fresh"));
     fail(&app);
-    let done = post(&app, "purges", &json!({"market": "de", "kind": "soft", "reason": "new data"}));
+    let whole = json!({"market": "de", "kind": "soft", "scope": "market", "reason": "new data"});
+    let done = post(&app, "purges", &whole);
     assert_eq!(done.pointer("/purges/0/hard"), Some(&json!(0)));
     assert_eq!(states(&app, CAR), all("stale"));
     assert_eq!(states(&other, CAR), all("fresh"), "for ten seconds");
@@ -385,7 +393,7 @@ fn ok_a_slow_origin_does_not_bring_back_what_was_purged() {
         ("hard", json!({"vin": CAR})),
         ("hard", json!({"vin": CAR, "facet": "recalls"})),
         ("hard", json!({"facet": "recalls"})),
-        ("hard", json!({})),
+        ("hard", json!({"scope": "market"})),
         ("soft", json!({"vin": CAR})),
         ("soft", json!({"facet": "recalls"})),
     ] {
@@ -451,7 +459,7 @@ fn err_more_purges_than_requests_can_look_through() {
     let audited = count(&app, "SELECT count(*) FROM audit_entry");
     post(&app, "purges", &json!({"market": "de", "kind": "soft", "tag": "make:m7"}));
     post(&app, "purges", &json!({"market": "de", "kind": "hard", "vin": CAR}));
-    post(&app, "purges", &json!({"market": "de", "kind": "soft"}));
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "scope": "market"}));
     assert_eq!(
         get(&app, "purges?market=de")["purges"].as_array().map(Vec::len),
         Some(2),
@@ -465,10 +473,11 @@ fn err_a_purge_that_kv_does_not_take_is_told() {
     let app = TestApp::new();
     stored(&app, CAR);
     app.world.stores_fail.set(Some(kerbside::ports::StoreError::Unavailable));
-    let answer = send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft"}));
+    let answer =
+        send(&app, "POST", "purges", &json!({"market": "de", "kind": "soft", "scope": "market"}));
     assert_eq!(problem(&answer), (503, "service-unavailable".into()));
     app.world.stores_fail.set(None);
-    post(&app, "purges", &json!({"market": "de", "kind": "soft"}));
+    post(&app, "purges", &json!({"market": "de", "kind": "soft", "scope": "market"}));
 }
 
 #[test]

@@ -209,13 +209,73 @@ fn err_a_page_that_cannot_be_made_is_a_500_with_its_cause_and_never_empty() {
     let found = app.href(CAR);
     let page = found.replace("/api/v1", "");
     assert_eq!(app.get(&page).status, 200);
-    for entry in app.world.cache.borrow_mut().values_mut() {
-        *entry = entry.replace("\"Porsche\"", " Porsche ");
-    }
+    app.world.cache.borrow_mut().clear();
+    let damage = r#"UPDATE stored_facet SET public = replace(public, '"Porsche"', ' Porsche ')"#;
+    app.database.execute(damage, []).expect("damaged");
     let isolate = app.another_isolate();
     let answer = isolate.get(&page);
     assert_eq!((answer.status, answer.problem), (500, Some("internal")), "{}", answer.body);
     assert!(answer.body.starts_with("<!doctype html>"), "{}", answer.body);
     let message = "a page could not be rendered";
     assert!(app.world.events.borrow().iter().any(|event| event.message == message));
+}
+
+#[test]
+fn ok_pages_show_what_acts_unseen_as_the_replacement_character() {
+    let app = TestApp::new();
+    app.world.origins(|request| {
+        let is_master = request.url.starts_with("https://erp.");
+        let (kind, answer) =
+            if is_master { ("text/xml", MASTER) } else { ("application/json", r#"{"items": []}"#) };
+        let mut response = fake::ScriptedResponse::ok(kind, answer);
+        if let Ok(response) = &mut response.outcome {
+            let text = String::from_utf8_lossy(&response.body).replace("911", "9\u{202e}11");
+            response.body = text.into_bytes();
+        }
+        response
+    });
+    let page = app.get(&app.href(CAR).replace("/api/v1", ""));
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("9\u{fffd}11") && !page.body.contains('\u{202e}'), "{}", page.body);
+}
+
+#[test]
+fn ok_weights_decide_between_page_document_and_stream() {
+    let app = TestApp::new();
+    let api = app.href(CAR);
+    let page = api.replace("/api/v1", "");
+    let kind = |target: &str, accept: &str| {
+        let answer = app.send("GET", target, &[("accept", accept)], &[]);
+        header(&answer, "content-type").split(';').next().unwrap_or_default().to_owned()
+    };
+    for (accept, of_api, of_page) in [
+        ("*/*", "application/json", "text/html"),
+        ("text/event-stream", "text/event-stream", "text/event-stream"),
+        ("text/event-stream;q=0", "application/json", "text/html"),
+        ("text/event-stream;q=0.5, application/json, text/html", "application/json", "text/html"),
+        (
+            "text/event-stream, application/json;q=0.9, text/html;q=0.9",
+            "text/event-stream",
+            "text/event-stream",
+        ),
+        (
+            "text/event-stream;q=0.4, text/html;q=0.3, */*;q=0.9",
+            "application/json",
+            "text/event-stream",
+        ),
+    ] {
+        assert_eq!(
+            (kind(&api, accept), kind(&page, accept)),
+            (of_api.into(), of_page.into()),
+            "{accept}"
+        );
+    }
+    for (accept, expect) in [
+        ("text/html, application/json;q=0.9", "text/html"),
+        ("text/html;q=0.8, application/json", "application/problem+json"),
+        ("application/problem+json", "application/problem+json"),
+        ("*/*", "text/html"),
+    ] {
+        assert_eq!(kind("/de/nowhere", accept), expect, "{accept}");
+    }
 }

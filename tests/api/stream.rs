@@ -171,10 +171,11 @@ fn ok_only_who_asks_for_events_gets_them() {
         "text/event-streams",
         "text/event-stream;q=0",
         "text/event-stream; q=0.0",
+        "application/json, Text/Event-Stream;q=0.5",
     ] {
         assert!(app.send("GET", &href, &[("accept", accept)], &[]).events.is_none(), "{accept}");
     }
-    for accept in ["text/event-stream", "application/json, Text/Event-Stream;q=0.5"] {
+    for accept in ["text/event-stream", "application/json;q=0.5, Text/Event-Stream"] {
         assert!(app.send("GET", &href, &[("accept", accept)], &[]).events.is_some(), "{accept}");
     }
 }

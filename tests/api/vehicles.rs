@@ -100,6 +100,38 @@ fn ok_the_document_as_the_contract_writes_it() {
     "#);
 }
 
+/// Seconds for which a shared cache serves a response as fresh (RFC 9111 §4.2), and while it
+/// revalidates (RFC 5861 §3).
+fn kept_s(response: &kerbside::http::Response) -> [i64; 2] {
+    let directive = |name: &str| {
+        let mut directives = header(response, "cache-control").split(", ");
+        let value = directives.find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|text| text.parse::<i64>().ok()).expect("a number of seconds")
+    };
+    let age_s: i64 = header(response, "age").parse().expect("an age");
+    let fresh_s = directive("max-age") - age_s;
+    [fresh_s, fresh_s + directive("stale-while-revalidate")]
+}
+
+/// A document of facets of different ages is kept for the least of their remaining lives.
+#[test]
+fn ok_a_shared_cache_keeps_an_old_document_as_long_as_its_facets() {
+    let app = TestApp::new();
+    let href = app.href(CAR);
+    app.get(&href);
+    app.world.advance_s(50_000);
+    // The recalls and the equipment are fetched anew, the identity is not.
+    app.get(&href);
+    app.world.advance_s(100);
+    let answer = app.get(&href);
+    let document = body(&answer);
+    let metas = document.pointer("/meta/facets").and_then(Value::as_object).expect("metas");
+    let least_s = metas.values().filter_map(|meta| meta["ttl_s"].as_i64()).min().expect("lives");
+    let oldest_s = metas.values().filter_map(|meta| meta["age_s"].as_i64()).max().expect("ages");
+    assert!(oldest_s > 50_000 && (440..=560).contains(&least_s), "{oldest_s} {least_s}");
+    assert_eq!(kept_s(&answer)[0], least_s);
+}
+
 #[test]
 fn ok_headers_follow_from_the_facets() {
     let app = TestApp::new();
@@ -131,8 +163,7 @@ fn ok_headers_follow_from_the_facets() {
         of(&second),
         [
             &format!(
-                "public, max-age={}, stale-while-revalidate=3600, stale-if-error=86400",
-                least_s - 60
+                "public, max-age={least_s}, stale-while-revalidate=3600, stale-if-error=86400"
             ),
             &format!("kerbside; hit; ttl={}", least_s - 60),
             "60",
@@ -141,6 +172,10 @@ fn ok_headers_follow_from_the_facets() {
         ]
     );
     assert_eq!(app.world.requests().len(), 3);
+    // A shared cache keeps both for as long as the facets are fresh.
+    let until_s = least_s + 3_600;
+    let kept = [[least_s, until_s], [least_s - 60, until_s - 60]];
+    assert_eq!([kept_s(&first), kept_s(&second)], kept);
     app.world.advance_s(600);
     assert_eq!(header(&app.get(&href), "cache-status"), "kerbside; fwd=stale");
 }

@@ -53,7 +53,8 @@ pub struct TestApp {
 /// A call's headers and body.
 struct Sent {
     headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+    /// `None` for a body that never arrives.
+    body: Option<Vec<u8>>,
 }
 
 impl Incoming for Sent {
@@ -62,11 +63,9 @@ impl Incoming for Sent {
     }
 
     fn body(&self, limit: usize) -> LocalBoxFuture<'_, Result<Vec<u8>, BodyError>> {
-        let result = if self.body.len() > limit {
-            Err(BodyError::TooLarge { limit })
-        } else {
-            Ok(self.body.clone())
-        };
+        let Some(body) = &self.body else { return std::future::pending().boxed_local() };
+        let result =
+            if body.len() > limit { Err(BodyError::TooLarge { limit }) } else { Ok(body.clone()) };
         std::future::ready(result).boxed_local()
     }
 }
@@ -142,6 +141,15 @@ impl TestApp {
     /// Answers a POST as the Worker does; what is left to the background stays there.
     pub async fn post(&self, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         handle(&self.app, call("POST", target, headers, body)).await
+    }
+
+    /// Answers a POST whose body never arrives.
+    pub fn post_without_end(&self, target: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = call("POST", target, headers, &[]);
+        let headers =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        request.incoming = Box::new(Sent { headers, body: None });
+        self.world.run(handle(&self.app, request))
     }
 
     /// The same region, another isolate.
@@ -250,7 +258,7 @@ fn call(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Re
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
-        incoming: Box::new(Sent { headers, body: body.to_vec() }),
+        incoming: Box::new(Sent { headers, body: Some(body.to_vec()) }),
     }
 }
 

@@ -1,11 +1,13 @@
 // What people and programs send that is wrong: the right problem document or page, with a sentence
 // that helps.
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import test from "node:test";
 
 import {
   MARKETS,
   MARKUP,
+  PORTAL,
   ask,
   askRaw,
   idOf,
@@ -441,4 +443,38 @@ test("a verb that is no word, or in lower case, is refused", async () => {
     );
     assert.ok([400, 405, 501].includes(status), `${verb.slice(0, 20)}: ${status}`);
   }
+});
+
+test("800 POSTs that send one byte are answered within the market's deadline", async () => {
+  const { hostname, port } = PORTAL;
+  const head = [
+    `POST ${LOOKUPS} HTTP/1.1`,
+    `host: ${hostname}:${port}`,
+    "content-type: application/json",
+    "content-length: 27",
+    "connection: close",
+    "",
+    "{",
+  ].join("\r\n");
+  const one = () =>
+    new Promise((done) => {
+      const started = Date.now();
+      let text = "";
+      const socket = connect(Number(port), hostname, () => socket.write(head));
+      const end = () => done({ took: Date.now() - started, text });
+      socket.setTimeout(20_000, () => socket.destroy());
+      socket.on("data", (bytes) => {
+        text += bytes;
+        if (text.includes("\r\n\r\n")) socket.destroy();
+      });
+      socket.on("error", () => {});
+      socket.on("close", end);
+    });
+  const answers = await Promise.all(Array.from({ length: 800 }, one));
+  const answered = answers.filter(({ text }) => text.startsWith("HTTP/1.1 400"));
+  assert.equal(answered.length, 800, answers.find(({ text }) => !text.startsWith("HTTP/1.1 400")));
+  // The deadline is below a second; the rest is for 800 connections at once on a busy machine.
+  const slowest = Math.max(...answers.map(({ took }) => took));
+  assert.ok(slowest < 15_000, `${slowest} ms`);
+  assert.equal((await postVin("de", "WP0ZZZ99ZTS39000")).status, 422, "others are answered");
 });

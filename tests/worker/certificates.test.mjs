@@ -13,6 +13,8 @@ import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import workerdModule from "workerd";
 
+import { publishedMarket } from "./support/region.mjs";
+
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 // The package is CommonJS: what it exports is the path of the program.
 const binary = workerdModule.default ?? workerdModule;
@@ -75,11 +77,8 @@ function makeCertificates() {
 
 /** A compiled market of one origin, asked through a binding. */
 const market = (code, port, certificate) =>
-  JSON.stringify({
-    schema: 1,
-    hash: "0".repeat(32),
-    revisions: { identity: 1 },
-    market: {
+  publishedMarket(
+    {
       code,
       name: "Certificates",
       region: "eu",
@@ -103,7 +102,8 @@ const market = (code, port, certificate) =>
         },
       },
     },
-  });
+    { identity: 1 },
+  );
 
 /** Stores in memory around the Worker's own entry. */
 const harness = (markets) => `

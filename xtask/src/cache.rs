@@ -161,6 +161,7 @@ fn purge(args: &PurgeArgs) -> Result<()> {
         "facet": args.facet,
         "origin": args.origin,
         "tag": args.tag,
+        "scope": args.everything.then_some("market"),
         "reason": args.reason,
     }));
     let (_, done) = Portal::open(&args.portal)?.post("purges", &body)?;

@@ -71,7 +71,7 @@ impl Job {
         match map_facet(&self.market, self.facet, &tree, &self.vin)
             .map_err(|error| error.cause.to_owned())?
         {
-            Mapped::Present(value) => Ok(value),
+            Mapped::Present(value, _) => Ok(value),
             Mapped::Absent => Err("absent".to_owned()),
         }
     }

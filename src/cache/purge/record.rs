@@ -255,7 +255,7 @@ pub async fn publish(ports: &Ports, market: &MarketCode) -> Result<PurgeRules, S
         }
     }
     // Others change the rules all the time, and each of them writes the present ones.
-    written.and_then(|text| PurgeRules::parse(&text)).ok_or(failure)
+    written.and_then(|text| PurgeRules::parse(&text, ports.clock.now())).ok_or(failure)
 }
 
 fn rejected(ports: &Ports, error: RowError) -> StoreError {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::tag::{KnownIdentity, Tag};
 use crate::cache::envelope::Envelope;
 use crate::market::{FacetName, MarketCode, OriginName};
+use crate::ports::db_clock::MAX_SKEW_MS;
 use crate::ports::{FromRow, Row, RowError, Statement, Timestamp, row_type};
 
 /// Seconds after which a purge is effective everywhere: KV shows a new list of rules within 60, an
@@ -82,15 +83,19 @@ pub fn rules_key(market: &MarketCode) -> String {
 
 impl PurgeRules {
     /// Reads the list in KV; nothing where the text is no list. A rule that does not read is left
-    /// out, and so are rules beyond 256.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// out, and so are rules beyond 256. A rule from the future counts as declared now: no fetch
+    /// could be newer than it.
+    pub fn parse(text: &str, now: Timestamp) -> Option<Self> {
         let Ok(Value::Array(list)) = serde_json::from_str(text) else { return None };
         let rules = list.into_iter().take(MAX_READ).filter_map(|rule| match rule {
             Value::Object(mut row) => {
                 for scope in SCOPES {
                     row.entry(scope).or_insert(Value::Null);
                 }
-                PurgeRule::from_row(&row).ok()
+                let rule = PurgeRule::from_row(&row).ok()?;
+                let is_ahead = rule.generation > now.0.saturating_add(MAX_SKEW_MS);
+                let generation = if is_ahead { now.0 } else { rule.generation };
+                Some(PurgeRule { generation, ..rule })
             }
             _ => None,
         });

@@ -39,7 +39,7 @@ fn envelope(generation: i64, public: &str) -> Envelope {
 }
 
 fn rules(json: &Value) -> PurgeRules {
-    PurgeRules::parse(&json.to_string()).expect("a list")
+    PurgeRules::parse(&json.to_string(), Timestamp(i64::MAX)).expect("a list")
 }
 
 fn rule(more: Value) -> Value {
@@ -157,8 +157,14 @@ fn ok_tags_compare_without_case_and_numbers_as_numbers() {
 
 #[test]
 fn err_what_does_not_read_is_left_out_and_never_wider() {
-    assert_eq!(PurgeRules::parse("{}"), None);
-    assert_eq!(PurgeRules::parse("[1"), None);
+    // A rule from the future counts as declared now: else no fetch would be newer than it.
+    let list = json!([rule(json!({"generation": 9_000_000_000_000_i64}))]).to_string();
+    let generation =
+        |now: i64| PurgeRules::parse(&list, Timestamp(now)).map(|rules| rules.newest());
+    assert_eq!(generation(1_800_000_000_000), Some(1_800_000_000_000));
+    assert_eq!(generation(9_000_000_000_000), Some(9_000_000_000_000));
+    assert_eq!(PurgeRules::parse("{}", Timestamp(0)), None);
+    assert_eq!(PurgeRules::parse("[1", Timestamp(0)), None);
     let wrong = [
         json!(1),
         json!({}),
@@ -323,7 +329,7 @@ fn ok_kv_says_in_the_end_what_d1_says() {
     assert_eq!(both.0.as_ref().map(|purges| purges.rules().len()), Ok(2));
     assert_eq!(both.0, both.1);
     let text = world.markets.borrow().get("purges:de").cloned().expect("a list");
-    assert_eq!(PurgeRules::parse(&text), both.0.ok());
+    assert_eq!(PurgeRules::parse(&text, Timestamp(i64::MAX)), both.0.ok());
     world.stores_fail.set(Some(StoreError::Unavailable));
     assert!(world.run(publish(&ports, &market.code)).is_err());
 }
@@ -360,10 +366,10 @@ proptest::proptest! {
             tag.matches(KnownIdentity::Public(&public));
             tag.matches(KnownIdentity::Public(&json!({"make": text}).to_string()));
         }
-        let _ = PurgeRules::parse(&text);
+        let _ = PurgeRules::parse(&text, Timestamp(i64::MAX));
         let purges = rules(&json!([rule(json!({"generation": generation, "tag": format!("make:{text}"), "origin": public}))]));
         purges.verdict("car", FacetName::Recalls, &text, 0, KnownIdentity::Public(&public));
-        let _ = crate::cache::describe_entry(&format!("kerbside-car 2\n{text}\n{public}"));
+        let _ = crate::cache::describe_entry(&format!("kerbside-car 3\n{text}\n{public}"));
     }
 }
 

@@ -70,7 +70,7 @@ fn ok_a_partial_entry_takes_the_slow_path() {
         case.world.cache.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).next();
     let (key, text) = entry.expect("an entry");
     let put = |text: String| drop(case.world.cache.borrow_mut().insert(key.clone(), text));
-    let policy = |text: &str| text.split(' ').nth(4).expect("a policy").to_owned();
+    let policy = |text: &str| text.split(' ').nth(6).expect("a policy").to_owned();
     for damaged in [
         String::new(),
         text.replace("kerbside-car", "other"),
@@ -96,7 +96,8 @@ fn ok_a_partial_entry_takes_the_slow_path() {
     };
     assert!(go(case.request_of(Tier::Public)));
     assert!(!go(case.request_of(Tier::Owner)));
-    let purges = Rc::new(PurgeRules::parse(&rule).expect("a list"));
+    let purges =
+        Rc::new(PurgeRules::parse(&rule, crate::ports::Timestamp(i64::MAX)).expect("a list"));
     assert!(!go(FlowRequest { purges, ..case.request_of(Tier::Public) }));
     for facets in [ALL[..2].to_vec(), [ALL[0], ALL[1], ALL[1]].to_vec()] {
         assert!(!go(FlowRequest { facets, ..case.request_of(Tier::Public) }));

@@ -14,8 +14,11 @@ use crate::http::response::Response;
 use crate::market::{FacetName, Market, MarketCode, OriginName};
 use crate::ports::{Statement, StoreError};
 use crate::privacy::erasure;
+use crate::vehicle::holds_vin;
 
-const FIELDS: [&str; 7] = ["market", "kind", "vin", "facet", "origin", "tag", "reason"];
+const FIELDS: [&str; 8] = ["market", "kind", "scope", "vin", "facet", "origin", "tag", "reason"];
+/// The scope of a purge that names nothing else.
+const WHOLE_MARKET: &str = "market";
 const SHAPE: &str = r#"{"market": "de", "kind": "soft", "facet": "recalls"}"#;
 
 /// Purges.
@@ -42,6 +45,9 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
             "A tag selects cars by what they are; leave it out where vin names one.",
         );
     }
+    form.check()?;
+    let names_some = vin.is_some() || facet.is_some() || origin.is_some() || tag.is_some();
+    check_scope(&mut form, names_some);
     form.check()?;
     let vehicle = vin.map(|vin| context.keys().map(|keys| keys.lookup(&vin))).transpose()?;
     let purge =
@@ -77,6 +83,24 @@ pub(in crate::http) async fn create(context: &Context<'_>) -> Result<Response, P
         .number("effective_within_s", EFFECTIVE_WITHIN_S.into())
         .raw("audit", &audited(Some(&done)));
     Ok(Response::json(201, body.end()))
+}
+
+/// Checks that the whole market is said in words: a field that was left out by mistake must not
+/// purge everything.
+fn check_scope(form: &mut Form, names_some: bool) {
+    match form.text("/scope").as_deref() {
+        None if names_some => {}
+        Some(WHOLE_MARKET) if !names_some => {}
+        Some(WHOLE_MARKET) => form.wrong(
+            "/scope",
+            "The whole market includes what the other fields name; leave them or this out.",
+        ),
+        None => form.wrong(
+            "/scope",
+            "Name a vin, facet, origin or tag; or say \"scope\": \"market\" for the whole market.",
+        ),
+        Some(_) => form.wrong("/scope", "The only scope that is said here is market."),
+    }
 }
 
 /// The rules of a market that count now.
@@ -149,6 +173,10 @@ fn tag(form: &mut Form, market: &Market, text: &str) -> Option<Tag> {
                 "/tag",
                 "This field is not public in this market, so no public part shows it.",
             );
+            None
+        }
+        Ok(_) if holds_vin(text) => {
+            form.wrong("/tag", "Leave the VIN out: say vin for one car.");
             None
         }
         Ok(tag) => Some(tag),

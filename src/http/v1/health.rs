@@ -39,7 +39,7 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
     let served =
         directory.is_ok_and(|directory| directory.iter().any(|entry| context.serves(entry)));
     let cache_reads = ports.cache.get("readyz".to_owned()).await.is_ok();
-    let database_reads = ports.db.batch(migration_checks()).await.is_ok();
+    let database_reads = ports.db.batch(table_checks()).await.is_ok();
     let verdict = |fine: bool, remedy: &'static str| if fine { "ok" } else { remedy };
     let checks = Checks {
         secrets: verdict(
@@ -74,14 +74,25 @@ pub(in crate::http) async fn readyz(context: &Context<'_>) -> Result<Response, P
     json::respond(context, if all { 200 } else { 503 }, &ready)
 }
 
-/// Reads a table of each migration that the Worker needs.
-fn migration_checks() -> Vec<Statement> {
+/// Reads each table that serving needs.
+fn table_checks() -> Vec<Statement> {
     let checks = [
-        ("stored_facet.check", "SELECT facet FROM stored_facet LIMIT 1"),
+        ("stored_facet.check", "SELECT keeper FROM stored_facet LIMIT 1"),
+        ("lease.check", "SELECT origin FROM lease LIMIT 1"),
+        ("purge.check", "SELECT id FROM purge LIMIT 1"),
         ("breaker.check", "SELECT origin FROM breaker LIMIT 1"),
+        ("usage.check", "SELECT market FROM usage LIMIT 1"),
+        ("origin_call.check", "SELECT market FROM origin_call LIMIT 1"),
+        ("vehicle.check", "SELECT market FROM vehicle LIMIT 1"),
+        ("job.check", "SELECT name FROM job LIMIT 1"),
         ("outbox.check", "SELECT id FROM outbox LIMIT 1"),
         ("session.check", "SELECT id FROM session LIMIT 1"),
+        ("session_tombstone.check", "SELECT name FROM session_tombstone LIMIT 1"),
         ("audit_entry.check", "SELECT position FROM audit_entry LIMIT 1"),
+        ("audit_salt.check", "SELECT salt FROM audit_salt LIMIT 1"),
+        ("ownership_claim.check", "SELECT id FROM ownership_claim LIMIT 1"),
+        ("ownership_count.check", "SELECT counter FROM ownership_count LIMIT 1"),
+        ("ownership_switch.check", "SELECT method FROM ownership_switch LIMIT 1"),
         ("ownership_grant.check", "SELECT first_keeper FROM ownership_grant LIMIT 1"),
     ];
     checks.map(|(name, sql)| Statement::new(name, sql, Vec::new())).to_vec()
@@ -90,5 +101,5 @@ fn migration_checks() -> Vec<Statement> {
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(crate) fn samples() -> Vec<Statement> {
-    migration_checks()
+    table_checks()
 }

@@ -23,7 +23,7 @@ pub(in crate::http) async fn document(
     let market = context.market(market).await?;
     let car = context.vehicle(&market, id).await?;
     let facets = selected(context, &market)?;
-    if context.wants_events() {
+    if context.wants_events("application/json") {
         return stream::document(context, &market, id, car, facets).await;
     }
     let flow = context.flow(&market, car, facets).await?;

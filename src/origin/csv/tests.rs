@@ -111,7 +111,7 @@ fn ok_the_rows_of_one_car_in_a_file_of_many() {
         match crate::origin::map_facet(&market, crate::market::FacetName::Equipment, &tree, &vin)
             .expect("mapped")
         {
-            crate::origin::Mapped::Present(value) => {
+            crate::origin::Mapped::Present(value, _) => {
                 crate::vehicle::to_json(&value)["items"].clone()
             }
             crate::origin::Mapped::Absent => Value::Null,

@@ -19,7 +19,7 @@ fn vehicle(fields: &Value) -> Value {
 /// The whole of a mapped facet.
 fn stated(mapped: Mapped) -> Option<Value> {
     match mapped {
-        Mapped::Present(value) => Some(crate::vehicle::to_json(&value)),
+        Mapped::Present(value, _) => Some(crate::vehicle::to_json(&value)),
         Mapped::Absent => None,
     }
 }
@@ -254,6 +254,33 @@ fn err_an_answer_that_states_nothing_is_not_an_absence() {
     let place = || ("/damages/0".to_owned(), "the answer states nothing of the facet");
     let error = json!({"damages": [{"error": "timeout"}]});
     assert_eq!(items(FacetName::Damage, &error), Err(place()));
+}
+
+#[test]
+fn ok_a_text_with_the_vin_is_left_out_below_the_owner() {
+    let identity = |fields: Value| match map_facet(
+        &market(),
+        FacetName::Identity,
+        &vehicle(&fields),
+        &vin(),
+    ) {
+        Ok(Mapped::Present(value, left_out)) => {
+            Ok((crate::vehicle::to_json(&value), left_out.into_iter().collect::<Vec<_>>()))
+        }
+        Ok(Mapped::Absent) => panic!("an identity"),
+        Err(error) => Err((error.pointer, error.cause)),
+    };
+    let plain = json!({"make": "Porsche", "vin": "WP0ZZZ99ZTS390000"});
+    for model in ["WP0ZZZ99ZTS390000", "911 (wp0 zzz-99zts/39.00.00)", "Car WP0ZZZ99ZTS390000!"] {
+        let found = identity(json!({"Brand": "Porsche", "Model": model}));
+        assert_eq!(found, Ok((plain.clone(), vec!["model"])), "{model}");
+    }
+    let make = "/Envelope/Body/GetVehicleResponse/Vehicle/Brand".to_owned();
+    let found = identity(json!({"Brand": "WP0ZZZ99ZTS390000"}));
+    assert_eq!(found, Err((make, "a required text contains the VIN")));
+    // Another car's VIN is no secret of this one; nobody can tell it from a number of parts.
+    let other = identity(json!({"Brand": "Porsche", "Model": "WP0ZZZ99ZTS390001"}));
+    assert_eq!(other.map(|(_, left_out)| left_out), Ok(vec![]));
 }
 
 #[test]

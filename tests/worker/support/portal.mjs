@@ -21,6 +21,8 @@ export const need = (name) =>
   process.env[name] ?? assert.fail(`${name} is not set; run this through cargo xtask test worker`);
 
 const portal = new URL(need("KERBSIDE_URL"));
+/** The address of the portal. */
+export const PORTAL = portal;
 const control = need("KERBSIDE_CONTROL").replace(/\/$/, "");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
 

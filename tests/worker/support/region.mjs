@@ -14,6 +14,12 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const COMPATIBILITY_DATE = "2026-11-01";
 export const CODE = "kb";
 
+/** A market as it is published: the hash is that of the market's JSON, which stands last. */
+export const publishedMarket = (market, revisions) => {
+  const hash = createHash("sha256").update(JSON.stringify(market)).digest("hex").slice(0, 32);
+  return JSON.stringify({ schema: 1, hash, revisions, market });
+};
+
 const secret = (bytes) => randomBytes(bytes).toString("base64");
 
 /** Passes a request on to the isolate that `x-isolate` names. */
@@ -66,7 +72,7 @@ export async function region({
   }));
   const published = (market) => {
     const revisions = Object.fromEntries(Object.keys(market.facets).map((name) => [name, 1]));
-    return JSON.stringify({ schema: 1, hash: "0".repeat(32), revisions, market });
+    return publishedMarket(market, revisions);
   };
 
   const worker = (at) => ({
