@@ -31,6 +31,7 @@ mod ownership_view;
 mod page;
 pub mod problem;
 mod request;
+mod request_id;
 mod response;
 mod route;
 mod router;

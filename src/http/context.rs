@@ -13,6 +13,7 @@ use super::credential::{CredentialError, SentCredential};
 use super::keeper_check::KeeperCheck;
 use super::problem::{Problem, Slug};
 use super::request::Request;
+use super::request_id::uuid;
 use super::sign_in_state::SignInState;
 use super::trace::{self, Trace};
 use crate::auth::{self, OperatorRole, SessionKeys, Viewer};
@@ -25,7 +26,6 @@ use crate::ownership::{self, RightsKeys};
 use crate::ports::{Events, Ports, Timestamp};
 use crate::registry;
 use crate::telemetry::{Event, Field, Level, field};
-use crate::text::push_hex;
 use crate::vehicle::{KeyRing, Vin};
 
 /// The media type of server-sent events.
@@ -488,21 +488,4 @@ impl Events for Tagged {
             .extend(self.ids.iter().map(|(name, id)| (*name, Field::Shared(Arc::clone(id)))));
         self.events.emit(event);
     }
-}
-
-/// Sixteen random bytes as a version 4 UUID (RFC 9562).
-fn uuid(random: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (place, byte) in random.iter().enumerate() {
-        let byte = match place {
-            6 => byte & 0x0f | 0x40,
-            8 => byte & 0x3f | 0x80,
-            _ => *byte,
-        };
-        if matches!(place, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        push_hex(&mut text, &[byte]);
-    }
-    text
 }
