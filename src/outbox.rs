@@ -55,14 +55,23 @@ pub enum OutboxError {
     Sealing(#[from] SealingError),
 }
 
-/// The sealing context of a payload, from the message's stable key: a payload that is moved to
-/// another message does not open.
-pub struct MessageContext<'a>(pub &'a str);
+/// The sealing context of a payload, from what decides where it goes: a payload that is moved to
+/// another message, receiver or market does not open.
+pub struct MessageContext<'a> {
+    /// The message's key.
+    pub key: &'a str,
+    /// Its receiver.
+    pub receiver: &'a str,
+    /// The market whose system receives it, if it is one.
+    pub market: Option<&'a str>,
+}
 
 impl SealingContext for MessageContext<'_> {
     fn context(&self, key_id: u8) -> String {
         // The number comes first: a key cannot be mistaken for a part of another place.
-        format!("outbox\n{key_id}\n{}", self.0)
+        // OK because no market has an empty code.
+        let market = self.market.unwrap_or_default();
+        format!("outbox\n{key_id}\n{}\n{market}\n{}", self.receiver, self.key)
     }
 }
 
@@ -99,7 +108,11 @@ pub fn write_if(
     let (payload, key_id) = match message.payload {
         Payload::Public(json) => (json.to_owned(), None),
         Payload::Personal(json) => {
-            let place = MessageContext(message.key);
+            let place = MessageContext {
+                key: message.key,
+                receiver: message.receiver,
+                market: message.market.map(MarketCode::as_str),
+            };
             let sealed = ring.seal(&place, json.as_bytes(), ports.random.as_ref())?;
             (sealed.text, Some(i64::from(sealed.key_id)))
         }

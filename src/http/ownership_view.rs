@@ -81,12 +81,18 @@ impl<'c> OwnershipViews<'c> {
         OwnershipView {
             proof: open.filter(|claim| !is_dealers(claim)).map(|claim| self.proof(claim)),
             dealer: open.filter(is_dealers).map(|claim| self.dealer(claim)),
-            waiting: waiting.map(|grant| self.waiting_time(&grant)),
+            waiting: waiting.map(|grant| match status.waits_in_vain {
+                true => NoticeTime::Again,
+                false => self.waiting_time(&grant),
+            }),
             is_contested: status.state == OwnershipState::Contested && waiting.is_none(),
             held: self.held(status),
             ended: status.ended.as_ref().map(|ended| self.ended(ended)),
-            // A second strong proof adds nothing to one that waits.
-            methods: waiting.is_none().then_some(methods),
+            // A second strong proof adds nothing to one that waits for its time. Of one that waits
+            // for a notice, another notice is sent.
+            methods: waiting
+                .is_none_or(|grant| status.waits_in_vain || grant.effective_from.is_none())
+                .then_some(methods),
             fault: is_failed.then_some(ClaimFault::Failed),
             ..self.page(name)
         }

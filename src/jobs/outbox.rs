@@ -193,7 +193,12 @@ fn open_payload(ports: &Ports, message: &ClaimedMessage) -> Result<Vec<u8>, Outc
     let ring = SealingRing::parse(ports.secrets.as_ref())
         .map_err(|_| Outcome::Deferred("no sealing key is set"))?;
     let sealed = Sealed { key_id, text: message.payload.clone() };
-    ring.open(&MessageContext(&message.message_key), &sealed).map_err(|error| match error {
+    let place = MessageContext {
+        key: &message.message_key,
+        receiver: &message.receiver,
+        market: message.market.as_deref(),
+    };
+    ring.open(&place, &sealed).map_err(|error| match error {
         OpenError::KeyNotHeld => Outcome::Deferred("its sealing key is not set"),
         OpenError::Damaged => Outcome::Dropped("its payload is damaged"),
     })

@@ -387,6 +387,7 @@ model = { at = "/model" }
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table of cases")]
     fn err_names_file_line_key_cause_and_fix() {
         for (from, to, expected) in [
             (

@@ -16,6 +16,7 @@ use super::grant_row::read_grants;
 use super::holder::holder_at;
 use super::limits::MAX_ATTEMPTS;
 use super::machine::{About, Car, Machine};
+use super::offer::offered;
 use super::outcome::Outcome;
 use super::person::{ClaimId, Person};
 use super::personal_part::PersonalPart;
@@ -133,7 +134,9 @@ pub(super) async fn find(
     if !is_provable {
         return Err(refusal(Some(&claim), machine.now()));
     }
-    if off.contains(&claim.method) { Err(ClaimError::NotOffered) } else { Ok(claim) }
+    // A market that was published meanwhile may no longer offer it, or be below a floor.
+    let is_offered = offered(ports, machine.market, &off).contains(&claim.method);
+    if is_offered { Ok(claim) } else { Err(ClaimError::NotOffered) }
 }
 
 /// The cause of a claim that takes no proof.

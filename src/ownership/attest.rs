@@ -13,6 +13,7 @@ use super::decide::day;
 use super::error::ClaimError;
 use super::facts::Systems;
 use super::keys::RightsKeys;
+use super::limits::MAX_TRIES;
 use super::machine::{About, Machine};
 use super::offer::offered;
 use super::prove::facts;
@@ -22,9 +23,6 @@ use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
 use crate::auth::DealerStaff;
 use crate::market::{MarketCode, OwnershipMethod};
 use crate::ports::{FromRow as _, Statement, StoreError, Timestamp};
-
-/// Times that a first attestation is tried anew because another one came first.
-const MAX_TRIES: u32 = 3;
 
 /// The result of an attestation that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 
 use super::keys::RightsKeys;
 use super::limits::{
-    CARS_DAYS, DAY_MS, MAX_ATTESTATIONS, MAX_CARS, MAX_CLAIMS, MAX_CODES, MAX_FAILURES,
-    MAX_GRANTS_AN_HOUR, MAX_NOTICES, MAX_SHOWN_CODES,
+    CARS_DAYS, DAY_MS, MAX_ATTESTATIONS, MAX_CARS, MAX_CLAIMS, MAX_CODES, MAX_DISPLACED_DAYS,
+    MAX_FAILURES, MAX_GRANTS_AN_HOUR, MAX_NOTICES, MAX_SHOWN_CODES,
 };
 use crate::market::{MarketCode, OwnershipMethod};
 use crate::ports::{DbValue, Ports, Rows, Statement, StoreError, Timestamp, row_type};
@@ -80,6 +80,13 @@ impl Counter {
     /// Uses of one token (`jti`) of a dealer's staff. A token lives for an hour at most.
     pub(super) fn token(keys: &RightsKeys, issuer: &str, token: &str) -> Self {
         Self::new(keys, "token", &[issuer, token], 1, DAY_MS)
+    }
+
+    /// Ends of a person's grants to a car because the registration named another keeper, as far as
+    /// an erasure has taken their rows.
+    pub(super) fn displaced(keys: &RightsKeys, place: Place<'_>, person: &str) -> Self {
+        let parts = [place.market.as_str(), place.vehicle, person];
+        Self::new(keys, "displaced", &parts, 1, MAX_DISPLACED_DAYS * DAY_MS)
     }
 
     /// Grants by a method.

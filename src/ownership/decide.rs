@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 
 use super::end_reason::EndReason;
-use super::grant_row::GrantRow;
+use super::grant_row::{GrantRow, NEVER};
 use super::holder::holder_at;
 use super::limits::{DAY_MS, NOTICE_MS};
 use crate::market::OwnershipMethod;
@@ -21,6 +21,8 @@ pub(super) struct Proven<'a> {
     pub(super) held_since: Option<Date>,
     /// The keeper of the registration now.
     pub(super) keeper: Option<&'a str>,
+    /// The last time at which the registration named another keeper than the claimant's.
+    pub(super) displaced_at: Option<Timestamp>,
     /// Days that a grant lasts.
     pub(super) grant_days: u32,
 }
@@ -77,6 +79,7 @@ pub(super) enum Decision<'g> {
 /// | weak | another's live grant | contested |
 /// | strong | weak grants of others | a grant; theirs end |
 /// | strong | a strong grant of another | a grant that waits for the answer of its holder |
+/// | strong | one that waits for a holder who is gone | a grant; the other ends |
 /// | any | the claimant's own grant | a renewal, unless the method is weaker |
 /// | strong | grants of others that wait behind the claimant's own | theirs end |
 pub(super) fn decide<'g>(
@@ -111,7 +114,10 @@ pub(super) fn decide<'g>(
         }
         _ => {}
     }
-    let must_wait = mine.is_none() && others.iter().any(|grant| grant.method.is_strong());
+    // Nobody waits for somebody who waits in vain: without a holder, nobody is left to be told.
+    let is_waited_for =
+        |grant: &&GrantRow| grant.method.is_strong() && (other.is_some() || !grant.awaits_notice());
+    let must_wait = mine.is_none() && others.iter().any(is_waited_for);
     let mut endings = leftovers(grants, now);
     endings.extend(mine.map(|held| (held, EndReason::Renewed)));
     endings.extend(mine_waiting.filter(|_| is_strong).map(|own| (own, EndReason::Renewed)));
@@ -168,6 +174,11 @@ fn terms(
     let own = proven.method.is_strong().then_some(effective_from);
     let keeper = keeper.map(str::to_owned).or_else(|| mine.and_then(|held| held.keeper.clone()));
     let first_keeper = mine.filter(|_| keeper.is_none()).and_then(|held| held.first_keeper.clone());
+    if is_displaced(proven, mine) {
+        let since = NEVER;
+        let (keeper, first_keeper, personal_from) = (None, None, None);
+        return Terms { since, keeper, first_keeper, effective_from, personal_from, ends_at };
+    }
     Terms {
         since: mine.map_or(since, |held| held.since.min(since)),
         keeper,
@@ -176,6 +187,15 @@ fn terms(
         personal_from: earliest(mine.and_then(|held| held.personal_from_ms), own),
         ends_at,
     }
+}
+
+/// True if the registration has named somebody else since the claimant held the car: they may have
+/// sold it, and the contact or code that still works opens nothing of the buyer's. A system that
+/// states a later first day, or personal values that are open since, say otherwise.
+fn is_displaced(proven: &Proven<'_>, mine: Option<&GrantRow>) -> bool {
+    let Some(at) = proven.displaced_at else { return false };
+    let is_open = |grant: &GrantRow| grant.personal_from_ms.is_some() && at < grant.verified_at_ms;
+    !mine.is_some_and(is_open) && proven.held_since.is_none_or(|since| since <= day(at))
 }
 
 /// The first day of a holder: the one that the proving system states, never in the future, else the
@@ -237,6 +257,7 @@ mod tests {
             method,
             held_since: Some(date(2026, 5, 1)),
             keeper: Some("new"),
+            displaced_at: None,
             grant_days: 180,
         }
     }

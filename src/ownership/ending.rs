@@ -11,6 +11,9 @@ use super::messages::{MessageKind, Messages};
 use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
 use crate::ports::{DbValue, Statement, Timestamp};
 
+/// The place of the end among the statements of [`end_grant`]. It returns a row if it ended one.
+pub(super) const END: usize = 1;
+
 /// The statements that end a grant: its entry, if the grant has not ended and `condition` holds
 /// (its parameters count from `?2`), then the end, and the message to its holder.
 pub(super) fn end_grant(
@@ -71,7 +74,7 @@ fn claim_state(reason: EndReason) -> Option<ClaimState> {
 pub(super) fn end(entry: &EntryId, grant: &str, reason: EndReason, now: Timestamp) -> Statement {
     let sql = format!(
         "UPDATE ownership_grant SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE id = ?4 AND ended_at_ms IS NULL AND {IS_AUDITED}"
+         WHERE id = ?4 AND ended_at_ms IS NULL AND {IS_AUDITED} RETURNING id"
     );
     let params = vec![entry.into(), now.into(), reason.as_str().into(), grant.into()];
     Statement::new("ownership_grant.end", sql, params)
@@ -92,8 +95,8 @@ pub(super) fn insert(entry: &EntryId, grant: &GrantRow) -> Statement {
 }
 
 /// SQL of the condition that a row `g` has lost its place to a `later` one, in the order of
-/// `GrantRow::rank`, whose time has come and which is as `which` says; `?now` is the place of the time. No SQL knows whether a row is
-/// authentic: whoever has the keys verifies the rows first.
+/// `GrantRow::rank`, whose time has come and which is as `which` says; `?now` is the place of the
+/// time. No SQL knows whether a row is authentic: whoever has the keys verifies the rows first.
 pub(super) fn is_superseded(now: usize, which: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM ownership_grant AS later WHERE later.market = g.market \

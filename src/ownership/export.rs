@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::counts::{Counter, Place};
 use super::decide::leftovers;
 use super::end_reason::EndReason;
 use super::grant_row::{GrantRow, read_grants};
@@ -9,8 +10,10 @@ use super::keys::RightsKeys;
 use super::personal_part::{PartPlace, PersonalPart};
 use super::{claim_row, grant_row};
 use crate::audit::{Action, IS_AUDITED};
-use crate::market::OwnershipMethod;
-use crate::ports::{FromRow as _, Ports, Row, Statement, StoreError, Timestamp, read_column};
+use crate::market::{MarketCode, OwnershipMethod};
+use crate::ports::{
+    FromRow as _, Ports, Row, Statement, StoreError, Timestamp, read_column, row_type,
+};
 
 /// Opens the sealed part of a claim or a grant for its person's own export. The contact is left out
 /// unless the person has typed it: that on record may be another person's. The holder's first day
@@ -50,14 +53,43 @@ pub async fn ends_before_erasure(
     keys: &RightsKeys,
     person: &str,
 ) -> Result<Vec<Action>, StoreError> {
-    let results = ports.db.batch(vec![select_cars(person)]).await?;
+    let results = ports.db.batch(vec![select_cars(person), select_displaced(person)]).await?;
+    let displaced = results.get(1).ok_or(StoreError::Rejected)?;
+    let displaced = ports.read_rows::<DisplacedRow>("ownership_grant", displaced)?;
     let grants = read_grants(ports, keys, results.first().ok_or(StoreError::Rejected)?);
     let car = |grant: &GrantRow| (grant.market.clone(), grant.vehicle.clone());
     let cars = grants.chunk_by(|one, other| car(one) == car(other));
     let now = ports.clock.now();
     let over = cars.flat_map(|grants| leftovers(grants, now));
     let of_others = over.filter(|(grant, _)| grant.person != person);
-    Ok(of_others.map(|(grant, reason)| end(&grant.id, reason, now)).collect())
+    let ends = of_others.map(|(grant, reason)| end(&grant.id, reason, now));
+    Ok(ends.chain(displaced.iter().map(|row| remember(keys, row, person))).collect())
+}
+
+row_type! {
+    /// The last time at which a person lost a car to another keeper.
+    struct DisplacedRow { market: MarketCode, vehicle: String, ended_at_ms: Timestamp }
+}
+
+/// Counts the loss of a car to another keeper: whoever proves it again after an erasure must not
+/// see the buyer's values.
+fn remember(keys: &RightsKeys, row: &DisplacedRow, person: &str) -> Action {
+    let place = Place { market: &row.market, vehicle: &row.vehicle };
+    let counter = Counter::displaced(keys, place, person);
+    let sql = format!(
+        "INSERT INTO ownership_count (counter, item, at_ms, expires_at_ms) \
+         SELECT ?2, 'end', ?3, ?4 WHERE {IS_AUDITED} ON CONFLICT (counter, item) DO UPDATE SET \
+         at_ms = excluded.at_ms, expires_at_ms = excluded.expires_at_ms"
+    );
+    let until = Timestamp(row.ended_at_ms.0.saturating_add(counter.window_ms));
+    let params = vec![counter.name.into(), row.ended_at_ms.into(), until.into()];
+    Action::new("ownership_count.remember", sql, params)
+}
+
+fn select_displaced(person: &str) -> Statement {
+    let sql = "SELECT market, vehicle, max(ended_at_ms) AS ended_at_ms FROM ownership_grant \
+        WHERE person = ?1 AND end_reason = 'keeper_changed' GROUP BY market, vehicle";
+    Statement::new("ownership_grant.select_displaced_cars", sql, vec![person.into()])
 }
 
 fn end(grant: &str, reason: EndReason, now: Timestamp) -> Action {
@@ -83,5 +115,10 @@ fn select_cars(person: &str) -> Statement {
 /// One of each statement of this file, for the test that prepares all.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
-    vec![end("id", EndReason::Expired, Timestamp(0)).to_statement(""), select_cars("ada")]
+    let keys = super::keys::tests::keys(&[1]);
+    let market = MarketCode::new("de").expect("a code");
+    let row = DisplacedRow { market, vehicle: "car".into(), ended_at_ms: Timestamp(0) };
+    let actions = [end("id", EndReason::Expired, Timestamp(0)), remember(&keys, &row, "ada")];
+    let actions = actions.iter().map(|action| action.to_statement(""));
+    actions.chain([select_cars("ada"), select_displaced("ada")]).collect()
 }

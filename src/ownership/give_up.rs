@@ -3,11 +3,13 @@
 use super::cancel::cancel_with_entry;
 use super::claim_row::ClaimRow;
 use super::claim_sql::read_first;
+use super::counts::has_row;
 use super::decide::leftovers;
 use super::end_reason::EndReason;
-use super::ending;
+use super::ending::{self, END};
 use super::error::ClaimError;
 use super::grant_row::read_grants;
+use super::limits::MAX_TRIES;
 use super::machine::{About, Car, Machine};
 use super::messages::Messages;
 use super::person::Person;
@@ -26,6 +28,20 @@ pub async fn give_up(
     person: Person<'_>,
     car: Car<'_>,
 ) -> Result<Vec<String>, ClaimError> {
+    for _ in 0..MAX_TRIES {
+        if let Some(messages) = try_give_up(machine, person, car).await? {
+            return Ok(messages);
+        }
+    }
+    Err(ClaimError::Store(StoreError::Conflict))
+}
+
+/// Gives up once; nothing where the grant was renewed or ended while it was read.
+async fn try_give_up(
+    machine: &Machine<'_>,
+    person: Person<'_>,
+    car: Car<'_>,
+) -> Result<Option<Vec<String>>, ClaimError> {
     let (ports, market) = (machine.ports, machine.market.code.as_str());
     let select = select_open(market, car.lookup, person.hash);
     let results = ports.db.batch(vec![select_live(market, car.lookup), select]).await?;
@@ -42,15 +58,17 @@ pub async fn give_up(
         let actor = if ending.1 == EndReason::GivenUp { actor } else { Actor::System("time") };
         statements.extend(ending::end_grant(machine, actor, ending, None, &mut messages)?);
     }
+    let has_grant = live.iter().any(|grant| grant.person == person.hash);
     if let Some(claim) = &claim {
         let place = (market, car.lookup, person.hash);
         statements.extend(cancel_with_entry(machine, &entry(machine, claim), place));
-    } else if !live.iter().any(|grant| grant.person == person.hash) {
+    } else if !has_grant {
         return Err(ClaimError::Unknown);
     }
     statements.append(&mut messages.statements);
-    ports.db.batch(statements).await?;
-    Ok(messages.keys)
+    let results = ports.db.batch(statements).await?;
+    let has_ended = !has_grant || has_row(results.get(END));
+    Ok(has_ended.then_some(messages.keys))
 }
 
 fn entry<'a>(machine: &Machine<'a>, claim: &'a ClaimRow) -> audit::Entry<'a> {

@@ -15,6 +15,9 @@ use crate::telemetry::{Event, Level, field};
 /// The table.
 pub(super) const TABLE: &str = "ownership_grant";
 
+/// The first day of a grant that never opens personal values.
+pub(super) const NEVER: Date = Date::MAX;
+
 row_type! {
     /// The columns of a live grant.
     #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,11 +46,13 @@ row_type! {
 }
 
 /// The begin of a holder's history: their first proof, not before the first day of their right,
-/// which is under the row's code as rows that have ended are not.
+/// which is under the row's code as rows that have ended are not. A proof that waited for the
+/// holder before begins with its own time.
 fn begin(held: &GrantRow, first: Option<Timestamp>) -> Timestamp {
+    let from = held.effective_from_ms;
     let midnight = Offset::UTC.to_timestamp(held.since.at(0, 0, 0, 0));
-    let since = midnight.map_or(held.verified_at_ms, |at| Timestamp(at.as_millisecond()));
-    first.unwrap_or(held.verified_at_ms).max(since).min(held.verified_at_ms)
+    let since = midnight.map_or(from, |at| Timestamp(at.as_millisecond()));
+    first.unwrap_or(from).max(since).min(from)
 }
 
 /// Selects the first of a person's proofs of which each was renewed by the next, behind the last

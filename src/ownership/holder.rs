@@ -1,6 +1,6 @@
 //! The holder of a car at a time, and the right that follows: pure functions of rows and time.
 
-use super::grant_row::GrantRow;
+use super::grant_row::{GrantRow, NEVER};
 use crate::disclosure::{KeeperHash, Right};
 use crate::market::Tier;
 use crate::ports::Timestamp;
@@ -33,7 +33,7 @@ impl GrantRow {
         if self.method.is_strong() {
             self.effective_from_ms >= self.ends_at_ms
         } else {
-            self.personal_from_ms.is_none() && self.objection.is_some()
+            self.since != NEVER && self.personal_from_ms.is_none() && self.objection.is_some()
         }
     }
 

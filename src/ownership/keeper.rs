@@ -8,7 +8,7 @@ use super::ending::is_superseded;
 use crate::audit::{self, Actor, Condition, Entry, EntryId, IS_AUDITED};
 use crate::disclosure::KeeperHash;
 use crate::market::MarketCode;
-use crate::ports::{Random, Statement, Timestamp};
+use crate::ports::{DbValue, Random, Statement, Timestamp};
 
 /// SQL of the keeper with whom a grant stands: that at the proof, else the first one after it.
 const KNOWN: &str = "coalesce(keeper, first_keeper)";
@@ -20,9 +20,8 @@ const IS_RECORDED: &str = "EXISTS (SELECT 1 FROM stored_facet WHERE market = ?1 
 /// registration names now, for the transaction that stores the registration, behind its row: a
 /// registration that the record refuses, because it is older than the stored one, ends nothing.
 /// Grants without a known keeper that have lost their place to them end as well, so that none of
-/// them counts again. A grant in
-/// effect without a known keeper takes this one as its first, unless it was somebody else's before:
-/// then the authority has not recorded the holder yet.
+/// them counts again. A grant in effect without a known keeper takes this one as its first, unless
+/// it was somebody else's before: then the authority has not recorded the holder yet.
 pub fn keeper_changed(
     market: &MarketCode,
     vehicle: &str,
@@ -62,38 +61,44 @@ fn end_superseded(
 ) -> Statement {
     let is_another = "coalesce(later.keeper, later.first_keeper) <> ?6";
     let which = format!("{KNOWN} IS NULL AND {}", is_superseded(2, is_another));
-    let end = (EndReason::Superseded, "ownership_grant.end_superseded");
-    end_where(entry, car, keeper, now, end, &which)
+    let params = end_params(entry, car, keeper, now, EndReason::Superseded);
+    Statement::new("ownership_grant.end_superseded", end_where(&which), params)
 }
 
 /// Ends the grants with another keeper.
 fn end_others(entry: &EntryId, car: Place<'_>, keeper: &KeeperHash, now: Timestamp) -> Statement {
-    let end = (EndReason::KeeperChanged, "ownership_grant.end_other_keepers");
-    end_where(entry, car, keeper, now, end, &format!("{KNOWN} <> ?6"))
+    let params = end_params(entry, car, keeper, now, EndReason::KeeperChanged);
+    Statement::new(
+        "ownership_grant.end_other_keepers",
+        end_where(&format!("{KNOWN} <> ?6")),
+        params,
+    )
 }
 
-/// Ends the grants of a car of which `which` holds; `?2` is the time, `?6` the keeper.
-fn end_where(
+/// SQL that ends the grants of a car of which `which` holds; `?2` is the time, `?6` the keeper.
+fn end_where(which: &str) -> String {
+    format!(
+        "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
+         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND {which} AND {IS_AUDITED}"
+    )
+}
+
+/// The parameters of [`end_where`].
+fn end_params(
     entry: &EntryId,
     car: Place<'_>,
     keeper: &KeeperHash,
     now: Timestamp,
-    (reason, name): (EndReason, &'static str),
-    which: &str,
-) -> Statement {
-    let sql = format!(
-        "UPDATE ownership_grant AS g SET ended_at_ms = ?2, end_reason = ?3, mac = '' \
-         WHERE market = ?4 AND vehicle = ?5 AND ended_at_ms IS NULL AND {which} AND {IS_AUDITED}"
-    );
-    let params = vec![
+    reason: EndReason,
+) -> Vec<DbValue> {
+    vec![
         entry.into(),
         now.into(),
         reason.as_str().into(),
         car.market.into(),
         car.vehicle.into(),
         keeper.0.as_str().into(),
-    ];
-    Statement::new(name, sql, params)
+    ]
 }
 
 /// Notes the keeper as the first one of the grants in effect for which none is known.

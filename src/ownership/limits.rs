@@ -12,9 +12,11 @@ pub const MAX_CLAIMS: u32 = 3;
 pub const MAX_CARS: u32 = 5;
 /// Days over which the cars of a person are counted.
 pub const CARS_DAYS: i64 = 30;
+/// Days for which an erased person's loss of a car to another keeper is known: a grant's at most.
+pub const MAX_DISPLACED_DAYS: i64 = 400;
 /// Codes that one contact is sent in a day, over all accounts.
 pub const MAX_CODES: u32 = 3;
-/// Notices of claims that one contact is sent in a day, and notices of ends.
+/// Notices of contested claims that one contact is sent in a day, and notices of ends.
 pub const MAX_NOTICES: u32 = 3;
 /// Codes that are shown in one car in a day, over all accounts.
 pub const MAX_SHOWN_CODES: u32 = 10;
@@ -28,5 +30,7 @@ pub const ATTESTATION_MS: i64 = 300_000;
 pub const NOTICE_MS: u32 = 72 * 3_600_000;
 /// Days after its last change for which a contact on record does not count.
 pub const CONTACT_CHANGE_DAYS: i64 = 7;
+/// Times that an act is tried anew because another one came first.
+pub(super) const MAX_TRIES: u32 = 3;
 /// Grants by one method in an hour above which an event calls an operator.
 pub const MAX_GRANTS_AN_HOUR: u32 = 100;

@@ -43,14 +43,13 @@ impl MessageKind {
         }
     }
 
-    /// The limit of messages to one contact in a day; nothing for codes, which their start limits.
-    /// Claims of strangers do not use up the news of an end.
+    /// The limit of messages to one contact in a day; nothing for codes, which their start limits,
+    /// and for notices with which a right begins: nobody may keep those from being sent. Claims of
+    /// strangers do not use up the news of an end.
     fn limit(self, keys: &RightsKeys, contact: &str) -> Option<Counter> {
         match self {
-            Self::ContactCode => None,
-            Self::ClaimVerified | Self::ClaimContested | Self::ClaimWaiting => {
-                Some(Counter::notices(keys, "claims", contact))
-            }
+            Self::ContactCode | Self::ClaimVerified | Self::ClaimWaiting => None,
+            Self::ClaimContested => Some(Counter::notices(keys, "claims", contact)),
             Self::GrantEnded => Some(Counter::notices(keys, "ends", contact)),
         }
     }
@@ -95,6 +94,11 @@ impl Messages {
             return Ok(());
         }
         let hash = machine.keys.contact_hash(notice.to);
+        // A code ends after ten minutes: it waits behind no notice that has to be sent again.
+        let lane = match notice.kind {
+            MessageKind::ContactCode => format!("notify:{hash}:{}", notice.cause),
+            _ => format!("notify:{hash}"),
+        };
         let key = format!("{}:{}:{hash}", notice.cause, notice.kind.as_str());
         let lifetime_ms = match notice.kind {
             MessageKind::ContactCode => CLAIM_MS,
@@ -113,7 +117,7 @@ impl Messages {
         };
         let message = Message {
             key: &key,
-            lane: &format!("notify:{hash}"),
+            lane: &lane,
             receiver: RECEIVER,
             market: Some(&machine.market.code),
             vehicle: Some(notice.vehicle),

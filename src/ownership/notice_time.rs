@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 
 use super::decide::day;
-use super::grant_row::{GrantRow, read_grants};
+use super::grant_row::{GrantRow, NEVER, read_grants};
 use super::keys::RightsKeys;
 use super::limits::{DAY_MS, NOTICE_MS};
 use super::messages::MessageKind;
@@ -64,7 +64,7 @@ pub async fn begin_notice_times(
 /// last day of the holder who was told.
 fn begun(grant: GrantRow, now: Timestamp) -> GrantRow {
     let from = now.plus_ms(NOTICE_MS);
-    let personal_from_ms = Some(from);
+    let personal_from_ms = (grant.since != NEVER).then_some(from);
     if !grant.method.is_strong() {
         return GrantRow { personal_from_ms, ..grant };
     }

@@ -2,12 +2,14 @@
 
 use super::cancel::cancel_with_entry;
 use super::code::Code;
+use super::counts::has_row;
 use super::decide::leftovers;
 use super::end_reason::EndReason;
-use super::ending;
+use super::ending::{self, END};
 use super::error::ClaimError;
 use super::grant_row::read_grants;
 use super::holder::holder_at;
+use super::limits::MAX_TRIES;
 use super::machine::{About, Car, Machine};
 use super::messages::Messages;
 use super::right::select_live;
@@ -40,9 +42,23 @@ pub async fn object(
 ) -> Result<Vec<String>, ClaimError> {
     let cause = "A code has 8 letters and digits, without 0, 1, I and O.";
     let code = Code::parse(typed).ok_or(ClaimError::Invalid { field: "/code", cause })?;
+    for _ in 0..MAX_TRIES {
+        if let Some(messages) = try_object(machine, car, &code).await? {
+            return Ok(messages);
+        }
+    }
+    Err(ClaimError::Store(StoreError::Conflict))
+}
+
+/// Objects once; nothing where the grant was renewed or ended while it was read.
+async fn try_object(
+    machine: &Machine<'_>,
+    car: Car<'_>,
+    code: &Code,
+) -> Result<Option<Vec<String>>, ClaimError> {
     let (ports, keys, market) = (machine.ports, machine.keys, &machine.market.code);
     let place = objection_place(market.as_str(), car.lookup);
-    let hashes = serde_json::Value::from(keys.code_hashes(&place, &code)).to_string();
+    let hashes = serde_json::Value::from(keys.code_hashes(&place, code)).to_string();
     let results = ports
         .db
         .batch(vec![
@@ -57,7 +73,7 @@ pub async fn object(
     let now = machine.now();
     let held = holder_at(&live, now).filter(|grant| grant.person == objected.person);
     if objected.has_objected {
-        return if held.is_none() { Ok(Vec::new()) } else { Err(ClaimError::Unknown) };
+        return if held.is_none() { Ok(Some(Vec::new())) } else { Err(ClaimError::Unknown) };
     }
     let held = held.filter(|grant| !grant.method.is_strong()).ok_or(ClaimError::Unknown)?;
     let weak = [(held, EndReason::Objection)].into_iter();
@@ -70,8 +86,8 @@ pub async fn object(
     }
     statements.extend(cancel_claims(machine, car, &objected));
     statements.append(&mut messages.statements);
-    ports.db.batch(statements).await?;
-    Ok(messages.keys)
+    let results = ports.db.batch(statements).await?;
+    Ok(has_row(results.get(END)).then_some(messages.keys))
 }
 
 /// Selects the grant of a code, if it or its last renewal is live or has ended by an objection.

@@ -18,6 +18,7 @@ use super::messages::{MessageKind, Messages, Notice};
 use super::outcome::Settlement;
 use super::personal_part::{PartPlace, PersonalPart};
 use super::right::select_live;
+use super::switch;
 use crate::audit::{self, Actor, Condition, EntryId, IS_AUDITED};
 use crate::market::OwnershipMethod;
 use crate::ports::{Rows, Statement, StoreError, Timestamp, row_type};
@@ -64,11 +65,18 @@ row_type! {
     struct EarlierRow { ended_at_ms: Timestamp, keeper: Option<String> }
 }
 
+row_type! {
+    /// The last end by another keeper.
+    struct DisplacedRow { ended_at_ms: Option<Timestamp> }
+}
+
 /// The live grants of a car as they were read.
 struct Found {
     grants: Vec<GrantRow>,
     /// Grants of others that opened personal values and count no more.
     earlier: Vec<EarlierGrant>,
+    /// The last end of one of the claimant's grants because the registration named another keeper.
+    displaced_at: Option<Timestamp>,
     /// The ids and codes of all live rows, authentic or not, as [`VERSION`] states them.
     version: String,
     is_open: bool,
@@ -96,6 +104,7 @@ pub(super) async fn settle(
             method: claim.method,
             held_since: facts.held_since,
             keeper: facts.keeper.as_deref(),
+            displaced_at: found.displaced_at,
             grant_days: machine.grant_days(),
         };
         let decision = decide(&proven, &found.grants, &found.earlier, now);
@@ -122,7 +131,7 @@ pub(super) async fn settle(
 
 /// Reads what a decision needs.
 async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimError> {
-    let (ports, now) = (machine.ports, machine.now());
+    let (ports, now, place) = (machine.ports, machine.now(), machine.place(&claim.vehicle));
     let results = ports
         .db
         .batch(vec![
@@ -130,10 +139,16 @@ async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimErr
             select_earlier(claim, now),
             select_open(&claim.id, now),
             select_version(claim),
+            select_displaced(claim, &Counter::displaced(machine.keys, place, &claim.person), now),
+            switch::select(),
         ])
         .await?;
-    let [live, earlier, open, version] =
-        <[Rows; 4]>::try_from(results).map_err(|_| StoreError::Rejected)?;
+    let [live, earlier, open, version, displaced, off] =
+        <[Rows; 6]>::try_from(results).map_err(|_| StoreError::Rejected)?;
+    if switch::read(ports, &off)?.contains(&claim.method) {
+        return Err(ClaimError::NotOffered);
+    }
+    let displaced = ports.read_rows::<DisplacedRow>("ownership_grant", &displaced)?.pop();
     let version = ports.read_rows::<VersionRow>("ownership_grant", &version)?.pop();
     let ended = ports.read_rows::<EarlierRow>("ownership_grant", &earlier)?.into_iter();
     let ended = ended.map(|row| EarlierGrant { ended_at: row.ended_at_ms, keeper: row.keeper });
@@ -143,6 +158,7 @@ async fn find(machine: &Machine<'_>, claim: &ClaimRow) -> Result<Found, ClaimErr
     Ok(Found {
         grants: read_grants(ports, machine.keys, &live),
         earlier,
+        displaced_at: displaced.and_then(|row| row.ended_at_ms),
         version: version.ok_or(StoreError::Rejected)?.version,
         is_open: !open.is_empty(),
     })
@@ -171,6 +187,23 @@ fn select_earlier(claim: &ClaimRow, now: Timestamp) -> Statement {
         now.into(),
     ];
     Statement::new("ownership_grant.select_earlier", sql, params)
+}
+
+/// Selects the last end of one of the claimant's grants because the registration named another
+/// keeper.
+fn select_displaced(claim: &ClaimRow, erased: &Counter, now: Timestamp) -> Statement {
+    let sql = "SELECT max(ended_at_ms) AS ended_at_ms FROM (SELECT ended_at_ms \
+        FROM ownership_grant WHERE market = ?1 AND vehicle = ?2 AND person = ?3 \
+        AND end_reason = 'keeper_changed' UNION ALL SELECT at_ms FROM ownership_count \
+        WHERE counter = ?4 AND expires_at_ms > ?5)";
+    let params = vec![
+        (&claim.market).into(),
+        claim.vehicle.as_str().into(),
+        claim.person.as_str().into(),
+        erased.name.as_str().into(),
+        now.into(),
+    ];
+    Statement::new("ownership_grant.select_displaced", sql, params)
 }
 
 /// Selects the version of the live rows of a car.
@@ -327,9 +360,13 @@ impl Act<'_> {
         let held = holder_at(&self.found.grants, self.now);
         let held = held.filter(|grant| grant.person != self.claim.person);
         let deciding = held.or_else(|| others.min_by_key(|grant| grant.effective_from_ms))?;
-        let can_be_told = self.machine.notifies()
-            && deciding.open(self.machine.keys).is_some_and(|part| part.contact().is_some());
-        can_be_told.then_some(deciding.id.as_str())
+        // Each strong one loses their place, so each must be somebody who can be told.
+        let can_be_told = |grant: &GrantRow| {
+            grant.open(self.machine.keys).is_some_and(|part| part.contact().is_some())
+        };
+        let mut losing = self.others().filter(|grant| grant.method.is_strong());
+        let all_are_told = self.machine.notifies() && losing.all(can_be_told);
+        (all_are_told && can_be_told(deciding)).then_some(deciding.id.as_str())
     }
 
     /// The grants of others who hold the car or wait for it.
@@ -419,5 +456,13 @@ fn watch_rate(
 #[cfg(test)]
 pub(super) fn samples() -> Vec<Statement> {
     let (claim, now) = (super::fake::claim(), Timestamp(0));
-    vec![select_open("id", now), select_earlier(&claim, now), select_version(&claim)]
+    let keys = super::keys::tests::keys(&[1]);
+    let place = super::counts::Place { market: &claim.market, vehicle: "car" };
+    let displaced = Counter::displaced(&keys, place, "ada");
+    vec![
+        select_open("id", now),
+        select_earlier(&claim, now),
+        select_displaced(&claim, &displaced, now),
+        select_version(&claim),
+    ]
 }

@@ -12,7 +12,7 @@ use super::contact::Contact;
 use super::counts::{Counted, Counter, has_row};
 use super::error::ClaimError;
 use super::facts::Systems;
-use super::grant_row::read_grants;
+use super::grant_row::{GrantRow, read_grants};
 use super::holder::holder_at;
 use super::limits::CLAIM_MS;
 use super::machine::{About, Car, Machine};
@@ -174,7 +174,10 @@ async fn standing(
     let rows = results.first().ok_or(StoreError::Rejected)?;
     let salt = audit::read_salt(ports, rows)?.ok_or(StoreError::Rejected)?;
     let grants = read_grants(ports, keys, results.get(1).ok_or(StoreError::Rejected)?);
-    let holds = holder_at(&grants, machine.now()).is_some_and(|held| held.person == person.hash);
+    // A weak grant alone is no reason to send the contact on record more codes than others may.
+    let now = machine.now();
+    let is_theirs = |held: &GrantRow| held.person == person.hash && held.opens_personal(now);
+    let holds = holder_at(&grants, now).is_some_and(is_theirs);
     Ok((audit::pseudonym(keys.pseudonym_key(), &salt, person.hash), holds))
 }
 

@@ -40,6 +40,8 @@ pub struct OwnershipStatus {
     pub claim: Option<ClaimStatus>,
     /// The grant that counts or waits.
     pub grant: Option<GrantStatus>,
+    /// True if the grant waits for somebody who no longer holds the car: proven again, it counts.
+    pub waits_in_vain: bool,
     /// A waiting grant of somebody else, for the holder.
     pub contested_by: Option<ContestStatus>,
     /// The end of the person's last grant, for a while, if they have no other.
@@ -226,8 +228,16 @@ pub(super) fn describe(
     // A weaker proof would not change what they hold.
     let needs_strong = held.is_some_and(|grant| grant.method.is_strong());
     let methods = methods.into_iter().filter(|one| one.is_strong() || !needs_strong).collect();
+    // Another one who waits and was told comes before.
+    let is_waited_for = |grant: &GrantRow| {
+        grant.person != person && grant.is_waiting(now) && !grant.awaits_notice()
+    };
+    let waits_in_vain = held.is_none()
+        && waiting.is_some()
+        && holder_at(grants, now).is_none()
+        && !grants.iter().any(is_waited_for);
     let grant = held.or(waiting).map(describe_grant);
-    OwnershipStatus { state, claim, grant, contested_by, ended: None, methods }
+    OwnershipStatus { state, claim, grant, waits_in_vain, contested_by, ended: None, methods }
 }
 
 /// Describes a claim whose state tells the person something.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
+mod abuse;
 mod acts;
 #[path = "../../tests/support/d1.rs"]
 mod d1;

@@ -2,6 +2,7 @@
 
 use kerbside::http::Response;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::members::{CLIENT, Member, SIGN_IN};
 use crate::support::ownership::{CONTACT, Case, OWNERSHIP};
@@ -415,4 +416,69 @@ fn err_another_keeper_ends_the_right_in_the_response_that_finds_out() {
     assert_eq!(tier(), (200, json!("member")));
     let status = case.api(&ada, "GET", &case.href(), &Value::Null);
     assert_eq!(body(&status)["state"], "none");
+}
+
+#[test]
+fn err_a_former_holder_s_new_proof_shows_nothing_of_the_buyer() {
+    let case = Case::new();
+    let ada = case.member("ada");
+    case.hold(&ada);
+    case.app.world.run_background();
+    "Bob Buyer".clone_into(&mut case.keeper.borrow_mut());
+    case.app.world.advance_s(200);
+    assert_eq!(vehicle(&case, &ada)["tier"], "member");
+    case.app.world.run_background();
+    // The CRM still has the seller's contact.
+    let ada = case.member("ada");
+    case.hold(&ada);
+    let seen = vehicle(&case, &ada);
+    assert!(!seen.to_string().contains("Bob Buyer"), "{}", seen["facets"]["registration"]);
+}
+
+/// A published market with the hash of its content.
+fn with_its_hash(text: &str) -> String {
+    let Some((before, market)) = text.split_once(",\"market\":") else { return text.to_owned() };
+    let Some(market) = market.strip_suffix('}') else { return text.to_owned() };
+    let hash: String =
+        Sha256::digest(market).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let at = before.find("\"hash\":\"").expect("a hash") + 8;
+    format!("{}{hash}{},\"market\":{market}}}", &before[..at], &before[at + 32..])
+}
+
+#[test]
+fn err_a_published_market_lowers_no_floor_under_an_open_claim() {
+    let case = Case::new();
+    let eve = case.member("eve");
+    let started = case.start(&eve, &json!({"method": "keeper_document"}));
+    let mut changed = 0;
+    for text in case.app.world.markets.borrow_mut().values_mut() {
+        let place = "/{document.document_number}/{document.first_registration}";
+        let weaker = text
+            .replace(r#"["document_number","first_registration"]"#, r#"["plate"]"#)
+            .replace(place, "/{document.plate}/AB123456/2019-05-04");
+        changed += i32::from(weaker != *text);
+        *text = with_its_hash(&weaker);
+    }
+    assert_eq!(changed, 1);
+    case.app.world.advance_s(100);
+    let eve = case.member("eve");
+    let words = status(&case, &eve)["methods"].to_string();
+    assert!(!words.contains("keeper_document"), "the floor forbids it: {words}");
+    let proven = case.prove(&eve, &started, &json!({"plate": "M-AD 1815"}));
+    assert_ne!(proven.status, 200);
+    assert_eq!(vehicle(&case, &eve)["tier"], "member");
+}
+
+#[test]
+fn ok_the_page_of_a_grant_that_waits_in_vain_offers_a_new_proof() {
+    let case = Case::new();
+    let (ada, bob) = (case.member("ada"), case.member("bob"));
+    case.hold(&ada);
+    case.hold(&bob);
+    case.api(&ada, "DELETE", &case.href(), &Value::Null);
+    let page = bob.get(&case.app, &case.page());
+    assert!(page.body.contains("hält es nicht mehr"), "{}", page.body);
+    assert!(page.body.contains("/ownership/contact_code"), "a way to prove again: {}", page.body);
+    case.hold(&bob);
+    assert_eq!(vehicle(&case, &bob)["tier"], "owner");
 }

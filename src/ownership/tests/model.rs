@@ -20,6 +20,8 @@ pub struct Grant {
     pub personal: Option<i64>,
     pub ends: i64,
     pub keeper: Option<String>,
+    /// True if its personal values never open: its person lost the car to another keeper before.
+    pub is_closed: bool,
     /// The codes that object to it: its own, and those of what it has renewed.
     pub codes: Vec<String>,
 }
@@ -63,6 +65,8 @@ pub struct Model {
     /// Codes of objection: car, person, code.
     pub objections: Vec<(usize, usize, String)>,
     pub off: Vec<OwnershipMethod>,
+    /// Losses of a car to another keeper: car, person, time.
+    pub displaced: Vec<(usize, usize, i64)>,
 }
 
 impl Model {
@@ -111,10 +115,11 @@ impl Model {
         let from = now + NOTICE;
         let untold = self.grants.iter_mut().filter(|one| one.id == grant);
         for grant in untold {
+            let personal = (!grant.is_closed).then_some(from);
             if grant.is_strong && grant.from == UNTOLD {
-                (grant.from, grant.personal) = (from, Some(from));
+                (grant.from, grant.personal) = (from, personal);
             } else if !grant.is_strong && grant.personal.is_none() {
-                grant.personal = Some(from);
+                grant.personal = personal;
             }
         }
     }
@@ -151,7 +156,9 @@ impl Model {
             self.grants.retain(|g| g.car != car || g.person == person || g.from <= from);
             return Settled::Kept;
         }
-        let must_wait = mine.is_none() && others.iter().any(|grant| grant.is_strong);
+        let is_held = held.is_some();
+        let waited_for = |grant: &Grant| grant.is_strong && (is_held || grant.from != UNTOLD);
+        let must_wait = mine.is_none() && others.iter().any(waited_for);
         let from = if must_wait { UNTOLD } else { now };
         self.grants.retain(|grant| {
             let is_mine = grant.person == person;
@@ -167,8 +174,13 @@ impl Model {
         });
         let own = is_strong.then_some(from);
         let codes = mine.as_ref().map(|grant| grant.codes.clone()).unwrap_or_default();
+        let lost = self.displaced.iter().filter(|(c, p, _)| (*c, *p) == (car, person));
+        let is_closed = lost.map(|(_, _, at)| *at).max().is_some_and(|at| {
+            let is_open = |grant: &Grant| grant.personal.is_some() && at < grant.verified;
+            !mine.as_ref().is_some_and(is_open)
+        });
         let before = mine.and_then(|grant| grant.personal);
-        let personal = own.into_iter().chain(before).min();
+        let personal = own.into_iter().chain(before).min().filter(|_| !is_closed);
         let ends = now + 180 * DAY;
         let id = claim.id.clone();
         self.grants.push(Grant {
@@ -181,6 +193,7 @@ impl Model {
             personal,
             ends,
             keeper,
+            is_closed,
             codes,
         });
         Settled::Granted

@@ -401,10 +401,13 @@ impl Simulation {
         let now = Timestamp(self.now());
         let statements = keeper_changed(&self.town.market.code, CARS[car], &hash, now);
         self.town.world.run(ports.db.batch(statements)).expect("SQL");
-        self.model.grants.retain(|grant| {
-            let keeps = grant.keeper.as_deref().is_none_or(|known| known == keeper);
-            grant.car != car || keeps
-        });
+        let keeps = |grant: &super::model::Grant| {
+            grant.car != car || grant.keeper.as_deref().is_none_or(|known| known == keeper)
+        };
+        let lost = self.model.grants.iter().filter(|grant| !keeps(grant));
+        let lost: Vec<_> = lost.map(|grant| (car, grant.person, now.0)).collect();
+        self.model.displaced.extend(lost);
+        self.model.grants.retain(keeps);
         for at in 0..self.model.grants.len() {
             self.model.grants[at].keeper = self.known_keeper(&self.model.grants[at].id);
         }
@@ -490,8 +493,8 @@ impl Simulation {
             assert!(owners <= 1, "one holder");
         }
         let over = "SELECT id FROM ownership_claim WHERE attempts > 5 UNION ALL \
-            SELECT id FROM ownership_grant AS g WHERE person <> '' AND NOT EXISTS (SELECT 1 FROM ownership_claim \
-            AS c WHERE c.id = g.id AND c.state <> 'challenged')";
+            SELECT id FROM ownership_grant AS g WHERE person <> '' AND NOT EXISTS (SELECT 1 \
+            FROM ownership_claim AS c WHERE c.id = g.id AND c.state <> 'challenged')";
         assert_eq!(self.town.list(over), Vec::<String>::new(), "no grant without its proof");
         let after = self.snapshot();
         assert!(

@@ -248,6 +248,10 @@ impl Town {
         self.world.run(act)
     }
 
+    pub async fn object_later(&self, car: &str, code: &str) -> Result<Vec<String>, ClaimError> {
+        self.with(async |machine| object(&machine, which(car), code).await).await
+    }
+
     pub async fn give_up_later(&self, person: &str, car: &str) -> Result<Vec<String>, ClaimError> {
         self.with(async |machine| give_up(&machine, who(person), which(car)).await).await
     }
@@ -327,12 +331,16 @@ impl Town {
     /// The payloads of the outbox, opened, in the order in which they were written.
     pub fn messages(&self) -> Vec<Value> {
         let ring = SealingRing::parse(self.ports().secrets.as_ref()).expect("keys");
-        let sql = "SELECT message_key, payload, key_id FROM outbox ORDER BY id";
+        let sql = "SELECT message_key, receiver, market, payload, key_id FROM outbox ORDER BY id";
         let open = |row: &Row| {
             let key: String = read_column(row, "message_key").expect("a key");
             let key_id = read_column(row, "key_id").expect("a number");
             let sealed = Sealed { key_id, text: read_column(row, "payload").expect("a text") };
-            let bytes = ring.open(&MessageContext(&key), &sealed).expect("opens");
+            let receiver: String = read_column(row, "receiver").expect("a receiver");
+            let market: Option<String> = read_column(row, "market").expect("a code or none");
+            let (key, receiver, market) = (&*key, &*receiver, market.as_deref());
+            let bytes = ring.open(&MessageContext { key, receiver, market }, &sealed);
+            let bytes = bytes.expect("opens");
             serde_json::from_slice(&bytes).expect("JSON")
         };
         self.query(sql).iter().map(open).collect()

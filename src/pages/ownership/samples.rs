@@ -213,6 +213,13 @@ fn states(language: Language) -> Vec<Sample> {
                 ..contested.clone()
             }),
         ),
+        (
+            "ownership-waiting-again",
+            render_ownership(&OwnershipView {
+                waiting: Some(NoticeTime::Again),
+                ..contested.clone()
+            }),
+        ),
         ("ownership-held-notice", render_ownership(&held(language, PersonalPart::AfterNotice))),
         ("ownership-dealer", render_ownership(&dealer(Some("K7WP 3MXQ")))),
         ("ownership-dealer-lost", render_ownership(&dealer(None))),

@@ -189,6 +189,8 @@ pub enum NoticeTime {
     AfterNotice,
     /// Not as it is: the holder cannot be told.
     Never,
+    /// Once it is proven again: nobody holds the car any more.
+    Again,
 }
 
 impl NoticeTime {
@@ -197,20 +199,23 @@ impl NoticeTime {
             Self::At(date) => t.waiting_text(date),
             Self::AfterNotice => t.waiting_notice_text().to_owned(),
             Self::Never => t.waiting_never_text().to_owned(),
+            Self::Again => t.waiting_again_text().to_owned(),
         }
     }
 
     pub(in crate::pages) fn holder_contest(&self, t: Messages) -> String {
         match self {
             Self::At(date) => t.holder_contest(date),
-            Self::AfterNotice | Self::Never => t.holder_contest_notice().to_owned(),
+            Self::AfterNotice | Self::Never | Self::Again => t.holder_contest_notice().to_owned(),
         }
     }
 
     fn held_contest_text(&self, t: Messages) -> String {
         match self {
             Self::At(date) => t.held_contest_text(date),
-            Self::AfterNotice | Self::Never => t.held_contest_notice_text().to_owned(),
+            Self::AfterNotice | Self::Never | Self::Again => {
+                t.held_contest_notice_text().to_owned()
+            }
         }
     }
 }
