@@ -81,9 +81,8 @@ impl<'c> OwnershipViews<'c> {
         OwnershipView {
             proof: open.filter(|claim| !is_dealers(claim)).map(|claim| self.proof(claim)),
             dealer: open.filter(is_dealers).map(|claim| self.dealer(claim)),
-            waiting: waiting.map(|grant| match status.waits_in_vain {
-                true => NoticeTime::Again,
-                false => self.waiting_time(&grant),
+            waiting: waiting.map(|grant| {
+                if status.waits_in_vain { NoticeTime::Again } else { self.waiting_time(&grant) }
             }),
             is_contested: status.state == OwnershipState::Contested && waiting.is_none(),
             held: self.held(status),

@@ -2,7 +2,6 @@
 
 use kerbside::http::Response;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::support::members::{CLIENT, Member, SIGN_IN};
 use crate::support::ownership::{CONTACT, Case, OWNERSHIP};
@@ -439,8 +438,7 @@ fn err_a_former_holder_s_new_proof_shows_nothing_of_the_buyer() {
 fn with_its_hash(text: &str) -> String {
     let Some((before, market)) = text.split_once(",\"market\":") else { return text.to_owned() };
     let Some(market) = market.strip_suffix('}') else { return text.to_owned() };
-    let hash: String =
-        Sha256::digest(market).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = &kerbside::audit::digest(market)[..32];
     let at = before.find("\"hash\":\"").expect("a hash") + 8;
     format!("{}{hash}{},\"market\":{market}}}", &before[..at], &before[at + 32..])
 }
