@@ -1,7 +1,7 @@
 // The model of claims against D1: the native test of random sequences runs over databases of
 // workerd instead of SQLite's own.
 //
-// Environment: KERBSIDE_CLAIM_WORLDS, the number of sequences, 8 by default.
+// Environment: KERBSIDE_CLAIM_WORLDS, the number of sequences, 12 by default.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { migrations } from "./support/region.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const WORLDS = Number(process.env.KERBSIDE_CLAIM_WORLDS ?? 8);
+const WORLDS = Number(process.env.KERBSIDE_CLAIM_WORLDS ?? 12);
 const TEST = "ownership::tests::simulation::ok_the_machine_agrees_with_its_model";
 
 /** Starts a Worker with a database a world. */

@@ -52,6 +52,16 @@ pub enum Settled {
     Contested,
 }
 
+/// The loss of a car to another keeper.
+#[derive(Debug, Clone, Copy)]
+pub struct Loss {
+    pub car: usize,
+    pub person: usize,
+    pub at: i64,
+    /// True once the person's erasure has left a count alone, which that of the car leaves.
+    pub is_count: bool,
+}
+
 /// Everything that the model remembers.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
@@ -65,8 +75,8 @@ pub struct Model {
     /// Codes of objection: car, person, code.
     pub objections: Vec<(usize, usize, String)>,
     pub off: Vec<OwnershipMethod>,
-    /// Losses of a car to another keeper: car, person, time.
-    pub displaced: Vec<(usize, usize, i64)>,
+    /// Losses of a car to another keeper.
+    pub losses: Vec<Loss>,
 }
 
 impl Model {
@@ -174,8 +184,8 @@ impl Model {
         });
         let own = is_strong.then_some(from);
         let codes = mine.as_ref().map(|grant| grant.codes.clone()).unwrap_or_default();
-        let lost = self.displaced.iter().filter(|(c, p, _)| (*c, *p) == (car, person));
-        let is_closed = lost.map(|(_, _, at)| *at).max().is_some_and(|at| {
+        let lost = self.losses.iter().filter(|loss| (loss.car, loss.person) == (car, person));
+        let is_closed = lost.map(|loss| loss.at).max().is_some_and(|at| {
             let is_open = |grant: &Grant| grant.personal.is_some() && at < grant.verified;
             !mine.as_ref().is_some_and(is_open)
         });

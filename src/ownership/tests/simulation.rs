@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Claim, Model, Settled};
+use super::model::{Claim, Grant, Loss, Model, Settled};
 use super::town::{Facts, Town};
 use crate::audit::{Actor, Entry};
 use crate::disclosure::KeeperHash;
@@ -401,12 +401,13 @@ impl Simulation {
         let now = Timestamp(self.now());
         let statements = keeper_changed(&self.town.market.code, CARS[car], &hash, now);
         self.town.world.run(ports.db.batch(statements)).expect("SQL");
-        let keeps = |grant: &super::model::Grant| {
+        let keeps = |grant: &Grant| {
             grant.car != car || grant.keeper.as_deref().is_none_or(|known| known == keeper)
         };
         let lost = self.model.grants.iter().filter(|grant| !keeps(grant));
-        let lost: Vec<_> = lost.map(|grant| (car, grant.person, now.0)).collect();
-        self.model.displaced.extend(lost);
+        let loss = |grant: &Grant| Loss { car, person: grant.person, at: now.0, is_count: false };
+        let lost: Vec<_> = lost.map(loss).collect();
+        self.model.losses.extend(lost);
         self.model.grants.retain(keeps);
         for at in 0..self.model.grants.len() {
             self.model.grants[at].keeper = self.known_keeper(&self.model.grants[at].id);
@@ -423,6 +424,9 @@ impl Simulation {
             self.model.grants.retain(|grant| grant.person != person);
             self.model.claims.retain(|claim| claim.person != person);
             self.model.objections.retain(|(_, objected, _)| *objected != person);
+            for loss in self.model.losses.iter_mut().filter(|loss| loss.person == person) {
+                loss.is_count = true;
+            }
         } else {
             let markets = [self.town.market.code.clone()];
             let erased = erasure::erase(&ports, &entry, &markets, CARS[car], ErasureScope::Vehicle);
@@ -431,6 +435,7 @@ impl Simulation {
             self.model.grants.retain(|grant| grant.car != car);
             self.model.claims.retain(|claim| claim.car != car);
             self.model.objections.retain(|(objected, _, _)| *objected != car);
+            self.model.losses.retain(|loss| loss.car != car || loss.is_count);
         }
     }
 
