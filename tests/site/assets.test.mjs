@@ -65,7 +65,7 @@ test("every message is used", () => {
       .map((name) => read(`../src/${folder}/${name}`)),
   );
   const used = [...rust, ...templates.map(([, text]) => text), read("messages/en.ftl")].join("\n");
-  const named = /^(act|code|document|error|facet|field|method|problem|source|state|unit)-/;
+  const named = /^(act|code|document|end-reason|error|facet|field|method|problem|source|state|unit)-/;
   for (const [, key] of read("messages/en.ftl").matchAll(/^([a-z][a-z0-9-]*) =/gm)) {
     if (named.test(key)) continue;
     const called = used.includes(`${key.replaceAll("-", "_")}(`) || used.includes(`{ ${key} }`);

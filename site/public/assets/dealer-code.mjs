@@ -1,5 +1,5 @@
-// [data-status]: asks if the dealer's staff have confirmed the claim, states how many have, and shows
-// the page anew once the state is another one. Without script there is a button for it.
+// [data-status]: asks if the dealer's staff have confirmed the claim, states how many have, and
+// shows the page anew once the state is another one. Without script there is a button for it.
 import { poll } from "./poll.mjs";
 
 /** A claim lives as long. */
