@@ -50,7 +50,7 @@ const isHere = (url) => url.origin === portal;
 
 /** Signs in by the link in the head, and waits for the page that it comes back to. */
 async function signIn(page, market, login) {
-  await head(page).getByRole("link", { name: words.signedInAs }).click();
+  await head(page).getByRole("link").click();
   await signInAtProvider(page, market, login);
   await page.waitForURL(isHere);
   await head(page).locator("form").waitFor();
@@ -83,7 +83,7 @@ async function checkJourney(language, { javaScriptEnabled }) {
   assert.equal(await page.locator("html").getAttribute("lang"), language);
   if (javaScriptEnabled) await checkAccessible(page, `record of a member, ${language}`);
 
-  await head(page).getByRole("link").click();
+  await head(page).getByRole("link", { name: words.signedInAs }).click();
   await page.getByRole("heading", { level: 1, name: words.account }).waitFor();
   if (javaScriptEnabled) await checkAccessible(page, `account, ${language}`);
 
