@@ -258,6 +258,66 @@ for (const [method, cases] of Object.entries(CASES)) {
   });
 }
 
+// Pages name the car, and which cars there are is public: the vehicle page says it. So of an unknown
+// car the statuses alone are compared.
+const PAGE_CASES = {
+  ...CASES,
+  oem_mapping: {
+    "no primary user": {},
+    "another primary user": { primary: { sub: "somebody", iss: "https://elsewhere.example" } },
+  },
+  dealer: { "a contact": { contact: { email: TYPED } }, "no contact": {} },
+};
+
+/** Everything that a claimant sees on pages: forms, answers to them, the overview between. */
+async function seenOnPages(browser, car, method) {
+  const home = `${car.page}/ownership`;
+  const secrets = [browser.csrf];
+  const send = (path, fields = {}) =>
+    browser.ask(path, { method: "POST", form: { csrf: browser.csrf, ...fields } });
+  const fields = method === "contact_code" ? { contact: TYPED, by: "email" } : {};
+  const seen = [await browser.ask(home), await browser.ask(`${home}/${method}`)];
+  seen.push(await send(`${home}/${method}`, fields));
+  seen.push(await browser.ask(home));
+  const claim = /ownership\/([\w-]{22})\/proof/.exec(seen.at(-1).text)?.[1];
+  for (let times = 0; claim && times <= MAX_ATTEMPTS; times += 1)
+    seen.push(await send(`${home}/${claim}/proof`, PROOF[method]()));
+  seen.push(await browser.ask(home));
+  const code = /name="code" value="([^"]*)"/.exec(seen[2].text)?.[1];
+  const id = /name="claim" value="([^"]*)"/.exec(seen[2].text)?.[1] ?? claim;
+  if (code) secrets.push(code, `${code.slice(0, 4)} ${code.slice(4)}`);
+  return seen.map((answer) => {
+    const text = secrets.reduce((text, secret) => text.replaceAll(secret, "SECRET"), answer.text);
+    // The person's name is in the head, and what was typed stands in the form again.
+    const plain = text
+      .replaceAll(/member-\d+/g, "NAME")
+      .replace(/(name="(code|document_number)"[^>]*value=")[^"]*/g, "$1");
+    return comparable({ ...answer, text: plain, json: { claim: { id } } }, car);
+  });
+}
+
+for (const [method, cases] of Object.entries(PAGE_CASES)) {
+  test(`${method}: the pages tell no more than the API`, async () => {
+    const { "no such car": _unknown, ...known } = cases;
+    const seenOf = async (car) => {
+      const browser = await all.browserOf(all.member());
+      return seenOnPages(browser, car, method);
+    };
+    let expected;
+    for (const [name, facts] of Object.entries(known)) {
+      const seen = await seenOf(await all.car("aa", facts));
+      const statuses = seen.map(({ status }) => status).join(" ");
+      if (PROOF[method]) assert.equal(seen.length, MAX_ATTEMPTS + 6, `${name}: ${statuses}`);
+      expected ??= seen;
+      assert.equal(seen.length, expected.length, `${name}: ${statuses}`);
+      for (const at of seen.keys()) checkSame(seen[at], expected[at], `${name}, page ${at}`);
+    }
+    const unknown = await seenOf(await all.carOf(all.newVin()));
+    const statusesOf = (seen) => seen.map(({ status }) => status);
+    assert.deepEqual(statusesOf(unknown), statusesOf(expected), "an unknown car");
+  });
+}
+
 test("dealer: a contact, none and an unknown car are one answer", async () => {
   let expected;
   for (const known of [{ contact: { email: TYPED } }, {}, undefined]) {
