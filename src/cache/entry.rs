@@ -2,10 +2,10 @@
 //! car is one read.
 //!
 //! Lines of text. The first names the layout, and has a keyed checksum of the others and of the
-//! entry's key, because what follows is sent without being parsed; each facet has one line of facts about it and one
-//! with its public projection as it is sent, empty where the origin says that there is none. JSON
-//! without line breaks needs no escape here and no parser; its length stands among the facts, so
-//! that what was cut off is noticed.
+//! entry's key, because what follows is sent without being parsed; each facet has one line of facts
+//! about it and one with its public projection as it is sent, empty where the origin says that
+//! there is none. JSON without line breaks needs no escape here and no parser; its length stands
+//! among the facts, so that what was cut off is noticed.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! The check of a holder's keeper against the registration as it is now.
 //!
-//! A right that stands with a keeper ends in the transaction that records a registration of another one.
-//! The request that learns of the other keeper comes before that: it asks for the registration too,
-//! and shows nothing by the right. Known gap: while the registry does not respond, and for as long
-//! as the stored registration is fresh, nobody knows of another keeper.
+//! A right that stands with a keeper ends in the transaction that records a registration of another
+//! one. The request that learns of the other keeper comes before that: it asks for the registration
+//! too, and shows nothing by the right. Known gap: while the registry does not respond, and for as
+//! long as the stored registration is fresh, nobody knows of another keeper.
 
 use crate::disclosure::{KeeperHash, Right};
 use crate::flow::{Flow, State};

@@ -1,5 +1,5 @@
-//! What an origin's good answer is believed: errors in it, other cars' answers, answers that state
-//! nothing. Each is a failure, so what was stored before stands.
+//! Evidence in an origin's good answer: errors in it, other cars' answers and answers that state
+//! nothing are failures, so that what was stored before stands.
 
 use crate::support::{CAR, TestApp, body};
 use kerbside::ports::fake::ScriptedResponse;

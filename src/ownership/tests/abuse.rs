@@ -1,4 +1,4 @@
-//! What strangers, sellers and people who wait could do to the present or the next holder.
+//! Attempts of strangers, sellers and people who wait against the present or the next holder.
 
 use super::town::{Facts, Town, claim_of};
 use crate::market::{OwnershipMethod, Tier};

@@ -317,7 +317,7 @@ impl Town {
         Some(self.messages()[at]["code"].as_str().expect("a code").to_owned())
     }
 
-    /// What others did, as the holder reads it: act and state.
+    /// The acts of others as the holder reads them: act and state.
     pub fn history(&self, person: &str, car: &str) -> Vec<String> {
         let (ports, keys) = (self.ports(), self.keys());
         let acts = self.world.run(history(&ports, &keys, &self.market, person, car));
